@@ -1,0 +1,1 @@
+//! Typed decode of a [`Node`](crate::document::Node).

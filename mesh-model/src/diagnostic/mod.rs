@@ -1,0 +1,237 @@
+//! Problems as data: every one of them, each with a code, a place and, where possible, help.
+
+mod code;
+mod suggest;
+
+pub use code::{Code, Stage};
+pub use suggest::nearest;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::document::{Document, Span};
+use crate::origin::{Origin, Provenance};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Istio rejects it, or it cannot be read.
+    Error,
+    /// Istio warns about it.
+    Warning,
+    /// A remark of ours.
+    Info,
+}
+
+/// The resource a diagnostic is about, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct ResourceRef {
+    /// `VirtualService`; empty: unknown.
+    pub kind: String,
+    /// Empty: cluster-scoped or unknown.
+    pub namespace: String,
+    /// Empty: unknown.
+    pub name: String,
+}
+
+/// Where a problem stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+pub struct Place {
+    /// The resource.
+    pub resource: ResourceRef,
+    /// File as the user named it.
+    pub file: String,
+    /// From 1; 0: unknown.
+    pub line: u32,
+    /// From 1, in characters; 0: unknown.
+    pub column: u32,
+    /// `spec.http[0].timeout`; empty: the whole document.
+    pub field: String,
+}
+
+impl Place {
+    /// A place in a text that is not (yet) a resource.
+    pub fn in_file(file: &str, span: Span) -> Self {
+        Self { file: file.to_owned(), line: span.line, column: span.column, ..Self::default() }
+    }
+
+    /// The field `path` of an object.
+    pub fn of(object: &Provenance, path: &str) -> Self {
+        let span = object.document.root.locate(path);
+        Self {
+            resource: ResourceRef {
+                kind: object.kind.to_owned(),
+                namespace: object.namespace.to_string(),
+                name: object.name.to_string(),
+            },
+            file: object.document.source.file.to_string(),
+            line: span.line,
+            column: span.column,
+            field: path.to_owned(),
+        }
+    }
+
+    /// The field `path` of a document whose resource is known by reference only.
+    pub fn in_document(document: &Arc<Document>, resource: ResourceRef, path: &str) -> Self {
+        let span = document.root.locate(path);
+        Self {
+            resource,
+            file: document.source.file.to_string(),
+            line: span.line,
+            column: span.column,
+            field: path.to_owned(),
+        }
+    }
+}
+
+impl From<&Origin> for Place {
+    fn from(origin: &Origin) -> Self {
+        origin.object().map_or_else(
+            || Self { field: origin.field().to_owned(), ..Self::default() },
+            |object| Self::of(object, origin.field()),
+        )
+    }
+}
+
+/// One problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// Stable code.
+    pub code: Code,
+    /// How bad it is; normally the code's own severity.
+    pub severity: Severity,
+    /// Where.
+    pub at: Place,
+    /// One line, lower case, no full stop, user text in backticks.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A problem with the severity its code has.
+    pub fn new(code: Code, at: impl Into<Place>, message: impl Into<String>) -> Self {
+        Self { code, severity: code.severity(), at: at.into(), message: message.into(), help: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Overrides the severity (lenient and strict modes differ for some codes).
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+}
+
+/// `error[code] ns/name field (file:line:column)`, the message and the help on lines of their own.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        write!(f, "{severity}[{}]", self.code.as_str())?;
+        let resource = &self.at.resource;
+        if !resource.kind.is_empty() {
+            write!(f, " {}", resource.kind)?;
+        }
+        if !resource.namespace.is_empty() {
+            write!(f, " {}/{}", resource.namespace, resource.name)?;
+        } else if !resource.name.is_empty() {
+            write!(f, " {}", resource.name)?;
+        }
+        if !self.at.field.is_empty() {
+            write!(f, " {}", self.at.field)?;
+        }
+        if self.at.line > 0 {
+            write!(f, " ({}:{}:{})", self.at.file, self.at.line, self.at.column)?;
+        } else if !self.at.file.is_empty() {
+            write!(f, " ({})", self.at.file)?;
+        }
+        write!(f, "\n  {}", self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All problems of a piece of work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Nothing to say yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Adds all of another report.
+    pub fn merge(&mut self, other: Self) {
+        self.diagnostics.extend(other.diagnostics);
+    }
+
+    /// In the order of discovery.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.diagnostics.iter()
+    }
+
+    /// Number of problems.
+    pub fn len(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// At least one error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Sorts by file, line, column, code: the order in which people read.
+    pub fn sort(&mut self) {
+        self.diagnostics.sort_by(|a, b| {
+            let key = |d: &Diagnostic| {
+                (d.at.file.clone(), d.at.line, d.at.column, d.code.as_str(), d.message.clone())
+            };
+            key(a).cmp(&key(b))
+        });
+    }
+}
+
+impl IntoIterator for Report {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.diagnostics.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Report {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

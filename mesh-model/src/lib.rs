@@ -1,0 +1,14 @@
+//! Istio and Kubernetes configuration as typed, located, validated models.
+//!
+//! The road of a document: text -> [`document::Node`] tree with spans -> [`object::Object`] with a typed spec
+//! -> [`config_set::ConfigSet`]. Problems are data ([`diagnostic::Report`]): a bad document never sinks the rest.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod decode;
+pub mod diagnostic;
+pub mod document;
+pub mod name;
+pub mod object;
+pub mod origin;
+pub mod trace;
+pub mod value;

@@ -1,0 +1,102 @@
+//! A typed object with its metadata and its place in the text.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::origin::{Origin, Provenance};
+
+/// The part of Kubernetes' `ObjectMeta` that decisions and checks look at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObjectMeta {
+    /// `metadata.name`.
+    pub name: Arc<str>,
+    /// `metadata.namespace`; empty for cluster-scoped kinds, `default` where a namespaced object leaves it out.
+    pub namespace: Arc<str>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `metadata.creationTimestamp` in seconds since 1970; `None`: not written (sorts before all others, as Go's zero time does).
+    pub created: Option<i64>,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<String>,
+    /// The cluster the object was read from.
+    pub cluster: Arc<str>,
+}
+
+/// What identifies an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceKey {
+    /// `VirtualService`; API versions do not count (T-001).
+    pub kind: &'static str,
+    /// The cluster it was read from.
+    pub cluster: Arc<str>,
+    /// Empty for cluster-scoped kinds.
+    pub namespace: Arc<str>,
+    /// `metadata.name`.
+    pub name: Arc<str>,
+}
+
+/// An object of kind `S`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object<S> {
+    /// Its metadata.
+    pub meta: ObjectMeta,
+    /// Its typed content: the `spec` of Istio kinds, the whole body of Kubernetes kinds.
+    pub spec: S,
+    /// Where it was written.
+    pub provenance: Arc<Provenance>,
+}
+
+impl<S> Object<S> {
+    /// The field at `path` (`spec.hosts[0]`) as an origin.
+    pub fn origin(&self, path: impl Into<Arc<str>>) -> Origin {
+        Origin::written(&self.provenance, path)
+    }
+
+    /// The document it was read from.
+    pub fn document(&self) -> &Arc<Document> {
+        &self.provenance.document
+    }
+
+    /// What identifies it.
+    pub fn key(&self) -> ResourceKey {
+        ResourceKey {
+            kind: self.provenance.kind,
+            cluster: Arc::clone(&self.meta.cluster),
+            namespace: Arc::clone(&self.meta.namespace),
+            name: Arc::clone(&self.meta.name),
+        }
+    }
+
+    /// Older first; ties by name, then namespace (T-004).
+    pub fn precedence(&self) -> (i64, &str, &str) {
+        (self.meta.created.unwrap_or(i64::MIN), &self.meta.name, &self.meta.namespace)
+    }
+}
+
+/// A kind of object: how it is called and how its content is read.
+pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
+    /// `VirtualService`.
+    const KIND: &'static str;
+    /// `networking.istio.io`; empty for the core group.
+    const GROUP: &'static str;
+    /// Served versions, the storage version first.
+    const VERSIONS: &'static [&'static str];
+    /// Whether objects live in a namespace.
+    const NAMESPACED: bool = true;
+    /// What the type is decoded from.
+    const BODY: Body = Body::Spec;
+}
+
+/// Which part of a document a kind's type holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body {
+    /// The value of `spec`, in protobuf's JSON form (Istio kinds).
+    Spec,
+    /// The whole document without `apiVersion`, `kind`, `metadata` (Kubernetes kinds).
+    Document,
+}
