@@ -1,0 +1,1 @@
+//! PeerAuthentication: which ports of a workload accept what (S-001 to S-030).

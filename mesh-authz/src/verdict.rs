@@ -1,0 +1,75 @@
+//! What an authorization decision says.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::facts::RequestFacts;
+use mesh_model::origin::Origin;
+use serde_json::{Map, Value};
+
+/// What policies may look at.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// The physical peer: `source.ip`, `ipBlocks`.
+    pub direct_ip: IpAddr,
+    /// The client as forwarded headers tell it, where trusted: `remote.ip`, `remoteIpBlocks` (E-010, E-083).
+    pub remote_ip: IpAddr,
+    /// The real local address.
+    pub dst_ip: IpAddr,
+    /// The real local port.
+    pub dst_port: u16,
+    /// SNI, lower case (E-082); `None`: none, or not TLS.
+    pub sni: Option<&'a str>,
+    /// URI SAN of the verified peer where this proxy terminated mTLS; `spiffe://...`.
+    pub peer: Option<&'a str>,
+    /// The canonical request; `None` for TCP.
+    pub request: Option<&'a RequestFacts<'a>>,
+    /// What authentication learned from a token.
+    pub claims: Option<&'a Claims>,
+}
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Claims {
+    /// `ISS/SUB`; `None` where either is missing.
+    pub principal: Option<String>,
+    /// The payload.
+    pub payload: Map<String, Value>,
+}
+
+/// The result of evaluating the policies of a workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// May it pass (external authorizers still to be asked).
+    pub allowed: bool,
+    /// The policy and rule that decided; `None`: no policy, or denied since none allowed.
+    pub decided_by: Option<RuleRef>,
+    /// External authorizers to be asked, in order.
+    pub external: Vec<ExternalAuthz>,
+    /// What policies in dry-run mode would have said, in order of policies.
+    pub dry_run: Vec<RuleRef>,
+    /// AUDIT policies that matched.
+    pub audited: Vec<RuleRef>,
+}
+
+/// A rule of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleRef {
+    /// `namespace/name`.
+    pub policy: Arc<str>,
+    /// Position in `rules`; `None`: the policy as a whole (an ALLOW without rules).
+    pub rule: Option<usize>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// An external authorizer that a CUSTOM policy names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalAuthz {
+    /// Provider name of MeshConfig.
+    pub provider: Arc<str>,
+    /// `namespace/name` of the policy.
+    pub policy: Arc<str>,
+    /// Asked, but its answer does not count.
+    pub dry_run: bool,
+}

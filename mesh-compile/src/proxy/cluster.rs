@@ -1,0 +1,241 @@
+//! Clusters: upstreams with every setting resolved (FORMAT.md, `clusters.json`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh_model::origin::Origin;
+
+/// An upstream cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// `outbound|9080|v1|reviews.default.svc.cluster.local`.
+    pub name: Arc<str>,
+    /// How endpoints are found.
+    pub discovery: Discovery,
+    /// Load-balancing policy.
+    pub lb: LbPolicy,
+    /// Connect timeout.
+    pub connect_timeout_ms: i64,
+    /// TCP keep-alive; `None`: the system's.
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// Circuit breakers; `None`: unlimited.
+    pub limits: Limits,
+    /// Passive health checks.
+    pub outlier: Option<Outlier>,
+    /// Healthy share below which all endpoints are used, percent.
+    pub panic_threshold: Option<f64>,
+    /// Locality weights are given to the balancer (T-261).
+    pub locality_weighted: bool,
+    /// Slow start of new endpoints.
+    pub slow_start: Option<SlowStart>,
+    /// Transport security towards the endpoints.
+    pub tls: UpstreamTls,
+    /// HTTP options.
+    pub http: HttpOptions,
+    /// Share of requests that may be retries at once.
+    pub retry_budget: Option<RetryBudget>,
+    /// PROXY protocol version sent first: `V1` or `V2`.
+    pub proxy_protocol: Option<&'static str>,
+    /// Port used instead of the dialled one (original destination clusters).
+    pub port_override: Option<u16>,
+    /// Zone-aware routing.
+    pub zone_aware: Option<ZoneAware>,
+    /// `V4_ONLY` or `ALL` for DNS clusters.
+    pub dns_family: Option<&'static str>,
+    /// Address the upstream connection is bound to (127.0.0.6 for inbound passthrough).
+    pub source_address: Option<std::net::IpAddr>,
+    /// Endpoints, also unhealthy ones.
+    pub endpoints: Vec<ClusterEndpoint>,
+    /// Locality, priority, weight; those with endpoints, sorted.
+    pub localities: Vec<(Arc<str>, u32, u32)>,
+    /// What each setting came from: setting name (`connect_timeout_ms`, `lb`, `tls`, `endpoints`, ...) to origin.
+    pub origins: BTreeMap<&'static str, Origin>,
+}
+
+/// How endpoints are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Discovery {
+    /// From the control plane.
+    Eds,
+    /// Every address of a name.
+    StrictDns,
+    /// One address of a name at a time.
+    LogicalDns,
+    /// Fixed.
+    Static,
+    /// The address the client dialled.
+    OriginalDst,
+    /// A dynamic forward proxy.
+    Custom,
+}
+
+/// Load-balancing policy, with the size of a hash table where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LbPolicy {
+    /// In turn.
+    RoundRobin,
+    /// The less loaded of two.
+    LeastRequest,
+    /// Any.
+    Random,
+    /// Ketama ring of at least this size.
+    RingHash {
+        /// Minimum ring size; `None`: the proxy's default.
+        minimum_ring_size: Option<u64>,
+    },
+    /// Maglev table of this size.
+    Maglev {
+        /// Table size; `None`: the proxy's default.
+        table_size: Option<u64>,
+    },
+    /// The cluster's own (original destination, dynamic forward proxy).
+    ClusterProvided,
+}
+
+/// TCP keep-alive; unset attributes are the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpKeepalive {
+    /// Unanswered probes before the connection is dropped.
+    pub probes: Option<u32>,
+    /// Idle seconds before the first probe.
+    pub time: Option<u32>,
+    /// Seconds between probes.
+    pub interval: Option<u32>,
+}
+
+/// Circuit breakers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Connections.
+    pub max_connections: Option<u32>,
+    /// Requests waiting for a connection.
+    pub max_pending_requests: Option<u32>,
+    /// Requests at once.
+    pub max_requests: Option<u32>,
+    /// Retries at once.
+    pub max_retries: Option<u32>,
+}
+
+/// Outlier detection under Envoy's names (T-276).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outlier {
+    /// Numeric settings that are set: `consecutive5xx`, `enforcing_consecutive5xx`, `interval_ms`, ...
+    pub settings: BTreeMap<&'static str, i64>,
+    /// Local failures are counted apart.
+    pub split_external_local_origin_errors: bool,
+    /// Status codes that count as errors, as text; empty: 5xx.
+    pub http_error_codes: Vec<Arc<str>>,
+}
+
+/// Slow start.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SlowStart {
+    /// Length of the window.
+    pub window_ms: i64,
+    /// Shape; `None`: not set.
+    pub aggression: Option<f64>,
+    /// Floor in percent; `None`: not set.
+    pub min_weight_percent: Option<f64>,
+}
+
+/// Transport security towards endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamTls {
+    /// None.
+    Plaintext,
+    /// TLS, everywhere or (auto) towards endpoints marked `istio`.
+    Tls(Box<UpstreamTlsContext>),
+}
+
+/// A TLS client context.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UpstreamTlsContext {
+    /// Server name sent; empty: none.
+    pub sni: Arc<str>,
+    /// Protocols offered.
+    pub alpn: Vec<Arc<str>>,
+    /// `default`, `file-cert:CERT~KEY`, `kubernetes://NAME`; `None`: no client certificate.
+    pub certificate: Option<Arc<str>>,
+    /// `ROOTCA`, `file-root:PATH`, `file-root:system`, `kubernetes://NAME-cacert`; `None`: not verified.
+    pub root: Option<Arc<str>>,
+    /// `exact:VALUE`, in order.
+    pub sans: Vec<Arc<str>>,
+    /// `tls_minimum_protocol_version`, `tls_maximum_protocol_version`; those that are set.
+    pub params: BTreeMap<&'static str, Arc<str>>,
+    /// Certificate revocation list file.
+    pub crl: Option<Arc<str>>,
+    /// Only towards endpoints marked `istio` (auto mTLS).
+    pub auto: bool,
+}
+
+/// HTTP options of a cluster.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HttpOptions {
+    /// Upstream protocol.
+    pub protocol: UpstreamProtocol,
+    /// Idle timeout.
+    pub idle_timeout_ms: Option<i64>,
+    /// Requests per connection.
+    pub max_requests_per_connection: Option<u32>,
+    /// Life of a connection.
+    pub max_connection_duration_ms: Option<i64>,
+    /// HTTP/2 streams per connection.
+    pub max_concurrent_streams: Option<u32>,
+    /// HTTP/2 pings: interval and timeout in milliseconds.
+    pub keepalive_ms: Option<(i64, i64)>,
+    /// SNI from the request's authority.
+    pub auto_sni: bool,
+    /// The certificate must fit that SNI.
+    pub auto_san_validation: bool,
+}
+
+/// Upstream protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1
+    #[default]
+    Http1,
+    /// HTTP/2
+    Http2,
+    /// As the client's.
+    Downstream,
+    /// By ALPN.
+    Alpn,
+}
+
+/// Retry budget.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryBudget {
+    /// Share of active requests.
+    pub budget_percent: f64,
+    /// Floor.
+    pub min_retry_concurrency: u32,
+    /// Window; `None`: not set.
+    pub budget_interval_ms: Option<i64>,
+}
+
+/// Zone-aware routing; what is not set is the proxy's default.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ZoneAware {
+    /// Endpoints needed before it is used.
+    pub min_cluster_size: Option<u64>,
+    /// Share of requests it applies to, percent.
+    pub routing_enabled: Option<f64>,
+}
+
+/// An endpoint of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClusterEndpoint {
+    /// `ip:port`, `host:port` or a Unix path.
+    pub address: Arc<str>,
+    /// 0 is tried first.
+    pub priority: u32,
+    /// Load-balancing weight.
+    pub weight: u32,
+    /// Whether it may be used.
+    pub healthy: bool,
+    /// Whether it is marked `istio` (speaks mesh mTLS).
+    pub mtls: bool,
+    /// `region/zone/subzone`; empty: none.
+    pub locality: Arc<str>,
+}

@@ -1,0 +1,102 @@
+//! All that any rule may look at: one connection, one request. Built once, by the edge, and never changed.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+/// What is known of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionFacts<'a> {
+    /// The physical peer.
+    pub src_ip: IpAddr,
+    /// The address the client dialled (before capture).
+    pub dst_ip: IpAddr,
+    /// The port the client dialled (before capture).
+    pub dst_port: u16,
+    /// TLS as it arrives; `None`: plaintext.
+    pub tls: Option<TlsFacts<'a>>,
+}
+
+/// What a TLS client offers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsFacts<'a> {
+    /// Server name, as sent.
+    pub sni: Option<Cow<'a, str>>,
+    /// Protocols in the client's order.
+    pub alpn: Vec<Cow<'a, str>>,
+    /// URI SAN of the verified client certificate; `None`: no certificate.
+    pub peer: Option<Cow<'a, str>>,
+}
+
+/// HTTP version of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+}
+
+/// A request: as it arrived, or in canonical form (path normalised, header names lower case).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestFacts<'a> {
+    /// The version.
+    pub version: HttpVersion,
+    /// The method, case-sensitive.
+    pub method: Cow<'a, str>,
+    /// `:scheme` as routes see it (E-063).
+    pub scheme: Cow<'a, str>,
+    /// `Host` or `:authority`, as received, with its port.
+    pub authority: Cow<'a, str>,
+    /// Path with query.
+    pub path: Cow<'a, str>,
+    /// In order; repeated names allowed.
+    pub headers: Headers<'a>,
+}
+
+impl RequestFacts<'_> {
+    /// The path without its query.
+    pub fn path_only(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+    }
+
+    /// The query without `?`; empty: none.
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
+/// An ordered multimap of headers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Headers<'a> {
+    /// Name and value, in order. Names are lower case in a canonical request.
+    pub entries: Vec<(Cow<'a, str>, Cow<'a, [u8]>)>,
+}
+
+impl<'a> Headers<'a> {
+    /// The values of one header, in order; `name` is lower case.
+    pub fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> + use<'h, 'a> {
+        self.entries.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    }
+
+    /// The first value of a header.
+    pub fn first(&self, name: &str) -> Option<&[u8]> {
+        self.entries.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    }
+
+    /// Whether a header is there.
+    pub fn contains(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// Appends a header line.
+    pub fn push(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, [u8]>>) {
+        self.entries.push((name.into(), value.into()));
+    }
+
+    /// Deletes all lines of a header.
+    pub fn remove(&mut self, name: &str) {
+        self.entries.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+    }
+}
