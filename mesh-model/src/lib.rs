@@ -10,5 +10,6 @@ pub mod document;
 pub mod name;
 pub mod object;
 pub mod origin;
+pub mod part;
 pub mod trace;
 pub mod value;
