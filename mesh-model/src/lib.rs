@@ -8,6 +8,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod name;
+pub mod networking;
 pub mod object;
 pub mod origin;
 pub mod part;
