@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
+pub mod kubernetes;
 pub mod name;
 pub mod object;
 pub mod origin;
