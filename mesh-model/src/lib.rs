@@ -11,5 +11,6 @@ pub mod kubernetes;
 pub mod name;
 pub mod object;
 pub mod origin;
+pub mod part;
 pub mod trace;
 pub mod value;
