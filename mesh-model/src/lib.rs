@@ -12,5 +12,6 @@ pub mod name;
 pub mod object;
 pub mod origin;
 pub mod part;
+pub mod security;
 pub mod trace;
 pub mod value;

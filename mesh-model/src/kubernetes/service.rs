@@ -76,7 +76,7 @@ pub struct ServiceSpec {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServicePort {
-    /// Name of the port; its prefix may choose the protocol (T-040 and on).
+    /// Name of the port; its prefix may choose the protocol (T-195).
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
     /// Transport; `TCP` where unset.

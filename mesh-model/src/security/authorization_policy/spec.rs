@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::Kind;
 use crate::part::proto_enum::proto_enum;
-use crate::part::{PolicyTargetReference, TypeWorkloadSelector, is_default};
+use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
 /// Who may do what at which workloads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ use crate::part::{PolicyTargetReference, TypeWorkloadSelector, is_default};
 pub struct AuthorizationPolicy {
     /// Workloads it applies to; unset: all in scope.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub selector: Option<TypeWorkloadSelector>,
+    pub selector: Option<WorkloadSelector>,
     /// Older single form of `targetRefs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_ref: Option<PolicyTargetReference>,

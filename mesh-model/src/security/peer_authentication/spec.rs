@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::port_keys;
 use crate::object::Kind;
 use crate::part::proto_enum::proto_enum;
-use crate::part::{TypeWorkloadSelector, is_default};
+use crate::part::{WorkloadSelector, is_default};
 
 /// Which connections workloads accept: mutual TLS, plaintext or both.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -14,13 +15,13 @@ use crate::part::{TypeWorkloadSelector, is_default};
 pub struct PeerAuthentication {
     /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub selector: Option<TypeWorkloadSelector>,
+    pub selector: Option<WorkloadSelector>,
     /// The mode; unset: inherited from the wider scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtls: Option<MutualTls>,
     /// Modes by port of the workload; only looked at with a selector.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub port_level_mtls: BTreeMap<u32,MutualTls>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "port_keys::deserialize")]
+    pub port_level_mtls: BTreeMap<u32, MutualTls>,
 }
 
 /// A mode.

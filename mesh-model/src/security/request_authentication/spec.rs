@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::Kind;
 use crate::part::proto_enum::proto_enum;
-use crate::part::{PolicyTargetReference, TypeWorkloadSelector, is_default};
+use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 use crate::value::Duration;
 
 /// Which tokens workloads accept; a request without one is let through unless a rule asks for it.
@@ -13,7 +13,7 @@ use crate::value::Duration;
 pub struct RequestAuthentication {
     /// Workloads it applies to; unset: all in scope.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub selector: Option<TypeWorkloadSelector>,
+    pub selector: Option<WorkloadSelector>,
     /// Older single form of `targetRefs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_ref: Option<PolicyTargetReference>,
