@@ -12,6 +12,7 @@ mod outlier_detection;
 pub(crate) mod proto_enum;
 mod selector;
 mod string_match;
+mod target_reference;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -34,6 +35,7 @@ pub use outlier_detection::OutlierDetection;
 pub use proto_enum::UnknownVariant;
 pub use selector::{NetworkingWorkloadSelector, WorkloadSelector};
 pub use string_match::StringMatch;
+pub use target_reference::PolicyTargetReference;
 pub use tls::{
     ClientTlsMode, ClientTlsSettings, ServerTlsMode, ServerTlsSettings, TlsCertificate, TlsProtocol,
 };
