@@ -1,0 +1,4 @@
+//! Objects of one kind put together as the mesh sees them: delegates and short names in VirtualServices, DestinationRules of one host.
+
+pub mod destination_rule;
+pub mod virtual_service;
