@@ -1,8 +1,8 @@
 //! The specs against the list of all API fields, where that list lies beside the workspace; elsewhere nothing is checked.
 #![cfg(feature = "yaml")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use mesh_model::networking::virtual_service::spec::VirtualService;
 use mesh_model::networking::workload_entry::spec::WorkloadEntry;
 use mesh_model::object::Kind;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The text of a shared file; the folder can be named with `MESH_SHARED`.
 fn shared(path: &str) -> Option<String> {
@@ -69,27 +69,105 @@ fn numbers_alike(value: Value) -> Value {
     }
 }
 
+/// The rows of one kind in the field list.
+struct Fields {
+    rows: Vec<Field>,
+}
+
+/// One row of the field list.
+struct Field {
+    path: String,
+    /// The type in the list's words.
+    kind: String,
+    variants: Vec<String>,
+    in_oneof: bool,
+    is_second_spelling: bool,
+}
+
+impl Fields {
+    fn of(kind: &str) -> Option<Self> {
+        let text = shared("ledger/fields.tsv")?;
+        let mut lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let titles = lines.next().unwrap();
+        let rows = lines
+            .map(|cells| {
+                titles
+                    .iter()
+                    .zip(cells)
+                    .map(|(title, cell)| (*title, cell.to_owned()))
+                    .collect::<BTreeMap<_, _>>()
+            })
+            .filter(|row| row["kind"] == kind)
+            .map(|row| Field {
+                path: row["path"].clone(),
+                kind: row["type"].clone(),
+                variants: row["enum"].split(',').map(str::to_owned).collect(),
+                in_oneof: !row["oneof"].is_empty(),
+                is_second_spelling: !row["alias_of"].is_empty(),
+            })
+            .collect();
+        Some(Self { rows })
+    }
+
+    fn maps(&self) -> BTreeSet<String> {
+        self.rows.iter().filter(|row| row.kind == "map").map(|row| row.path.clone()).collect()
+    }
+}
+
+impl Field {
+    /// The zero value in JSON, and whether protobuf tells it apart from an unwritten field.
+    fn zero(&self) -> (Value, bool) {
+        let element = self.path.ends_with("[]") || self.path.ends_with("{}");
+        let scalar = self.kind.strip_prefix("wrapper:").unwrap_or(&self.kind);
+        let value = match scalar {
+            "string" | "bytes" => json!(""),
+            "bool" => json!(false),
+            "double" => json!(0.0),
+            "duration" => json!("0s"),
+            "enum" => json!(self.variants.first().unwrap()),
+            "object" | "map" => json!({}),
+            "list" => json!([]),
+            _ => json!(0),
+        };
+        let has_presence = self.kind.starts_with("wrapper:") || matches!(scalar, "object" | "duration");
+        (value, element || has_presence || self.in_oneof)
+    }
+}
+
+/// A document with `value` at `path` (without its leading `spec`) and nothing else.
+fn document_with(path: &str, value: Value) -> Value {
+    if let Some(outer) = path.strip_suffix("[]") {
+        return document_with(outer, json!([value]));
+    }
+    if let Some(outer) = path.strip_suffix("{}") {
+        return document_with(outer, json!({ "key": value }));
+    }
+    match path.rsplit_once('.') {
+        Some((outer, field)) => document_with(outer, json!({ field: value })),
+        None => value,
+    }
+}
+
 fn check<K: Kind + Serialize>() {
     let kind = K::KIND;
-    let (Some(fields), Some(full)) =
-        (shared("ledger/fields.tsv"), shared(&format!("conformance/full/{kind}.yaml")))
+    let (Some(fields), Some(full)) = (Fields::of(kind), shared(&format!("conformance/full/{kind}.yaml")))
     else {
         println!("{kind}: no field list beside the workspace, nothing checked");
         return;
     };
-    let rows: Vec<Vec<&str>> = fields.lines().map(|line| line.split('\t').collect()).collect();
-    let column = |name: &str| rows.first().unwrap().iter().position(|title| *title == name).unwrap();
-    let (kind_column, path, field_type, alias) =
-        (column("kind"), column("path"), column("type"), column("alias_of"));
-    let cell = |row: &[&str], at: usize| row.get(at).copied().unwrap_or_default().to_owned();
-    let of_kind: Vec<&Vec<&str>> = rows.iter().filter(|row| cell(row, kind_column) == kind).collect();
-    let maps: BTreeSet<String> =
-        of_kind.iter().filter(|row| cell(row, field_type) == "map").map(|row| cell(row, path)).collect();
-    let listed: BTreeSet<String> =
-        of_kind.iter().filter(|row| cell(row, alias).is_empty()).map(|row| cell(row, path)).collect();
+    every_field_survives::<K>(&fields, &full);
+    zeros_are_kept_where_they_are_told_apart::<K>(&fields);
+    enums_have_the_listed_variants::<K>(&fields);
+    println!("{kind}: {} paths", fields.rows.len());
+}
 
+fn every_field_survives<K: Kind + Serialize>(fields: &Fields, full: &str) {
+    let kind = K::KIND;
+    let maps = fields.maps();
+    let listed: BTreeSet<String> =
+        fields.rows.iter().filter(|row| !row.is_second_spelling).map(|row| row.path.clone()).collect();
     let mut printed_paths = BTreeSet::new();
-    for document in documents(&full) {
+    for document in documents(full) {
         let mut written = document.get("spec").cloned().unwrap();
         canonical_spelling(&mut written);
         let spec: K =
@@ -102,7 +180,35 @@ fn check<K: Kind + Serialize>() {
     let unlisted: Vec<_> = printed_paths.difference(&listed).collect();
     assert!(missing.is_empty(), "{kind}: fields that never come out: {missing:?}");
     assert!(unlisted.is_empty(), "{kind}: fields that are not in the list: {unlisted:?}");
-    println!("{kind}: {} paths", listed.len());
+}
+
+fn zeros_are_kept_where_they_are_told_apart<K: Kind + Serialize>(fields: &Fields) {
+    for field in fields.rows.iter().filter(|field| !field.is_second_spelling && field.path != "spec") {
+        let (zero, kept) = field.zero();
+        let written = document_with(&field.path, zero);
+        let spec: K = serde_json::from_value(written.clone())
+            .unwrap_or_else(|error| panic!("{} {}: {error}", K::KIND, field.path));
+        let printed = serde_json::to_value(&spec).unwrap();
+        assert_eq!(printed == written, kept, "{} {}: {printed}", K::KIND, field.path);
+    }
+}
+
+fn enums_have_the_listed_variants<K: Kind + Serialize>(fields: &Fields) {
+    for field in fields.rows.iter().filter(|field| field.kind == "enum") {
+        let read = |value: Value| {
+            let written = document_with(&field.path, value);
+            serde_json::from_value::<K>(written)
+                .and_then(|spec| serde_json::to_value(&spec))
+                .map_err(|error| error.to_string())
+        };
+        for (number, name) in field.variants.iter().enumerate() {
+            let by_name = read(json!(name)).unwrap();
+            assert_eq!(by_name, read(json!(number)).unwrap(), "{} {name} is {number}", field.path);
+        }
+        let expected =
+            format!("unknown variant `NO_SUCH`, expected one of `{}`", field.variants.join("`, `"));
+        assert_eq!(read(json!("NO_SUCH")), Err(expected), "{}", field.path);
+    }
 }
 
 #[test]
