@@ -2,8 +2,8 @@
 //!
 //! A pattern is rewritten into the dialect of `regex-syntax` and parsed there: the result is syntax only, to be
 //! compiled by whoever matches. Accepted is what both RE2 (the proxy) and Go's `regexp` (Istio's validation)
-//! accept, short of three oddities that are refused: a repetition right after a flag group (`a(?i)*`) or after an
-//! empty quotation (`a*\Q\E*`), and the surrogate `\x{D800}`.
+//! accept, short of what is refused here: groups nested more than 250 deep, a repetition right after a flag group
+//! (`a(?i)*`) or after an empty quotation (`a*\Q\E*`), and the surrogate `\x{D800}`.
 
 mod class;
 mod cursor;
