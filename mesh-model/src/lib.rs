@@ -8,6 +8,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod kubernetes;
+pub mod mesh_config;
 pub mod name;
 pub mod object;
 pub mod origin;
