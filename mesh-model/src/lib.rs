@@ -4,6 +4,8 @@
 //! -> [`config_set::ConfigSet`]. Problems are data ([`diagnostic::Report`]): a bad document never sinks the rest.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(test)]
+mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
