@@ -5,15 +5,15 @@ use crate::kubernetes::endpoint_slice::AddressType;
 use crate::kubernetes::pod::PodPhase;
 use crate::kubernetes::service::ServiceType;
 
-fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(document: Value) -> T {
+fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(document: &Value) -> T {
     let read: T = serde_json::from_value(document.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), document);
+    assert_eq!(serde_json::to_value(&read).unwrap(), *document);
     read
 }
 
 #[test]
 fn a_service_keeps_named_and_numbered_target_ports_apart() {
-    let service: Service = round_trip(json!({
+    let service: Service = round_trip(&json!({
         "spec": {
             "type": "LoadBalancer", "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "fd00::1"], "externalIPs": ["1.2.3.4"],
             "selector": {"app": "web"},
@@ -33,7 +33,7 @@ fn a_service_keeps_named_and_numbered_target_ports_apart() {
 
 #[test]
 fn an_unknown_word_is_kept() {
-    let service: Service = round_trip(json!({"spec": {"type": "Teleport"}}));
+    let service: Service = round_trip(&json!({"spec": {"type": "Teleport"}}));
     assert_eq!(service.spec.r#type, ServiceType::Other("Teleport".to_owned()));
 }
 
@@ -75,7 +75,7 @@ fn an_unset_endpoint_condition_reads_as_ready() {
 
 #[test]
 fn an_ingress_round_trips() {
-    let _: Ingress = round_trip(json!({
+    let _: Ingress = round_trip(&json!({
         "spec": {
             "ingressClassName": "istio",
             "tls": [{"hosts": ["a.example.com"], "secretName": "cert"}],

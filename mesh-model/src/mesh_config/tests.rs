@@ -51,6 +51,17 @@ fn an_outbound_policy_without_a_mode_is_registry_only() {
 }
 
 #[test]
+fn the_ingress_selector_follows_the_service_unless_it_is_the_default() {
+    assert_eq!(over_defaults(json!({})).ingress_selector(), "ingressgateway");
+    assert_eq!(over_defaults(json!({"ingressService": ""})).ingress_selector(), "ingressgateway");
+    assert_eq!(over_defaults(json!({"ingressService": "edge"})).ingress_selector(), "edge");
+    assert_eq!(
+        over_defaults(json!({"ingressService": "edge", "ingressSelector": "x"})).ingress_selector(),
+        "x"
+    );
+}
+
+#[test]
 fn a_written_zero_wins_over_the_default() {
     let mesh = over_defaults(
         json!({"enableTracing": false, "enableAutoMtls": false, "proxyListenPort": 0, "trustDomain": "", "defaultServiceExportTo": []}),
@@ -116,7 +127,7 @@ fn trust_domain_aliases_are_united_and_sorted() {
 
 /// The value at a path such as `extensionProviders[0].name`.
 fn at(document: &Value, path: &str) -> Value {
-    let pointer = format!("/{}", path.replace('.', "/").replace('[', "/").replace(']', ""));
+    let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
     document.pointer(&pointer).cloned().unwrap_or(Value::Null)
 }
 

@@ -6,16 +6,16 @@ use super::peer_authentication::PeerAuthentication;
 use super::peer_authentication::spec::{MutualTls, MutualTlsMode};
 use super::request_authentication::RequestAuthentication;
 
-fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(spec: Value) -> T {
+fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(spec: &Value) -> T {
     let read: T = serde_json::from_value(spec.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), spec);
+    assert_eq!(serde_json::to_value(&read).unwrap(), *spec);
     read
 }
 
 #[test]
 fn no_rules_and_an_empty_rule_stay_apart() {
-    let nothing: AuthorizationPolicy = round_trip(json!({}));
-    let everything: AuthorizationPolicy = round_trip(json!({"rules": [{}]}));
+    let nothing: AuthorizationPolicy = round_trip(&json!({}));
+    let everything: AuthorizationPolicy = round_trip(&json!({"rules": [{}]}));
     assert!(nothing.rules.is_empty());
     assert_eq!(everything.rules.len(), 1);
     assert_ne!(nothing, everything);
@@ -41,7 +41,7 @@ fn an_action_is_read_by_name_or_number() {
 #[test]
 fn port_levels_are_keyed_by_number() {
     let peer: PeerAuthentication =
-        round_trip(json!({"mtls": {}, "portLevelMtls": {"8080": {"mode": "DISABLE"}, "443": {}}}));
+        round_trip(&json!({"mtls": {}, "portLevelMtls": {"8080": {"mode": "DISABLE"}, "443": {}}}));
     let modes: Vec<_> = peer.port_level_mtls.iter().map(|(port, mtls)| (*port, mtls.mode)).collect();
     assert_eq!(modes, [(443, MutualTlsMode::Unset), (8080, MutualTlsMode::Disable)]);
     assert_eq!(peer.mtls, Some(MutualTls::default()));
@@ -61,7 +61,7 @@ fn yaml_ports_may_be_numbers() {
 
 #[test]
 fn a_jwt_rule_round_trips() {
-    let read: RequestAuthentication = round_trip(json!({"jwtRules": [{
+    let read: RequestAuthentication = round_trip(&json!({"jwtRules": [{
         "issuer": "i", "audiences": ["a"], "jwksUri": "https://x", "fromHeaders": [{"name": "h", "prefix": "p "}],
         "outputClaimToHeaders": [{"header": "x", "claim": "sub"}], "timeout": "5s", "forwardOriginalToken": true,
     }]}));
