@@ -12,6 +12,7 @@ pub mod document;
 pub mod kubernetes;
 pub mod mesh_config;
 pub mod name;
+pub mod networking;
 pub mod object;
 pub mod origin;
 pub mod part;
