@@ -172,4 +172,10 @@ fn full_documents_lose_nothing() {
             assert_kept(&document, &serde_json::to_value(&proxy).unwrap(), &zero, "ProxyConfig");
         }
     }
+    if let Some(text) = shared("conformance/full/MeshNetworks.yaml") {
+        for document in documents(&text) {
+            let networks: MeshNetworks = serde_json::from_value(document.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&networks).unwrap(), document);
+        }
+    }
 }

@@ -24,7 +24,7 @@ fn no_rules_and_an_empty_rule_stay_apart() {
 #[test]
 fn empty_messages_keep_their_presence() {
     let policy: AuthorizationPolicy = round_trip(
-        json!({"selector": {}, "rules": [{"from": [{"source": {}}, {}], "to": [{"operation": {}}]}]}),
+        &json!({"selector": {}, "rules": [{"from": [{"source": {}}, {}], "to": [{"operation": {}}]}]}),
     );
     assert!(policy.selector.is_some());
     assert!(policy.rules[0].from[0].source.is_some());
