@@ -5,6 +5,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config_set;
+#[cfg(test)]
+mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
