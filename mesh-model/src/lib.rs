@@ -12,3 +12,4 @@ pub mod object;
 pub mod origin;
 pub mod trace;
 pub mod value;
+pub mod yaml;
