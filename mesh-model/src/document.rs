@@ -230,9 +230,9 @@ impl Node {
             Value::Float(number) => Json::from(*number),
             Value::String(text) => Json::String(text.to_string()),
             Value::List(items) => items.iter().map(Self::to_json).collect(),
-            Value::Map(entries) => {
-                Json::Object(entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect())
-            }
+            Value::Map(entries) => Json::Object(
+                entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect(),
+            ),
         }
     }
 

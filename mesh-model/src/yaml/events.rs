@@ -3,18 +3,25 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as Marks, StructureStyle, Tag};
+use granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as Marks, StructureStyle, Tag,
+};
 
+use super::LoadOptions;
 use super::merge::MapBuilder;
 use super::problems::Problems;
 use super::scalar::{self, Resolved};
 use super::text::{Chunk, narrow};
-use super::LoadOptions;
 use crate::diagnostic::{Code, Severity};
 use crate::document::{Node, Span, Value};
 
 /// The trees of a chunk (normally one); a document with an error is left out.
-pub(super) fn read(text: &str, chunk: &Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+pub(super) fn read(
+    text: &str,
+    chunk: &Chunk<'_>,
+    options: &LoadOptions,
+    problems: &mut Problems<'_>,
+) -> Vec<Node> {
     let mut settings = Options::default();
     settings.emit_comments = false;
     settings.emit_unresolved_aliases = true;
@@ -57,6 +64,8 @@ struct Frame {
     span: Span,
     anchor: usize,
     flow: bool,
+    /// A pair without braces in a flow list whose colon belongs to its key: a string after all (`[2001:db8::]`).
+    pair_is_string: bool,
     /// Nodes and bytes read before it: the difference at its end is what it costs.
     before: (usize, usize),
     kind: FrameKind,
@@ -96,7 +105,12 @@ struct Builder<'a, 'p, 'r> {
 }
 
 impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
-    fn new(text: &'a str, chunk: &'a Chunk<'a>, options: &'a LoadOptions, problems: &'p mut Problems<'r>) -> Self {
+    fn new(
+        text: &'a str,
+        chunk: &'a Chunk<'a>,
+        options: &'a LoadOptions,
+        problems: &'p mut Problems<'r>,
+    ) -> Self {
         let errors_before = problems.errors();
         Self {
             text,
@@ -135,7 +149,9 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     /// `None`: over budget.
     fn event(&mut self, event: Event<'_>, marks: &Marks) -> Option<()> {
         match event {
-            Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag.as_deref(), marks),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.scalar(text, style, anchor, tag.as_deref(), marks)
+            }
             Event::SequenceStart(style, anchor, tag) => {
                 self.open(style, anchor, tag.as_deref(), marks, FrameKind::List(Vec::new()))
             }
@@ -175,7 +191,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         let before = (self.nodes, self.bytes);
         self.count(marks, 1, 0)?;
         let flow = style == StructureStyle::Flow;
-        self.frames.push(Frame { span: self.span(marks), anchor, flow, before, kind });
+        self.frames.push(Frame { span: self.span(marks), anchor, flow, pair_is_string: false, before, kind });
         Some(())
     }
 
@@ -183,13 +199,20 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         let frame = self.frames.pop()?;
         let value = match frame.kind {
             FrameKind::List(items) => Value::List(items),
-            FrameKind::Map { map, .. } => Value::Map(map.finish()),
+            FrameKind::Map { map, .. } => {
+                let entries = map.finish();
+                match (entries.first(), frame.pair_is_string) {
+                    (Some(entry), true) => Value::String(entry.key.clone()),
+                    _ => Value::Map(entries),
+                }
+            }
         };
         let mut span = frame.span;
         span.end = self.offset(marks.end.byte_offset()).max(span.start);
         let node = Node { value, span };
         self.remember(frame.anchor, &node, frame.before, marks)?;
-        self.attach(node, None, marks)
+        let role = matches!(node.value, Value::String(_)).then_some(Role::Key(None));
+        self.attach(node, role, marks)
     }
 
     fn scalar(
@@ -222,7 +245,11 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         let value = match resolved {
             Resolved::Value(value) => value,
             Resolved::NotJson(_) => {
-                self.report(Code::BadNumber, marks, format!("`{}` is a number that JSON cannot write", shorten(&text)));
+                self.report(
+                    Code::BadNumber,
+                    marks,
+                    format!("`{}` is a number that JSON cannot write", shorten(&text)),
+                );
                 Value::Null
             }
         };
@@ -238,20 +265,34 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         self.attach(node, Some(role), marks)
     }
 
-    /// Two spellings where Kubernetes' reader sees other text than a YAML 1.2 parser.
-    fn as_go_reads<'t>(&self, text: Cow<'t, str>, style: ScalarStyle, marks: &Marks) -> Cow<'t, str> {
-        let end = marks.byte_range().map_or(0, |range| range.end);
+    /// Spellings where Kubernetes' reader sees other text than a YAML 1.2 parser.
+    fn as_go_reads<'t>(&mut self, text: Cow<'t, str>, style: ScalarStyle, marks: &Marks) -> Cow<'t, str> {
+        let range = marks.byte_range().unwrap_or_default();
         // A block scalar that ends with the text, not with a line break, has none either.
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        if block && end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n') {
+        if block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n')
+        {
             return Cow::Owned(text.trim_end_matches('\n').to_owned());
         }
+        if style != ScalarStyle::Plain
+            || range.is_empty()
+            || !self.frames.last().is_some_and(|frame| frame.flow)
+        {
+            return text;
+        }
+        if text.starts_with(':') {
+            let message = format!("`{}` starts with a colon: quote it here", shorten(&text));
+            self.report(Code::Syntax, marks, message);
+        }
         // In flow collections a plain scalar runs on over a colon that no space follows: `[2001:db8::]`, `{a:}`.
-        if style == ScalarStyle::Plain && self.frames.last().is_some_and(|frame| frame.flow) {
-            let mut rest = self.text.get(end..).unwrap_or_default().chars();
-            if !text.is_empty() && rest.next() == Some(':') && matches!(rest.next(), Some(',' | ']' | '}' | '[' | '{')) {
-                return Cow::Owned(format!("{text}:"));
+        let mut rest = self.text.get(range.end..).unwrap_or_default().chars();
+        if rest.next() == Some(':') && matches!(rest.next(), Some(',' | ']' | '}')) {
+            if let Some(frame) = self.frames.last_mut() {
+                let start = (frame.span.start as usize).saturating_sub(self.chunk.offset);
+                let braced = self.text.get(start..).is_some_and(|text| text.starts_with('{'));
+                frame.pair_is_string = matches!(frame.kind, FrameKind::Map { .. }) && !braced;
             }
+            return Cow::Owned(format!("{text}:"));
         }
         text
     }
@@ -267,7 +308,13 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
                 && let Some(reason) = scalar::unusual(text, value)
             {
                 let message = format!("`{}` {reason}", shorten(text));
-                self.problems.note(Code::UnusualScalar, Severity::Warning, self.span(marks), &self.path(), message);
+                self.problems.note(
+                    Code::UnusualScalar,
+                    Severity::Warning,
+                    self.span(marks),
+                    &self.path(),
+                    message,
+                );
             }
             return resolved;
         };
@@ -280,7 +327,11 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
                 return match scalar::decode_base64(text) {
                     Some(bytes) => Resolved::Value(Value::String(String::from_utf8_lossy(&bytes).into())),
                     None => {
-                        self.report(Code::BadValue, marks, "the value of `!!binary` is not base64".to_owned());
+                        self.report(
+                            Code::BadValue,
+                            marks,
+                            "the value of `!!binary` is not base64".to_owned(),
+                        );
                         string()
                     }
                 };
@@ -302,7 +353,11 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             _ => false,
         };
         if !fits {
-            self.report(Code::BadValue, marks, format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)));
+            self.report(
+                Code::BadValue,
+                marks,
+                format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)),
+            );
         }
         resolved
     }
@@ -430,7 +485,8 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
 
     fn unusual_tag(&mut self, tag: &Tag, marks: &Marks) {
         let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let message = format!("the tag `{}` is not part of the JSON model and is dropped", shorten(&tag.original()));
+        let message =
+            format!("the tag `{}` is not part of the JSON model and is dropped", shorten(&tag.original()));
         self.problems.note(Code::UnusualScalar, severity, self.span(marks), &self.path(), message);
     }
 
@@ -466,7 +522,9 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         for frame in &self.frames {
             match &frame.kind {
                 FrameKind::List(items) => path.push_str(&format!("[{}]", items.len())),
-                FrameKind::Map { key: Some(key), .. } => path = crate::document::join_key(&path, &shorten(&key.text)),
+                FrameKind::Map { key: Some(key), .. } => {
+                    path = crate::document::join_key(&path, &shorten(&key.text))
+                }
                 FrameKind::Map { key: None, .. } => {}
             }
         }

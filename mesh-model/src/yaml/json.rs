@@ -7,7 +7,12 @@ use crate::diagnostic::Code;
 use crate::document::{Node, Span};
 
 /// The values of a chunk that holds JSON texts one after the other.
-pub(super) fn read(text: &str, chunk: &Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+pub(super) fn read(
+    text: &str,
+    chunk: &Chunk<'_>,
+    options: &LoadOptions,
+    problems: &mut Problems<'_>,
+) -> Vec<Node> {
     let text = text.strip_prefix("---").unwrap_or(text);
     let mut trees = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {

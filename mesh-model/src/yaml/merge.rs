@@ -63,7 +63,8 @@ impl MapBuilder {
         }
         if self.entries.len() >= SCAN_MAX {
             if self.index.is_empty() {
-                self.index = self.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
+                self.index =
+                    self.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
             }
             self.index.insert(entry.key.clone(), self.entries.len());
         }

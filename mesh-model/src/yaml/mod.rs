@@ -149,12 +149,22 @@ fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Pro
 }
 
 #[cfg(feature = "yaml")]
-fn parse(text: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+fn parse(
+    text: &str,
+    chunk: &text::Chunk<'_>,
+    options: &LoadOptions,
+    problems: &mut Problems<'_>,
+) -> Vec<Node> {
     events::read(text, chunk, options, problems)
 }
 
 #[cfg(not(feature = "yaml"))]
-fn parse(text: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+fn parse(
+    text: &str,
+    chunk: &text::Chunk<'_>,
+    options: &LoadOptions,
+    problems: &mut Problems<'_>,
+) -> Vec<Node> {
     json::read(text, chunk, options, problems)
 }
 
@@ -169,7 +179,11 @@ fn add(root: Node, source: &Source, options: &LoadOptions, loaded: &mut Loaded) 
         let limit = options.budget.documents;
         if loaded.documents.len() >= limit {
             let message = format!("more than {limit} documents");
-            loaded.report.push(Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, root.span), message));
+            loaded.report.push(Diagnostic::new(
+                Code::BudgetExceeded,
+                Place::in_file(&source.file, root.span),
+                message,
+            ));
             return false;
         }
         let index = loaded.documents.len();

@@ -29,8 +29,12 @@ pub(super) fn resolve(text: &str) -> Resolved {
 /// The words with a meaning.
 fn word(text: &str) -> Option<Resolved> {
     let value = match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::Bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
         "~" | "null" | "Null" | "NULL" => Value::Null,
         ".nan" | ".NaN" | ".NAN" => return Some(Resolved::NotJson(".nan")),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Some(Resolved::NotJson(".inf")),

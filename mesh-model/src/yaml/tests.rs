@@ -28,25 +28,66 @@ fn codes(loaded: &Loaded) -> Vec<(&'static str, u32)> {
 #[test]
 fn scalars_mean_what_they_mean_to_kubernetes() {
     for (text, expected) in [
-        ("y", json!(true)), ("Y", json!(true)), ("yes", json!(true)), ("on", json!(true)),
-        ("n", json!(false)), ("No", json!(false)), ("OFF", json!(false)),
-        ("~", json!(null)), ("Null", json!(null)), ("", json!(null)),
-        ("2001-01-01", json!("2001-01-01")), ("12:30:45", json!("12:30:45")), ("190:20:30", json!("190:20:30")),
-        ("!foo b", json!("b")), ("!foo 5", json!("5")), ("! 5", json!("5")),
-        ("012", json!(10)), ("0777", json!(511)), ("08", json!(8)), ("-012", json!(-10)),
-        ("0o14", json!(12)), ("0x1F", json!(31)), ("0b11", json!(3)), ("-0b11", json!(-3)), ("0B11", json!(3)),
-        ("1_000", json!(1000)), ("1__0", json!(10)), ("685_230.15", json!(685_230.15)), ("0o_1", json!(1)),
-        ("+1", json!(1)), ("-0", json!(0)), (".5", json!(0.5)), ("1.", json!(1)), ("1e3", json!(1000)), ("1.0", json!(1)),
+        ("y", json!(true)),
+        ("Y", json!(true)),
+        ("yes", json!(true)),
+        ("on", json!(true)),
+        ("n", json!(false)),
+        ("No", json!(false)),
+        ("OFF", json!(false)),
+        ("~", json!(null)),
+        ("Null", json!(null)),
+        ("", json!(null)),
+        ("2001-01-01", json!("2001-01-01")),
+        ("12:30:45", json!("12:30:45")),
+        ("190:20:30", json!("190:20:30")),
+        ("!foo b", json!("b")),
+        ("!foo 5", json!("5")),
+        ("! 5", json!("5")),
+        ("012", json!(10)),
+        ("0777", json!(511)),
+        ("08", json!(8)),
+        ("-012", json!(-10)),
+        ("0o14", json!(12)),
+        ("0x1F", json!(31)),
+        ("0b11", json!(3)),
+        ("-0b11", json!(-3)),
+        ("0B11", json!(3)),
+        ("1_000", json!(1000)),
+        ("1__0", json!(10)),
+        ("685_230.15", json!(685_230.15)),
+        ("0o_1", json!(1)),
+        ("+1", json!(1)),
+        ("-0", json!(0)),
+        (".5", json!(0.5)),
+        ("1.", json!(1)),
+        ("1e3", json!(1000)),
+        ("1.0", json!(1)),
         ("18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
         ("100000000000000000000", json!(1e20)),
         ("123456789012345678901234567890", json!(1.234_567_890_123_456_8e29)),
         ("9007199254740993", json!(9_007_199_254_740_993_u64)),
-        ("1e500", json!("1e500")), ("0x", json!("0x")), ("_1", json!("_1")), ("nan", json!("nan")), ("0o08", json!("0o08")),
-        ("!!binary aGk=", json!("hi")), ("!!str 5", json!("5")), ("!!int \"5\"", json!(5)), ("!!float 5", json!(5)),
-        ("!!bool \"yes\"", json!(true)), ("!!null \"\"", json!(null)), ("!!timestamp 2001-01-01", json!("2001-01-01")),
-        ("[2001:db8::]", json!(["2001:db8::"])), ("[a:]", json!(["a:"])), ("{b: 2001:db8::}", json!({"b": "2001:db8::"})),
-        ("{a:}", json!({"a:": null})), ("\"5\"", json!("5")), ("'yes'", json!("yes")), ("|\n  x", json!("x")),
-        ("|\n  x\n", json!("x\n")), (">\n  x", json!("x")), ("=", json!("=")),
+        ("1e500", json!("1e500")),
+        ("0x", json!("0x")),
+        ("_1", json!("_1")),
+        ("nan", json!("nan")),
+        ("0o08", json!("0o08")),
+        ("!!binary aGk=", json!("hi")),
+        ("!!str 5", json!("5")),
+        ("!!int \"5\"", json!(5)),
+        ("!!float 5", json!(5)),
+        ("!!bool \"yes\"", json!(true)),
+        ("!!null \"\"", json!(null)),
+        ("!!timestamp 2001-01-01", json!("2001-01-01")),
+        ("[2001:db8::]", json!(["2001:db8::"])),
+        ("[a:]", json!(["a:"])),
+        ("{a:}", json!({"a:": null})),
+        ("\"5\"", json!("5")),
+        ("'yes'", json!("yes")),
+        ("|\n  x", json!("x")),
+        ("|\n  x\n", json!("x\n")),
+        (">\n  x", json!("x")),
+        ("=", json!("=")),
     ] {
         assert_eq!(as_json(&format!("k: {text}")).map(|json| json["k"].clone()), Some(expected), "{text}");
     }
@@ -54,14 +95,32 @@ fn scalars_mean_what_they_mean_to_kubernetes() {
 
 #[test]
 fn scalars_without_a_json_form_are_refused() {
-    for text in ["k: .inf", "k: .nan", "k: -.inf", "k: [::1]", "null: x", "~: x", "[a, b]: c", "k: !!int foo", "k: !!binary ?"] {
+    for text in [
+        "k: .inf",
+        "k: .nan",
+        "k: -.inf",
+        "k: [::1]",
+        "null: x",
+        "~: x",
+        "[a, b]: c",
+        "k: !!int foo",
+        "k: !!binary ?",
+    ] {
         assert_eq!(as_json(text), None, "{text}");
     }
 }
 
 #[test]
 fn keys_become_text() {
-    for (text, key) in [("yes", "true"), ("y", "true"), ("true", "true"), ("1", "1"), ("1.5", "1.5"), ("0x10", "16"), ("\"yes\"", "yes")] {
+    for (text, key) in [
+        ("yes", "true"),
+        ("y", "true"),
+        ("true", "true"),
+        ("1", "1"),
+        ("1.5", "1.5"),
+        ("0x10", "16"),
+        ("\"yes\"", "yes"),
+    ] {
         assert_eq!(as_json(&format!("{text}: v")), Some(json!({ key: "v" })), "{text}");
     }
 }
@@ -157,12 +216,18 @@ fn y07_duplicate_keys_name_both_places_and_the_last_wins() {
     assert_eq!(loaded.documents[0].root.to_json(), json!({"metadata": {"labels": {"app": "b"}}}));
     let finding = loaded.report.iter().next().unwrap();
     assert_eq!(finding.severity, Severity::Warning);
-    assert_eq!((finding.at.line, finding.at.column, finding.at.field.as_str()), (4, 5, "metadata.labels.app"));
+    assert_eq!(
+        (finding.at.line, finding.at.column, finding.at.field.as_str()),
+        (4, 5, "metadata.labels.app")
+    );
     assert!(finding.message.contains("line 3, column 5"), "{}", finding.message);
     let loaded = strict(text);
     assert!(loaded.documents.is_empty() && loaded.report.has_errors());
     for text in ["yes: 1\ntrue: 2\n", "\"a\": 1\n\"\\u0061\": 2\n", "? &k a\n: 1\n? *k\n: 2\n"] {
-        assert!(codes(&strict(text)).contains(&("duplicate-key", if text.starts_with('?') { 3 } else { 2 })), "{text}");
+        assert!(
+            codes(&strict(text)).contains(&("duplicate-key", if text.starts_with('?') { 3 } else { 2 })),
+            "{text}"
+        );
     }
 }
 
@@ -235,7 +300,17 @@ fn y14_foreign_tags_are_warnings_or_errors_in_strict_mode() {
 
 #[test]
 fn y18_a_bad_document_does_not_sink_the_others() {
-    for bad in ["b: [1\n", "b: \"open\n", "b: {x\n", "b: *x\n", "b: 1\n c: 2\n", "b: @x\n", "'x\n", "b: |\n  x\n y\n", "%YAML\n"] {
+    for bad in [
+        "b: [1\n",
+        "b: \"open\n",
+        "b: {x\n",
+        "b: *x\n",
+        "b: 1\n c: 2\n",
+        "b: @x\n",
+        "'x\n",
+        "b: |\n  x\n y\n",
+        "%YAML\n",
+    ] {
         let loaded = lenient(format!("a: 1\n---\n{bad}---\nc: 3\n"));
         let trees: Vec<Json> = loaded.documents.iter().map(|document| document.root.to_json()).collect();
         assert_eq!(trees, [json!({"a": 1}), json!({"c": 3})], "{bad}");
@@ -250,7 +325,11 @@ fn y18_lists_are_taken_apart() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- kind: A\n  apiVersion: x/v1\n- kind: List\n  apiVersion: v1\n  items: [{kind: B}]\n---\n\
         apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n---\nkind: C\n";
     let loaded = lenient(text);
-    let kinds: Vec<_> = loaded.documents.iter().map(|document| document.root.get("kind").unwrap().as_str().unwrap()).collect();
+    let kinds: Vec<_> = loaded
+        .documents
+        .iter()
+        .map(|document| document.root.get("kind").unwrap().as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["A", "B", "Service", "C"]);
     assert_eq!(loaded.documents.iter().map(|document| document.index).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!(loaded.documents[0].root.locate("kind").line, 4);
@@ -281,7 +360,10 @@ fn spans_point_at_keys_and_values() {
 fn findings_name_the_resource() {
     let loaded = lenient("kind: A\nmetadata: {name: nn, namespace: s, name: nn}\n");
     let resource = &loaded.report.iter().next().unwrap().at.resource;
-    assert_eq!((resource.kind.as_str(), resource.namespace.as_str(), resource.name.as_str()), ("A", "s", "nn"));
+    assert_eq!(
+        (resource.kind.as_str(), resource.namespace.as_str(), resource.name.as_str()),
+        ("A", "s", "nn")
+    );
 }
 
 #[test]
@@ -293,7 +375,10 @@ fn findings_are_bounded() {
 fn json_with_tabs_escapes_and_long_lines_is_read() {
     let text = "{\n\t\"a\": [\n\t\t1,\n\t\t\"\\u00e9\\/\\ud83d\\ude00\"\n\t],\n\t\"b\" : {\"c\":null}\n}\n";
     assert_eq!(as_json(text), Some(json!({"a": [1, "é/😀"], "b": {"c": null}})));
-    let long = serde_json::to_string(&json!({"a": vec!["x".repeat(50); 200], "k".repeat(900): {"b": "y".repeat(5000)}})).unwrap();
+    let long = serde_json::to_string(
+        &json!({"a": vec!["x".repeat(50); 200], "k".repeat(900): {"b": "y".repeat(5000)}}),
+    )
+    .unwrap();
     assert_eq!(as_json(&long), Some(serde_json::from_str(&long).unwrap()));
 }
 

@@ -20,8 +20,12 @@ pub(super) fn refused_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("the text is UTF-32, not UTF-8"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("the text is UTF-16, not UTF-8"),
-        [0, 0, 0, 1..=255, ..] | [1..=255, 0, 0, 0, ..] => return Some("the text looks like UTF-32, not UTF-8"),
-        [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => return Some("the text looks like UTF-16, not UTF-8"),
+        [0, 0, 0, 1..=255, ..] | [1..=255, 0, 0, 0, ..] => {
+            return Some("the text looks like UTF-32, not UTF-8");
+        }
+        [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => {
+            return Some("the text looks like UTF-16, not UTF-8");
+        }
         _ => {}
     }
     // A stray NUL spoils one document; many odd bytes mean that the file is no text.
