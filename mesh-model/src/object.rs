@@ -1,5 +1,10 @@
 //! A typed object with its metadata and its place in the text.
 
+mod header;
+mod naming;
+
+pub use header::{Header, read_meta};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -45,6 +45,8 @@ pub(super) fn read(
             }
             Err(error) => {
                 builder.syntax(&error);
+                // What follows a complete value may be what is wrong with it.
+                trees.clear();
                 break;
             }
         }
@@ -198,7 +200,10 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     fn close(&mut self, marks: &Marks) -> Option<()> {
         let frame = self.frames.pop()?;
         let value = match frame.kind {
-            FrameKind::List(items) => Value::List(items),
+            FrameKind::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
             FrameKind::Map { map, .. } => {
                 let entries = map.finish();
                 match (entries.first(), frame.pair_is_string) {

@@ -42,7 +42,9 @@ impl MapBuilder {
     }
 
     /// The finished map.
-    pub(super) fn finish(self) -> Vec<Entry> {
+    pub(super) fn finish(mut self) -> Vec<Entry> {
+        // Most maps have one or two entries: the spare room would be most of a tree's memory.
+        self.entries.shrink_to_fit();
         self.entries
     }
 

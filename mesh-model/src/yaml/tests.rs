@@ -321,6 +321,13 @@ fn y18_a_bad_document_does_not_sink_the_others() {
 }
 
 #[test]
+fn y18_documents_ended_by_dots_stand_alone_too() {
+    let loaded = lenient("a: 1\n...\nb: [\n...\nc: 3\n");
+    assert_eq!((loaded.documents.len(), codes(&loaded).len()), (2, 1));
+    assert_eq!(loaded.documents.last().unwrap().root.locate("c").line, 5);
+}
+
+#[test]
 fn y18_lists_are_taken_apart() {
     let text = "apiVersion: v1\nkind: List\nitems:\n- kind: A\n  apiVersion: x/v1\n- kind: List\n  apiVersion: v1\n  items: [{kind: B}]\n---\n\
         apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n---\nkind: C\n";

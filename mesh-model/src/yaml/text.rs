@@ -34,7 +34,7 @@ pub(super) fn refused_encoding(bytes: &[u8]) -> Option<&'static str> {
     (odd >= 8 && odd * 20 > sample.len()).then_some("the file holds binary data, not text")
 }
 
-/// Splits at lines that start with `---`: nothing in YAML may contain such a line, so every piece stands alone and a
+/// Splits at lines that start with `---` or `...`: nothing in YAML may contain such a line, so every piece stands alone and a
 /// broken one leaves the others readable. Directives stay with the document they precede.
 pub(super) fn split(bytes: &[u8]) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
@@ -44,15 +44,20 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Chunk<'_>> {
     let mut line = 1;
     for range in lines(bytes) {
         let text = bytes.get(range.clone()).unwrap_or_default();
-        if starts_document(text) {
+        line += 1;
+        if is_marker(text, b"---") {
             if !directives && range.start > 0 {
                 let end = range.start;
                 chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
-                current = Chunk { bytes: &[], offset: end, line };
+                current = Chunk { bytes: &[], offset: end, line: line - 1 };
             }
             directives = false;
             blank = false;
-        } else if text.starts_with(b"...") {
+        } else if is_marker(text, b"...") {
+            let end = range.end;
+            chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
+            current = Chunk { bytes: &[], offset: end, line };
+            directives = false;
             blank = true;
         } else if blank && text.starts_with(b"%") {
             directives = true;
@@ -60,14 +65,14 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Chunk<'_>> {
             blank = false;
             directives = false;
         }
-        line += 1;
     }
     chunks.push(Chunk { bytes: bytes.get(current.offset..).unwrap_or_default(), ..current });
     chunks
 }
 
-fn starts_document(line: &[u8]) -> bool {
-    line.strip_prefix(b"---")
+/// A line that starts with a document marker, which a blank or the line's end must follow.
+fn is_marker(line: &[u8], marker: &[u8]) -> bool {
+    line.strip_prefix(marker)
         .is_some_and(|rest| rest.first().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')))
 }
 
