@@ -349,14 +349,13 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             }
         };
         let resolved = scalar::resolve(text);
-        let fits = match (&resolved, wanted.as_str()) {
-            (Resolved::Value(Value::Integer(_) | Value::Float(_)), "float")
-            | (Resolved::Value(Value::Integer(_)), "int")
-            | (Resolved::Value(Value::Bool(_)), "bool")
-            | (Resolved::Value(Value::Null), "null")
-            | (Resolved::NotJson(_), "float") => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (&resolved, wanted.as_str()),
+            (Resolved::Value(Value::Integer(_) | Value::Float(_)) | Resolved::NotJson(_), "float")
+                | (Resolved::Value(Value::Integer(_)), "int")
+                | (Resolved::Value(Value::Bool(_)), "bool")
+                | (Resolved::Value(Value::Null), "null")
+        );
         if !fits {
             self.report(
                 Code::BadValue,
@@ -438,7 +437,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     /// Puts a finished value where it belongs. `role` is `None` for collections.
     fn attach(&mut self, node: Node, role: Option<Role>, marks: &Marks) -> Option<()> {
         if self.expects_key() {
-            return self.attach_key(node, role, marks);
+            return self.attach_key(&node, role, marks);
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
@@ -461,7 +460,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         Some(())
     }
 
-    fn attach_key(&mut self, node: Node, role: Option<Role>, marks: &Marks) -> Option<()> {
+    fn attach_key(&mut self, node: &Node, role: Option<Role>, marks: &Marks) -> Option<()> {
         let (text, merge) = match role {
             Some(Role::Merge) => ("<<".into(), true),
             Some(Role::Key(Some(text))) => (text, false),
@@ -528,7 +527,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             match &frame.kind {
                 FrameKind::List(items) => path.push_str(&format!("[{}]", items.len())),
                 FrameKind::Map { key: Some(key), .. } => {
-                    path = crate::document::join_key(&path, &shorten(&key.text))
+                    path = crate::document::join_key(&path, &shorten(&key.text));
                 }
                 FrameKind::Map { key: None, .. } => {}
             }
