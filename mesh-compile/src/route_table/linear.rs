@@ -28,8 +28,12 @@ pub fn virtual_host<'t>(table: &'t RouteTable, authority: &str) -> Option<&'t Ar
 fn rank(domain: &str, host: &str) -> Option<(u8, usize)> {
     match DomainShape::of(domain) {
         DomainShape::Exact(name) => (name == host).then_some((3, 0)),
-        DomainShape::Suffix(text) => (host.len() > text.len() && host.ends_with(text)).then_some((2, text.len())),
-        DomainShape::Prefix(text) => (host.len() > text.len() && host.starts_with(text)).then_some((1, text.len())),
+        DomainShape::Suffix(text) => {
+            (host.len() > text.len() && host.ends_with(text)).then_some((2, text.len()))
+        }
+        DomainShape::Prefix(text) => {
+            (host.len() > text.len() && host.starts_with(text)).then_some((1, text.len()))
+        }
         DomainShape::Any => Some((0, 0)),
     }
 }

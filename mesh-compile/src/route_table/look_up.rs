@@ -4,6 +4,8 @@ use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Observer, Outcome, Stage, Step};
 use serde_json::{Map, Value};
 
+use super::candidates::Candidate;
+use super::path_index::PathIndex;
 use super::predicate::{Failure, Subject};
 use super::{Route, VirtualHost};
 
@@ -22,11 +24,35 @@ impl VirtualHost {
         if O::EXHAUSTIVE {
             return self.find_telling_all(&subject, observer);
         }
-        scan(&self.routes, &subject, observer)
+        match &self.index {
+            Some(index) => self.find_by_index(index, &subject, observer),
+            None => scan(&self.routes, &subject, observer),
+        }
+    }
+
+    fn find_by_index<'t, O: Observer>(
+        &'t self,
+        index: &PathIndex,
+        subject: &Subject<'_>,
+        observer: &mut O,
+    ) -> Option<&'t Route> {
+        index.candidates(subject.path).find_map(|Candidate { position, path_fits }| {
+            let route = self.routes.get(position as usize)?;
+            let verdict = if path_fits {
+                subject.check_beyond_path(&route.matcher)
+            } else {
+                subject.check(&route.matcher)
+            };
+            consider(position as usize, route, subject, verdict, observer).then_some(route)
+        })
     }
 
     /// Looks at every route, in order.
-    fn find_telling_all<'t, O: Observer>(&'t self, subject: &Subject<'_>, observer: &mut O) -> Option<&'t Route> {
+    fn find_telling_all<'t, O: Observer>(
+        &'t self,
+        subject: &Subject<'_>,
+        observer: &mut O,
+    ) -> Option<&'t Route> {
         let mut winner = None;
         for (position, route) in self.routes.iter().enumerate() {
             if winner.is_some() {
@@ -44,7 +70,9 @@ fn scan<'t, O: Observer>(routes: &'t [Route], subject: &Subject<'_>, observer: &
     routes
         .iter()
         .enumerate()
-        .find(|(position, route)| consider(*position, route, subject, subject.check(&route.matcher), observer))
+        .find(|(position, route)| {
+            consider(*position, route, subject, subject.check(&route.matcher), observer)
+        })
         .map(|(_, route)| route)
 }
 
@@ -58,12 +86,18 @@ fn consider<O: Observer>(
 ) -> bool {
     match verdict {
         Ok(()) => observer.note(|| step(position, route, Outcome::Won)),
-        Err(failure) => observer.note(|| step(position, route, Outcome::Lost).because(failure.because(subject))),
+        Err(failure) => {
+            observer.note(|| step(position, route, Outcome::Lost).because(failure.because(subject)))
+        }
     }
     verdict.is_ok()
 }
 
 fn step(position: usize, route: &Route, outcome: Outcome) -> Step<'_> {
-    let rule = if route.name.is_empty() { format!("route[{position}]") } else { format!("route[{position}] {}", route.name) };
+    let rule = if route.name.is_empty() {
+        format!("route[{position}]")
+    } else {
+        format!("route[{position}] {}", route.name)
+    };
     Step::new(Stage::Route, outcome, rule).origin(&route.origin)
 }

@@ -4,13 +4,21 @@
 //! at a cost that stays flat as routes grow; `linear` is the slow readable oracle of both.
 
 pub mod action;
+mod candidates;
 pub mod header_value;
 mod host_index;
 pub mod linear;
 mod look_up;
 pub mod matcher;
+mod path_index;
 pub mod pattern;
 mod predicate;
+mod prefix_tree;
+mod regex_set;
+mod substitution;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -19,6 +27,7 @@ use mesh_model::origin::Origin;
 use action::{HeaderOps, RouteAction};
 use host_index::HostIndex;
 use matcher::RouteMatch;
+use path_index::PathIndex;
 
 /// One route of a virtual host.
 #[derive(Debug, Clone)]
@@ -50,6 +59,7 @@ pub struct VirtualHost {
     pub routes: Vec<Route>,
     /// What it was made from.
     pub origin: Origin,
+    index: Option<Arc<PathIndex>>,
 }
 
 /// A route table: virtual hosts with an index over their domains.
@@ -71,7 +81,8 @@ impl VirtualHost {
         routes: Vec<Route>,
         origin: Origin,
     ) -> Self {
-        Self { name: name.into(), domains, require_tls, routes, origin }
+        let index = PathIndex::new(&routes).map(Arc::new);
+        Self { name: name.into(), domains, require_tls, routes, origin, index }
     }
 }
 
@@ -79,7 +90,9 @@ impl RouteTable {
     /// A table with an index over its domains, which are compared without case; the first of equal ones keeps its place.
     pub fn new(name: impl Into<Arc<str>>, virtual_hosts: Vec<VirtualHost>) -> Self {
         let virtual_hosts: Vec<Arc<VirtualHost>> = virtual_hosts.into_iter().map(Arc::new).collect();
-        let domains = (0..).zip(&virtual_hosts).flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
+        let domains = (0..)
+            .zip(&virtual_hosts)
+            .flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
         let hosts = HostIndex::new(domains);
         Self { name: name.into(), virtual_hosts, hosts }
     }

@@ -8,7 +8,9 @@ use mesh_model::trace::Because;
 use serde_json::{Map, Value};
 
 use super::header_value::{HeaderValues, header_values};
-use super::matcher::{Case, ClaimMatch, HeaderMatch, PathMatch, QueryMatch, RouteMatch, TextMatch, ValueMatch};
+use super::matcher::{
+    Case, ClaimMatch, HeaderMatch, PathMatch, QueryMatch, RouteMatch, TextMatch, ValueMatch,
+};
 
 /// A request as route predicates see it. Borrowed whole, split once.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,11 @@ impl<'r> Subject<'r> {
 
     /// All predicates of a route, in the order path, headers, query, claims.
     pub(super) fn check<'t>(&self, matcher: &'t RouteMatch) -> Result<(), Failure<'t>> {
-        if path_fits(&matcher.path, self.path) { self.check_beyond_path(matcher) } else { Err(Failure::Path(&matcher.path)) }
+        if path_fits(&matcher.path, self.path) {
+            self.check_beyond_path(matcher)
+        } else {
+            Err(Failure::Path(&matcher.path))
+        }
     }
 
     /// The predicates that look at something else than the path.
@@ -115,7 +121,11 @@ fn query_value<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     if query.is_empty() {
         return None;
     }
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).find(|(key, _)| *key == name).map(|(_, value)| value)
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 fn claim_text_fits(text: &TextMatch, claim: &Value) -> bool {
