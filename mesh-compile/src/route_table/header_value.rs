@@ -130,3 +130,23 @@ fn joined(request: &RequestFacts<'_>, name: &str) -> Vec<u8> {
     let lines: Vec<&[u8]> = request.headers.values(name).filter(|line| !line.is_empty()).collect();
     lines.join(&b',')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_inline_headers_are_sorted() {
+        assert!(INLINE.is_sorted());
+    }
+
+    #[test]
+    fn e_085_well_known_headers_are_inline_and_others_are_not() {
+        for name in
+            ["accept", "authorization", "origin", "x-forwarded-for", "x-request-id", "user-agent", "te"]
+        {
+            assert!(is_inline(name), "{name}");
+        }
+        assert!(!is_inline("x-user") && !is_inline("cookie"));
+    }
+}
