@@ -2,6 +2,8 @@
 //!
 //! One test alone in its binary: the counter counts for the whole process.
 
+#![expect(clippy::unwrap_used, reason = "a test's own patterns compile")]
+
 use std::borrow::Cow;
 
 use mesh_compile::route_table::action::{DirectResponse, HeaderOps, RouteAction};

@@ -3,6 +3,7 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::Route;
 use super::matcher::{RouteMatch, TextMatch, ValueMatch};
@@ -11,11 +12,14 @@ use super::predicate::Subject;
 /// Buckets with at most this many routes are not split.
 const WHOLE_MAX: usize = 8;
 
+/// Most lists hold one route or two.
+type Positions = SmallVec<[u32; 4]>;
+
 /// Positions of routes, ascending.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bucket {
     /// Those that no text leads to.
-    general: Vec<u32>,
+    general: Positions,
     split: Option<Box<Split>>,
 }
 
@@ -23,7 +27,7 @@ pub(super) struct Bucket {
 #[derive(Debug, Clone)]
 struct Split {
     key: Key,
-    by_text: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
+    by_text: HashMap<Box<[u8]>, Positions, RandomState>,
 }
 
 /// What of a request is looked up.
