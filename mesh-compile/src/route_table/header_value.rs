@@ -12,6 +12,7 @@ const INLINE: &[&str] = &[
     "authorization",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
     "expect",
