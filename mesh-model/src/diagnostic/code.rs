@@ -82,4 +82,7 @@ codes! {
     GatewayUnknown "gateway-unknown" Analyze Error Some("IST0101"), "a gateway that does not exist";
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
+    EndpointUnused "endpoint-unused" Analyze Info None, "endpoints that belong to no known service";
+    EndpointWithoutPod "endpoint-without-pod" Analyze Warning None, "an endpoint that names a Pod that is not known";
+    AliasLoop "alias-loop" Analyze Warning None, "an ExternalName service that stands for itself";
 }
