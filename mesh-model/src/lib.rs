@@ -5,6 +5,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod config_set;
+#[cfg(test)]
+mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
@@ -20,3 +22,4 @@ pub mod part;
 pub mod security;
 pub mod trace;
 pub mod value;
+pub mod yaml;

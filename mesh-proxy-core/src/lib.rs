@@ -1,1 +1,3 @@
-//! Under construction.
+//! What a proxy does with a request or connection, and why.
+
+pub mod describe;

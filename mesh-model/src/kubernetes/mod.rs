@@ -4,6 +4,7 @@
 //! `apiVersion`, `kind` and `metadata`, so `spec` and `status` are fields.
 
 pub mod config_map;
+pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod ingress;
@@ -16,6 +17,7 @@ pub mod secret;
 pub mod service;
 
 pub use config_map::ConfigMap;
+pub use deployment::Deployment;
 pub use endpoint_slice::EndpointSlice;
 pub use endpoints::Endpoints;
 pub use ingress::{Ingress, IngressClass};
@@ -25,6 +27,8 @@ pub use node::Node;
 pub use pod::Pod;
 pub use secret::Secret;
 pub use service::{Protocol, Service};
+
+use crate::part::is_default;
 
 /// What an object points at (`targetRef`).
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
@@ -39,11 +43,6 @@ pub struct ObjectReference {
     /// Name of the object.
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
-}
-
-/// Whether a value may be left out of the output.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 #[cfg(test)]

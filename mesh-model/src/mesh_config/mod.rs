@@ -16,6 +16,8 @@
 
 mod connection_settings;
 mod defaults;
+
+mod networks;
 mod overlay;
 mod provider;
 mod proxy_config;
@@ -27,6 +29,7 @@ mod tracing;
 mod tracing_provider;
 
 pub use connection_settings::*;
+pub use networks::*;
 pub use provider::*;
 pub use proxy_config::*;
 pub use proxy_headers::*;

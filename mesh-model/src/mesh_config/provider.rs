@@ -12,7 +12,7 @@ use super::tracing_provider::{
 use crate::part::is_default;
 use crate::value::Duration;
 
-/// A provider: a name and one of the others fields.
+/// A provider: a name and one of the other fields.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtensionProvider {

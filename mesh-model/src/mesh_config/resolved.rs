@@ -10,6 +10,8 @@ use super::{
 use crate::part::LocalityLoadBalancerSetting;
 use crate::value::Duration;
 
+const DEFAULT_INGRESS_SERVICE: &str = "istio-ingressgateway";
+
 impl MeshConfig {
     /// Namespace whose policies apply to the mesh; `istio-system` (T-450).
     pub fn root_namespace(&self) -> &str {
@@ -129,9 +131,21 @@ impl MeshConfig {
         self.ingress_controller_mode.unwrap_or(IngressControllerMode::Strict)
     }
 
-    /// `istio` label of the pods that serve Ingress objects; `ingressgateway`, also where written empty (T-469).
+    /// Service whose address Ingress objects report; `istio-ingressgateway`.
+    pub fn ingress_service(&self) -> &str {
+        self.ingress_service.as_deref().unwrap_or(DEFAULT_INGRESS_SERVICE)
+    }
+
+    /// `istio` label of the pods that serve Ingress objects: the selector, else the service unless it is the
+    /// default one, else `ingressgateway` (T-469).
     pub fn ingress_selector(&self) -> &str {
-        self.ingress_selector.as_deref().filter(|selector| !selector.is_empty()).unwrap_or("ingressgateway")
+        let selector = self.ingress_selector.as_deref().unwrap_or_default();
+        let service = Some(self.ingress_service()).filter(|service| *service != DEFAULT_INGRESS_SERVICE);
+        [Some(selector), service]
+            .into_iter()
+            .flatten()
+            .find(|name| !name.is_empty())
+            .unwrap_or("ingressgateway")
     }
 
     /// Settings of every proxy, with no layer above `defaultConfig` (T-470).

@@ -14,9 +14,7 @@ use super::settings::{
     ServiceSettings, TlsConfig,
 };
 use crate::object::{Body, Kind};
-use crate::part::{
-    HttpRetry, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting, is_default,
-};
+use crate::part::{HttpRetry, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting};
 use crate::value::Duration;
 
 /// Settings of the whole mesh, one document without `apiVersion` and `kind`.
