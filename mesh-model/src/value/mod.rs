@@ -1,1 +1,5 @@
-//! Values.
+//! Values that people write in fields: durations, percentages, address blocks, patterns.
+
+mod duration;
+
+pub use duration::{Duration, DurationError};
