@@ -1,1 +1,13 @@
-//! Values.
+//! Values that people write in fields: durations, percentages, address blocks, patterns.
+
+mod duration;
+mod ip_block;
+mod path_template;
+mod percent;
+mod regex;
+
+pub use duration::{Duration, DurationError};
+pub use ip_block::{IpBlock, IpBlockError};
+pub use path_template::{PathTemplate, PathTemplateError};
+pub use percent::{Percent, PercentError};
+pub use regex::{PATTERN_BYTES_MAX, Re2Pattern, RegexError};
