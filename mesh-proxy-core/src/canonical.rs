@@ -89,7 +89,9 @@ fn is_path_byte(byte: u8, is_http1: bool) -> bool {
 
 fn is_header(name: &str, value: &[u8]) -> bool {
     let bad_name = |byte: u8| byte.is_ascii_control() || byte == b' ';
-    !name.is_empty() && !name.bytes().any(bad_name) && !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+    !name.is_empty()
+        && !name.bytes().any(bad_name)
+        && !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
 }
 
 /// E-013. An empty one is accepted.

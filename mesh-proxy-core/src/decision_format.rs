@@ -158,7 +158,9 @@ fn fault(fault: &Fault) -> Value {
 fn hash_policy(policy: &HashPolicy) -> Value {
     match policy {
         HashPolicy::Header(name) => json!({"header": **name}),
-        HashPolicy::Cookie { name, ttl_ms, path } => json!({"cookie": **name, "ttl_ms": ttl_ms, "path": **path}),
+        HashPolicy::Cookie { name, ttl_ms, path } => {
+            json!({"cookie": **name, "ttl_ms": ttl_ms, "path": **path})
+        }
         HashPolicy::SourceIp => json!({"source_ip": true}),
         HashPolicy::Query(name) => json!({"query": **name}),
     }

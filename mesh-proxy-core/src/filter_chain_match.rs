@@ -122,9 +122,11 @@ impl Criterion {
             Self::DestinationAddress => {
                 Because::new("destination address", listed(&wanted.destinations), got.dst_ip.to_string())
             }
-            Self::ServerName => {
-                Because::new("server name", listed(&wanted.server_names), or_none(got.server_name.to_string()))
-            }
+            Self::ServerName => Because::new(
+                "server name",
+                listed(&wanted.server_names),
+                or_none(got.server_name.to_string()),
+            ),
             Self::TransportProtocol => Because::new(
                 "transport protocol",
                 wanted.transport.map_or("any", transport_name),
@@ -223,9 +225,7 @@ pub fn find<'c, O: Observer>(
         }
     }
     let winner = found
-        .then(|| {
-            listener.filter_chains.iter().find(|chain| lost_at(chain, inspected, &best).is_none())
-        })
+        .then(|| listener.filter_chains.iter().find(|chain| lost_at(chain, inspected, &best).is_none()))
         .flatten();
     if O::EXHAUSTIVE {
         tell(listener, inspected, &best, winner, observer);

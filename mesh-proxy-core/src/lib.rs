@@ -21,6 +21,8 @@ pub mod redirect;
 pub mod rewrite;
 pub mod transport;
 
+mod cluster_step;
 mod decision_format;
 mod http;
+mod route_action;
 mod tcp;

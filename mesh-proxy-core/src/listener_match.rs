@@ -98,8 +98,11 @@ fn tell<O: Observer>(
     }
     if winner.is_none() {
         observer.note(|| {
-            Step::new(Stage::Listener, Outcome::Lost, "no listener")
-                .because(Because::new("destination address", "a listener", dialled()))
+            Step::new(Stage::Listener, Outcome::Lost, "no listener").because(Because::new(
+                "destination address",
+                "a listener",
+                dialled(),
+            ))
         });
     }
 }

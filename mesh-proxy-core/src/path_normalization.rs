@@ -103,7 +103,11 @@ fn remove_dot_segments(path: &str) -> Result<Cow<'_, str>, EscapedNul> {
     let mut out: Vec<u8> = Vec::with_capacity(rest.len());
     while let Some((&byte, after)) = rest.split_first() {
         if let Some(after_dot) = strip_dot(rest) {
-            rest = if out.last() == Some(&b'/') { after_slash_dot(after_dot, &mut out) } else { dot(after_dot, &mut out) };
+            rest = if out.last() == Some(&b'/') {
+                after_slash_dot(after_dot, &mut out)
+            } else {
+                dot(after_dot, &mut out)
+            };
             continue;
         }
         rest = match byte {
@@ -196,7 +200,9 @@ fn escape<'t>(rest: &'t [u8], out: &mut Vec<u8>) -> Result<&'t [u8], EscapedNul>
     };
     match hex(high).zip(hex(low)).map(|(high, low)| high * 16 + low) {
         Some(0) => return Err(EscapedNul),
-        Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => out.push(byte),
+        Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+            out.push(byte)
+        }
         Some(_) => out.extend([b'%', high, low]),
         // No escape: the sign stands for itself.
         None => {

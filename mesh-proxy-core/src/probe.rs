@@ -150,7 +150,11 @@ fn read_line(line: usize, text: &str) -> Result<Probe, BadProbe> {
         let message = format!("longer than {LINE_MAX} bytes");
         return Err(BadProbe { id: None, line, message });
     }
-    serde_json::from_str(text).map_err(|error| BadProbe { id: id_of(text), line, message: message_of(&error) })
+    serde_json::from_str(text).map_err(|error| BadProbe {
+        id: id_of(text),
+        line,
+        message: message_of(&error),
+    })
 }
 
 /// The `id` of a line that is JSON but no probe.
