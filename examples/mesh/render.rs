@@ -6,6 +6,7 @@ use std::io::Write;
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
 use mesh_model::trace::{Outcome, Stage, Step};
 use owo_colors::OwoColorize;
+use serde_json::Value;
 
 /// Prints findings with an excerpt of the line each stands in, then a summary.
 pub fn findings(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
@@ -124,4 +125,22 @@ fn heading(stage: Stage) -> &'static str {
         Stage::Route => "route",
         Stage::Cluster => "cluster",
     }
+}
+
+/// Prints a decision, a line per fact.
+pub fn decision(out: &mut impl Write, decision: &Value) -> std::io::Result<()> {
+    let Some(facts) = decision.as_object() else { return Ok(()) };
+    for (key, value) in facts.iter().filter(|(key, _)| *key != "why") {
+        match value {
+            Value::Null => {}
+            Value::String(text) => writeln!(out, "  {key}: {}", text.green())?,
+            Value::Array(items) => {
+                for item in items {
+                    writeln!(out, "  {key}: {item}")?;
+                }
+            }
+            _ => writeln!(out, "  {key}: {value}")?,
+        }
+    }
+    Ok(())
 }

@@ -8,3 +8,4 @@ pub mod registry;
 pub mod route_table;
 pub mod snapshot;
 pub mod view;
+pub mod visibility;
