@@ -147,7 +147,10 @@ fn s267_a_preflight_skips_verification() {
     headers.push(("origin", "https://x".to_owned()));
     assert_eq!(ask(&authn, &request("OPTIONS", "/", &headers)), rejected(401, "Jwt is expired"));
     headers.push(("access-control-request-method", "GET".to_owned()));
-    assert!(matches!(ask(&authn, &request("OPTIONS", "/", &headers)), Authenticated::Passed { claims: None, .. }));
+    assert!(matches!(
+        ask(&authn, &request("OPTIONS", "/", &headers)),
+        Authenticated::Passed { claims: None, .. }
+    ));
     assert_eq!(ask(&authn, &request("GET", "/", &headers)), rejected(401, "Jwt is expired"));
 }
 
@@ -162,7 +165,11 @@ fn s269_named_places_switch_the_usual_ones_off() {
     let Authenticated::Passed { changes, .. } = passed else { unreachable!() };
     assert_eq!(changes, [RequestChange::RemoveHeader("x-jwt".to_owned())]);
     let headers = [("x-jwt", token("alice"))];
-    assert_eq!(principal(&ask(&authn, &request("GET", "/", &headers))), None, "without the prefix it is no token");
+    assert_eq!(
+        principal(&ask(&authn, &request("GET", "/", &headers))),
+        None,
+        "without the prefix it is no token"
+    );
 }
 
 #[test]
@@ -241,7 +248,8 @@ fn s266_one_issuer_twice_passes_with_either() {
 fn s286_space_delimited_claims_become_lists() {
     let authn = compile(&[rule(json!({ "spaceDelimitedClaims": ["custom"] }))]);
     let headers = bearer("rich");
-    let Authenticated::Passed { claims: Some(claims), .. } = ask(&authn, &request("GET", "/", &headers)) else {
+    let Authenticated::Passed { claims: Some(claims), .. } = ask(&authn, &request("GET", "/", &headers))
+    else {
         panic!("refused");
     };
     assert_eq!(claims.payload["scope"], json!(["read", "write"]));
@@ -311,7 +319,8 @@ fn s299_to_s302_outputs_replace_what_the_client_sent() {
 #[test]
 fn s259_rules_are_sorted_by_issuer_and_namespaces_come_first() {
     let root = resource("istio-system", "a", json!([{ "issuer": "b", "jwks": jwks() }]));
-    let own = resource("shop", "z", json!([{ "issuer": "b", "jwks": jwks() }, { "issuer": "a", "jwks": jwks() }]));
+    let own =
+        resource("shop", "z", json!([{ "issuer": "b", "jwks": jwks() }, { "issuer": "a", "jwks": jwks() }]));
     let other = resource("other", "o", json!([{ "issuer": "c", "jwks": jwks() }]));
     let all = [root, own, other];
     let found = applicable(&all, "istio-system", "shop", &BTreeMap::new());
