@@ -1,4 +1,5 @@
 //! Policies in YAML's JSON form, requests and connections, and the verdict.
+#![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
 mod forms;
 mod keys;

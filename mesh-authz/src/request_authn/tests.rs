@@ -1,4 +1,5 @@
 //! Rules as written in YAML's JSON form, requests, and what comes out.
+#![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
 use std::sync::Arc;
 
