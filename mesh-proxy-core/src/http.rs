@@ -35,15 +35,15 @@ pub(crate) fn serve<O: Observer>(
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
     match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
         Ok(canonical) => authenticate(connected, manager, &canonical, observer),
-        Err(reply) => {
+        Err(rejection) => {
             observer.note(|| {
                 Step::new(Stage::Route, Outcome::Lost, "request checks").because(Because::new(
                     "request",
                     "one that the proxy accepts",
-                    reply.reason.as_str(),
+                    rejection.reason.as_str(),
                 ))
             });
-            reply.into()
+            LocalReply::from(rejection).into()
         }
     }
 }
