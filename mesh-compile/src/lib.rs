@@ -1,6 +1,12 @@
 //! What each proxy of a mesh should know.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod compiler;
+pub mod merge;
 pub mod proxy;
 pub mod registry;
 pub mod route_table;
+pub mod snapshot;
+pub mod view;
+pub mod visibility;
+pub mod workloads;

@@ -4,12 +4,22 @@
 //! -> [`config_set::ConfigSet`]. Problems are data ([`diagnostic::Report`]): a bad document never sinks the rest.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod config_set;
+#[cfg(test)]
+mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod facts;
+pub mod kind_table;
+pub mod kubernetes;
+pub mod mesh_config;
 pub mod name;
+pub mod networking;
 pub mod object;
 pub mod origin;
+pub mod part;
+pub mod security;
 pub mod trace;
 pub mod value;
+pub mod yaml;

@@ -1,3 +1,6 @@
+//! What a proxy does with a request or connection, and why.
+
+pub mod describe;
 //! Decides what a proxy does with a connection or request, and explains why, from the tables that serve traffic.
 //!
 //! [`decide::decide`] is the one evaluator; [`decide::explain`] is the same function with a trace. No clock, no

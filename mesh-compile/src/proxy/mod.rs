@@ -2,7 +2,12 @@
 //! Envoy's algorithm and nothing else.
 
 pub mod cluster;
+pub mod clusters;
+pub mod gateway;
+pub mod inbound;
 pub mod listener;
+pub mod outbound;
+pub mod routes;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -69,4 +74,13 @@ pub struct ProxyConfig {
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.
     pub clusters: BTreeMap<Arc<str>, Arc<Cluster>>,
+}
+
+/// A part of a proxy's configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Fragment {
+    /// Listeners.
+    pub listeners: Vec<Listener>,
+    /// Route tables they use.
+    pub route_tables: Vec<RouteTable>,
 }

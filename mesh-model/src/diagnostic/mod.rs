@@ -235,3 +235,23 @@ impl<'a> IntoIterator for &'a Report {
         self.iter()
     }
 }
+
+/// A finding of the decision format (FORMAT.md).
+impl Serialize for Diagnostic {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Finding", 11)?;
+        out.serialize_field("code", self.code.as_str())?;
+        out.serialize_field("istio_code", &self.code.istio_code())?;
+        out.serialize_field("stage", self.code.stage().as_str())?;
+        out.serialize_field("severity", &self.severity)?;
+        out.serialize_field("resource", &self.at.resource)?;
+        out.serialize_field("file", &self.at.file)?;
+        out.serialize_field("line", &self.at.line)?;
+        out.serialize_field("column", &self.at.column)?;
+        out.serialize_field("field", &self.at.field)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("help", &self.help)?;
+        out.end()
+    }
+}

@@ -1,5 +1,10 @@
 //! A typed object with its metadata and its place in the text.
 
+mod header;
+mod naming;
+
+pub use header::{Header, read_meta};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,6 +95,11 @@ pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     const NAMESPACED: bool = true;
     /// What the type is decoded from.
     const BODY: Body = Body::Spec;
+
+    /// Checks what one object alone can tell; every problem goes into the report.
+    fn validate(object: &Object<Self>, report: &mut crate::diagnostic::Report) {
+        let _ = (object, report);
+    }
 }
 
 /// Which part of a document a kind's type holds.

@@ -1,0 +1,169 @@
+//! The command line, declared.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Ask an Istio-style mesh what it does, and why.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mesh",
+    version,
+    after_help = "Exit status: 0 fine, 1 errors found, 2 unusable arguments or files.\n\
+                  Start with: mesh explain --config examples/shop --proxy sidecar:shop/web-0 GET http://reviews:9080/"
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read, validate and analyse configuration; every problem with its place and help.
+    Check(Check),
+    /// Decide what a proxy does with each probe of a file, one JSON decision a line.
+    Decide(Decide),
+    /// Decide one request and print the road it took: what won, what lost, and where each was written.
+    Explain(Explain),
+    /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
+    Show(Show),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+}
+
+/// Where configuration comes from.
+#[derive(Debug, ClapArgs)]
+pub struct Config {
+    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster
+    /// the documents come from (default `Kubernetes`). May be repeated.
+    #[arg(long = "config", value_name = "PATH", required = true, num_args = 1..)]
+    pub paths: Vec<String>,
+    /// MeshConfig as a bare message; what it leaves out has Istio's defaults.
+    #[arg(long, value_name = "FILE")]
+    pub mesh_config: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -"
+)]
+pub struct Check {
+    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// A MeshConfig to check, as a bare message.
+    #[arg(long, value_name = "FILE")]
+    pub mesh_config: Option<PathBuf>,
+    /// Warnings count as errors, unknown fields are errors.
+    #[arg(long)]
+    pub strict: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  mesh decide --config examples/shop --proxy sidecar:shop/web-0 --probes examples/shop/probes.jsonl"
+)]
+pub struct Decide {
+    #[command(flatten)]
+    pub config: Config,
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    #[arg(long)]
+    pub proxy: String,
+    /// Probes, one JSON object a line; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub probes: PathBuf,
+    /// The time tokens are checked at (RFC 3339); default: now.
+    #[arg(long)]
+    pub now: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    mesh explain --config examples/shop --proxy sidecar:shop/web-0 GET http://reviews:9080/reviews/7\n  \
+    mesh explain --config examples/shop --proxy sidecar:shop/reviews-v1-0 --inbound --from spiffe://cluster.local/ns/shop/sa/web GET http://reviews:9080/\n  \
+    mesh explain --config examples/shop --proxy gateway:istio-system/ingress-0 GET https://shop.example.com/ -H 'end-user: jason'")]
+pub struct Explain {
+    #[command(flatten)]
+    pub config: Config,
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    #[arg(long)]
+    pub proxy: String,
+    /// The method, or `TCP` for a connection that is not HTTP.
+    pub method: String,
+    /// `http://host:port/path`, `https://..` for TLS towards the proxy, `tcp://host:port`.
+    pub url: String,
+    /// A request header, `name: value`. May be repeated.
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// The request arrives at this sidecar rather than leaving it.
+    #[arg(long)]
+    pub inbound: bool,
+    /// Identity of the client's certificate (`spiffe://...`): the connection is mutual TLS.
+    #[arg(long, value_name = "SPIFFE_ID")]
+    pub from: Option<String>,
+    /// Address the client dials, `IP:PORT`; default: the service's, as DNS would give it.
+    #[arg(long, value_name = "IP:PORT")]
+    pub to: Option<std::net::SocketAddr>,
+    /// Address of the client.
+    #[arg(long, value_name = "IP")]
+    pub source: Option<std::net::IpAddr>,
+    /// A file that holds a token, sent as `Authorization: Bearer`.
+    #[arg(long, value_name = "FILE")]
+    pub jwt: Option<PathBuf>,
+    /// HTTP/2 rather than HTTP/1.1.
+    #[arg(long)]
+    pub http2: bool,
+    /// The time tokens are checked at (RFC 3339); default: now.
+    #[arg(long)]
+    pub now: Option<jiff::Timestamp>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Listeners and their filter chains.
+    Listeners,
+    /// Route tables: virtual hosts and routes.
+    Routes,
+    /// Clusters with every setting.
+    Clusters,
+    /// Endpoints by cluster.
+    Endpoints,
+    /// Policies in force at the proxy.
+    Policies,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Example:\n  mesh show clusters --config examples/shop --proxy sidecar:shop/web-0 --format json"
+)]
+pub struct Show {
+    /// What to print.
+    #[arg(value_enum)]
+    pub part: Part,
+    #[command(flatten)]
+    pub config: Config,
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    #[arg(long)]
+    pub proxy: String,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}

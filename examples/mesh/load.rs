@@ -1,0 +1,108 @@
+//! Files to a resolved mesh.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mesh_compile::snapshot::MeshSnapshot;
+use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::decode::{DecodeOptions, Unknown, decode};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
+use mesh_model::document::Span;
+use mesh_model::kind_table::Strictness;
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::yaml::{LoadOptions, load};
+
+use crate::Unusable;
+use crate::args::Config;
+use crate::files::{read, select};
+
+/// Everything that was read.
+pub struct Read {
+    pub config: ConfigSet,
+    pub mesh: Arc<MeshConfig>,
+    pub report: Report,
+    pub documents: usize,
+}
+
+/// Reads files into a `ConfigSet`, and the mesh configuration.
+pub fn read_all(
+    paths: &[String],
+    mesh_config: Option<&Path>,
+    strictness: Strictness,
+) -> Result<Read, Unusable> {
+    let mut report = Report::new();
+    let mut config = ConfigSet::new();
+    let mut documents = Vec::new();
+    let files = select(paths)?;
+    let bar = progress(files.len());
+    for file in &files {
+        let name = file.path.display().to_string();
+        let bytes = read(&file.path)?;
+        let options = LoadOptions::default()
+            .with_cluster(file.cluster.as_str())
+            .with_strict(strictness == Strictness::Strict);
+        let loaded = load(&name, &bytes, &options);
+        report.merge(loaded.report);
+        documents.extend(loaded.documents);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if files.is_empty() {
+        for path in paths {
+            report.push(
+                Diagnostic::new(
+                    Code::NoDocuments,
+                    Place::in_file(path, Span::default()),
+                    "no configuration file is in it",
+                )
+                .help("files are read that end in .yaml, .yml or .json"),
+            );
+        }
+    }
+    let count = documents.len();
+    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), strictness);
+    report.merge(applied.report);
+    let mesh = read_mesh_config(mesh_config, &mut report)?;
+    Ok(Read { config, mesh, report, documents: count })
+}
+
+/// Reads and resolves; problems of all stages are in the report.
+pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
+    let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), Strictness::default())?;
+    let (snapshot, report) = MeshSnapshot::resolve(&read.config, Arc::clone(&read.mesh));
+    read.report.merge(report);
+    Ok((snapshot, read))
+}
+
+/// The mesh configuration over Istio's defaults (T-471).
+fn read_mesh_config(path: Option<&Path>, report: &mut Report) -> Result<Arc<MeshConfig>, Unusable> {
+    let defaults = MeshConfig::with_defaults();
+    let Some(path) = path else { return Ok(Arc::new(defaults)) };
+    let name = path.display().to_string();
+    let loaded = load(&name, &read(path)?, &LoadOptions::default());
+    report.merge(loaded.report);
+    let Some(document) = loaded.documents.first() else { return Ok(Arc::new(defaults)) };
+    let resource = ResourceRef { kind: "MeshConfig".to_owned(), ..ResourceRef::default() };
+    let place = |path: &str, span: Span| {
+        let mut place = Place::in_document(document, resource.clone(), path);
+        if span.line > 0 {
+            (place.line, place.column) = (span.line, span.column);
+        }
+        place
+    };
+    let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };
+    let written = decode::<MeshConfig>(&document.root, "", options, &place, report);
+    Ok(Arc::new(written.map_or_else(MeshConfig::with_defaults, |written| defaults.overlay(written))))
+}
+
+/// A bar on a terminal, and only where there is enough to do.
+fn progress(files: usize) -> ProgressBar {
+    let target = if files > 200 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("reading {bar:30} {pos}/{len} files {eta}");
+    let bar = ProgressBar::with_draw_target(Some(files as u64), target);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,92 @@
+//! `mesh show`: what one proxy runs.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use mesh_compile::compiler::compile;
+use mesh_compile::view::View;
+use mesh_proxy_core::describe;
+use serde_json::Value;
+
+use crate::Unusable;
+use crate::args::{Format, Part, Show};
+use crate::load::resolve;
+use crate::{render, target};
+
+pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
+    let (snapshot, mut read) = resolve(&command.config)?;
+    let proxy = target::proxy(&command.proxy, &read.config)?;
+    let (config, report) = compile(&View::new(&snapshot, &proxy));
+    read.report.merge(report);
+    render::findings(&mut anstream::stderr().lock(), &read.report)?;
+    let value = match command.part {
+        Part::Listeners => describe::listeners(&config),
+        Part::Routes => describe::route_tables(&config),
+        Part::Clusters => describe::clusters(&config),
+        Part::Endpoints => describe::endpoints(&config),
+        Part::Policies => describe::policies(&config),
+    };
+    let mut out = anstream::stdout().lock();
+    match command.format {
+        Format::Json => writeln!(out, "{value:#}")?,
+        Format::Human => outline(&mut out, &value, 0)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// JSON as an indented outline: a line per leaf, nothing that is empty, origins as one line.
+fn outline(out: &mut impl Write, value: &Value, depth: usize) -> std::io::Result<()> {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match leaf(value) {
+                    Some(text) if text.is_empty() => {}
+                    Some(text) => writeln!(out, "{indent}{key}: {text}")?,
+                    None => {
+                        writeln!(out, "{indent}{key}:")?;
+                        outline(out, value, depth + 1)?;
+                    }
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                match leaf(item) {
+                    Some(text) => writeln!(out, "{indent}- {text}")?,
+                    None => {
+                        writeln!(out, "{indent}-")?;
+                        outline(out, item, depth + 1)?;
+                    }
+                }
+            }
+        }
+        _ => writeln!(out, "{indent}{}", leaf(value).unwrap_or_default())?,
+    }
+    Ok(())
+}
+
+/// The text of a value that fits on a line.
+fn leaf(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            Some(items.iter().filter_map(leaf).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(_) => None,
+        Value::Object(map) if map.is_empty() => Some(String::new()),
+        Value::Object(map) => origin(map),
+    }
+}
+
+fn origin(map: &serde_json::Map<String, Value>) -> Option<String> {
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    let (kind, field) = (text("kind")?, text("field")?);
+    let Some((file, line)) = text("file").zip(map.get("line")) else {
+        return Some(format!("{kind}: {field}"));
+    };
+    Some(format!("{kind} {}/{} {field} ({file}:{line})", text("namespace")?, text("name")?))
+}

@@ -1,1 +1,0 @@
-//! Typed decode of a [`Node`](crate::document::Node).

@@ -1,0 +1,225 @@
+//! The one table of kinds: which documents become which typed objects.
+
+use std::sync::Arc;
+
+use crate::config_set::{Applied, Store};
+use crate::decode::{DecodeOptions, Unknown, decode};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
+use crate::document::{Document, Node, Span, Value};
+use crate::kubernetes::{
+    config_map::ConfigMap, endpoint_slice::EndpointSlice, ingress::Ingress, namespace::Namespace,
+    node::Node as KubernetesNode, pod::Pod, secret::Secret, service::Service,
+};
+use crate::networking::{
+    destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
+    sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+};
+use crate::object::{Body, Kind, Object, ResourceKey};
+use crate::object::{Header, read_meta};
+use crate::origin::Provenance;
+use crate::security::{
+    authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
+    request_authentication::RequestAuthentication,
+};
+
+/// How unknown fields of Istio kinds are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Strictness {
+    /// An error: the object is not taken in.
+    Strict,
+    /// A warning: the field is left out, as Istio's webhook does.
+    #[default]
+    Lenient,
+}
+
+macro_rules! kinds {
+    ($($field:ident: $type:ty,)*) => {
+        /// All objects of a mesh, typed.
+        #[derive(Debug, Clone, Default)]
+        pub struct ConfigSet {
+            $(
+                #[doc = concat!("Objects of kind `", stringify!($type), "`.")]
+                pub $field: Store<$type>,
+            )*
+        }
+
+        /// Kind, group, served versions (storage version first), whether it is namespaced: every kind that is read.
+        pub const KINDS: &[(&str, &str, &[&str], bool)] =
+            &[$((<$type>::KIND, <$type>::GROUP, <$type>::VERSIONS, <$type>::NAMESPACED),)*];
+
+        impl ConfigSet {
+            pub(crate) fn upsert(
+                &mut self,
+                document: &Arc<Document>,
+                strictness: Strictness,
+                applied: &mut Applied,
+            ) -> Option<ResourceKey> {
+                let header = read_meta(document, &mut applied.report)?;
+                $(
+                    if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
+                        return read_into(&mut self.$field, document, header, strictness, applied);
+                    }
+                )*
+                applied.report.push(unknown_kind(document, &header));
+                None
+            }
+
+            pub(crate) fn remove(&mut self, key: &ResourceKey) -> bool {
+                $( if key.kind == <$type>::KIND { return self.$field.remove(key); } )*
+                false
+            }
+
+            /// Number of objects in force, all kinds together.
+            pub fn len(&self) -> usize {
+                0 $( + self.$field.len() )*
+            }
+
+            /// Whether nothing is in force.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+        }
+    };
+}
+
+kinds! {
+    virtual_services: VirtualService,
+    destination_rules: DestinationRule,
+    gateways: Gateway,
+    service_entries: ServiceEntry,
+    workload_entries: WorkloadEntry,
+    sidecars: Sidecar,
+    authorization_policies: AuthorizationPolicy,
+    peer_authentications: PeerAuthentication,
+    request_authentications: RequestAuthentication,
+    namespaces: Namespace,
+    services: Service,
+    pods: Pod,
+    endpoint_slices: EndpointSlice,
+    nodes: KubernetesNode,
+    ingresses: Ingress,
+    secrets: Secret,
+    config_maps: ConfigMap,
+}
+
+/// Decodes and validates a document of a known kind and puts it into its store.
+fn read_into<S: Kind>(
+    store: &mut Store<S>,
+    document: &Arc<Document>,
+    header: Header,
+    strictness: Strictness,
+    applied: &mut Applied,
+) -> Option<ResourceKey> {
+    let mut meta = header.meta;
+    if !S::NAMESPACED {
+        meta.namespace = Arc::from("");
+    }
+    let provenance = Arc::new(Provenance {
+        kind: S::KIND,
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+        document: Arc::clone(document),
+    });
+    let mut report = Report::new();
+    if !S::VERSIONS.contains(&header.version.as_str()) {
+        let served = S::VERSIONS.join("`, `");
+        report.push(
+            Diagnostic::new(
+                Code::UnsupportedVersion,
+                Place::of(&provenance, "apiVersion"),
+                format!("`{}` is not served in version `{}`", S::KIND, header.version),
+            )
+            .help(format!("served versions: `{served}`")),
+        );
+    }
+    let spec = read_body::<S>(document, &provenance, strictness, &mut report);
+    let key = ResourceKey {
+        kind: S::KIND,
+        cluster: Arc::clone(&meta.cluster),
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+    };
+    if let Some(spec) = spec {
+        let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+        S::validate(&object, &mut report);
+        if !report.has_errors() {
+            applied.accepted += 1;
+            applied.changed.insert(key.clone());
+            store.put(key.clone(), object);
+            applied.report.merge(report);
+            return Some(key);
+        }
+    }
+    applied.report.merge(report);
+    if store.refuse(&key) {
+        applied.report.push(Diagnostic::new(
+            Code::KeptLastGood,
+            Place::of(&provenance, "metadata.name"),
+            format!("`{}` has errors: its last good version stays in force", key.name),
+        ));
+    }
+    Some(key)
+}
+
+/// Reads the part of a document that a kind's type holds.
+fn read_body<S: Kind>(
+    document: &Arc<Document>,
+    provenance: &Provenance,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Option<S> {
+    let place = |path: &str, span: Span| {
+        let mut place = Place::of(provenance, path);
+        if span.line > 0 {
+            place.line = span.line;
+            place.column = span.column;
+        }
+        place
+    };
+    match S::BODY {
+        Body::Spec => {
+            let unknown = match strictness {
+                Strictness::Strict => Unknown::Error,
+                Strictness::Lenient => Unknown::Warning,
+            };
+            let empty = Node { value: Value::Map(Vec::new()), span: document.root.span };
+            let node = match document.root.get("spec") {
+                Some(node) if node.value != Value::Null => node,
+                _ => &empty,
+            };
+            decode(node, "spec", DecodeOptions { protobuf: true, unknown }, &place, report)
+        }
+        Body::Document => {
+            let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
+            decode(&document.root, "", options, &place, report)
+        }
+    }
+}
+
+/// A kind that is not in the table: one clear remark, or an error for a slip in an Istio kind.
+fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
+    let resource = ResourceRef {
+        kind: header.kind.clone(),
+        namespace: header.meta.namespace.to_string(),
+        name: header.meta.name.to_string(),
+    };
+    let group = if header.group.is_empty() { "the core group" } else { &header.group };
+    let diagnostic = Diagnostic::new(
+        Code::UnknownKind,
+        Place::in_document(document, resource, "kind"),
+        format!("kind `{}` of {group} is not supported yet: the document is left out", header.kind),
+    );
+    let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);
+    match nearest(&header.kind, same_group) {
+        Some(kind) => diagnostic.severity(Severity::Error).help(format!("did you mean `{kind}`?")),
+        None => match KINDS.iter().find(|(kind, ..)| *kind == header.kind) {
+            Some((kind, group, versions, _)) if *group != header.group => {
+                let version = versions.first().copied().unwrap_or_default();
+                let api_version =
+                    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+                diagnostic.help(format!("`{kind}` is read under apiVersion `{api_version}`"))
+            }
+            _ => diagnostic,
+        },
+    }
+}

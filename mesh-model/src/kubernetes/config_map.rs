@@ -1,0 +1,23 @@
+//! Kubernetes `ConfigMap`: text by key (mesh configuration, CA certificates).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::{Body, Kind};
+
+/// A map of texts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ConfigMap {
+    /// Text by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+}
+
+impl Kind for ConfigMap {
+    const KIND: &'static str = "ConfigMap";
+    const GROUP: &'static str = "";
+    const VERSIONS: &'static [&'static str] = &["v1"];
+    const BODY: Body = Body::Document;
+}

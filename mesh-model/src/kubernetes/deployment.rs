@@ -1,0 +1,58 @@
+//! Kubernetes `Deployment`: the template of its pods.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+use crate::kubernetes::pod::PodSpec;
+use crate::object::{Body, Kind};
+
+/// A Kubernetes deployment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Deployment {
+    /// What was asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: DeploymentSpec,
+}
+
+/// `spec` of a deployment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DeploymentSpec {
+    /// What its pods look like.
+    #[serde(skip_serializing_if = "is_default")]
+    pub template: PodTemplate,
+}
+
+/// A template of pods.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodTemplate {
+    /// Their metadata.
+    #[serde(skip_serializing_if = "is_default")]
+    pub metadata: TemplateMetadata,
+    /// Their `spec`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: PodSpec,
+}
+
+/// Metadata of templated pods.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TemplateMetadata {
+    /// Their labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Their annotations.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Kind for Deployment {
+    const KIND: &'static str = "Deployment";
+    const GROUP: &'static str = "apps";
+    const VERSIONS: &'static [&'static str] = &["v1"];
+    const BODY: Body = Body::Document;
+}

@@ -1,0 +1,49 @@
+//! The Kubernetes objects that a mesh looks at, cut down to what it reads.
+//!
+//! These types are read leniently: a field that is not here is not a problem. Each holds the whole document without
+//! `apiVersion`, `kind` and `metadata`, so `spec` and `status` are fields.
+
+pub mod config_map;
+pub mod deployment;
+pub mod endpoint_slice;
+pub mod endpoints;
+pub mod ingress;
+pub mod int_or_string;
+pub mod namespace;
+pub mod node;
+pub mod open_enum;
+pub mod pod;
+pub mod secret;
+pub mod service;
+
+pub use config_map::ConfigMap;
+pub use deployment::Deployment;
+pub use endpoint_slice::EndpointSlice;
+pub use endpoints::Endpoints;
+pub use ingress::{Ingress, IngressClass};
+pub use int_or_string::IntOrString;
+pub use namespace::Namespace;
+pub use node::Node;
+pub use pod::Pod;
+pub use secret::Secret;
+pub use service::{Protocol, Service};
+
+use crate::part::is_default;
+
+/// What an object points at (`targetRef`).
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ObjectReference {
+    /// `Pod`, `Node` or another kind.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: String,
+    /// Namespace of the object; empty for cluster-scoped kinds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub namespace: String,
+    /// Name of the object.
+    #[serde(skip_serializing_if = "is_default")]
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests;

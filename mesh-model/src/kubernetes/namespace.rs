@@ -1,0 +1,18 @@
+//! Kubernetes `Namespace`: its labels count, its body does not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::{Body, Kind};
+
+/// A namespace; labels and annotations are in its metadata.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Namespace {}
+
+impl Kind for Namespace {
+    const KIND: &'static str = "Namespace";
+    const GROUP: &'static str = "";
+    const VERSIONS: &'static [&'static str] = &["v1"];
+    const NAMESPACED: bool = false;
+    const BODY: Body = Body::Document;
+}

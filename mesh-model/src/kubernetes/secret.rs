@@ -1,0 +1,109 @@
+//! Kubernetes `Secret`: which keys it has, never what is in them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::is_default;
+use crate::object::{Body, Kind};
+
+/// A secret, without its content: certificate checks need to know the keys only.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Secret {
+    /// `kubernetes.io/tls`, `Opaque`, ...; empty means `Opaque`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub r#type: String,
+    /// Keys of `data`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, Content>,
+    /// Keys of `stringData`, which wins over `data` key by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub string_data: BTreeMap<String, Content>,
+}
+
+impl Secret {
+    /// Whether `key` is there with something in it.
+    pub fn has(&self, key: &str) -> bool {
+        self.string_data.get(key).or_else(|| self.data.get(key)) == Some(&Content::Present)
+    }
+}
+
+impl Kind for Secret {
+    const KIND: &'static str = "Secret";
+    const GROUP: &'static str = "";
+    const VERSIONS: &'static [&'static str] = &["v1"];
+    const BODY: Body = Body::Document;
+}
+
+/// What is known of a secret value: the value itself is dropped while it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    /// The key has an empty value.
+    #[default]
+    Empty,
+    /// The key has a value.
+    Present,
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Empty => "",
+            Self::Present => "<redacted>",
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Any shape is taken, because a complaint would print the value.
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret value")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Content, E> {
+        Ok(if value.is_empty() { Content::Empty } else { Content::Present })
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Content, E> {
+        Ok(Content::Empty)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Content, E> {
+        Ok(Content::Present)
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Content, E> {
+        Ok(Content::Present)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Content, E> {
+        Ok(Content::Present)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Content, E> {
+        Ok(Content::Present)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Content, A::Error> {
+        while items.next_element::<de::IgnoredAny>()?.is_some() {}
+        Ok(Content::Present)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Content, A::Error> {
+        while entries.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
+        Ok(Content::Present)
+    }
+}

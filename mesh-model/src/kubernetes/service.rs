@@ -1,0 +1,160 @@
+//! Kubernetes `Service`: names, addresses and ports of a registry entry.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+use crate::kubernetes::IntOrString;
+use crate::kubernetes::open_enum::open_enum;
+use crate::object::{Body, Kind};
+
+/// A Kubernetes service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Service {
+    /// What was asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: ServiceSpec,
+    /// What a load balancer reported.
+    #[serde(skip_serializing_if = "is_default")]
+    pub status: ServiceStatus,
+}
+
+/// `spec` of a service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServiceSpec {
+    /// How it is exposed; `ClusterIP` where unset.
+    #[serde(skip_serializing_if = "is_default")]
+    pub r#type: ServiceType,
+    /// First cluster address; `None` marks a headless service, empty: none assigned yet.
+    #[serde(rename = "clusterIP", skip_serializing_if = "is_default")]
+    pub cluster_ip: String,
+    /// Cluster addresses of each IP family, the first equal to `clusterIP`.
+    #[serde(rename = "clusterIPs", skip_serializing_if = "Vec::is_empty")]
+    pub cluster_ips: Vec<String>,
+    /// Further addresses at which nodes accept its traffic.
+    #[serde(rename = "externalIPs", skip_serializing_if = "Vec::is_empty")]
+    pub external_ips: Vec<String>,
+    /// Host that an `ExternalName` service stands for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub external_name: String,
+    /// Labels of the pods behind it; empty: endpoints are managed by hand.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub selector: BTreeMap<String, String>,
+    /// Ports, each with a name where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ServicePort>,
+    /// Whether endpoints count before they are ready.
+    #[serde(skip_serializing_if = "is_default")]
+    pub publish_not_ready_addresses: bool,
+    /// `ClientIP` or `None`; empty means `None`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub session_affinity: String,
+    /// `Cluster` or `Local`; empty means `Cluster`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub internal_traffic_policy: String,
+    /// `Cluster` or `Local`; empty means `Cluster`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub external_traffic_policy: String,
+    /// Preference for near endpoints (`PreferClose`, `PreferSameZone`, `PreferSameNode`); empty: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub traffic_distribution: String,
+    /// `IPv4`, `IPv6`, in order of preference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_families: Vec<String>,
+    /// `SingleStack`, `PreferDualStack` or `RequireDualStack`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ip_family_policy: String,
+    /// Requested address of the load balancer; deprecated by Kubernetes.
+    #[serde(rename = "loadBalancerIP", skip_serializing_if = "is_default")]
+    pub load_balancer_ip: String,
+}
+
+/// One port of a service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServicePort {
+    /// Name of the port; its prefix may choose the protocol (T-195).
+    #[serde(skip_serializing_if = "is_default")]
+    pub name: String,
+    /// Transport; `TCP` where unset.
+    #[serde(skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
+    /// Application protocol; wins over the name's prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_protocol: Option<String>,
+    /// Port number of the service.
+    #[serde(skip_serializing_if = "is_default")]
+    pub port: i32,
+    /// Port of the pod by number or container port name; unset: the same as `port`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_port: Option<IntOrString>,
+    /// Port on every node; 0: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub node_port: i32,
+}
+
+/// `status` of a service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServiceStatus {
+    /// Where the load balancer can be reached.
+    #[serde(skip_serializing_if = "is_default")]
+    pub load_balancer: LoadBalancerStatus,
+}
+
+/// Addresses of a load balancer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LoadBalancerStatus {
+    /// Entry points.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ingress: Vec<LoadBalancerIngress>,
+}
+
+/// One entry point of a load balancer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LoadBalancerIngress {
+    /// Its IP address; empty where it has a host name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ip: String,
+    /// Its host name; empty where it has an address.
+    #[serde(skip_serializing_if = "is_default")]
+    pub hostname: String,
+}
+
+open_enum! {
+    /// How a service is exposed.
+    ServiceType {
+        /// On a cluster address.
+        ClusterIp = "ClusterIP",
+        /// On a port of every node too.
+        NodePort = "NodePort",
+        /// Behind an external load balancer too.
+        LoadBalancer = "LoadBalancer",
+        /// A DNS alias of an outside host.
+        ExternalName = "ExternalName",
+    }
+}
+
+open_enum! {
+    /// Transport protocol of a port.
+    Protocol {
+        /// TCP.
+        Tcp = "TCP",
+        /// UDP.
+        Udp = "UDP",
+        /// SCTP.
+        Sctp = "SCTP",
+    }
+}
+
+impl Kind for Service {
+    const KIND: &'static str = "Service";
+    const GROUP: &'static str = "";
+    const VERSIONS: &'static [&'static str] = &["v1"];
+    const BODY: Body = Body::Document;
+}

@@ -1,0 +1,3 @@
+//! DestinationRule: how clients treat a service.
+
+pub mod spec;

@@ -1,0 +1,3 @@
+//! Gateway: what a gateway listens to.
+
+pub mod spec;

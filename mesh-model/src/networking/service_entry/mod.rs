@@ -1,0 +1,3 @@
+//! ServiceEntry: a service that the platform does not know.
+
+pub mod spec;

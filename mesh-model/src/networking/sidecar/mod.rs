@@ -1,0 +1,3 @@
+//! Sidecar: what a workload's sidecar sees and serves.
+
+pub mod spec;

@@ -1,0 +1,3 @@
+//! VirtualService: how requests to hosts are routed.
+
+pub mod spec;

@@ -1,0 +1,3 @@
+//! WorkloadEntry: an endpoint outside of Kubernetes.
+
+pub mod spec;

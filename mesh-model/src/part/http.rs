@@ -1,0 +1,68 @@
+//! HTTP messages: retries, header operations, percentages.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+use crate::value::Duration;
+
+/// When and how often a request is tried again (T-160..T-167).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HttpRetry {
+    /// Tries after the first one; ≤ 0 means no retries at all (T-162).
+    #[serde(skip_serializing_if = "is_default")]
+    pub attempts: i32,
+    /// Time for each try; unset: what is left of the route's timeout (T-165).
+    #[serde(skip_serializing_if = "is_default")]
+    pub per_try_timeout: Option<Duration>,
+    /// Conditions and status codes, separated by commas (T-163, T-164).
+    #[serde(skip_serializing_if = "is_default")]
+    pub retry_on: String,
+    /// Whether a retry may go to a locality not yet tried; unset: no (T-165).
+    #[serde(skip_serializing_if = "is_default")]
+    pub retry_remote_localities: Option<bool>,
+    /// Whether a retry avoids the endpoints already tried; unset: yes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retry_ignore_previous_hosts: Option<bool>,
+    /// Base of the pause between tries; unset: the data plane's 25 ms.
+    #[serde(skip_serializing_if = "is_default")]
+    pub backoff: Option<Duration>,
+}
+
+/// Header changes in both directions (T-176..T-181).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Headers {
+    /// Before the request is forwarded.
+    #[serde(skip_serializing_if = "is_default")]
+    pub request: Option<HeaderOperations>,
+    /// Before the response is returned.
+    #[serde(skip_serializing_if = "is_default")]
+    pub response: Option<HeaderOperations>,
+}
+
+/// Header changes in one direction; `remove` comes before `set` and `add` (T-177, T-522).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HeaderOperations {
+    /// Headers to overwrite.
+    #[serde(skip_serializing_if = "is_default")]
+    pub set: BTreeMap<String, String>,
+    /// Values to append, as lines of their own (T-181).
+    #[serde(skip_serializing_if = "is_default")]
+    pub add: BTreeMap<String, String>,
+    /// Names to drop.
+    #[serde(skip_serializing_if = "is_default")]
+    pub remove: Vec<String>,
+}
+
+/// A share between 0 and 100, finer than whole percents.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Percent {
+    /// 0.0 to 100.0; written empty it is 0, not the default of the field that holds it (T-524).
+    #[serde(skip_serializing_if = "is_default")]
+    pub value: f64,
+}

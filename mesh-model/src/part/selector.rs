@@ -1,0 +1,25 @@
+//! Which workloads a resource is for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+
+/// `istio.type.v1beta1.WorkloadSelector`: security, telemetry and extension kinds, and DestinationRule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WorkloadSelector {
+    /// Labels that a workload must carry; empty: every workload.
+    #[serde(skip_serializing_if = "is_default")]
+    pub match_labels: BTreeMap<String, String>,
+}
+
+/// `istio.networking.v1alpha3.WorkloadSelector`: ServiceEntry, Sidecar and EnvoyFilter.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NetworkingWorkloadSelector {
+    /// Labels that a workload must carry; empty: every workload.
+    #[serde(skip_serializing_if = "is_default")]
+    pub labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,23 @@
+//! What a policy is attached to.
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+
+/// `istio.type.v1beta1.PolicyTargetReference`: an object by group, kind and name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PolicyTargetReference {
+    /// API group; empty: the core group, as for a `Service`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub group: String,
+    /// Kind: `Gateway`, `GatewayClass`, `Service`, `ServiceEntry`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: String,
+    /// Name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub name: String,
+    /// Namespace; must be empty or the policy's own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub namespace: String,
+}

@@ -1,0 +1,5 @@
+//! AuthorizationPolicy: who may do what.
+
+pub mod spec;
+
+pub use spec::AuthorizationPolicy;

@@ -1,0 +1,54 @@
+//! PeerAuthentication as it is written.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::port_keys;
+use crate::object::Kind;
+use crate::part::proto_enum::proto_enum;
+use crate::part::{WorkloadSelector, is_default};
+
+/// Which connections workloads accept: mutual TLS, plaintext or both.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PeerAuthentication {
+    /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<WorkloadSelector>,
+    /// The mode; unset: inherited from the wider scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls: Option<MutualTls>,
+    /// Modes by port of the workload; only looked at with a selector.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "port_keys::deserialize")]
+    pub port_level_mtls: BTreeMap<u32, MutualTls>,
+}
+
+/// A mode.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct MutualTls {
+    /// The mode.
+    #[serde(skip_serializing_if = "is_default")]
+    pub mode: MutualTlsMode,
+}
+
+proto_enum! {
+    /// Which connections are accepted.
+    pub enum MutualTlsMode {
+        /// Inherited; `PERMISSIVE` where nothing is inherited.
+        Unset = "UNSET" = 0,
+        /// TLS is not ended here.
+        Disable = "DISABLE" = 1,
+        /// Plaintext or mutual TLS.
+        Permissive = "PERMISSIVE" = 2,
+        /// Mutual TLS only.
+        Strict = "STRICT" = 3,
+    }
+}
+
+impl Kind for PeerAuthentication {
+    const KIND: &'static str = "PeerAuthentication";
+    const GROUP: &'static str = "security.istio.io";
+    const VERSIONS: &'static [&'static str] = &["v1", "v1beta1"];
+}

@@ -1,0 +1,5 @@
+//! RequestAuthentication: which tokens are accepted.
+
+pub mod spec;
+
+pub use spec::RequestAuthentication;

@@ -1,0 +1,9 @@
+//! What a proxy runs, as JSON data: the shapes that `mesh show` prints (FORMAT.md) and that admin endpoints serve.
+
+mod cluster;
+mod listener;
+mod route;
+
+pub use cluster::{clusters, endpoints};
+pub use listener::listeners;
+pub use route::route_tables;
