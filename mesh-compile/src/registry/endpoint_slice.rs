@@ -12,7 +12,7 @@ use mesh_model::kubernetes::endpoint_slice::{
 use mesh_model::object::Object;
 
 use super::endpoint::{Endpoint, Health};
-use super::kubernetes_service::hostname;
+use super::kubernetes_service::{hostname, without_slices};
 use super::locality::{Whereabouts, augment};
 use super::service::{Resolution, Service, ServicePort};
 use super::sources::Sources;
@@ -32,8 +32,12 @@ pub(super) fn add_slices(
     report: &mut Report,
 ) {
     let mut seen = BTreeSet::new();
+    let hidden = without_slices(sources);
     for slice in sources.config.endpoint_slices.iter().filter(|slice| sources.sees(&slice.meta)) {
         let Some(key) = service_of(slice) else { continue };
+        if hidden.contains(&key) {
+            continue;
+        }
         let service = services.get(&key).copied();
         if service.is_none() {
             report.push(Diagnostic::new(

@@ -34,11 +34,8 @@ pub(super) fn services(
             continue;
         }
         let services = convert(&entry, sources);
-        let mut hosts = BTreeSet::new();
+        // An entry with several addresses gives each endpoint as often: its clusters list it as often too.
         for service in &services {
-            if !hosts.insert(Arc::clone(&service.hostname)) {
-                continue;
-            }
             let key = (Arc::clone(&service.hostname), Arc::clone(&service.namespace));
             let mut found = entry_endpoints(&entry, service, sources, workloads);
             if service.resolution == Resolution::DnsRoundRobin {
