@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 
+use super::room::{Room, alias_bytes};
 use super::service::{Resolution, Service};
 
 /// Tells every service which aliases end at it. A chain is followed by hostname alone to the last name that is no
 /// alias; a loop resolves to nothing.
-pub(super) fn resolve(services: &mut [Service], report: &mut Report) {
+pub(super) fn resolve(services: &mut [Service], room: &mut Room, report: &mut Report) {
     let next: BTreeMap<Arc<str>, Arc<str>> = aliases(services)
         .filter_map(|service| Some((Arc::clone(&service.hostname), service.external_name.clone()?)))
         .collect();
@@ -40,6 +41,9 @@ pub(super) fn resolve(services: &mut [Service], report: &mut Report) {
     }
     for service in services {
         if let Some(names) = by_end.get(&service.hostname) {
+            if !room.take(alias_bytes(names.len()), &service.provenance, report) {
+                return;
+            }
             service.aliases.clone_from(names);
         }
     }

@@ -28,9 +28,10 @@ fn mesh_config(text: &str) -> MeshConfig {
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Ignore };
     let mut report = Report::new();
     let place = |_: &str, span| Place::in_file("mesh.yaml", span);
-    let written = loaded.documents.first().and_then(|document| {
-        decode::<MeshConfig>(&document.root, "", options, &place, &mut report)
-    });
+    let written = loaded
+        .documents
+        .first()
+        .and_then(|document| decode::<MeshConfig>(&document.root, "", options, &place, &mut report));
     MeshConfig::with_defaults().overlay(written.unwrap_or_default())
 }
 
@@ -54,7 +55,13 @@ fn described(endpoint: &Endpoint) -> String {
 
 fn listed(endpoint: &Value) -> String {
     let text = |key: &str| endpoint[key].as_str().unwrap_or_default();
-    format!("{} weight {} {} locality `{}`", text("address"), endpoint["weight"], text("health"), text("locality"))
+    format!(
+        "{} weight {} {} locality `{}`",
+        text("address"),
+        endpoint["weight"],
+        text("health"),
+        text("locality")
+    )
 }
 
 fn sent(registry: &Registry, service: &Service, port: &ServicePort, unhealthy: bool) -> Vec<String> {
@@ -111,7 +118,8 @@ fn endpoints_and_identities_are_those_of_the_cases() {
                 .collect();
             compared += 1;
             let fits = |unhealthy| {
-                let found = candidates.iter().map(|(service, port)| sent(&registry, service, port, unhealthy));
+                let found =
+                    candidates.iter().map(|(service, port)| sent(&registry, service, port, unhealthy));
                 // `distribute` leaves out localities that get nothing.
                 let may_miss = cluster.get("locality_weighted").is_some();
                 found.into_iter().any(|found| {
@@ -134,7 +142,8 @@ fn endpoints_and_identities_are_those_of_the_cases() {
                 let found: Vec<_> =
                     candidates.iter().map(|(service, _)| registry.identities(service).to_vec()).collect();
                 if !found.contains(&wanted) {
-                    problems.push(format!("{} {name}\n  wanted {wanted:?}\n  found  {found:?}", case.display()));
+                    problems
+                        .push(format!("{} {name}\n  wanted {wanted:?}\n  found  {found:?}", case.display()));
                 }
             }
         }

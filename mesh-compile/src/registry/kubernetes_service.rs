@@ -42,10 +42,15 @@ pub(super) fn hostname(name: &str, namespace: &str) -> Arc<str> {
 /// Services that their annotation hides from everyone: the control plane never takes in their slices, so that a
 /// cluster that is made for one after all (E-040) has no endpoints. A mesh default of `~` does not do that.
 pub(super) fn without_slices(sources: &Sources<'_>) -> BTreeSet<HostKey> {
-    let hidden =
-        sources.config.services.iter().filter(|object| written_export_to(&object.meta.annotations).contains("~"));
+    let hidden = sources
+        .config
+        .services
+        .iter()
+        .filter(|object| written_export_to(&object.meta.annotations).contains("~"));
     hidden
-        .map(|object| (hostname(&object.meta.name, &object.meta.namespace), Arc::clone(&object.meta.namespace)))
+        .map(|object| {
+            (hostname(&object.meta.name, &object.meta.namespace), Arc::clone(&object.meta.namespace))
+        })
         .collect()
 }
 

@@ -10,6 +10,7 @@ mod identity;
 mod kubernetes_service;
 pub mod locality;
 pub mod namespaces;
+mod room;
 pub mod service;
 mod service_entry;
 mod sources;
@@ -30,6 +31,7 @@ use mesh_model::mesh_config::MeshConfig;
 
 use endpoint::Endpoint;
 use namespaces::Namespaces;
+use room::Room;
 use service::{RegistryKind, Service, ServicePort};
 use sources::Sources;
 
@@ -63,16 +65,18 @@ impl Registry {
         let sources = Sources::new(config, mesh, &namespaces);
         let workloads = workload::selectable(&sources);
 
+        let mut room = Room::new();
         let mut endpoints = EndpointMap::new();
-        let entry_services = service_entry::services(&sources, &workloads, &mut endpoints);
+        let entry_services =
+            service_entry::services(&sources, &workloads, &mut endpoints, &mut room, &mut report);
         let mut services = kubernetes_service::services(&sources);
         let by_key = services.iter().map(|service| (key_of(service), service)).collect();
-        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut report);
-        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints);
+        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut room, &mut report);
+        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints, &mut room, &mut report);
         services.extend(entry_services);
 
         services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
-        alias::resolve(&mut services, &mut report);
+        alias::resolve(&mut services, &mut room, &mut report);
         let services: Vec<_> = services.into_iter().map(Arc::new).collect();
         let mut by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>> = BTreeMap::new();
         for service in &services {
