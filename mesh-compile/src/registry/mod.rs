@@ -32,7 +32,7 @@ use mesh_model::mesh_config::MeshConfig;
 use endpoint::Endpoint;
 use namespaces::Namespaces;
 use room::Room;
-use service::{RegistryKind, Service, ServicePort};
+use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
 
 /// The DNS domain of the cluster (T-007).
@@ -60,12 +60,15 @@ pub struct Registry {
 impl Registry {
     /// Builds the registry from all objects in force. `mesh` is the mesh configuration over its defaults.
     pub fn build(config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
+        Self::build_within(Room::new(), config, mesh)
+    }
+
+    fn build_within(mut room: Room, config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
         let mut report = Report::new();
         let namespaces = Namespaces::read(config, mesh);
         let sources = Sources::new(config, mesh, &namespaces);
         let workloads = workload::selectable(&sources);
 
-        let mut room = Room::new();
         let mut endpoints = EndpointMap::new();
         let entry_services =
             service_entry::services(&sources, &workloads, &mut endpoints, &mut room, &mut report);
@@ -107,13 +110,18 @@ impl Registry {
         self.endpoints.get(&key_of(service)).map_or(&[], Vec::as_slice)
     }
 
-    /// The endpoints of a service port, joined by its name (T-329), whatever their health.
+    /// The endpoints of a service port, whatever their health: joined by the port's name (T-329), but for names that
+    /// the proxy looks up, by its number where the endpoint's definition has one.
     pub fn port_endpoints<'r>(
         &'r self,
         service: &Service,
         port: &'r ServicePort,
     ) -> impl Iterator<Item = &'r Arc<Endpoint>> {
-        self.endpoints(service).iter().filter(|endpoint| endpoint.service_port_name == port.name)
+        let by_number = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+        self.endpoints(service).iter().filter(move |endpoint| match endpoint.service_port_number {
+            Some(number) if by_number => number == port.number,
+            _ => endpoint.service_port_name == port.name,
+        })
     }
 
     /// Identities that servers of a service may bear, sorted (T-286, T-325): those of its endpoints and those that

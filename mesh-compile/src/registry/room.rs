@@ -10,12 +10,12 @@ use mesh_model::origin::Provenance;
 
 use super::service::Service;
 
-/// Room of one registry, in bytes: more than a million endpoints.
+/// Room of one registry, in bytes: more than a million endpoints, or some hundred thousand services of one object.
 const ROOM_BYTES: usize = 512 << 20;
 /// What an endpoint takes; its labels are shared.
 pub(super) const ENDPOINT_BYTES: usize = 320;
-/// What a service takes beside its lists.
-const SERVICE_BYTES: usize = 640;
+/// What a service takes beside its lists, its places in the registry's indexes included.
+const SERVICE_BYTES: usize = 1200;
 /// What an element of a list or a map takes beside its text.
 const ELEMENT_BYTES: usize = 64;
 
