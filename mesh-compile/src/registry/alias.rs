@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 
+use super::HostKey;
 use super::room::{Room, alias_bytes};
 use super::service::{Resolution, Service};
 
@@ -17,7 +18,7 @@ pub(super) fn resolve(services: &mut [Service], room: &mut Room, report: &mut Re
     if next.is_empty() {
         return;
     }
-    let mut by_end: BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>> = BTreeMap::new();
+    let mut by_end: BTreeMap<Arc<str>, Vec<HostKey>> = BTreeMap::new();
     for alias in aliases(services) {
         match end_of(&alias.hostname, &next) {
             Some(end) => {

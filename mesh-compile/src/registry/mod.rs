@@ -50,7 +50,7 @@ pub struct Registry {
     /// All services in T-006 order.
     pub services: Vec<Arc<Service>>,
     /// Endpoints by (hostname, namespace): those of a Service and of ServiceEntries of the same host and namespace together (T-343).
-    pub endpoints: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<Endpoint>>>,
+    pub endpoints: BTreeMap<HostKey, Vec<Arc<Endpoint>>>,
     /// What is known of namespaces.
     pub namespaces: Namespaces,
     by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>>,

@@ -24,6 +24,9 @@ use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
 const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
 const NO_ALLOCATION_LABEL: &str = "networking.istio.io/enable-autoallocate-ip";
 
+/// Auto-allocated addresses of a host: `(v4, v6)`.
+type AutoVips = (Option<Arc<str>>, Option<Arc<str>>);
+
 /// The services of all ServiceEntries: one per host and address (T-320). Their endpoints are added to `endpoints`.
 pub(super) fn services(
     sources: &Sources<'_>,
@@ -160,8 +163,8 @@ fn plain_address(address: &str) -> Option<String> {
 }
 
 /// Addresses that the control plane allocated, by host: `(v4, v6)`; none where the entry does not qualify (T-340).
-fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> {
-    let mut out: BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> = BTreeMap::new();
+fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, AutoVips> {
+    let mut out: BTreeMap<&str, AutoVips> = BTreeMap::new();
     let opted_out =
         entry.meta.labels.get(NO_ALLOCATION_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("false"));
     let is_allocated =

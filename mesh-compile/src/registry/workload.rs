@@ -172,7 +172,7 @@ fn container_ports(pod: &Pod) -> BTreeMap<String, u32> {
 fn of_workload_entry(object: &Object<WorkloadEntry>, sources: &Sources<'_>) -> Workload {
     let mut labels = object.spec.labels.clone();
     labels.extend(object.meta.labels.clone());
-    from_entry(&object.spec, labels, &object.meta, &object.provenance, sources)
+    from_entry(&object.spec, &labels, &object.meta, &object.provenance, sources)
 }
 
 /// Endpoint `index` of a ServiceEntry as a workload.
@@ -189,12 +189,12 @@ pub(super) fn of_written_endpoint(
         cluster: Arc::clone(&meta.cluster),
         ..ObjectMeta::default()
     };
-    from_entry(entry, entry.labels.clone(), &meta, provenance, sources)
+    from_entry(entry, &entry.labels, &meta, provenance, sources)
 }
 
 fn from_entry(
     entry: &WorkloadEntry,
-    labels: BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
     meta: &ObjectMeta,
     provenance: &Arc<Provenance>,
     sources: &Sources<'_>,
@@ -205,7 +205,7 @@ fn from_entry(
     };
     // T-334: the field wins over the label.
     let locality = match entry.locality.as_str() {
-        "" => locality::from_workload_labels(&labels).unwrap_or_default(),
+        "" => locality::from_workload_labels(labels).unwrap_or_default(),
         written => locality::tidy(written),
     };
     let network = [entry.network.as_str(), labels.get(NETWORK_LABEL).map_or("", String::as_str)]
@@ -223,7 +223,7 @@ fn from_entry(
         ports: entry.ports.clone(),
         dns_only: !address.is_empty() && address.parse::<std::net::IpAddr>().is_err(),
         endpoint: Endpoint {
-            labels: Arc::new(augment(&labels, place)),
+            labels: Arc::new(augment(labels, place)),
             namespace: Arc::clone(&meta.namespace),
             identity,
             mtls,
