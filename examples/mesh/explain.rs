@@ -65,7 +65,8 @@ pub fn run(command: &Explain) -> Result<ExitCode, Unusable> {
 
 fn parse(text: &str) -> Result<Url<'_>, Unusable> {
     let unusable = |message: &str| Unusable::Input { what: text.to_owned(), message: message.to_owned() };
-    let (scheme, rest) = text.split_once("://").ok_or_else(|| unusable("write it as http://host:port/path"))?;
+    let (scheme, rest) =
+        text.split_once("://").ok_or_else(|| unusable("write it as http://host:port/path"))?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let default = match scheme {
@@ -79,7 +80,9 @@ fn parse(text: &str) -> Result<Url<'_>, Unusable> {
         _ => None,
     };
     let (host, port) = match split {
-        Some((host, port)) => (host, port[1..].parse().map_err(|_| unusable("the port is not a number up to 65535"))?),
+        Some((host, port)) => {
+            (host, port[1..].parse().map_err(|_| unusable("the port is not a number up to 65535"))?)
+        }
         None if default == 0 => return Err(unusable("a tcp URL names its port")),
         None => (authority, default),
     };
@@ -143,7 +146,12 @@ fn connection<'a>(
         },
         peer: mutual.map(Cow::Borrowed),
     });
-    ConnectionFacts { src_ip: command.source.unwrap_or(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))), dst_ip, dst_port, tls }
+    ConnectionFacts {
+        src_ip: command.source.unwrap_or(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
+        dst_ip,
+        dst_port,
+        tls,
+    }
 }
 
 /// The address DNS would give for a host: its own where it is one, else the service's.
@@ -159,10 +167,16 @@ fn resolve_host(host: &str, view: &View<'_>) -> Option<IpAddr> {
         format!("{host}.cluster.local"),
     ];
     let service = candidates.iter().find_map(|candidate| view.service(candidate))?;
-    view.addresses(service).iter().find_map(|address| address.parse().ok()).filter(|ip: &IpAddr| !ip.is_unspecified())
+    view.addresses(service)
+        .iter()
+        .find_map(|address| address.parse().ok())
+        .filter(|ip: &IpAddr| !ip.is_unspecified())
 }
 
 /// Service port to workload port, where a service of this workload has it.
 fn workload_port(port: u16, view: &View<'_>) -> u16 {
-    view.service_targets().iter().find(|target| target.port.number == port).map_or(port, |target| target.target_port)
+    view.service_targets()
+        .iter()
+        .find(|target| target.port.number == port)
+        .map_or(port, |target| target.target_port)
 }

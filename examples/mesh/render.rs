@@ -12,9 +12,9 @@ use serde_json::Value;
 pub fn findings(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let mut texts = BTreeMap::new();
     for finding in report {
-        let text = texts
-            .entry(finding.at.file.clone())
-            .or_insert_with(|| std::fs::read(&finding.at.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok());
+        let text = texts.entry(finding.at.file.clone()).or_insert_with(|| {
+            std::fs::read(&finding.at.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok()
+        });
         write_finding(out, finding, text.as_deref())?;
     }
     Ok(())
@@ -34,7 +34,8 @@ fn write_finding(out: &mut impl Write, finding: &Diagnostic, text: Option<&str>)
     let resource = &finding.at.resource;
     let mut name = resource.kind.clone();
     if !resource.name.is_empty() {
-        let namespace = if resource.namespace.is_empty() { String::new() } else { format!("{}/", resource.namespace) };
+        let namespace =
+            if resource.namespace.is_empty() { String::new() } else { format!("{}/", resource.namespace) };
         name = format!("{name} {namespace}{}", resource.name);
     }
     if finding.at.line > 0 {
@@ -76,14 +77,21 @@ pub fn summary(report: &Report, documents: usize) -> String {
         _ => Some(format!("{count} {word}s")),
     };
     let mut parts: Vec<String> =
-        [part(count(Severity::Error), "error"), part(count(Severity::Warning), "warning")].into_iter().flatten().collect();
+        [part(count(Severity::Error), "error"), part(count(Severity::Warning), "warning")]
+            .into_iter()
+            .flatten()
+            .collect();
     if count(Severity::Info) > 0 {
         parts.push(format!("{} remarks", count(Severity::Info)));
     }
     if parts.is_empty() {
         parts.push("no problems".to_owned());
     }
-    format!("{} in {}", parts.join(", "), part(documents, "document").unwrap_or_else(|| "0 documents".to_owned()))
+    format!(
+        "{} in {}",
+        parts.join(", "),
+        part(documents, "document").unwrap_or_else(|| "0 documents".to_owned())
+    )
 }
 
 /// Prints the road of a decision: a heading per stage, a line per candidate.

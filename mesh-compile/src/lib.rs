@@ -9,3 +9,4 @@ pub mod route_table;
 pub mod snapshot;
 pub mod view;
 pub mod visibility;
+pub mod workloads;

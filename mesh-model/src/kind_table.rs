@@ -14,8 +14,8 @@ use crate::networking::{
     destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
     sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
 };
-use crate::object::{Header, read_meta};
 use crate::object::{Body, Kind, Object, ResourceKey};
+use crate::object::{Header, read_meta};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::{is_wildcard, most_specific_match};
 
-use crate::merge::CLUSTER_DOMAIN;
+use crate::registry::DOMAIN;
 
 /// Which hosts are cluster-local.
 #[derive(Debug, Clone, Default)]
@@ -47,17 +47,10 @@ impl ClusterLocalHosts {
 }
 
 fn defaults(mesh: &MeshConfig) -> Vec<String> {
-    let mut hosts = vec![
-        format!("*.kube-system.svc.{CLUSTER_DOMAIN}"),
-        format!("kubernetes.default.svc.{CLUSTER_DOMAIN}"),
-    ];
+    let mut hosts = vec![format!("*.kube-system.svc.{DOMAIN}"), format!("kubernetes.default.svc.{DOMAIN}")];
     let address = mesh.default_config().discovery_address();
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    hosts.push(if host.ends_with(CLUSTER_DOMAIN) {
-        host.to_owned()
-    } else {
-        format!("{host}.{CLUSTER_DOMAIN}")
-    });
+    hosts.push(if host.ends_with(DOMAIN) { host.to_owned() } else { format!("{host}.{DOMAIN}") });
     hosts
 }
 

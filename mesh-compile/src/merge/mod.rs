@@ -3,6 +3,3 @@
 pub mod cluster_local;
 pub mod destination_rule;
 pub mod virtual_service;
-
-/// The DNS domain of the cluster, which completes short names (T-007).
-pub const CLUSTER_DOMAIN: &str = "cluster.local";

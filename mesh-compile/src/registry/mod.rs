@@ -17,6 +17,8 @@ mod traffic_distribution;
 mod workload;
 
 #[cfg(test)]
+mod corpus_test;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

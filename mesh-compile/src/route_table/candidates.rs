@@ -66,6 +66,9 @@ impl<'i> Candidates<'i> {
     pub(super) fn with_regexes(mut self, regexes: Option<RegexMatches<'i>>) -> Self {
         self.regexes = regexes;
         if self.lists.len() > MERGED_MAX {
+            // A repeated header line leads to the same list again; different lists never share a position.
+            self.lists.sort_unstable_by_key(|list| list.positions.first());
+            self.lists.dedup_by_key(|list| list.positions.first());
             let mut all: Vec<Candidate> = self.lists.drain(..).flat_map(List::iter).collect();
             all.sort_unstable();
             self.sorted = Some(all.into_iter());

@@ -12,6 +12,7 @@ const INLINE: &[&str] = &[
     "authorization",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
     "expect",
@@ -129,4 +130,24 @@ fn pseudo_header<'r>(request: &'r RequestFacts<'_>, name: &str) -> Option<&'r st
 fn joined(request: &RequestFacts<'_>, name: &str) -> Vec<u8> {
     let lines: Vec<&[u8]> = request.headers.values(name).filter(|line| !line.is_empty()).collect();
     lines.join(&b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_inline_headers_are_sorted() {
+        assert!(INLINE.is_sorted());
+    }
+
+    #[test]
+    fn e_085_well_known_headers_are_inline_and_others_are_not() {
+        for name in
+            ["accept", "authorization", "origin", "x-forwarded-for", "x-request-id", "user-agent", "te"]
+        {
+            assert!(is_inline(name), "{name}");
+        }
+        assert!(!is_inline("x-user") && !is_inline("cookie"));
+    }
 }

@@ -36,7 +36,7 @@ impl VirtualHost {
         subject: &Subject<'_>,
         observer: &mut O,
     ) -> Option<&'t Route> {
-        index.candidates(subject.path).find_map(|Candidate { position, path_fits }| {
+        index.candidates(subject).find_map(|Candidate { position, path_fits }| {
             let route = self.routes.get(position as usize)?;
             let verdict = if path_fits {
                 subject.check_beyond_path(&route.matcher)
@@ -87,7 +87,7 @@ fn consider<O: Observer>(
     match verdict {
         Ok(()) => observer.note(|| step(position, route, Outcome::Won)),
         Err(failure) => {
-            observer.note(|| step(position, route, Outcome::Lost).because(failure.because(subject)))
+            observer.note(|| step(position, route, Outcome::Lost).because(failure.because(subject)));
         }
     }
     verdict.is_ok()

@@ -4,6 +4,7 @@
 //! at a cost that stays flat as routes grow; `linear` is the slow readable oracle of both.
 
 pub mod action;
+mod bucket;
 mod candidates;
 pub mod header_value;
 mod host_index;

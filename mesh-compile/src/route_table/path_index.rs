@@ -1,7 +1,7 @@
 //! Which routes of a host can match a path, in configured order, at a cost that stays flat as routes grow.
 //!
 //! Exact paths are hashed, prefixes hang on a radix tree, and so do regexes under the literal text that all their
-//! matches start with; where many regexes share that text, one automaton answers for all of them.
+//! matches start with; where many regexes share that text, one automaton answers for all of them. Routes with the same path are told apart by a header or query parameter.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Route;
+use super::bucket::Bucket;
 use super::candidates::{Candidates, List};
 use super::matcher::{Case, PathMatch};
 use super::pattern::Pattern;
+use super::predicate::Subject;
 use super::prefix_tree::{Folding, PrefixTree};
 use super::regex_set::RegexSet;
 
@@ -24,7 +26,7 @@ const TESTED_MAX: usize = 8;
 /// The index of one virtual host.
 #[derive(Debug, Clone)]
 pub(super) struct PathIndex {
-    exact: HashMap<Box<[u8]>, Vec<u32>, RandomState>,
+    exact: HashMap<Box<[u8]>, Bucket, RandomState>,
     tree: PrefixTree,
     folded: PrefixTree,
     regexes: Option<RegexSet>,
@@ -52,32 +54,41 @@ impl PathIndex {
             }
         }
         index.insert_regexes(regexes)?;
+        index.seal(routes);
         Some(index)
     }
 
-    /// The candidates for a path without query.
-    pub(super) fn candidates<'i>(&'i self, path: &'i str) -> Candidates<'i> {
-        let bytes = path.as_bytes();
+    /// The candidates for a request.
+    pub(super) fn candidates<'i>(&'i self, subject: &Subject<'i>) -> Candidates<'i> {
+        let path = subject.path.as_bytes();
         let mut candidates = Candidates::new();
-        if let Some(positions) = self.exact.get(bytes) {
-            candidates.add(List::fitting(positions));
+        if let Some(bucket) = self.exact.get(path) {
+            bucket.lists(subject, |positions| candidates.add(List::fitting(positions)));
         }
         for tree in [&self.tree, &self.folded] {
             if tree.is_empty() {
                 continue;
             }
-            tree.walk(bytes, |entries, rest| {
-                candidates.add(List::fitting(&entries.open));
-                candidates.add(List::possible(&entries.maybe));
+            tree.walk(path, |entries, rest| {
+                entries.open.lists(subject, |positions| candidates.add(List::fitting(positions)));
+                entries.maybe.lists(subject, |positions| candidates.add(List::possible(positions)));
                 if rest.is_empty() {
-                    candidates.add(List::fitting(&entries.whole));
+                    entries.whole.lists(subject, |positions| candidates.add(List::fitting(positions)));
                 }
                 if matches!(rest.first(), None | Some(b'/')) {
-                    candidates.add(List::fitting(&entries.segment));
+                    entries.segment.lists(subject, |positions| candidates.add(List::fitting(positions)));
                 }
             });
         }
-        candidates.with_regexes(self.regexes.as_ref().map(|regexes| regexes.matches(bytes)))
+        candidates.with_regexes(self.regexes.as_ref().map(|regexes| regexes.matches(path)))
+    }
+
+    fn seal(&mut self, routes: &[Route]) {
+        for bucket in self.exact.values_mut() {
+            bucket.seal(routes);
+        }
+        self.tree.seal(routes);
+        self.folded.seal(routes);
     }
 
     fn insert(&mut self, position: u32, path: &PathMatch) -> Option<()> {
@@ -89,7 +100,7 @@ impl PathIndex {
                 self.folded.entries_at(text.to_ascii_lowercase().as_bytes())?.whole.push(position);
             }
             PathMatch::Prefix(text, Case::Sensitive) => {
-                self.tree.entries_at(text.as_bytes())?.open.push(position)
+                self.tree.entries_at(text.as_bytes())?.open.push(position);
             }
             PathMatch::Prefix(text, Case::Insensitive) => {
                 self.folded.entries_at(text.to_ascii_lowercase().as_bytes())?.open.push(position);
@@ -107,7 +118,8 @@ impl PathIndex {
             if group.len() > TESTED_MAX {
                 many.extend(group);
             } else {
-                self.tree.entries_at(&start)?.maybe.extend(group.iter().map(|(position, ..)| *position));
+                let entries = self.tree.entries_at(&start)?;
+                group.iter().for_each(|(position, ..)| entries.maybe.push(*position));
             }
         }
         many.sort_unstable_by_key(|(position, ..)| *position);

@@ -72,8 +72,21 @@ impl<'r> Subject<'r> {
         }
     }
 
+    /// Visits the values that header matchers of this name look at.
+    pub(super) fn each_header_value(&self, name: &str, mut visit: impl FnMut(&[u8])) {
+        header_values(self.request, name).any(|value| {
+            visit(value);
+            false
+        });
+    }
+
+    /// The value that query matchers of this name look at.
+    pub(super) fn query_value(&self, name: &str) -> Option<&'r str> {
+        query_value(self.query, name)
+    }
+
     fn query_fits(&self, matcher: &QueryMatch) -> bool {
-        let value = query_value(self.query, &matcher.name);
+        let value = self.query_value(&matcher.name);
         match &matcher.value {
             ValueMatch::Present => value.is_some(),
             ValueMatch::Absent => value.is_none(),
@@ -151,7 +164,7 @@ impl<'t> Failure<'t> {
             Self::Query(matcher) => Because::new(
                 format!("query {}", matcher.name),
                 describe_value(&matcher.value, false),
-                query_value(subject.query, &matcher.name).unwrap_or("absent"),
+                subject.query_value(&matcher.name).unwrap_or("absent"),
             ),
             Self::Claim(matcher) => Because::new(
                 format!("claim {}", matcher.path.join(".")),

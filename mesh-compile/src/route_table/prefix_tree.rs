@@ -1,16 +1,19 @@
 //! A radix tree over paths: one walk along a request's path meets every configured prefix of it.
 
-/// Positions of routes, ascending, that hang on one node.
+use super::Route;
+use super::bucket::Bucket;
+
+/// Routes that hang on one node.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
     /// Fit when the path ends here.
-    pub(super) whole: Vec<u32>,
+    pub(super) whole: Bucket,
     /// Fit whatever follows.
-    pub(super) open: Vec<u32>,
+    pub(super) open: Bucket,
     /// Fit when the path ends here or goes on with `/`.
-    pub(super) segment: Vec<u32>,
+    pub(super) segment: Bucket,
     /// Regexes whose matches all start like this; to be tested.
-    pub(super) maybe: Vec<u32>,
+    pub(super) maybe: Bucket,
 }
 
 /// Whether letters are compared with their case.
@@ -52,6 +55,15 @@ impl PrefixTree {
     pub(super) fn entries_at(&mut self, key: &[u8]) -> Option<&mut Entries> {
         let node = self.node_at(key)?;
         Some(&mut self.nodes.get_mut(node as usize)?.entries)
+    }
+
+    /// To be called once, after the last insertion.
+    pub(super) fn seal(&mut self, routes: &[Route]) {
+        for entries in self.nodes.iter_mut().map(|node| &mut node.entries) {
+            for bucket in [&mut entries.whole, &mut entries.open, &mut entries.segment, &mut entries.maybe] {
+                bucket.seal(routes);
+            }
+        }
     }
 
     /// Visits the entries of every key that `path` starts with, shortest first, with what remains of the path.

@@ -19,13 +19,10 @@ pub(super) fn endpoints(
     service: &Service,
     port: &ServicePort,
 ) -> Vec<Arc<Endpoint>> {
-    let key = (Arc::clone(&service.hostname), Arc::clone(&service.namespace));
-    let Some(all) = snapshot.registry.endpoints.get(&key) else { return Vec::new() };
     let own_cluster_only = service.node_local || snapshot.cluster_local.contains(&service.hostname);
     let node = proxy.metadata.get(NODE_NAME).map_or("", String::as_str);
-    all.iter()
-        .filter(|endpoint| endpoint.service_port_name == port.name)
-        .filter(|endpoint| !own_cluster_only || endpoint.cluster == proxy.cluster_id)
+    let all = snapshot.registry.port_endpoints(service, port);
+    all.filter(|endpoint| !own_cluster_only || endpoint.cluster == proxy.cluster_id)
         .filter(|endpoint| !service.node_local || &*endpoint.node == node)
         .cloned()
         .collect()

@@ -79,15 +79,13 @@ fn whole_float(number: f64) -> Option<i128> {
 /// JSON's grammar of numbers, as far as Rust's own parsers are laxer (`+1`, `inf`, `1.`, ` 1`).
 fn is_json_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
+    let leading_zero = digits.len() > 1 && digits.starts_with('0');
     digits.starts_with(|first: char| first.is_ascii_digit())
         && digits.ends_with(|last: char| last.is_ascii_digit())
         && digits
             .bytes()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'))
-        && !(digits.len() > 1
-            && digits.starts_with('0')
-            && !digits.starts_with("0.")
-            && !digits.starts_with("0e"))
+        && (!leading_zero || digits.starts_with("0.") || digits.starts_with("0e"))
 }
 
 macro_rules! integers {

@@ -93,6 +93,7 @@ impl Budget {
         self.depth.min(DEPTH_MAX)
     }
 
+    #[cfg(feature = "yaml")]
     /// The bytes that aliases may add to a document of `bytes` bytes.
     pub(super) fn expansion_limit(&self, bytes: usize) -> usize {
         // A short document may repeat a little more freely than ten times itself.

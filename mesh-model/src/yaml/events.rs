@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{
-    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as Marks, StructureStyle, Tag,
-};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span as Marks, StructureStyle, Tag};
 
 use super::LoadOptions;
 use super::merge::MapBuilder;
+use super::places::shorten;
 use super::problems::Problems;
 use super::scalar::{self, Resolved};
-use super::text::{Chunk, narrow};
-use crate::diagnostic::{Code, Severity};
+use super::text::Chunk;
+use crate::diagnostic::Code;
 use crate::document::{Node, Span, Value};
 
 /// The trees of a chunk (normally one); a document with an error is left out.
@@ -62,27 +61,27 @@ struct Anchor {
 }
 
 /// A collection being read.
-struct Frame {
-    span: Span,
-    anchor: usize,
-    flow: bool,
+pub(super) struct Frame {
+    pub(super) span: Span,
+    pub(super) anchor: usize,
+    pub(super) flow: bool,
     /// A pair without braces in a flow list whose colon belongs to its key: a string after all (`[2001:db8::]`).
-    pair_is_string: bool,
+    pub(super) pair_is_string: bool,
     /// Nodes and bytes read before it: the difference at its end is what it costs.
-    before: (usize, usize),
-    kind: FrameKind,
+    pub(super) before: (usize, usize),
+    pub(super) kind: FrameKind,
 }
 
-enum FrameKind {
+pub(super) enum FrameKind {
     List(Vec<Node>),
     Map { map: MapBuilder, key: Option<Key> },
 }
 
 /// A key that waits for its value.
-struct Key {
-    text: Box<str>,
-    span: Span,
-    merge: bool,
+pub(super) struct Key {
+    pub(super) text: Box<str>,
+    pub(super) span: Span,
+    pub(super) merge: bool,
 }
 
 /// What a scalar was, for keys.
@@ -91,19 +90,19 @@ enum Role {
     Key(Option<Box<str>>),
 }
 
-struct Builder<'a, 'p, 'r> {
-    text: &'a str,
-    chunk: &'a Chunk<'a>,
-    options: &'a LoadOptions,
-    problems: &'p mut Problems<'r>,
-    has_aliases: bool,
-    frames: Vec<Frame>,
+pub(super) struct Builder<'a, 'p, 'r> {
+    pub(super) text: &'a str,
+    pub(super) chunk: &'a Chunk<'a>,
+    pub(super) options: &'a LoadOptions,
+    pub(super) problems: &'p mut Problems<'r>,
+    pub(super) has_aliases: bool,
+    pub(super) frames: Vec<Frame>,
     anchors: HashMap<usize, Anchor>,
-    root: Option<Node>,
-    nodes: usize,
-    bytes: usize,
-    expanded: (usize, usize),
-    errors_before: usize,
+    pub(super) root: Option<Node>,
+    pub(super) nodes: usize,
+    pub(super) bytes: usize,
+    pub(super) expanded: (usize, usize),
+    pub(super) errors_before: usize,
 }
 
 impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
@@ -270,103 +269,6 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         self.attach(node, Some(role), marks)
     }
 
-    /// Spellings where Kubernetes' reader sees other text than a YAML 1.2 parser.
-    fn as_go_reads<'t>(&mut self, text: Cow<'t, str>, style: ScalarStyle, marks: &Marks) -> Cow<'t, str> {
-        let range = marks.byte_range().unwrap_or_default();
-        // A block scalar that ends with the text, not with a line break, has none either.
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        if block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n')
-        {
-            return Cow::Owned(text.trim_end_matches('\n').to_owned());
-        }
-        if style != ScalarStyle::Plain
-            || range.is_empty()
-            || !self.frames.last().is_some_and(|frame| frame.flow)
-        {
-            return text;
-        }
-        if text.starts_with(':') {
-            let message = format!("`{}` starts with a colon: quote it here", shorten(&text));
-            self.report(Code::Syntax, marks, message);
-        }
-        // In flow collections a plain scalar runs on over a colon that no space follows: `[2001:db8::]`, `{a:}`.
-        let mut rest = self.text.get(range.end..).unwrap_or_default().chars();
-        if rest.next() == Some(':') && matches!(rest.next(), Some(',' | ']' | '}')) {
-            if let Some(frame) = self.frames.last_mut() {
-                let start = (frame.span.start as usize).saturating_sub(self.chunk.offset);
-                let braced = self.text.get(start..).is_some_and(|text| text.starts_with('{'));
-                frame.pair_is_string = matches!(frame.kind, FrameKind::Map { .. }) && !braced;
-            }
-            return Cow::Owned(format!("{text}:"));
-        }
-        text
-    }
-
-    fn resolve(&mut self, text: &str, plain: bool, tag: Option<&Tag>, marks: &Marks) -> Resolved {
-        let string = || Resolved::Value(Value::String(text.into()));
-        let Some(tag) = tag else {
-            if !plain {
-                return string();
-            }
-            let resolved = scalar::resolve(text);
-            if let Resolved::Value(value) = &resolved
-                && let Some(reason) = scalar::unusual(text, value)
-            {
-                let message = format!("`{}` {reason}", shorten(text));
-                self.problems.note(
-                    Code::UnusualScalar,
-                    Severity::Warning,
-                    self.span(marks),
-                    &self.path(),
-                    message,
-                );
-            }
-            return resolved;
-        };
-        let secondary = tag.handle() == "tag:yaml.org,2002:";
-        let wanted = match tag.core_suffix() {
-            Some("str") => return string(),
-            Some(kind @ ("int" | "float" | "bool" | "null")) => kind.to_owned(),
-            _ if secondary && tag.suffix() == "binary" => {
-                self.unusual_tag(tag, marks);
-                return match scalar::decode_base64(text) {
-                    Some(bytes) => Resolved::Value(Value::String(String::from_utf8_lossy(&bytes).into())),
-                    None => {
-                        self.report(
-                            Code::BadValue,
-                            marks,
-                            "the value of `!!binary` is not base64".to_owned(),
-                        );
-                        string()
-                    }
-                };
-            }
-            _ => {
-                if tag.original() != "!" {
-                    self.unusual_tag(tag, marks);
-                }
-                return string();
-            }
-        };
-        let resolved = scalar::resolve(text);
-        let fits = match (&resolved, wanted.as_str()) {
-            (Resolved::Value(Value::Integer(_) | Value::Float(_)), "float")
-            | (Resolved::Value(Value::Integer(_)), "int")
-            | (Resolved::Value(Value::Bool(_)), "bool")
-            | (Resolved::Value(Value::Null), "null")
-            | (Resolved::NotJson(_), "float") => true,
-            _ => false,
-        };
-        if !fits {
-            self.report(
-                Code::BadValue,
-                marks,
-                format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)),
-            );
-        }
-        resolved
-    }
-
     fn alias(&mut self, id: usize, marks: &Marks) -> Option<()> {
         let Some(anchor) = self.anchors.get(&id) else {
             self.report(Code::AliasProblem, marks, "an alias inside of what it refers to".to_owned());
@@ -438,7 +340,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     /// Puts a finished value where it belongs. `role` is `None` for collections.
     fn attach(&mut self, node: Node, role: Option<Role>, marks: &Marks) -> Option<()> {
         if self.expects_key() {
-            return self.attach_key(node, role, marks);
+            return self.attach_key(&node, role, marks);
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
@@ -461,7 +363,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         Some(())
     }
 
-    fn attach_key(&mut self, node: Node, role: Option<Role>, marks: &Marks) -> Option<()> {
+    fn attach_key(&mut self, node: &Node, role: Option<Role>, marks: &Marks) -> Option<()> {
         let (text, merge) = match role {
             Some(Role::Merge) => ("<<".into(), true),
             Some(Role::Key(Some(text))) => (text, false),
@@ -476,78 +378,6 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         }
         Some(())
     }
-
-    fn duplicate(&mut self, key: &Key, first: Span) {
-        let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let name = shorten(&key.text);
-        let message = format!(
-            "the key `{name}` stands at line {}, column {} already; the last one is used",
-            first.line, first.column
-        );
-        let path = crate::document::join_key(&self.path(), &name);
-        self.problems.note(Code::DuplicateKey, severity, key.span, &path, message);
-    }
-
-    fn unusual_tag(&mut self, tag: &Tag, marks: &Marks) {
-        let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let message =
-            format!("the tag `{}` is not part of the JSON model and is dropped", shorten(&tag.original()));
-        self.problems.note(Code::UnusualScalar, severity, self.span(marks), &self.path(), message);
-    }
-
-    fn report(&mut self, code: Code, marks: &Marks, message: String) {
-        self.problems.note(code, code.severity(), self.span(marks), &self.path(), message);
-    }
-
-    fn syntax(&mut self, error: &ScanError) {
-        let (code, message) = match error.kind() {
-            ErrorKind::RecursionLimitExceeded => {
-                let limit = self.options.budget.depth_limit();
-                (Code::BudgetExceeded, format!("more than {limit} levels of nesting"))
-            }
-            ErrorKind::BomInsideDocument => {
-                (Code::Encoding, "a byte order mark may only stand at the start of the text".to_owned())
-            }
-            _ => (Code::Syntax, sentence(&error.info())),
-        };
-        let marker = error.marker();
-        let start = self.offset(marker.byte_offset());
-        let span = Span {
-            start,
-            end: start,
-            line: narrow(marker.line() + self.chunk.line - 1),
-            column: narrow(marker.col() + 1),
-        };
-        self.problems.note(code, Severity::Error, span, "", message);
-    }
-
-    /// The field path of what is being read.
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for frame in &self.frames {
-            match &frame.kind {
-                FrameKind::List(items) => path.push_str(&format!("[{}]", items.len())),
-                FrameKind::Map { key: Some(key), .. } => {
-                    path = crate::document::join_key(&path, &shorten(&key.text))
-                }
-                FrameKind::Map { key: None, .. } => {}
-            }
-        }
-        path
-    }
-
-    fn span(&self, marks: &Marks) -> Span {
-        Span {
-            start: self.offset(marks.start.byte_offset()),
-            end: self.offset(marks.end.byte_offset()),
-            line: narrow(marks.start.line() + self.chunk.line - 1),
-            column: narrow(marks.start.col() + 1),
-        }
-    }
-
-    fn offset(&self, in_chunk: Option<usize>) -> u32 {
-        narrow(self.chunk.offset + in_chunk.unwrap_or_default())
-    }
 }
 
 /// Levels below a node. Trees in hand are within the depth budget, so recursion is safe.
@@ -556,23 +386,5 @@ fn depth(node: &Node) -> usize {
         Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
         _ => 0,
-    }
-}
-
-/// User text for a message: one line, not too long.
-pub(super) fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(60).flat_map(char::escape_debug).collect();
-    if text.chars().nth(60).is_some() {
-        short.push('…');
-    }
-    short
-}
-
-/// The parser's words in our grammar: lower case, no full stop.
-fn sentence(info: &str) -> String {
-    let mut letters = info.trim_end_matches('.').chars();
-    match letters.next() {
-        Some(first) => first.to_lowercase().chain(letters).collect(),
-        None => "the text is not YAML".to_owned(),
     }
 }

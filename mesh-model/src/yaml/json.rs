@@ -4,7 +4,7 @@ use super::LoadOptions;
 use super::problems::Problems;
 use super::text::{Chunk, narrow};
 use crate::diagnostic::Code;
-use crate::document::{Node, Span};
+use crate::document::{Node, Span, Value};
 
 /// The values of a chunk that holds JSON texts one after the other.
 pub(super) fn read(
@@ -26,6 +26,12 @@ pub(super) fn read(
                     problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
                     continue;
                 }
+                let limit = options.budget.depth_limit();
+                if depth(&node) > limit {
+                    let message = format!("more than {limit} levels of nesting");
+                    problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
+                    continue;
+                }
                 trees.extend(problems.name_resource(Some(node)));
             }
             Err(error) => {
@@ -43,4 +49,13 @@ pub(super) fn read(
 fn count(node: &Node) -> usize {
     1 + node.items().iter().map(count).sum::<usize>()
         + node.entries().iter().map(|entry| count(&entry.value)).sum::<usize>()
+}
+
+/// Levels of collections in a tree.
+fn depth(node: &Node) -> usize {
+    let inner = node.items().iter().chain(node.entries().iter().map(|entry| &entry.value)).map(depth).max();
+    match node.value {
+        Value::List(_) | Value::Map(_) => 1 + inner.unwrap_or(0),
+        _ => 0,
+    }
 }

@@ -12,8 +12,12 @@ mod list;
 #[cfg(feature = "yaml")]
 mod merge;
 #[cfg(feature = "yaml")]
+mod places;
+#[cfg(feature = "yaml")]
 mod print;
 mod problems;
+#[cfg(feature = "yaml")]
+mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
 mod text;

@@ -20,6 +20,7 @@ impl<'a> Problems<'a> {
         Self { file, notes: Vec::new(), dropped: 0, errors: 0 }
     }
 
+    #[cfg(feature = "yaml")]
     /// Errors so far, those not kept included.
     pub(super) fn errors(&self) -> usize {
         self.errors

@@ -131,8 +131,8 @@ pub(super) fn unusual(text: &str, value: &Value) -> Option<&'static str> {
             let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
             let zero_led = digits.len() > 1
                 && digits.starts_with('0')
-                && digits.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit() || byte == b'_');
-            if zero_led && matches!(integer(&text.replace('_', "")), Some(_)) {
+                && digits.as_bytes().get(1).is_some_and(|byte| byte.is_ascii_digit() || *byte == b'_');
+            if zero_led && integer(&text.replace('_', "")).is_some() {
                 Some("is an octal number by the rules of YAML 1.1 that Kubernetes follows")
             } else if digits.contains('_') || digits.starts_with("0b") || digits.starts_with("0B") {
                 Some("is a number by the rules of YAML 1.1 that Kubernetes follows")

@@ -15,7 +15,7 @@ use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
 use mesh_model::origin::{Origin, Provenance};
 
-use crate::merge::CLUSTER_DOMAIN;
+use crate::registry::DOMAIN;
 use crate::visibility::OWN_NAMESPACE;
 
 /// A consolidated rule.
@@ -41,7 +41,7 @@ impl MergedDestinationRule {
     /// A rule on its own, its host completed with its namespace (T-223).
     fn single(object: &Object<DestinationRule>) -> Self {
         let mut spec = object.spec.clone();
-        spec.host = resolve_short_name(&spec.host, &object.meta.namespace, CLUSTER_DOMAIN).into_owned();
+        spec.host = resolve_short_name(&spec.host, &object.meta.namespace, DOMAIN).into_owned();
         let subset_origin = |index: usize| object.origin(format!("spec.subsets[{index}]"));
         Self {
             namespace: Arc::clone(&object.meta.namespace),

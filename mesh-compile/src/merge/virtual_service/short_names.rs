@@ -4,7 +4,7 @@ use mesh_model::name::{resolve_gateway_name, resolve_short_name};
 use mesh_model::networking::virtual_service::spec::VirtualService;
 use mesh_model::part::Destination;
 
-use crate::merge::CLUSTER_DOMAIN;
+use crate::registry::DOMAIN;
 
 /// Completes every name with the namespace of the object that holds it (T-021, T-023).
 pub(super) fn resolve(spec: &mut VirtualService, namespace: &str) {
@@ -41,7 +41,7 @@ fn complete(destination: &mut Destination, namespace: &str) {
 }
 
 fn complete_host(host: &mut String, namespace: &str) {
-    *host = resolve_short_name(host, namespace, CLUSTER_DOMAIN).into_owned();
+    *host = resolve_short_name(host, namespace, DOMAIN).into_owned();
 }
 
 fn complete_gateways(gateways: &mut [String], namespace: &str) {

@@ -9,7 +9,7 @@ mod headers;
 mod matches;
 mod redirect;
 mod respond;
-mod retries;
+pub(super) mod retries;
 #[cfg(test)]
 mod tests;
 

@@ -100,3 +100,11 @@ fn is_known_status(code: u16) -> bool {
             | 511
     )
 }
+
+/// What a sidecar does before its own application (T-169).
+pub(in crate::proxy) fn inbound() -> RetryPolicy {
+    RetryPolicy {
+        on: "reset-before-request".into(),
+        ..built_in(Origin::built_in("default inbound retry policy (T-169)"), Hashed::No)
+    }
+}

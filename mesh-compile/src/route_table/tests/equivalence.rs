@@ -109,7 +109,7 @@ prop_compose! {
         authority in "[ab.:]{0,4}",
         path in path_text(),
         query in option::of("[pq=&ab]{0,6}"),
-        lines in vec((select(vec!["x", "X", "y", "user-agent"]), "[ab]{0,2}"), 0..4),
+        lines in vec((select(vec!["x", "X", "y", "user-agent"]), "[ab]{0,2}"), 0..6),
     ) -> RequestFacts<'static> {
         let mut headers = Headers::default();
         for (name, value) in lines {
@@ -197,6 +197,20 @@ proptest! {
         let routes = matchers.into_iter().enumerate().map(|(index, (pattern, header))| {
             let matcher = RouteMatch { headers: header.into_iter().collect(), ..RouteMatch::path(PathMatch::Regex(pattern)) };
             route(index.to_string(), matcher)
+        });
+        let host = host("h", &["*"], routes.collect());
+        for request in &requests {
+            check(&host, request, None)?;
+        }
+    }
+
+    #[test]
+    fn routes_of_one_path_are_told_apart_by_header_or_query(
+        choices in vec((select(vec!["/", "/a", "/a/b"]), vec(header_match(), 0..3), vec(query_match(), 0..2)), 20..80),
+        requests in vec(any_request(), 1..20),
+    ) {
+        let routes = choices.into_iter().enumerate().map(|(index, (path, headers, query))| {
+            route(index.to_string(), RouteMatch { headers, query, ..prefix(path) })
         });
         let host = host("h", &["*"], routes.collect());
         for request in &requests {

@@ -100,14 +100,6 @@ fn e_085_inline_headers_are_joined_first() {
 }
 
 #[test]
-fn the_names_of_inline_headers_are_sorted() {
-    for name in ["accept", "authorization", "origin", "x-forwarded-for", "x-request-id", "user-agent", "te"] {
-        assert!(super::super::header_value::is_inline(name), "{name}");
-    }
-    assert!(!super::super::header_value::is_inline("x-user"));
-}
-
-#[test]
 fn e_002_an_inverted_matcher_needs_the_header() {
     let not_a = || inverted(header("x", text("a")));
     assert!(!fits(with_header(not_a()), &request("/")));
@@ -144,7 +136,7 @@ fn t_144_the_first_occurrence_in_the_raw_query_counts() {
     assert!(!fits(with_query("q", text("")), &request("/")));
 }
 
-fn claims(value: Value) -> Map<String, Value> {
+fn claims(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
@@ -156,7 +148,7 @@ fn with_claim(path: &[&str], value: ValueMatch, invert: bool) -> VirtualHost {
 
 #[test]
 fn t_145_a_claim_is_a_text_or_any_element_of_a_list() {
-    let token = claims(json!({"sub": "a", "groups": ["x", "y"], "n": 1, "in": {"ner": "z"}}));
+    let token = claims(&json!({"sub": "a", "groups": ["x", "y"], "n": 1, "in": {"ner": "z"}}));
     let find = |host: VirtualHost| host.find(&request("/"), Some(&token), &mut ()).is_some();
     assert!(find(with_claim(&["sub"], text("a"), false)));
     assert!(find(with_claim(&["groups"], text("y"), false)));
