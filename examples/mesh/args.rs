@@ -56,7 +56,9 @@ pub struct Config {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -")]
+#[command(
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -"
+)]
 pub struct Check {
     /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input.
     #[arg(value_name = "PATH")]
@@ -73,7 +75,9 @@ pub struct Check {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  mesh decide --config examples/shop --proxy sidecar:shop/web-0 --probes examples/shop/probes.jsonl")]
+#[command(
+    after_help = "Example:\n  mesh decide --config examples/shop --proxy sidecar:shop/web-0 --probes examples/shop/probes.jsonl"
+)]
 pub struct Decide {
     #[command(flatten)]
     pub config: Config,
@@ -147,7 +151,9 @@ pub enum Part {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  mesh show clusters --config examples/shop --proxy sidecar:shop/web-0 --format json")]
+#[command(
+    after_help = "Example:\n  mesh show clusters --config examples/shop --proxy sidecar:shop/web-0 --format json"
+)]
 pub struct Show {
     /// What to print.
     #[arg(value_enum)]

@@ -34,9 +34,8 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
             writeln!(out, "{}", render::summary(&read.report, read.documents))?;
         }
     }
-    let failed = read
-        .report
-        .iter()
-        .any(|finding| finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning);
+    let failed = read.report.iter().any(|finding| {
+        finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning
+    });
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

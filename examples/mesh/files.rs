@@ -45,7 +45,9 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Unusable> {
     }
     if path.is_dir() {
         return Ok(walk(path, |file| {
-            file.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
+            file.extension()
+                .and_then(|ending| ending.to_str())
+                .is_some_and(|ending| ENDINGS.contains(&ending))
         }));
     }
     if !pattern.contains(['*', '?', '[', '{']) {
@@ -57,10 +59,14 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Unusable> {
         .build()
         .map_err(|error| Unusable::Glob { pattern: pattern.to_owned(), message: error.kind().to_string() })?
         .compile_matcher();
-    let root: PathBuf =
-        path.components().take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])).collect();
+    let root: PathBuf = path
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
+        .collect();
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
-    let found = walk(&root, |file| glob.is_match(file) || file.strip_prefix("./").is_ok_and(|file| glob.is_match(file)));
+    let found = walk(&root, |file| {
+        glob.is_match(file) || file.strip_prefix("./").is_ok_and(|file| glob.is_match(file))
+    });
     if found.is_empty() {
         return Err(Unusable::NothingMatches { pattern: pattern.to_owned() });
     }

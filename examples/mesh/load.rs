@@ -26,7 +26,11 @@ pub struct Read {
 }
 
 /// Reads files into a `ConfigSet`, and the mesh configuration.
-pub fn read_all(paths: &[String], mesh_config: Option<&Path>, strictness: Strictness) -> Result<Read, Unusable> {
+pub fn read_all(
+    paths: &[String],
+    mesh_config: Option<&Path>,
+    strictness: Strictness,
+) -> Result<Read, Unusable> {
     let mut report = Report::new();
     let mut config = ConfigSet::new();
     let mut documents = Vec::new();
@@ -35,7 +39,9 @@ pub fn read_all(paths: &[String], mesh_config: Option<&Path>, strictness: Strict
     for file in &files {
         let name = file.path.display().to_string();
         let bytes = read(&file.path)?;
-        let options = LoadOptions::default().with_cluster(file.cluster.as_str()).with_strict(strictness == Strictness::Strict);
+        let options = LoadOptions::default()
+            .with_cluster(file.cluster.as_str())
+            .with_strict(strictness == Strictness::Strict);
         let loaded = load(&name, &bytes, &options);
         report.merge(loaded.report);
         documents.extend(loaded.documents);
@@ -45,8 +51,12 @@ pub fn read_all(paths: &[String], mesh_config: Option<&Path>, strictness: Strict
     if files.is_empty() {
         for path in paths {
             report.push(
-                Diagnostic::new(Code::NoDocuments, Place::in_file(path, Span::default()), "no configuration file is in it")
-                    .help("files are read that end in .yaml, .yml or .json"),
+                Diagnostic::new(
+                    Code::NoDocuments,
+                    Place::in_file(path, Span::default()),
+                    "no configuration file is in it",
+                )
+                .help("files are read that end in .yaml, .yml or .json"),
             );
         }
     }

@@ -39,7 +39,12 @@ fn main() -> ExitCode {
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut <Args as clap::CommandFactory>::command(), "mesh", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut <Args as clap::CommandFactory>::command(),
+                "mesh",
+                &mut std::io::stdout(),
+            );
             Ok(ExitCode::SUCCESS)
         }
     };

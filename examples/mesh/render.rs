@@ -6,14 +6,15 @@ use std::io::Write;
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
 use mesh_model::trace::{Outcome, Stage, Step};
 use owo_colors::OwoColorize;
+use serde_json::Value;
 
 /// Prints findings with an excerpt of the line each stands in, then a summary.
 pub fn findings(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     let mut texts = BTreeMap::new();
     for finding in report {
-        let text = texts
-            .entry(finding.at.file.clone())
-            .or_insert_with(|| std::fs::read(&finding.at.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok());
+        let text = texts.entry(finding.at.file.clone()).or_insert_with(|| {
+            std::fs::read(&finding.at.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok()
+        });
         write_finding(out, finding, text.as_deref())?;
     }
     Ok(())
@@ -33,7 +34,8 @@ fn write_finding(out: &mut impl Write, finding: &Diagnostic, text: Option<&str>)
     let resource = &finding.at.resource;
     let mut name = resource.kind.clone();
     if !resource.name.is_empty() {
-        let namespace = if resource.namespace.is_empty() { String::new() } else { format!("{}/", resource.namespace) };
+        let namespace =
+            if resource.namespace.is_empty() { String::new() } else { format!("{}/", resource.namespace) };
         name = format!("{name} {namespace}{}", resource.name);
     }
     if finding.at.line > 0 {
@@ -75,14 +77,21 @@ pub fn summary(report: &Report, documents: usize) -> String {
         _ => Some(format!("{count} {word}s")),
     };
     let mut parts: Vec<String> =
-        [part(count(Severity::Error), "error"), part(count(Severity::Warning), "warning")].into_iter().flatten().collect();
+        [part(count(Severity::Error), "error"), part(count(Severity::Warning), "warning")]
+            .into_iter()
+            .flatten()
+            .collect();
     if count(Severity::Info) > 0 {
         parts.push(format!("{} remarks", count(Severity::Info)));
     }
     if parts.is_empty() {
         parts.push("no problems".to_owned());
     }
-    format!("{} in {}", parts.join(", "), part(documents, "document").unwrap_or_else(|| "0 documents".to_owned()))
+    format!(
+        "{} in {}",
+        parts.join(", "),
+        part(documents, "document").unwrap_or_else(|| "0 documents".to_owned())
+    )
 }
 
 /// Prints the road of a decision: a heading per stage, a line per candidate.
@@ -124,4 +133,22 @@ fn heading(stage: Stage) -> &'static str {
         Stage::Route => "route",
         Stage::Cluster => "cluster",
     }
+}
+
+/// Prints a decision, a line per fact.
+pub fn decision(out: &mut impl Write, decision: &Value) -> std::io::Result<()> {
+    let Some(facts) = decision.as_object() else { return Ok(()) };
+    for (key, value) in facts.iter().filter(|(key, _)| *key != "why") {
+        match value {
+            Value::Null => {}
+            Value::String(text) => writeln!(out, "  {key}: {}", text.green())?,
+            Value::Array(items) => {
+                for item in items {
+                    writeln!(out, "  {key}: {item}")?;
+                }
+            }
+            _ => writeln!(out, "  {key}: {value}")?,
+        }
+    }
+    Ok(())
 }

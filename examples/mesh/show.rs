@@ -85,6 +85,8 @@ fn leaf(value: &Value) -> Option<String> {
 fn origin(map: &serde_json::Map<String, Value>) -> Option<String> {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let (kind, field) = (text("kind")?, text("field")?);
-    let Some((file, line)) = text("file").zip(map.get("line")) else { return Some(format!("{kind}: {field}")) };
+    let Some((file, line)) = text("file").zip(map.get("line")) else {
+        return Some(format!("{kind}: {field}"));
+    };
     Some(format!("{kind} {}/{} {field} ({file}:{line})", text("namespace")?, text("name")?))
 }

@@ -19,7 +19,8 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         _ => None,
     };
     let Some((kind, pod)) = kind else {
-        return serde_json::from_slice(&read(Path::new(argument))?).map_err(|error| unusable(error.to_string()));
+        return serde_json::from_slice(&read(Path::new(argument))?)
+            .map_err(|error| unusable(error.to_string()));
     };
     let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
     let object = config
@@ -34,7 +35,12 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         name: name.into(),
         labels: object.meta.labels.clone(),
         ip: object.spec.status.as_ref().and_then(|status| status.pod_ip.parse().ok()),
-        service_account: object.spec.spec.as_ref().map_or("default", |spec| &spec.service_account_name).into(),
+        service_account: object
+            .spec
+            .spec
+            .as_ref()
+            .map_or("default", |spec| &spec.service_account_name)
+            .into(),
         locality: locality(&node, config),
         cluster_id: Arc::clone(&object.meta.cluster),
         metadata: BTreeMap::new(),
@@ -42,12 +48,20 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
 }
 
 fn no_such_pod(namespace: &str, config: &ConfigSet) -> String {
-    let pods: Vec<&str> =
-        config.pods.iter().filter(|pod| &*pod.meta.namespace == namespace).map(|pod| &*pod.meta.name).take(12).collect();
+    let pods: Vec<&str> = config
+        .pods
+        .iter()
+        .filter(|pod| &*pod.meta.namespace == namespace)
+        .map(|pod| &*pod.meta.name)
+        .take(12)
+        .collect();
     if pods.is_empty() {
         let mut namespaces: Vec<&str> = config.pods.iter().map(|pod| &*pod.meta.namespace).collect();
         namespaces.dedup();
-        return format!("the configuration has no Pod in namespace `{namespace}`; Pods are in: {}", namespaces.join(", "));
+        return format!(
+            "the configuration has no Pod in namespace `{namespace}`; Pods are in: {}",
+            namespaces.join(", ")
+        );
     }
     format!("no such Pod; namespace `{namespace}` has: {}", pods.join(", "))
 }

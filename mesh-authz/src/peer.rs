@@ -1,1 +1,154 @@
 //! PeerAuthentication: which ports of a workload accept what (S-001 to S-030).
+
+use std::collections::BTreeMap;
+
+use mesh_model::object::Object;
+use mesh_model::origin::Origin;
+use mesh_model::security::peer_authentication::PeerAuthentication;
+use mesh_model::security::peer_authentication::spec::{MutualTls, MutualTlsMode};
+
+use crate::selection::selects;
+
+/// What a port accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// TLS is not ended here.
+    Disable,
+    /// Plaintext or mutual TLS.
+    Permissive,
+    /// Mutual TLS only.
+    Strict,
+}
+
+impl Mode {
+    /// `DISABLE`, `PERMISSIVE`, `STRICT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "DISABLE",
+            Self::Permissive => "PERMISSIVE",
+            Self::Strict => "STRICT",
+        }
+    }
+}
+
+/// The modes of one workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerModes {
+    /// For every port not listed.
+    pub default: (Mode, Origin),
+    /// By port of the workload, not of a Service (S-012).
+    pub ports: BTreeMap<u16, (Mode, Origin)>,
+}
+
+/// How wide a policy reaches (S-003); narrower comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Mesh,
+    Namespace,
+    Workload,
+}
+
+impl PeerModes {
+    /// Composes the policies of a workload: mesh, namespace and workload level, the oldest of each (S-001 to S-011).
+    pub fn resolve<'a>(
+        policies: impl IntoIterator<Item = &'a Object<PeerAuthentication>>,
+        root_namespace: &str,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Self {
+        let mut winners: BTreeMap<Level, &Object<PeerAuthentication>> = BTreeMap::new();
+        for policy in policies {
+            let Some(level) = level(policy, root_namespace, namespace) else { continue };
+            if selects(policy.spec.selector.as_ref(), labels) {
+                keep_older(&mut winners, level, policy);
+            }
+        }
+        let mut default = built_in();
+        for policy in winners.values() {
+            if let Some(mode) = written(policy.spec.mtls.as_ref()) {
+                default = (mode, policy.origin("spec.mtls.mode"));
+            }
+        }
+        let mut ports = BTreeMap::new();
+        if let Some(policy) = winners.get(&Level::Workload) {
+            for (port, tls) in &policy.spec.port_level_mtls {
+                let Ok(number) = u16::try_from(*port) else { continue };
+                // S-010: an unset entry takes the workload's mode, whatever level that came from.
+                let mode = written(Some(tls)).unwrap_or(default.0);
+                ports.insert(number, (mode, policy.origin(format!("spec.portLevelMtls[\"{port}\"]"))));
+            }
+        }
+        Self { default, ports }
+    }
+
+    /// The mode of a port of the workload (S-011).
+    pub fn for_port(&self, port: u16) -> (Mode, &Origin) {
+        let (mode, origin) = self.ports.get(&port).unwrap_or(&self.default);
+        (*mode, origin)
+    }
+}
+
+/// What clients infer for a service: namespace and mesh policies only (S-014, S-047); `None`: unknown, there is none.
+pub fn namespace_mode<'a>(
+    policies: impl IntoIterator<Item = &'a Object<PeerAuthentication>>,
+    root_namespace: &str,
+    namespace: &str,
+) -> Option<(Mode, Origin)> {
+    let mut winners: BTreeMap<Level, &Object<PeerAuthentication>> = BTreeMap::new();
+    for policy in policies {
+        match level(policy, root_namespace, namespace) {
+            None | Some(Level::Workload) => {}
+            Some(level) => keep_older(&mut winners, level, policy),
+        }
+    }
+    let mode = |level| {
+        winners.get(&level).and_then(|policy| {
+            written(policy.spec.mtls.as_ref()).map(|mode| (mode, policy.origin("spec.mtls.mode")))
+        })
+    };
+    let unset = || winners.values().next_back().map(|policy| (Mode::Permissive, policy.origin("spec")));
+    mode(Level::Namespace).or_else(|| mode(Level::Mesh)).or_else(unset)
+}
+
+fn built_in() -> (Mode, Origin) {
+    (Mode::Permissive, Origin::built_in("PERMISSIVE where no PeerAuthentication says otherwise (S-008)"))
+}
+
+/// The level of a policy as a workload of `namespace` sees it; `None`: it is not for that namespace (S-001, S-004).
+fn level(policy: &Object<PeerAuthentication>, root_namespace: &str, namespace: &str) -> Option<Level> {
+    let selector = policy.spec.selector.as_ref().filter(|selector| !selector.match_labels.is_empty());
+    let own = &*policy.meta.namespace;
+    match (own == root_namespace, selector) {
+        (true, None) => Some(Level::Mesh),
+        // S-004: a selector in the root namespace makes it count for nothing.
+        (true, Some(_)) => None,
+        (false, _) if own != namespace => None,
+        (false, None) => Some(Level::Namespace),
+        (false, Some(_)) => Some(Level::Workload),
+    }
+}
+
+/// S-006: oldest first, then name, then namespace; the loser contributes nothing (S-007).
+fn keep_older<'a>(
+    winners: &mut BTreeMap<Level, &'a Object<PeerAuthentication>>,
+    level: Level,
+    policy: &'a Object<PeerAuthentication>,
+) {
+    let winner = winners.entry(level).or_insert(policy);
+    if policy.precedence() < winner.precedence() {
+        *winner = policy;
+    }
+}
+
+/// A mode that is written; `UNSET` and nothing are one (S-009).
+fn written(tls: Option<&MutualTls>) -> Option<Mode> {
+    match tls?.mode {
+        MutualTlsMode::Unset => None,
+        MutualTlsMode::Disable => Some(Mode::Disable),
+        MutualTlsMode::Permissive => Some(Mode::Permissive),
+        MutualTlsMode::Strict => Some(Mode::Strict),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,3 +8,5 @@ pub mod registry;
 pub mod route_table;
 pub mod snapshot;
 pub mod view;
+pub mod visibility;
+pub mod workloads;

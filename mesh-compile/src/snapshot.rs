@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_model::config_set::ConfigSet;
+use mesh_model::config_set::{ConfigSet, Store};
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
@@ -12,8 +12,12 @@ use mesh_model::security::{
     request_authentication::RequestAuthentication,
 };
 
-use crate::merge::virtual_service::MergedVirtualService;
+use crate::merge::cluster_local::ClusterLocalHosts;
+use crate::merge::destination_rule::DestinationRuleIndex;
+use crate::merge::virtual_service::{self, MergedVirtualService};
 use crate::registry::Registry;
+use crate::visibility::{ServiceIndex, VirtualServiceIndex};
+use crate::workloads::Workloads;
 
 /// A resolved mesh. Only `view` and `analyze` read it.
 #[derive(Debug, Clone)]
@@ -34,22 +38,48 @@ pub struct MeshSnapshot {
     pub request_authentications: Vec<Arc<Object<RequestAuthentication>>>,
     /// AuthorizationPolicies in T-004 order.
     pub authorization_policies: Vec<Arc<Object<AuthorizationPolicy>>>,
+    /// Pods and endpoints by address.
+    pub workloads: Workloads,
+    /// Services by hostname and by who sees them.
+    pub service_index: ServiceIndex,
+    /// VirtualServices by who sees them and by gateway.
+    pub virtual_service_index: VirtualServiceIndex,
+    /// DestinationRules in the pools that are searched.
+    pub destination_rules: DestinationRuleIndex,
+    /// Hosts whose endpoints count in their own cluster only.
+    pub cluster_local: ClusterLocalHosts,
 }
 
 impl MeshSnapshot {
-    /// Resolves everything that does not depend on who asks.
+    /// Resolves everything that does not depend on who asks. `mesh` is the configuration over its defaults.
     pub fn resolve(config: &ConfigSet, mesh: Arc<MeshConfig>) -> (Self, Report) {
-        let _ = config;
+        let (registry, mut report) = Registry::build(config, &mesh);
+        let written = sorted(&config.virtual_services);
+        let virtual_services = virtual_service::merge_all(&written, &mesh, &mut report);
         let snapshot = Self {
+            service_index: ServiceIndex::build(&registry.services, &mesh),
+            virtual_service_index: VirtualServiceIndex::build(&virtual_services),
+            destination_rules: DestinationRuleIndex::build(&sorted(&config.destination_rules), &mesh),
+            cluster_local: ClusterLocalHosts::of(&mesh),
+            virtual_services,
+            gateways: sorted(&config.gateways),
+            sidecars: sorted(&config.sidecars),
+            peer_authentications: sorted(&config.peer_authentications),
+            request_authentications: sorted(&config.request_authentications),
+            authorization_policies: sorted(&config.authorization_policies),
+            workloads: Workloads::build(&config.pods, &registry),
+            registry,
             mesh,
-            registry: Registry::default(),
-            virtual_services: Vec::new(),
-            gateways: Vec::new(),
-            sidecars: Vec::new(),
-            peer_authentications: Vec::new(),
-            request_authentications: Vec::new(),
-            authorization_policies: Vec::new(),
         };
-        (snapshot, Report::new())
+        (snapshot, report)
     }
+}
+
+/// Objects by precedence (T-004); those of one name in several clusters by cluster, so that the result is fixed.
+fn sorted<S>(store: &Store<S>) -> Vec<Arc<Object<S>>> {
+    let mut objects = store.by_precedence();
+    objects.sort_by(|a, b| {
+        a.precedence().cmp(&b.precedence()).then_with(|| a.meta.cluster.cmp(&b.meta.cluster))
+    });
+    objects
 }

@@ -218,3 +218,65 @@ pub fn join_key(path: &str, key: &str) -> String {
         format!("{path}.{key}")
     }
 }
+
+impl Node {
+    /// The tree as JSON. Whole numbers beyond 64 bits become floats, as JSON readers would have them.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(flag) => Json::Bool(*flag),
+            Value::Integer(number) => integer_to_json(*number),
+            Value::Float(number) => Json::from(*number),
+            Value::String(text) => Json::String(text.to_string()),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => Json::Object(
+                entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect(),
+            ),
+        }
+    }
+
+    /// A tree without places inside: everything stands at `span`.
+    pub fn from_json(json: &serde_json::Value, span: Span) -> Self {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(flag) => Value::Bool(*flag),
+            Json::Number(number) => number_from_json(number),
+            Json::String(text) => Value::String(text.as_str().into()),
+            Json::Array(items) => Value::List(items.iter().map(|item| Self::from_json(item, span)).collect()),
+            Json::Object(fields) => Value::Map(
+                fields
+                    .iter()
+                    .map(|(key, value)| Entry {
+                        key: key.as_str().into(),
+                        key_span: span,
+                        value: Self::from_json(value, span),
+                    })
+                    .collect(),
+            ),
+        };
+        Self { value, span }
+    }
+}
+
+fn integer_to_json(number: i128) -> serde_json::Value {
+    let whole = u64::try_from(number).map(serde_json::Value::from);
+    whole.or_else(|_| i64::try_from(number).map(serde_json::Value::from)).unwrap_or_else(|_| {
+        // Printing and reading back rounds to the nearest float, without a lossy cast.
+        number.to_string().parse::<f64>().map_or(serde_json::Value::Null, serde_json::Value::from)
+    })
+}
+
+fn number_from_json(number: &serde_json::Number) -> Value {
+    let whole = number.as_u64().map(i128::from).or_else(|| number.as_i64().map(i128::from));
+    if let Some(whole) = whole {
+        return Value::Integer(whole);
+    }
+    let float = number.as_f64().unwrap_or_default();
+    // `1.0` and `1e3` reach integer fields, as they do through Kubernetes' conversion.
+    if float.fract() == 0.0 && float.abs() < 1e21 {
+        return float.to_string().parse().map_or(Value::Float(float), Value::Integer);
+    }
+    Value::Float(float)
+}

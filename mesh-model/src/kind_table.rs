@@ -14,8 +14,8 @@ use crate::networking::{
     destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
     sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
 };
-use crate::object::header::{Header, read_header};
 use crate::object::{Body, Kind, Object, ResourceKey};
+use crate::object::{Header, read_meta};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -54,7 +54,7 @@ macro_rules! kinds {
                 strictness: Strictness,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
-                let header = read_header(document, &mut applied.report)?;
+                let header = read_meta(document, &mut applied.report)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         return read_into(&mut self.$field, document, header, strictness, applied);

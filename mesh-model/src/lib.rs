@@ -22,3 +22,4 @@ pub mod part;
 pub mod security;
 pub mod trace;
 pub mod value;
+pub mod yaml;

@@ -1,4 +1,5 @@
 //! Objects of one kind put together as the mesh sees them: delegates and short names in VirtualServices, DestinationRules of one host.
 
+pub mod cluster_local;
 pub mod destination_rule;
 pub mod virtual_service;

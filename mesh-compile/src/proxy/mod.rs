@@ -7,7 +7,9 @@ pub mod gateway;
 pub mod inbound;
 pub mod listener;
 pub mod outbound;
+pub mod policies;
 pub mod routes;
+pub(crate) mod settings;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mesh_model::origin::Provenance;
 
+use super::service::RegistryKind;
+
 /// One endpoint of one service port.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
@@ -16,6 +18,10 @@ pub struct Endpoint {
     pub port: u16,
     /// Name of the service port it belongs to.
     pub service_port_name: Arc<str>,
+    /// Number of the service port it belongs to, where a ServiceEntry defined it; `None`: joined by name only.
+    pub service_port_number: Option<u16>,
+    /// Who found it: a Kubernetes Service (slices, selected WorkloadEntries) or a ServiceEntry.
+    pub registry: RegistryKind,
     /// Workload labels, topology labels added (region, zone, subzone, network, cluster, hostname).
     pub labels: BTreeMap<String, String>,
     /// Namespace of the workload.
@@ -38,6 +44,8 @@ pub struct Endpoint {
     pub node: Arc<str>,
     /// Pod `hostname`; empty: none (headless DNS names).
     pub hostname: Arc<str>,
+    /// Pod `subdomain`; empty: none (headless DNS names).
+    pub subdomain: Arc<str>,
     /// Pod or WorkloadEntry name.
     pub workload: Arc<str>,
     /// Position in the definition: orders DNS endpoints.

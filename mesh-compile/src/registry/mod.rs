@@ -1,13 +1,46 @@
 //! Services and endpoints from Kubernetes objects, ServiceEntries and WorkloadEntries.
+//!
+//! The registry knows everything and decides nothing about who may see it: that is [`crate::view`]'s part.
 
+mod alias;
 pub mod endpoint;
+mod endpoint_slice;
+mod export_to;
+mod identity;
+mod kubernetes_service;
+pub mod locality;
+pub mod namespaces;
 pub mod service;
+mod service_entry;
+mod sources;
+mod traffic_distribution;
+mod workload;
+
+#[cfg(test)]
+mod corpus_test;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::config_set::ConfigSet;
+use mesh_model::diagnostic::Report;
+use mesh_model::mesh_config::MeshConfig;
+
 use endpoint::Endpoint;
-use service::Service;
+use namespaces::Namespaces;
+use service::{RegistryKind, Service, ServicePort};
+use sources::Sources;
+
+/// The DNS domain of the cluster (T-007).
+pub const DOMAIN: &str = "cluster.local";
+/// The address of a service that has none.
+pub const NO_ADDRESS: &str = "0.0.0.0";
+
+/// A hostname and a namespace.
+pub type HostKey = (Arc<str>, Arc<str>);
+type EndpointMap = BTreeMap<HostKey, Vec<Arc<Endpoint>>>;
 
 /// Every service and endpoint of the mesh, before anyone asks who may see them.
 #[derive(Debug, Clone, Default)]
@@ -16,4 +49,76 @@ pub struct Registry {
     pub services: Vec<Arc<Service>>,
     /// Endpoints by (hostname, namespace): those of a Service and of ServiceEntries of the same host and namespace together (T-343).
     pub endpoints: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<Endpoint>>>,
+    /// What is known of namespaces.
+    pub namespaces: Namespaces,
+    by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>>,
+    identities: BTreeMap<HostKey, Vec<String>>,
+}
+
+impl Registry {
+    /// Builds the registry from all objects in force. `mesh` is the mesh configuration over its defaults.
+    pub fn build(config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
+        let mut report = Report::new();
+        let namespaces = Namespaces::read(config, mesh);
+        let sources = Sources::new(config, mesh, &namespaces);
+        let workloads = workload::selectable(&sources);
+
+        let mut endpoints = EndpointMap::new();
+        let entry_services = service_entry::services(&sources, &workloads, &mut endpoints);
+        let mut services = kubernetes_service::services(&sources);
+        let by_key = services.iter().map(|service| (key_of(service), service)).collect();
+        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut report);
+        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints);
+        services.extend(entry_services);
+
+        services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        alias::resolve(&mut services, &mut report);
+        let services: Vec<_> = services.into_iter().map(Arc::new).collect();
+        let mut by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>> = BTreeMap::new();
+        for service in &services {
+            by_host.entry(Arc::clone(&service.hostname)).or_default().push(Arc::clone(service));
+        }
+        let identities = identity::by_host(&services, &endpoints, &mesh.trust_domain_aliases);
+        (Self { services, endpoints, namespaces, by_host, identities }, report)
+    }
+
+    /// All services of a hostname, in T-006 order.
+    pub fn by_host(&self, hostname: &str) -> &[Arc<Service>] {
+        self.by_host.get(hostname).map_or(&[], Vec::as_slice)
+    }
+
+    /// The service that defines a hostname in a namespace: the oldest, but a Kubernetes Service before any
+    /// ServiceEntry (T-343).
+    pub fn service(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
+        let mut candidates = self.by_host(hostname).iter().filter(|service| &*service.namespace == namespace);
+        let first = candidates.next()?;
+        if first.registry == RegistryKind::Kubernetes {
+            return Some(first);
+        }
+        candidates.find(|service| service.registry == RegistryKind::Kubernetes).or(Some(first))
+    }
+
+    /// Every endpoint of a service, whatever its port and health.
+    pub fn endpoints(&self, service: &Service) -> &[Arc<Endpoint>] {
+        self.endpoints.get(&key_of(service)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The endpoints of a service port, joined by its name (T-329), whatever their health.
+    pub fn port_endpoints<'r>(
+        &'r self,
+        service: &Service,
+        port: &'r ServicePort,
+    ) -> impl Iterator<Item = &'r Arc<Endpoint>> {
+        self.endpoints(service).iter().filter(|endpoint| endpoint.service_port_name == port.name)
+    }
+
+    /// Identities that servers of a service may bear, sorted (T-286, T-325): those of its endpoints and those that
+    /// are written, each in every trust domain of the mesh.
+    pub fn identities(&self, service: &Service) -> &[String] {
+        self.identities.get(&key_of(service)).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn key_of(service: &Service) -> HostKey {
+    (Arc::clone(&service.hostname), Arc::clone(&service.namespace))
 }

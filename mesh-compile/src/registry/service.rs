@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mesh_model::name::Protocol;
+use mesh_model::name::{Protocol, Transport};
 use mesh_model::origin::Provenance;
 
 /// A service: one hostname of one namespace (and, for ServiceEntries, one address of it: T-320).
@@ -51,6 +51,8 @@ pub struct Service {
     pub traffic_distribution: TrafficDistribution,
     /// Lookup of one address per new connection (DNS_ROUND_ROBIN, or the race annotation: T-321).
     pub logical_dns: bool,
+    /// `istio.io/connect-strategy: RACE_FIRST_TCP_CONNECT`: all addresses of both families are raced (T-321).
+    pub race_connections: bool,
     /// No `port` to `targetPort` translation at gateways (T-009).
     pub no_gateway_port_translation: bool,
     /// Where it was written.
@@ -94,6 +96,10 @@ pub struct ServicePort {
     pub protocol: Protocol,
     /// `targetPort` where it is a number (ServiceEntry, Service); `None`: the same, or a name.
     pub target_port: Option<u16>,
+    /// `targetPort` where it is a name of a container port.
+    pub target_port_name: Option<Arc<str>>,
+    /// Transport as written; a container port is found by name only where it has the same (E-046).
+    pub transport: Transport,
     /// Position in the defining object's port list, for origins.
     pub index: usize,
 }

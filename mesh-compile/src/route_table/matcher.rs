@@ -17,6 +17,18 @@ pub struct RouteMatch {
     pub claims: Vec<ClaimMatch>,
 }
 
+impl RouteMatch {
+    /// A match on the path alone.
+    pub fn path(path: PathMatch) -> Self {
+        Self { path, headers: Vec::new(), query: Vec::new(), claims: Vec::new() }
+    }
+
+    /// Whether there are predicates on something else than the path.
+    pub fn looks_beyond_path(&self) -> bool {
+        !(self.headers.is_empty() && self.query.is_empty() && self.claims.is_empty())
+    }
+}
+
 /// A predicate on the path.
 #[derive(Debug, Clone)]
 pub enum PathMatch {

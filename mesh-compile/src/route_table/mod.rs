@@ -4,15 +4,31 @@
 //! at a cost that stays flat as routes grow; `linear` is the slow readable oracle of both.
 
 pub mod action;
+mod bucket;
+mod candidates;
+pub mod header_value;
+mod host_index;
+pub mod linear;
+mod look_up;
 pub mod matcher;
+mod path_index;
 pub mod pattern;
+mod predicate;
+mod prefix_tree;
+mod regex_set;
+mod substitution;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use mesh_model::origin::Origin;
 
 use action::{HeaderOps, RouteAction};
+use host_index::HostIndex;
 use matcher::RouteMatch;
+use path_index::PathIndex;
 
 /// One route of a virtual host.
 #[derive(Debug, Clone)]
@@ -31,7 +47,7 @@ pub struct Route {
     pub origin: Origin,
 }
 
-/// Hosts that share routes.
+/// Hosts that share routes. Made with [`VirtualHost::new`], which indexes the routes; not changed afterwards.
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
     /// `reviews.default.svc.cluster.local:9080`.
@@ -44,6 +60,7 @@ pub struct VirtualHost {
     pub routes: Vec<Route>,
     /// What it was made from.
     pub origin: Origin,
+    index: Option<Arc<PathIndex>>,
 }
 
 /// A route table: virtual hosts with an index over their domains.
@@ -51,6 +68,38 @@ pub struct VirtualHost {
 pub struct RouteTable {
     /// `80`, `http.8080`, `inbound|http|8080`, ...
     pub name: Arc<str>,
-    /// INVARIANT: no domain occurs twice.
+    /// In order; of two equal domains the first counts (T-039). Not changed after [`RouteTable::new`].
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
+    hosts: HostIndex,
+}
+
+impl VirtualHost {
+    /// A virtual host with an index over its routes.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        domains: Vec<Arc<str>>,
+        require_tls: bool,
+        routes: Vec<Route>,
+        origin: Origin,
+    ) -> Self {
+        let index = PathIndex::new(&routes).map(Arc::new);
+        Self { name: name.into(), domains, require_tls, routes, origin, index }
+    }
+}
+
+impl RouteTable {
+    /// A table with an index over its domains, which are compared without case; the first of equal ones keeps its place.
+    pub fn new(name: impl Into<Arc<str>>, virtual_hosts: Vec<VirtualHost>) -> Self {
+        let virtual_hosts: Vec<Arc<VirtualHost>> = virtual_hosts.into_iter().map(Arc::new).collect();
+        let domains = (0..)
+            .zip(&virtual_hosts)
+            .flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
+        let hosts = HostIndex::new(domains);
+        Self { name: name.into(), virtual_hosts, hosts }
+    }
+
+    /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).
+    pub fn virtual_host<'t>(&'t self, authority: &str) -> Option<&'t Arc<VirtualHost>> {
+        self.virtual_hosts.get(self.hosts.find(authority)? as usize)
+    }
 }

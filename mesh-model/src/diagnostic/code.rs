@@ -82,4 +82,9 @@ codes! {
     GatewayUnknown "gateway-unknown" Analyze Error Some("IST0101"), "a gateway that does not exist";
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
+    DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";
+    DelegateConflict "delegate-conflict" Analyze Warning None, "an entry of a delegate that no match of the delegating entry allows";
+    EndpointUnused "endpoint-unused" Analyze Info None, "endpoints that belong to no known service";
+    EndpointWithoutPod "endpoint-without-pod" Analyze Warning None, "an endpoint that names a Pod that is not known";
+    AliasLoop "alias-loop" Analyze Warning None, "an ExternalName service that stands for itself";
 }

@@ -1,12 +1,14 @@
-//! The header of a document: apiVersion, kind, metadata.
+//! What every resource has: apiVersion, kind and metadata, read and checked by Kubernetes' rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ObjectMeta;
-use crate::diagnostic::Report;
-use crate::document::Document;
+use super::naming::{label_key_problem, label_value_problem, name_problem, namespace_problem};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
+use crate::document::{Document, Node, Value, join_key};
 
-/// What every resource has.
+/// The head of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// `networking.istio.io`; empty for the core group.
@@ -15,12 +17,392 @@ pub struct Header {
     pub version: String,
     /// `VirtualService`.
     pub kind: String,
-    /// Metadata.
+    /// Its metadata, the namespace completed.
     pub meta: ObjectMeta,
 }
 
-/// Reads the header of a document.
-pub fn read_header(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    let _ = (document, report);
-    None
+/// Kinds that live in no namespace, of those that configurations hold.
+const CLUSTER_SCOPED: &[&str] = &[
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ClusterTrustBundle",
+    "CustomResourceDefinition",
+    "GatewayClass",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PriorityClass",
+    "RuntimeClass",
+    "StorageClass",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Reads a document's head. Every problem is added to `report`; `None` when one makes the resource unusable.
+///
+/// Unknown top-level fields of Istio's kinds are reported and never spoil it.
+pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
+    let mut reader = Reader { document, report, resource: resource(&document.root), failed: false };
+    reader.read().filter(|_| !reader.failed)
+}
+
+/// The resource as far as it says who it is.
+fn resource(root: &Node) -> ResourceRef {
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let meta = root.get("metadata");
+    let field = |name| text(meta.and_then(|meta| meta.get(name)));
+    ResourceRef { kind: text(root.get("kind")), namespace: field("namespace"), name: field("name") }
+}
+
+struct Reader<'a> {
+    document: &'a Arc<Document>,
+    report: &'a mut Report,
+    resource: ResourceRef,
+    failed: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Option<Header> {
+        let document = Arc::clone(self.document);
+        let root = &document.root;
+        if !matches!(root.value, Value::Map(_)) {
+            let message = format!(
+                "expected a map with `apiVersion`, `kind` and `metadata`, found {}",
+                root.value.kind()
+            );
+            self.error(Code::NotAResource, "", message, None);
+            return None;
+        }
+        let api_version = self.required(root, "apiVersion", "apiVersion", "networking.istio.io/v1");
+        let kind = self.required(root, "kind", "kind", "VirtualService");
+        let meta = self.meta(root, kind.as_deref().unwrap_or_default());
+        let (api_version, kind) = (api_version?, kind?);
+        let (group, version) = match api_version.split_once('/') {
+            Some((group, version)) => (group.to_owned(), version.to_owned()),
+            None => (String::new(), api_version),
+        };
+        if group == "istio.io" || group.ends_with(".istio.io") {
+            self.top_level_fields(root);
+        }
+        Some(Header { group, version, kind, meta: meta? })
+    }
+
+    fn meta(&mut self, root: &Node, kind: &str) -> Option<ObjectMeta> {
+        let meta = match root.get("metadata") {
+            Some(meta) if matches!(meta.value, Value::Map(_)) => meta,
+            Some(meta) if meta.value != Value::Null => {
+                self.wrong_type("metadata", "a map", meta);
+                return None;
+            }
+            _ => {
+                let help = "add `metadata` with a `name`";
+                self.error(Code::NotAResource, "", "the document has no `metadata`".to_owned(), Some(help));
+                return None;
+            }
+        };
+        let name = self.name(meta);
+        let namespace = self.namespace(meta, kind);
+        let labels = self.strings(meta, "labels", true);
+        let annotations = self.strings(meta, "annotations", false);
+        let created = self.created(meta);
+        let generation = meta.get("generation").and_then(|node| match node.value {
+            Value::Integer(number) => i64::try_from(number).ok(),
+            _ => None,
+        });
+        let resource_version = meta.get("resourceVersion").and_then(Node::as_str).map(str::to_owned);
+        Some(ObjectMeta {
+            name: name?.into(),
+            namespace: namespace.into(),
+            labels,
+            annotations,
+            created,
+            generation,
+            resource_version,
+            cluster: Arc::clone(&self.document.source.cluster),
+        })
+    }
+
+    fn name(&mut self, meta: &Node) -> Option<String> {
+        let unset =
+            meta.get("name").is_none_or(|name| name.value == Value::Null || name.as_str() == Some(""));
+        if unset && meta.get("generateName").is_some() {
+            // Only the API server can complete it, so nothing could refer to the object.
+            let help = "give the resource a `name`";
+            let message = "`metadata.generateName` is not a name".to_owned();
+            self.error(Code::NotAResource, "metadata.generateName", message, Some(help));
+            return None;
+        }
+        let name = self.required(meta, "name", "metadata.name", "reviews")?;
+        // Names of roles may be any path segment (`system:masters`).
+        let is_role = self.document.root.get("apiVersion").and_then(Node::as_str);
+        if is_role.is_some_and(|version| version.starts_with("rbac.authorization.k8s.io/")) {
+            return Some(name);
+        }
+        self.check("metadata.name", name_problem(&name), &name);
+        Some(name)
+    }
+
+    fn namespace(&mut self, meta: &Node, kind: &str) -> String {
+        let namespace = self.text(meta, "namespace", "metadata.namespace").unwrap_or_default();
+        if CLUSTER_SCOPED.contains(&kind) {
+            return String::new();
+        }
+        if namespace.is_empty() {
+            return "default".to_owned();
+        }
+        self.check("metadata.namespace", namespace_problem(&namespace), &namespace);
+        namespace
+    }
+
+    fn strings(&mut self, meta: &Node, field: &str, are_labels: bool) -> BTreeMap<String, String> {
+        let path = format!("metadata.{field}");
+        let Some(node) = meta.get(field).filter(|node| node.value != Value::Null) else {
+            return BTreeMap::new();
+        };
+        if !matches!(node.value, Value::Map(_)) {
+            self.wrong_type(&path, "a map", node);
+        }
+        let mut strings = BTreeMap::new();
+        for entry in node.entries() {
+            let path = join_key(&path, &entry.key);
+            self.check(&path, label_key_problem(&entry.key), &entry.key);
+            match &entry.value.value {
+                Value::String(text) => {
+                    if are_labels {
+                        self.check(&path, label_value_problem(text), text);
+                    }
+                    strings.insert(entry.key.to_string(), text.to_string());
+                }
+                Value::Null => {
+                    strings.insert(entry.key.to_string(), String::new());
+                }
+                _ => self.wrong_type(&path, "a string", &entry.value),
+            }
+        }
+        strings
+    }
+
+    fn created(&mut self, meta: &Node) -> Option<i64> {
+        let node = meta.get("creationTimestamp").filter(|node| node.value != Value::Null)?;
+        let time = node
+            .as_str()
+            .filter(|text| is_rfc3339(text))
+            .and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        if time.is_none() {
+            self.wrong_type("metadata.creationTimestamp", "a time such as `2026-01-31T12:00:00Z`", node);
+        }
+        time.map(jiff::Timestamp::as_second)
+    }
+
+    fn top_level_fields(&mut self, root: &Node) {
+        const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+        for entry in root.entries().iter().filter(|entry| !KNOWN.contains(&&*entry.key)) {
+            let key = join_key("", &entry.key);
+            let at = Place::in_document(self.document, self.resource.clone(), &key);
+            let mut finding =
+                Diagnostic::new(Code::UnknownField, at, format!("unknown field `{}`", short(&entry.key)));
+            finding.help = Some(match crate::diagnostic::nearest(&entry.key, KNOWN) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => {
+                    format!("fields of the resource itself stand under `spec`: `spec.{}`", short(&entry.key))
+                }
+            });
+            self.report.push(finding);
+        }
+    }
+
+    /// A string that must be there.
+    fn required(&mut self, node: &Node, key: &str, path: &str, example: &str) -> Option<String> {
+        let absent =
+            node.get(key).is_none_or(|value| value.value == Value::Null || value.as_str() == Some(""));
+        if absent {
+            let help = format!("every resource has one, for example `{key}: {example}`");
+            self.error(Code::NotAResource, path, format!("the document has no `{path}`"), Some(&help));
+            return None;
+        }
+        self.text(node, key, path)
+    }
+
+    fn text(&mut self, node: &Node, key: &str, path: &str) -> Option<String> {
+        let value = node.get(key).filter(|value| value.value != Value::Null)?;
+        if value.as_str().is_none() {
+            self.wrong_type(path, "a string", value);
+        }
+        value.as_str().map(str::to_owned)
+    }
+
+    fn check(&mut self, path: &str, problem: Option<&'static str>, text: &str) {
+        if let Some(problem) = problem {
+            self.error(Code::InvalidName, path, format!("`{}` {problem}", short(text)), None);
+        }
+    }
+
+    fn wrong_type(&mut self, path: &str, expected: &str, found: &Node) {
+        let found = match &found.value {
+            Value::String(text) => format!("a string `{}`", short(text)),
+            Value::Integer(number) => format!("a number `{number}`"),
+            Value::Float(number) => format!("a number `{number}`"),
+            Value::Bool(flag) => format!("a boolean `{flag}`"),
+            other => other.kind().to_owned(),
+        };
+        let quote = (expected == "a string" && found.contains('`')).then_some("write it in quotes");
+        self.error(Code::WrongType, path, format!("expected {expected}, found {found}"), quote);
+    }
+
+    fn error(&mut self, code: Code, path: &str, message: String, help: Option<&str>) {
+        self.failed = true;
+        let at = Place::in_document(self.document, self.resource.clone(), path);
+        let mut finding = Diagnostic::new(code, at, message);
+        finding.help = help.map(str::to_owned);
+        self.report.push(finding);
+    }
+}
+
+/// The shape that Go's `time.RFC3339` reads; the time library alone would take more.
+fn is_rfc3339(text: &str) -> bool {
+    text.len() >= 20
+        && text.as_bytes().get(10) == Some(&b'T')
+        && text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte))
+}
+
+/// User text for a message: one line, not too long.
+fn short(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::document::{Source, Span};
+
+    fn run(json: &Json) -> (Option<Header>, Vec<(&'static str, String)>) {
+        let source = Source { file: "t.yaml".into(), cluster: "Kubernetes".into() };
+        let root = Node::from_json(json, Span::default());
+        let mut report = Report::new();
+        let header = read_meta(&Arc::new(Document { source, index: 0, root }), &mut report);
+        (header, report.iter().map(|finding| (finding.code.as_str(), finding.at.field.clone())).collect())
+    }
+
+    fn with_meta(meta: Json) -> (Option<Header>, Vec<(&'static str, String)>) {
+        run(&json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta}))
+    }
+
+    fn one(code: &'static str, field: &str) -> Vec<(&'static str, String)> {
+        vec![(code, field.to_owned())]
+    }
+
+    #[test]
+    fn a_head_is_read() {
+        let (header, found) =
+            with_meta(json!({"name": "a", "labels": {"app": "x"}, "annotations": {"k.io/a": "any text"},
+            "creationTimestamp": "2020-01-01T00:00:01Z", "generation": 3, "resourceVersion": "7"}));
+        let header = header.unwrap();
+        assert_eq!(found, []);
+        assert_eq!((header.group.as_str(), header.version.as_str()), ("networking.istio.io", "v1"));
+        assert_eq!((&*header.meta.name, &*header.meta.namespace), ("a", "default"));
+        assert_eq!((header.meta.created, header.meta.generation), (Some(1_577_836_801), Some(3)));
+        let (core, _) = run(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}));
+        let core = core.unwrap();
+        assert_eq!((core.group.as_str(), &*core.meta.namespace), ("", ""));
+    }
+
+    #[test]
+    fn y18_documents_that_are_no_resources_are_refused() {
+        assert_eq!(run(&json!([1])), (None, one("not-a-resource", "")));
+        assert_eq!(
+            run(&json!({"kind": "A", "metadata": {"name": "a"}})),
+            (None, one("not-a-resource", "apiVersion"))
+        );
+        assert_eq!(
+            run(&json!({"apiVersion": "v1", "metadata": {"name": "a"}})),
+            (None, one("not-a-resource", "kind"))
+        );
+        assert_eq!(run(&json!({"apiVersion": "v1", "kind": "A"})), (None, one("not-a-resource", "")));
+        assert_eq!(with_meta(json!({})), (None, one("not-a-resource", "metadata.name")));
+        assert_eq!(
+            with_meta(json!({"generateName": "a-"})),
+            (None, one("not-a-resource", "metadata.generateName"))
+        );
+    }
+
+    #[test]
+    fn unknown_top_level_fields_of_istio_kinds_are_found() {
+        let mut json = json!({"apiVersion": "networking.istio.io/v1", "kind": "A", "metadata": {"name": "a"}, "hosts": []});
+        let (header, found) = run(&json);
+        assert!(header.is_some());
+        assert_eq!(found, one("unknown-field", "hosts"));
+        json["apiVersion"] = json!("v1");
+        assert_eq!(run(&json).1, []);
+    }
+
+    #[test]
+    fn y16_labels_and_annotations_hold_strings() {
+        assert_eq!(
+            with_meta(json!({"name": "a", "labels": {"v": 1}})),
+            (None, one("wrong-type", "metadata.labels.v"))
+        );
+        let found = with_meta(json!({"name": "a", "annotations": {"a.b/c": true}}));
+        assert_eq!(found, (None, one("wrong-type", "metadata.annotations[\"a.b/c\"]")));
+        assert_eq!(
+            with_meta(json!({"name": "a", "labels": []})),
+            (None, one("wrong-type", "metadata.labels"))
+        );
+        assert_eq!(with_meta(json!({"name": 5})), (None, one("wrong-type", "metadata.name")));
+        assert!(with_meta(json!({"name": "a", "labels": null})).0.is_some());
+    }
+
+    #[test]
+    fn creation_times_are_rfc3339() {
+        assert_eq!(with_meta(json!({"name": "a", "creationTimestamp": null})).1, []);
+        assert!(
+            with_meta(json!({"name": "a", "creationTimestamp": "2020-01-01T02:00:01+02:00"})).0.is_some()
+        );
+        for bad in [json!("yesterday"), json!("2020-01-01"), json!(5), json!("2020-01-01T00:00:00Z[UTC]")] {
+            let found = with_meta(json!({"name": "a", "creationTimestamp": bad}));
+            assert_eq!(found, (None, one("wrong-type", "metadata.creationTimestamp")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn y19_names_follow_kubernetes() {
+        for good in ["a", "a.b-c", "1", &"a".repeat(63), &["a"; 127].join(".")] {
+            assert_eq!(with_meta(json!({"name": good})).1, [], "{good}");
+        }
+        for bad in ["A", "a_b", "-a", "a-", "a..b", "a/b", ".a", "é", "a\u{200b}b", &"a".repeat(254)] {
+            assert_eq!(
+                with_meta(json!({"name": bad})),
+                (None, one("invalid-name", "metadata.name")),
+                "{bad}"
+            );
+        }
+        for bad in ["a.b", "A", &"a".repeat(64)] {
+            let found = with_meta(json!({"name": "a", "namespace": bad}));
+            assert_eq!(found, (None, one("invalid-name", "metadata.namespace")), "{bad}");
+        }
+        for (key, value, fits) in [
+            ("app", "", true),
+            ("a.b/C_d", "V-1.x", true),
+            ("", "x", false),
+            ("a/b/c", "x", false),
+            ("A/b", "x", false),
+            ("a", "-x", false),
+            ("a", "x y", false),
+            ("/a", "x", false),
+            ("a/", "x", false),
+        ] {
+            assert_eq!(
+                with_meta(json!({"name": "a", "labels": {key: value}})).0.is_some(),
+                fits,
+                "{key}={value}"
+            );
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! A typed object with its metadata and its place in the text.
 
-pub mod header;
+mod header;
+mod naming;
+
+pub use header::{Header, read_meta};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

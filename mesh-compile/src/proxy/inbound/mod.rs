@@ -1,12 +1,273 @@
 //! The server side of a sidecar: the virtual inbound listener and its chains per workload port.
+//!
+//! `ports` says which ports have chains of their own, `chains` which chains a mode and a protocol give,
+//! `policies` what runs on them. Ports that no Service names pass through (T-490).
 
+mod chains;
+mod ports;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_authz::peer::{Mode, PeerModes};
 use mesh_model::diagnostic::Report;
+use mesh_model::name::Protocol;
+use mesh_model::origin::Origin;
 
 use super::Fragment;
+use super::listener::{ChainMatch, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network, TcpProxy};
+use crate::proxy::listener::ClientCertificate;
+use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
+use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
+use crate::route_table::{Route, RouteTable, VirtualHost};
 use crate::view::View;
+use chains::{Class, Shape, Speaks, shapes};
+use super::policies::Policies;
+use super::settings;
+use ports::{InboundPort, cluster_name, own_ports, ports};
+
+/// The cluster of ports that no Service names.
+const PASSTHROUGH: &str = "InboundPassthroughCluster";
 
 /// Inbound listener and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
-    let _ = view;
-    (Fragment::default(), Report::new())
+    let mut report = Report::new();
+    let modes = PeerModes::resolve(
+        view.peer_authentications().iter().map(|object| &**object),
+        view.mesh().root_namespace(),
+        &view.proxy().namespace,
+        &view.proxy().labels,
+    );
+    let mut builder = Builder {
+        view,
+        policies: Policies::compile(view, &mut report),
+        modes,
+        tables: Vec::new(),
+        http10: settings::http10(view),
+    };
+    let listeners = builder.listeners();
+    (Fragment { listeners, route_tables: builder.tables }, report)
+}
+
+struct Builder<'b, 's> {
+    view: &'b View<'s>,
+    policies: Policies,
+    modes: PeerModes,
+    tables: Vec<RouteTable>,
+    http10: bool,
+}
+
+/// What a set of chains leads to.
+struct Target {
+    /// `None`: any port.
+    port: Option<u16>,
+    service_port: u16,
+    protocol: Protocol,
+    cluster: Arc<str>,
+    name: Arc<str>,
+    origin: Origin,
+}
+
+impl Builder<'_, '_> {
+    fn listeners(&mut self) -> Vec<Listener> {
+        let ports = ports(self.view);
+        let mut virtual_chains = vec![self.blackhole()];
+        self.passthrough(&ports, &mut virtual_chains);
+        let mut bound = Vec::new();
+        for port in ports.values() {
+            let target = Target {
+                port: Some(port.number),
+                service_port: port.service_port,
+                protocol: port.protocol,
+                cluster: cluster_name(port.number),
+                name: format!("0.0.0.0_{}", port.number).into(),
+                origin: port.origin.clone(),
+            };
+            let (mode, mode_origin) = self.modes.for_port(port.number);
+            let mode_origin = mode_origin.clone();
+            let chains = self.chains(&target, mode, &mode_origin);
+            match port.bind {
+                Some(address) => bound.push(listener(&target.name, address, port.number, false, chains, &port.origin)),
+                None => virtual_chains.extend(chains),
+            }
+        }
+        let [_, number] = own_ports(self.view);
+        let origin = Origin::built_in("virtual inbound listener (T-490)");
+        let any = IpAddr::from([0, 0, 0, 0]);
+        let mut listeners = vec![listener("virtualInbound", any, number, true, virtual_chains, &origin)];
+        listeners.extend(bound);
+        listeners
+    }
+
+    /// Traffic that was dialled to the listener's own port would come back to it for ever.
+    fn blackhole(&self) -> FilterChain {
+        let [_, number] = own_ports(self.view);
+        let origin = Origin::built_in("virtual inbound blackhole (T-488)");
+        FilterChain {
+            name: "virtualInbound-blackhole".into(),
+            matches: ChainMatch { destination_port: Some(number), ..ChainMatch::default() },
+            tls: None,
+            network: Network::Tcp(Box::new(TcpProxy::to("BlackHoleCluster", origin.clone()))),
+            origin,
+        }
+    }
+
+    /// Chains for ports without a Service, and for ports that only `portLevelMtls` names (S-013).
+    fn passthrough(&mut self, ports: &std::collections::BTreeMap<u16, InboundPort>, chains: &mut Vec<FilterChain>) {
+        let (mode, origin) = self.modes.default.clone();
+        let mut wanted = vec![(None, mode, origin)];
+        for (port, (mode, origin)) in &self.modes.ports {
+            if !ports.contains_key(port) {
+                wanted.push((Some(*port), *mode, origin.clone()));
+            }
+        }
+        for (port, mode, origin) in wanted {
+            let target = Target {
+                port,
+                service_port: 0,
+                protocol: Protocol::parse(""),
+                cluster: PASSTHROUGH.into(),
+                name: "virtualInbound".into(),
+                origin: Origin::built_in("inbound passthrough (T-490)"),
+            };
+            chains.extend(self.chains(&target, mode, &origin));
+        }
+    }
+
+    fn chains(&mut self, target: &Target, mode: Mode, mode_origin: &Origin) -> Vec<FilterChain> {
+        let shapes = shapes(mode, Class::of(target.protocol));
+        shapes.iter().map(|shape| self.chain(target, *shape, mode, mode_origin)).collect()
+    }
+
+    fn chain(&mut self, target: &Target, shape: Shape, mode: Mode, mode_origin: &Origin) -> FilterChain {
+        let network = match shape.speaks {
+            Speaks::Http => Network::Http(Box::new(self.http(target))),
+            Speaks::Bytes => {
+                let mut proxy = TcpProxy::to(Arc::clone(&target.cluster), target.origin.clone());
+                proxy.authz.clone_from(&self.policies.tcp);
+                Network::Tcp(Box::new(proxy))
+            }
+        };
+        let tls = shape.terminates.then(|| Arc::new(mesh_tls(self.view, shape.speaks)));
+        FilterChain {
+            name: format!("{} {}{}", target.name, mode.as_str(), if shape.terminates { " mTLS" } else { "" }).into(),
+            matches: shape.matches(target.port, self.http10),
+            tls,
+            network,
+            origin: mode_origin.clone(),
+        }
+    }
+
+    fn http(&mut self, target: &Target) -> HttpManager {
+        let name: Arc<str> = format!("inbound|{}|{}", target.service_port, target.port.unwrap_or(0)).into();
+        if !self.tables.iter().any(|table| table.name == name) {
+            self.tables.push(self.table(&name, target));
+        }
+        HttpManager {
+            route_table: name,
+            authn: self.policies.authn.clone(),
+            authz: self.policies.http.clone(),
+            normalization: settings::path_normalization(self.view),
+            http10: self.http10,
+            use_remote_address: false,
+            trusted_hops: settings::trusted_hops(self.view),
+            network_authz: None,
+        }
+    }
+
+    /// One virtual host for every authority, one route for every path (T-491).
+    fn table(&self, name: &Arc<str>, target: &Target) -> RouteTable {
+        let forward = Forward {
+            destinations: Destinations::Single(Box::new(Destination {
+                cluster: Arc::clone(&target.cluster),
+                weight: 100,
+                request_headers: HeaderOps::default(),
+                response_headers: HeaderOps::default(),
+                authority: None,
+                origin: target.origin.clone(),
+            })),
+            timeout_ms: 0,
+            timeout_origin: None,
+            retries: (!target.protocol.is_grpc()).then(super::routes::retries::inbound),
+            path_rewrite: None,
+            authority_rewrite: None,
+            mirrors: Vec::new(),
+            hash_policy: Vec::new(),
+            fault: None,
+            cors: None,
+            no_cluster_status: 503,
+        };
+        let route = Route {
+            name: "default".into(),
+            matcher: RouteMatch {
+                path: PathMatch::Prefix("/".into(), Case::Sensitive),
+                headers: Vec::new(),
+                query: Vec::new(),
+                claims: Vec::new(),
+            },
+            action: RouteAction::Forward(Box::new(forward)),
+            request_headers: HeaderOps::default(),
+            response_headers: HeaderOps::default(),
+            origin: target.origin.clone(),
+        };
+        let host = VirtualHost::new(
+            format!("inbound|http|{}", target.service_port),
+            vec!["*".into()],
+            false,
+            vec![route],
+            target.origin.clone(),
+        );
+        RouteTable::new(Arc::clone(name), vec![host])
+    }
+}
+
+/// Workload certificate, client certificate required, accepted trust domains (S-040, S-041).
+fn mesh_tls(view: &View<'_>, speaks: Speaks) -> DownstreamTls {
+    let mesh = view.mesh();
+    let mut trust_domains: Vec<Arc<str>> = vec![mesh.trust_domain().into()];
+    trust_domains.extend(mesh.trust_domain_aliases.iter().map(|alias| Arc::from(alias.as_str())));
+    for authority in &mesh.ca_certificates {
+        trust_domains.extend(authority.trust_domains.iter().map(|domain| Arc::from(domain.as_str())));
+    }
+    let settings = mesh.mesh_mtls.as_ref();
+    let version_13 = settings.is_some_and(|tls| tls.min_protocol_version.as_str() == "TLSV1_3");
+    let alpn: &[&str] = match speaks {
+        Speaks::Http => &["h2", "http/1.1"],
+        Speaks::Bytes => &["istio-peer-exchange", "h2", "http/1.1"],
+    };
+    DownstreamTls {
+        client_certificate: ClientCertificate::Required,
+        trust_domains,
+        subject_alt_names: Vec::new(),
+        certificates: vec!["default".into()],
+        root: Some("ROOTCA".into()),
+        alpn: alpn.iter().map(|name| Arc::from(*name)).collect(),
+        min_version: if version_13 { "TLSv1_3" } else { "TLSv1_2" }.into(),
+        max_version: "TLSv1_3".into(),
+        cipher_suites: settings.map_or_else(Vec::new, |tls| {
+            tls.cipher_suites.iter().map(|name| Arc::from(name.as_str())).collect()
+        }),
+    }
+}
+
+fn listener(
+    name: &str,
+    address: IpAddr,
+    port: u16,
+    catch_all: bool,
+    filter_chains: Vec<FilterChain>,
+    origin: &Origin,
+) -> Listener {
+    Listener {
+        name: name.into(),
+        direction: Direction::Inbound,
+        address,
+        port,
+        catch_all,
+        http_inspector: true,
+        http10: false,
+        filter_chains,
+        default_chain: None,
+        origin: origin.clone(),
+    }
 }

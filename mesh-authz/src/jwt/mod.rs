@@ -1,0 +1,28 @@
+//! JSON Web Tokens as Envoy reads them: parse, keys, signature. Claims are judged by `request_authn`.
+
+pub(crate) mod keys;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
+pub(crate) mod token;
+mod verify;
+
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// Base64url as Envoy's library takes it: with or without padding, leftover bits ignored.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    if text.iter().any(u8::is_ascii_whitespace) {
+        let text: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        return LENIENT.decode(text).ok();
+    }
+    LENIENT.decode(text).ok()
+}

@@ -1,0 +1,123 @@
+use std::sync::Arc;
+
+use mesh_model::document::{Document, Node, Source};
+use mesh_model::object::ObjectMeta;
+use mesh_model::origin::Provenance;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn policy(namespace: &str, name: &str, created: i64, spec: Value) -> Object<PeerAuthentication> {
+    let document = Arc::new(Document {
+        source: Source { file: "pa.yaml".into(), cluster: "Kubernetes".into() },
+        index: 0,
+        root: Node::default(),
+    });
+    Object {
+        meta: ObjectMeta {
+            name: name.into(),
+            namespace: namespace.into(),
+            created: Some(created),
+            ..ObjectMeta::default()
+        },
+        spec: serde_json::from_value(spec).unwrap(),
+        provenance: Arc::new(Provenance {
+            kind: "PeerAuthentication",
+            namespace: namespace.into(),
+            name: name.into(),
+            document,
+        }),
+    }
+}
+
+fn resolve(policies: &[Object<PeerAuthentication>]) -> PeerModes {
+    let labels = BTreeMap::from([("app".to_owned(), "x".to_owned())]);
+    PeerModes::resolve(policies, "istio-system", "shop", &labels)
+}
+
+fn mode(mode: &str) -> Value {
+    json!({"mtls": {"mode": mode}})
+}
+
+fn workload(mode: &str, ports: Value) -> Value {
+    json!({"selector": {"matchLabels": {"app": "x"}}, "mtls": {"mode": mode}, "portLevelMtls": ports})
+}
+
+#[test]
+fn s015_to_s020_narrower_levels_win_unless_unset() {
+    let mesh = |m| policy("istio-system", "mesh", 1, mode(m));
+    let namespace = |m| policy("shop", "ns", 2, mode(m));
+    assert_eq!(resolve(&[]).default.0, Mode::Permissive);
+    assert_eq!(resolve(&[mesh("STRICT")]).default.0, Mode::Strict);
+    assert_eq!(resolve(&[policy("istio-system", "m", 1, json!({"mtls": {}}))]).default.0, Mode::Permissive);
+    assert_eq!(resolve(&[mesh("STRICT"), namespace("UNSET")]).default.0, Mode::Strict);
+    assert_eq!(resolve(&[namespace("PERMISSIVE"), mesh("STRICT")]).default.0, Mode::Permissive);
+    let own = policy("shop", "wl", 3, workload("STRICT", json!({})));
+    assert_eq!(resolve(&[mesh("PERMISSIVE"), namespace("UNSET"), own]).default.0, Mode::Strict);
+}
+
+#[test]
+fn s021_to_s023_ports_inherit_the_workloads_mode() {
+    let modes = resolve(&[
+        policy("istio-system", "mesh", 1, mode("STRICT")),
+        policy(
+            "shop",
+            "wl",
+            2,
+            json!({"selector": {"matchLabels": {"app": "x"}},
+                   "portLevelMtls": {"80": {"mode": "DISABLE"}, "90": {"mode": "UNSET"}, "100": {}}}),
+        ),
+    ]);
+    assert_eq!(modes.for_port(80).0, Mode::Disable);
+    assert_eq!(modes.for_port(90).0, Mode::Strict);
+    assert_eq!(modes.for_port(100).0, Mode::Strict);
+    assert_eq!(modes.for_port(1).0, Mode::Strict);
+
+    let modes = resolve(&[
+        policy("shop", "ns", 1, mode("STRICT")),
+        policy("shop", "wl", 2, workload("PERMISSIVE", json!({"8080": {"mode": "UNSET"}}))),
+    ]);
+    assert_eq!(modes.for_port(8080).0, Mode::Permissive);
+}
+
+#[test]
+fn s024_s025_the_older_workload_policy_wins_whole() {
+    let modes = resolve(&[
+        policy("shop", "b", 2, workload("UNSET", json!({"8080": {"mode": "DISABLE"}}))),
+        policy("shop", "a", 1, workload("STRICT", json!({}))),
+    ]);
+    assert_eq!(modes.for_port(8080).0, Mode::Strict);
+    let modes = resolve(&[
+        policy("shop", "a", 1, workload("UNSET", json!({"8080": {"mode": "DISABLE"}}))),
+        policy("shop", "b", 2, workload("STRICT", json!({}))),
+    ]);
+    assert_eq!((modes.default.0, modes.for_port(8080).0), (Mode::Permissive, Mode::Disable));
+}
+
+#[test]
+fn s026_to_s029_ties_selectors_and_names() {
+    let older = policy("shop", "b", 1, mode("DISABLE"));
+    assert_eq!(resolve(&[policy("shop", "a", 2, mode("STRICT")), older]).default.0, Mode::Disable);
+    let root = policy("istio-system", "r", 1, workload("STRICT", json!({})));
+    assert_eq!(resolve(&[root]).default.0, Mode::Permissive);
+    let empty = policy("shop", "e", 1, json!({"selector": {}, "mtls": {"mode": "STRICT"}}));
+    assert_eq!(resolve(&[empty]).default.0, Mode::Strict);
+    let tie = [policy("shop", "b", 1, mode("DISABLE")), policy("shop", "a", 1, mode("STRICT"))];
+    assert_eq!(resolve(&tie).default.0, Mode::Strict);
+}
+
+#[test]
+fn s014_s030_clients_see_namespace_and_mesh_only() {
+    let infer = |policies: &[Object<PeerAuthentication>]| {
+        namespace_mode(policies, "istio-system", "shop").map(|(mode, _)| mode)
+    };
+    assert_eq!(infer(&[]), None);
+    assert_eq!(infer(&[policy("shop", "wl", 1, workload("STRICT", json!({})))]), None);
+    assert_eq!(infer(&[policy("shop", "ns", 1, mode("UNSET"))]), Some(Mode::Permissive));
+    assert_eq!(infer(&[policy("istio-system", "m", 1, json!({}))]), Some(Mode::Permissive));
+    let both = [policy("istio-system", "m", 1, mode("STRICT")), policy("shop", "ns", 1, mode("UNSET"))];
+    assert_eq!(infer(&both), Some(Mode::Strict));
+    let disabled =
+        [policy("shop", "ns", 1, mode("DISABLE")), policy("shop", "wl", 1, workload("STRICT", json!({})))];
+    assert_eq!(infer(&disabled), Some(Mode::Disable));
+}

@@ -1,0 +1,460 @@
+//! From written policies to rules for one kind of chain (S-113 to S-153).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use mesh_model::diagnostic::{Code, Diagnostic, Report};
+use mesh_model::object::Object;
+use mesh_model::security::authorization_policy::AuthorizationPolicy;
+use mesh_model::security::authorization_policy::spec::{self, Action};
+
+use super::attribute::{Attribute, Pattern};
+use super::identity::IdentityPattern;
+use super::request_principal::RequestPrincipal;
+use super::rule::{Condition, Field, Rule};
+use super::template::PathTemplate;
+use super::trust_domain::TrustDomains;
+use super::{Answer, External, PolicyOptions, PolicySet, Protocol, ProviderKind};
+use crate::pattern::StringPattern;
+use crate::verdict::RuleRef;
+
+/// How a field's values are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Ip,
+    Port,
+    Text,
+    /// A header: a lone star asks for presence.
+    Header,
+    Principal,
+    Namespace,
+    ServiceAccount,
+    TrustDomain,
+    RequestPrincipal,
+    Path,
+}
+
+/// A field as written: its name, its place below the rule, what it looks at, and its values.
+struct Written<'s> {
+    name: &'s str,
+    place: String,
+    reading: Reading,
+    attribute: Attribute,
+    values: &'s [String],
+    not_values: &'s [String],
+}
+
+/// Compiles all policies of a workload.
+pub(super) fn policies(
+    policies: &[&Arc<Object<AuthorizationPolicy>>],
+    protocol: Protocol,
+    options: &PolicyOptions<'_>,
+) -> (PolicySet, Report) {
+    let mut set = PolicySet::default();
+    let mut external: BTreeMap<&str, Vec<(Rule, bool)>> = BTreeMap::new();
+    let mut report = Report::new();
+    for &policy in policies {
+        let dry_run = dry_run(policy, &mut report);
+        let compiler = Compiler {
+            policy,
+            protocol,
+            action: policy.spec.action,
+            trust_domains: TrustDomains::new(options.trust_domain, options.trust_domain_aliases),
+        };
+        let rules = compiler.rules(&mut report);
+        match (policy.spec.action, dry_run) {
+            (Action::Allow, false) => set.allow.get_or_insert_default().extend(rules),
+            (Action::Allow, true) => set.dry_run_allow.get_or_insert_default().extend(rules),
+            (Action::Deny, false) => set.deny.extend(rules),
+            (Action::Deny, true) => set.dry_run_deny.extend(rules),
+            (Action::Audit, false) => set.audit.extend(rules),
+            // Neither enforced nor reported anywhere.
+            (Action::Audit, true) => {}
+            (Action::Custom, dry_run) => {
+                let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
+                external.entry(name).or_default().extend(rules.into_iter().map(|rule| (rule, dry_run)));
+            }
+        }
+    }
+    for rules in [Some(&mut set.deny), Some(&mut set.audit), Some(&mut set.dry_run_deny)]
+        .into_iter()
+        .chain([set.allow.as_mut(), set.dry_run_allow.as_mut()])
+        .flatten()
+    {
+        rules.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+    // S-106: two providers on a workload are one too many unless the control plane allows it.
+    let too_many = external.len() > 1 && !options.multiple_custom_providers;
+    set.external = external
+        .into_iter()
+        .map(|(provider, mut rules)| {
+            rules.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+            let answer = match options.providers.get(provider) {
+                _ if too_many => Answer::Refuse("several external authorizers on one workload (S-106)"),
+                None => Answer::Refuse("the mesh has no such external authorizer (S-106)"),
+                Some(ProviderKind::Invalid) => {
+                    Answer::Refuse("the external authorizer's settings are not valid (S-106)")
+                }
+                // S-108: there is nothing to ask an HTTP service about a connection.
+                Some(ProviderKind::Http) if protocol == Protocol::Tcp => Answer::Skip,
+                Some(ProviderKind::Http | ProviderKind::Grpc) => Answer::Ask,
+            };
+            External { provider: provider.into(), answer, rules }
+        })
+        .collect();
+    (set, report)
+}
+
+/// S-099, S-100: Go's spelling of booleans; anything else counts as false, so the policy is enforced.
+fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
+    const ANNOTATION: &str = "istio.io/dry-run";
+    match policy.meta.annotations.get(ANNOTATION).map(String::as_str) {
+        Some("1" | "t" | "T" | "TRUE" | "true" | "True") => true,
+        None | Some("0" | "f" | "F" | "FALSE" | "false" | "False") => false,
+        Some(other) => {
+            let place = policy.origin(format!("metadata.annotations[\"{ANNOTATION}\"]"));
+            report.push(
+                Diagnostic::new(Code::InvalidValue, &place, format!("`{other}` is not a boolean"))
+                    .help("the policy is enforced; write `true` or `false`"),
+            );
+            false
+        }
+    }
+}
+
+struct Compiler<'p> {
+    policy: &'p Object<AuthorizationPolicy>,
+    protocol: Protocol,
+    action: Action,
+    trust_domains: TrustDomains<'p>,
+}
+
+/// Why a rule cannot be used at all.
+struct Unusable(String);
+
+impl Compiler<'_> {
+    fn rules(&self, report: &mut Report) -> Vec<Rule> {
+        let spec = &self.policy.spec;
+        if spec.rules.is_empty() {
+            // S-087, S-088: it never matches, and an ALLOW policy still closes everything else.
+            let never = Condition::Never("the policy has no rules".into());
+            return vec![self.rule(None, never)];
+        }
+        let rules = spec.rules.iter().enumerate();
+        rules
+            .map(|(index, written)| {
+                let condition = self
+                    .condition(index, written, report)
+                    .unwrap_or_else(|Unusable(why)| Condition::Never(why.into()));
+                self.rule(Some(index), condition)
+            })
+            .collect()
+    }
+
+    fn rule(&self, index: Option<usize>, condition: Condition) -> Rule {
+        let meta = &self.policy.meta;
+        let (namespace, name) = (&meta.namespace, &meta.name);
+        Rule {
+            id: format!("ns[{namespace}]-policy[{name}]-rule[{}]", index.unwrap_or(0)),
+            reference: RuleRef {
+                policy: format!("{namespace}/{name}").into(),
+                rule: index,
+                origin: match index {
+                    Some(index) => self.policy.origin(format!("spec.rules[{index}]")),
+                    None => self.policy.origin("spec"),
+                },
+            },
+            condition,
+        }
+    }
+
+    fn condition(&self, index: usize, rule: &spec::Rule, report: &mut Report) -> Result<Condition, Unusable> {
+        let place = format!("spec.rules[{index}]");
+        let compile = |fields: Vec<Written<'_>>, report: &mut Report| {
+            let mut compiled = Vec::new();
+            for field in fields {
+                compiled.extend(self.field(field, report)?);
+            }
+            Ok(compiled)
+        };
+        let mut when = Vec::new();
+        for (at, condition) in rule.when.iter().enumerate() {
+            let place = format!("{place}.when[{at}]");
+            let field = self.written_condition(condition, place, report)?;
+            when.extend(compile(vec![field], report)?);
+        }
+        let mut from = Vec::new();
+        for (at, entry) in rule.from.iter().enumerate() {
+            let fields =
+                entry.source.as_ref().map_or_else(Vec::new, |source| source_fields(source, &place, at));
+            from.push(compile(fields, report)?);
+        }
+        let mut to = Vec::new();
+        for (at, entry) in rule.to.iter().enumerate() {
+            let fields =
+                entry.operation.as_ref().map_or_else(Vec::new, |what| operation_fields(what, &place, at));
+            to.push(compile(fields, report)?);
+        }
+        Ok(Condition::When { from, to, when })
+    }
+
+    /// One field; `None`: nothing is left of it.
+    ///
+    /// What cannot be used makes an ALLOW rule unusable, and drops out of the others, which get wider by it
+    /// (S-122 to S-128).
+    fn field(&self, field: Written<'_>, report: &mut Report) -> Result<Option<Field>, Unusable> {
+        if field.values.is_empty() && field.not_values.is_empty() {
+            return Ok(None);
+        }
+        if self.protocol == Protocol::Tcp && field.attribute.is_http_only() {
+            if self.action == Action::Allow {
+                return Err(Unusable(format!("`{}` is for HTTP only, and this is a TCP chain", field.name)));
+            }
+            return Ok(None);
+        }
+        let mut compiled = Field {
+            attribute: field.attribute,
+            name: field.name.into(),
+            wanted: wanted(field.values, field.not_values).into(),
+            any: Vec::new(),
+            none: Vec::new(),
+        };
+        for (values, patterns) in [(field.values, &mut compiled.any), (field.not_values, &mut compiled.none)]
+        {
+            for value in values {
+                match self.patterns(field.reading, value) {
+                    Ok(found) => patterns.extend(found),
+                    Err(why) => {
+                        let place = self.policy.origin(field.place.clone());
+                        report.push(Diagnostic::new(Code::InvalidValue, &place, format!("`{value}`: {why}")));
+                        if self.action == Action::Allow {
+                            return Err(Unusable(format!("`{}` has the value `{value}`: {why}", field.name)));
+                        }
+                    }
+                }
+            }
+        }
+        let empty = compiled.any.is_empty() && compiled.none.is_empty();
+        Ok((!empty).then_some(compiled))
+    }
+
+    /// The patterns of one value; several where it stands for several trust domains.
+    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, &'static str> {
+        let one = |pattern| Ok(vec![pattern]);
+        match reading {
+            Reading::Ip => one(Pattern::Ip(ip_block(value)?)),
+            Reading::Port => one(Pattern::Port(port(value)?)),
+            Reading::Text => one(Pattern::Text(StringPattern::parse(value))),
+            Reading::Header if value == "*" => one(Pattern::Present),
+            Reading::Header => one(Pattern::Text(StringPattern::parse(value))),
+            Reading::Principal => Ok(self
+                .trust_domains
+                .principals(value)
+                .iter()
+                .map(|principal| Pattern::Identity(IdentityPattern::principal(principal)))
+                .collect()),
+            Reading::Namespace => one(Pattern::Identity(IdentityPattern::namespace(value))),
+            Reading::ServiceAccount => {
+                let namespace = &self.policy.meta.namespace;
+                one(Pattern::Identity(IdentityPattern::service_account(value, namespace)))
+            }
+            Reading::TrustDomain => Ok(self
+                .trust_domains
+                .trust_domains(value)
+                .iter()
+                .map(|domain| Pattern::Identity(IdentityPattern::trust_domain(domain)))
+                .collect()),
+            Reading::RequestPrincipal => one(Pattern::RequestPrincipal(RequestPrincipal::parse(value))),
+            Reading::Path if PathTemplate::is_template(value) => {
+                one(Pattern::Template(PathTemplate::parse(value)?))
+            }
+            Reading::Path => one(Pattern::Text(StringPattern::parse(value))),
+        }
+    }
+
+    /// The attribute that a `when` key names. An unknown key makes the whole rule unusable, for every action (S-118).
+    fn written_condition<'s>(
+        &self,
+        condition: &'s spec::Condition,
+        place: String,
+        report: &mut Report,
+    ) -> Result<Written<'s>, Unusable> {
+        let key = condition.key.as_str();
+        let Some((reading, attribute)) = when_key(key) else {
+            let at = self.policy.origin(format!("{place}.key"));
+            report.push(
+                Diagnostic::new(Code::InvalidValue, &at, format!("`{key}` is not an attribute"))
+                    .help("the rule is left out"),
+            );
+            return Err(Unusable(format!("`{key}` is not an attribute")));
+        };
+        let attribute = match attribute {
+            Ok(attribute) => attribute,
+            Err(malformed) => {
+                let at = self.policy.origin(format!("{place}.key"));
+                let message = format!("`{key}` does not name {malformed} in brackets");
+                report.push(Diagnostic::new(Code::InvalidValue, &at, message.clone()));
+                if self.action == Action::Allow {
+                    return Err(Unusable(message));
+                }
+                // A field without values drops out.
+                let nothing: &[String] = &[];
+                return Ok(Written {
+                    name: key,
+                    place,
+                    reading,
+                    attribute: Attribute::FilterMetadata,
+                    values: nothing,
+                    not_values: nothing,
+                });
+            }
+        };
+        let (values, not_values) = (condition.values.as_slice(), condition.not_values.as_slice());
+        Ok(Written { name: key, place, reading, attribute, values, not_values })
+    }
+}
+
+/// The attribute of a `when` key and how its values are read; `Err`: the brackets are wrong, and what they should name.
+fn when_key(key: &str) -> Option<(Reading, Result<Attribute, &'static str>)> {
+    Some(match key {
+        "source.ip" => (Reading::Ip, Ok(Attribute::SourceIp)),
+        "remote.ip" => (Reading::Ip, Ok(Attribute::RemoteIp)),
+        "destination.ip" => (Reading::Ip, Ok(Attribute::DestinationIp)),
+        "destination.port" => (Reading::Port, Ok(Attribute::DestinationPort)),
+        "connection.sni" => (Reading::Text, Ok(Attribute::Sni)),
+        "source.namespace" => (Reading::Namespace, Ok(Attribute::Identity)),
+        "source.principal" => (Reading::Principal, Ok(Attribute::Identity)),
+        "source.serviceAccount" => (Reading::ServiceAccount, Ok(Attribute::Identity)),
+        "source.trustDomain" => (Reading::TrustDomain, Ok(Attribute::Identity)),
+        "request.auth.principal" => (Reading::RequestPrincipal, Ok(Attribute::RequestPrincipal)),
+        "request.auth.audiences" => (Reading::Text, Ok(Attribute::Claim(vec!["aud".to_owned()]))),
+        "request.auth.presenter" => (Reading::Text, Ok(Attribute::Claim(vec!["azp".to_owned()]))),
+        _ => {
+            if let Some(rest) = key.strip_prefix("request.headers") {
+                let name = in_brackets(rest).map(|name| Attribute::Header(name.to_ascii_lowercase()));
+                (Reading::Header, name.ok_or("a header"))
+            } else if let Some(rest) = key.strip_prefix("request.auth.claims") {
+                (Reading::Text, claim_path(rest).map(Attribute::Claim).ok_or("a claim"))
+            } else if let Some(rest) = key.strip_prefix("experimental.envoy.filters.") {
+                let named = rest.strip_suffix(']').unwrap_or(rest).contains('[');
+                (Reading::Text, named.then_some(Attribute::FilterMetadata).ok_or("a metadata key"))
+            } else {
+                return None;
+            }
+        }
+    })
+}
+
+fn in_brackets(text: &str) -> Option<&str> {
+    text.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// `[a][b]` is a path; what is not a clean row of brackets is one key between the outermost (S-151).
+fn claim_path(text: &str) -> Option<Vec<String>> {
+    let mut keys = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let key = rest.strip_prefix('[').and_then(|inner| inner.split_once(']'));
+        match key {
+            Some((key, after)) if !key.contains('[') => {
+                keys.push(key.to_owned());
+                rest = after;
+            }
+            _ => return in_brackets(text).map(|key| vec![key.to_owned()]),
+        }
+    }
+    Some(keys)
+}
+
+fn source_fields<'s>(source: &'s spec::Source, place: &str, at: usize) -> Vec<Written<'s>> {
+    let spec::Source {
+        principals,
+        not_principals,
+        request_principals,
+        not_request_principals,
+        namespaces,
+        not_namespaces,
+        service_accounts,
+        not_service_accounts,
+        trust_domains,
+        not_trust_domains,
+        ip_blocks,
+        not_ip_blocks,
+        remote_ip_blocks,
+        not_remote_ip_blocks,
+    } = source;
+    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
+        name,
+        place: format!("{place}.from[{at}].source.{name}"),
+        reading,
+        attribute,
+        values,
+        not_values,
+    };
+    vec![
+        field("principals", Reading::Principal, Attribute::Identity, principals, not_principals),
+        field(
+            "requestPrincipals",
+            Reading::RequestPrincipal,
+            Attribute::RequestPrincipal,
+            request_principals,
+            not_request_principals,
+        ),
+        field(
+            "serviceAccounts",
+            Reading::ServiceAccount,
+            Attribute::Identity,
+            service_accounts,
+            not_service_accounts,
+        ),
+        field("trustDomains", Reading::TrustDomain, Attribute::Identity, trust_domains, not_trust_domains),
+        field("namespaces", Reading::Namespace, Attribute::Identity, namespaces, not_namespaces),
+        field("remoteIpBlocks", Reading::Ip, Attribute::RemoteIp, remote_ip_blocks, not_remote_ip_blocks),
+        field("ipBlocks", Reading::Ip, Attribute::SourceIp, ip_blocks, not_ip_blocks),
+    ]
+}
+
+fn operation_fields<'s>(operation: &'s spec::Operation, place: &str, at: usize) -> Vec<Written<'s>> {
+    let spec::Operation { hosts, not_hosts, ports, not_ports, methods, not_methods, paths, not_paths } =
+        operation;
+    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
+        name,
+        place: format!("{place}.to[{at}].operation.{name}"),
+        reading,
+        attribute,
+        values,
+        not_values,
+    };
+    vec![
+        field("hosts", Reading::Header, Attribute::Host, hosts, not_hosts),
+        field("methods", Reading::Header, Attribute::Method, methods, not_methods),
+        field("paths", Reading::Path, Attribute::Path, paths, not_paths),
+        field("ports", Reading::Port, Attribute::DestinationPort, ports, not_ports),
+    ]
+}
+
+/// An address or a block; bits beyond the prefix are dropped (S-150).
+fn ip_block(value: &str) -> Result<IpNet, &'static str> {
+    let block = if value.contains('/') {
+        value.parse::<IpNet>().ok()
+    } else {
+        value.parse::<std::net::IpAddr>().ok().map(IpNet::from)
+    };
+    block.map(|block| block.trunc()).ok_or("not an IP address or CIDR block")
+}
+
+/// S-143, S-181: decimal and exact.
+fn port(value: &str) -> Result<u16, &'static str> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { value.parse::<u32>().ok() } else { None };
+    number.and_then(|number| u16::try_from(number).ok()).ok_or("not a port from 0 to 65535")
+}
+
+fn wanted(values: &[String], not_values: &[String]) -> String {
+    match (values, not_values) {
+        (values, []) => values.join(", "),
+        ([], not_values) => format!("none of {}", not_values.join(", ")),
+        (values, not_values) => format!("{}, and none of {}", values.join(", "), not_values.join(", ")),
+    }
+}

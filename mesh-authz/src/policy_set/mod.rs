@@ -1,0 +1,167 @@
+//! AuthorizationPolicy: the compiled policies of one workload (S-067 to S-185).
+//!
+//! `compile` turns written policies into rules once for each kind of chain; `linear` asks them. What a field looks at is
+//! an `attribute`; the odd languages of its values are files of their own.
+
+mod attribute;
+mod compile;
+mod identity;
+mod linear;
+mod request_principal;
+mod rule;
+mod template;
+#[cfg(test)]
+mod tests;
+mod trust_domain;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh_model::diagnostic::Report;
+use mesh_model::object::Object;
+use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
+use mesh_model::security::authorization_policy::AuthorizationPolicy;
+use mesh_model::trace::Observer;
+
+use crate::selection::{self, Attached};
+use crate::verdict::{ExternalAuthz, Facts, RuleRef, Verdict};
+use rule::Rule;
+
+/// The kind of filter chain that policies are compiled for; fields of requests mean nothing on TCP (S-122 to S-130).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// Each request is asked about.
+    Http,
+    /// The connection is asked about, once.
+    Tcp,
+}
+
+/// An external authorizer of `MeshConfig.extensionProviders`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderKind {
+    /// `envoyExtAuthzHttp`; cannot be asked about TCP (S-108).
+    Http,
+    /// `envoyExtAuthzGrpc`
+    Grpc,
+    /// One whose settings cannot be used: what it would decide is denied (S-106).
+    Invalid,
+}
+
+/// What the mesh says about policies.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyOptions<'a> {
+    /// `MeshConfig.trustDomain`.
+    pub trust_domain: &'a str,
+    /// `MeshConfig.trustDomainAliases`.
+    pub trust_domain_aliases: &'a [String],
+    /// External authorizers by name.
+    pub providers: BTreeMap<String, ProviderKind>,
+    /// `PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS`; off by default (S-106).
+    pub multiple_custom_providers: bool,
+}
+
+/// The compiled policies of one workload, for HTTP or for TCP.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    /// CUSTOM, by provider name.
+    external: Vec<External>,
+    audit: Vec<Rule>,
+    deny: Vec<Rule>,
+    /// `None`: no enforced ALLOW policy, so what is not denied is allowed (S-082).
+    allow: Option<Vec<Rule>>,
+    dry_run_deny: Vec<Rule>,
+    dry_run_allow: Option<Vec<Rule>>,
+}
+
+/// The CUSTOM rules of one provider.
+#[derive(Debug, Clone)]
+struct External {
+    provider: Arc<str>,
+    answer: Answer,
+    /// With whether their policy is in dry-run mode.
+    rules: Vec<(Rule, bool)>,
+}
+
+/// What becomes of a request that matches a CUSTOM rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// The provider is asked.
+    Ask,
+    /// It is not checked (S-108).
+    Skip,
+    /// It is denied, for this reason (S-106).
+    Refuse(&'static str),
+}
+
+impl Attached for AuthorizationPolicy {
+    fn selector(&self) -> Option<&WorkloadSelector> {
+        self.selector.as_ref()
+    }
+    fn target_ref(&self) -> Option<&PolicyTargetReference> {
+        self.target_ref.as_ref()
+    }
+    fn target_refs(&self) -> &[PolicyTargetReference] {
+        &self.target_refs
+    }
+}
+
+/// The policies of a workload: of its namespace and of the root namespace, where its labels are selected (S-067 to S-073).
+///
+/// Gateways of the Gateway API are told by their `gateway.networking.k8s.io/gateway-name` label.
+pub fn applicable<'a>(
+    policies: impl IntoIterator<Item = &'a Arc<Object<AuthorizationPolicy>>>,
+    root_namespace: &str,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Vec<&'a Arc<Object<AuthorizationPolicy>>> {
+    selection::applicable(policies, root_namespace, namespace, labels)
+}
+
+impl PolicySet {
+    /// Compiles the policies that apply to a workload; `None`: there are none, everything is allowed.
+    ///
+    /// Every problem is reported, and none stops the others: what cannot be used makes an ALLOW rule match nothing, and
+    /// drops out of rules of other actions (S-122 to S-128).
+    pub fn compile(
+        policies: &[&Arc<Object<AuthorizationPolicy>>],
+        protocol: Protocol,
+        options: &PolicyOptions<'_>,
+    ) -> (Option<Self>, Report) {
+        if policies.is_empty() {
+            return (None, Report::new());
+        }
+        let (set, report) = compile::policies(policies, protocol, options);
+        (Some(set), report)
+    }
+
+    /// The whole decision: CUSTOM, AUDIT, DENY, ALLOW (S-080).
+    ///
+    /// Envoy looks at CUSTOM policies before tokens are verified (S-078). Callers that verify tokens ask
+    /// [`external`](Self::external) first, with the request as it came, and [`enforce`](Self::enforce) after.
+    pub fn decide<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+        match self.external(facts, observer) {
+            Verdict { allowed: true, external, .. } => Verdict { external, ..self.enforce(facts, observer) },
+            refused => refused,
+        }
+    }
+
+    /// CUSTOM policies alone: who is to be asked. Not allowed: one of them cannot be (S-106).
+    pub fn external<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+        // S-078: CUSTOM rules never see what a token says.
+        let facts = Facts { claims: None, ..facts.clone() };
+        let (external, refused): (Vec<ExternalAuthz>, Option<RuleRef>) =
+            linear::ask(&self.external, &facts, observer);
+        Verdict {
+            allowed: refused.is_none(),
+            decided_by: refused,
+            external,
+            dry_run: Vec::new(),
+            audited: Vec::new(),
+        }
+    }
+
+    /// AUDIT, DENY and ALLOW policies alone.
+    pub fn enforce<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+        linear::enforce(self, facts, observer)
+    }
+}

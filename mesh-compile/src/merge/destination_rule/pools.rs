@@ -1,0 +1,146 @@
+//! The pools in which a client looks for the rule of a service (T-220, T-222).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::{is_wildcard, most_specific_match};
+use mesh_model::networking::destination_rule::spec::DestinationRule;
+use mesh_model::object::Object;
+
+use super::MergedDestinationRule;
+use super::fold::fold_into;
+use crate::visibility::{OWN_NAMESPACE, PUBLIC};
+
+/// Consolidated rules by where they are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct DestinationRuleIndex {
+    /// By namespace: rules usable by its own clients.
+    local: BTreeMap<Arc<str>, Pool>,
+    /// By namespace: rules that others may see.
+    exported: BTreeMap<Arc<str>, Pool>,
+    /// Rules of the root namespace that only it sees.
+    root_private: Pool,
+    root_namespace: Arc<str>,
+}
+
+/// Rules by host; rules of different hosts never touch (T-228).
+#[derive(Debug, Clone, Default)]
+struct Pool {
+    exact: BTreeMap<String, Vec<Arc<MergedDestinationRule>>>,
+    wildcards: BTreeMap<String, Vec<Arc<MergedDestinationRule>>>,
+}
+
+impl DestinationRuleIndex {
+    /// Sorts the rules into pools and folds those of one host, whatever the order they come in (T-005, T-222, T-226).
+    pub fn build(rules: &[Arc<Object<DestinationRule>>], mesh: &MeshConfig) -> Self {
+        let mut rules: Vec<_> = rules.iter().collect();
+        rules.sort_by(|a, b| order(a).cmp(&order(b)));
+        let private_by_default =
+            mesh.default_destination_rule_export_to().iter().any(|value| value == OWN_NAMESPACE);
+        let mut local: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
+        let mut exported: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
+        let mut root_private = Draft::default();
+        for object in rules {
+            let rule = MergedDestinationRule::single(object);
+            let namespace = Arc::clone(&rule.namespace);
+            if is_usable_at_home(&rule) {
+                local.entry(Arc::clone(&namespace)).or_default().add(rule.clone());
+            }
+            if !is_private(&rule, private_by_default) {
+                exported.entry(namespace).or_default().add(rule);
+            } else if &*namespace == mesh.root_namespace() {
+                root_private.add(rule);
+            }
+        }
+        let pools = |drafts: BTreeMap<Arc<str>, Draft>| {
+            drafts.into_iter().map(|(namespace, draft)| (namespace, draft.finish())).collect()
+        };
+        Self {
+            local: pools(local),
+            exported: pools(exported),
+            root_private: root_private.finish(),
+            root_namespace: mesh.root_namespace().into(),
+        }
+    }
+
+    /// The rules for a service, seen from a client's namespace: the first pool that has any decides (T-220).
+    pub fn find(
+        &self,
+        client: &str,
+        hostname: &str,
+        service_namespace: &str,
+    ) -> Vec<Arc<MergedDestinationRule>> {
+        // The root namespace holds rules meant for everyone: its own clients do not let them hide those of the services.
+        let own =
+            if client == &*self.root_namespace { Some(&self.root_private) } else { self.local.get(client) };
+        if let Some(found) = own.and_then(|pool| pool.find(hostname)) {
+            return found.to_vec();
+        }
+        let from_service = self.exported_by(service_namespace, hostname, client);
+        if !from_service.is_empty() {
+            return from_service;
+        }
+        self.exported_by(&self.root_namespace, hostname, client)
+    }
+
+    /// Rules of `owner` for the most specific host, then without those not exported to `client` (T-221 (b)).
+    fn exported_by(&self, owner: &str, hostname: &str, client: &str) -> Vec<Arc<MergedDestinationRule>> {
+        let found = self.exported.get(owner).and_then(|pool| pool.find(hostname)).unwrap_or_default();
+        let is_visible = |rule: &&Arc<MergedDestinationRule>| {
+            let export_to = &rule.export_to;
+            export_to.is_empty() || export_to.contains(PUBLIC) || export_to.contains(client)
+        };
+        found.iter().filter(is_visible).cloned().collect()
+    }
+}
+
+impl Pool {
+    fn find(&self, hostname: &str) -> Option<&[Arc<MergedDestinationRule>]> {
+        most_specific_match(hostname, &self.exact, &self.wildcards).map(|(_, rules)| rules.as_slice())
+    }
+}
+
+/// A pool while it is filled.
+#[derive(Default)]
+struct Draft {
+    by_host: BTreeMap<String, Vec<MergedDestinationRule>>,
+}
+
+impl Draft {
+    fn add(&mut self, rule: MergedDestinationRule) {
+        fold_into(self.by_host.entry(rule.spec.host.clone()).or_default(), rule);
+    }
+
+    fn finish(self) -> Pool {
+        let shared = |(host, rules): (String, Vec<MergedDestinationRule>)| {
+            (host, rules.into_iter().map(Arc::new).collect::<Vec<_>>())
+        };
+        let (wildcards, exact) =
+            self.by_host.into_iter().map(shared).partition(|(host, _)| is_wildcard(host));
+        Pool { exact, wildcards }
+    }
+}
+
+/// Rules with a workload selector first, then by age, name and namespace (T-005).
+fn order(rule: &Object<DestinationRule>) -> (bool, (i64, &str, &str), &str) {
+    (rule.spec.workload_selector.is_none(), rule.precedence(), &rule.meta.cluster)
+}
+
+/// Whether clients of its own namespace may use it (T-222).
+fn is_usable_at_home(rule: &MergedDestinationRule) -> bool {
+    let export_to = &rule.export_to;
+    export_to.is_empty()
+        || export_to.contains(PUBLIC)
+        || export_to.contains(OWN_NAMESPACE)
+        || export_to.contains(&*rule.namespace)
+}
+
+/// Whether no other namespace sees it; of the mesh's default only `.` counts (T-026, T-222).
+fn is_private(rule: &MergedDestinationRule, private_by_default: bool) -> bool {
+    let export_to = &rule.export_to;
+    if export_to.is_empty() {
+        return private_by_default;
+    }
+    export_to.len() == 1 && (export_to.contains(OWN_NAMESPACE) || export_to.contains(&*rule.namespace))
+}

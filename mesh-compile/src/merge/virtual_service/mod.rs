@@ -1,0 +1,116 @@
+//! A VirtualService with its short names resolved and its delegates put in place (T-020 to T-024, T-125 to T-131).
+
+mod delegate;
+mod short_names;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mesh_model::diagnostic::Report;
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
+use mesh_model::object::Object;
+use mesh_model::origin::Provenance;
+
+use crate::visibility::virtual_service_export_to;
+
+/// A VirtualService, ready to be compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergedVirtualService {
+    /// Namespace of the root object.
+    pub namespace: Arc<str>,
+    /// Name of the root object.
+    pub name: Arc<str>,
+    /// Age, seconds since 1970.
+    pub created: Option<i64>,
+    /// Hosts and destinations as FQDNs, gateways as `ns/name` or `mesh`, delegates merged in.
+    pub spec: VirtualService,
+    /// Where each `spec.http[i]` was written; same length as `spec.http`.
+    pub http_origins: Vec<HttpOrigin>,
+    /// Synthesised from Ingress or Gateway API (T-121).
+    pub semantics: RouteSemantics,
+    /// Namespaces that see it, `.` replaced by its own (T-027).
+    pub export_to: BTreeSet<String>,
+    /// The root object.
+    pub provenance: Arc<Provenance>,
+}
+
+/// Where an `http` entry and its matches were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpOrigin {
+    /// The object that holds the entry (a delegate's entry lives in the delegate).
+    pub object: Arc<Provenance>,
+    /// `spec.http[2]`.
+    pub path: Arc<str>,
+    /// Object and path of each match (`spec.http[2].match[0]`); same length as `match`.
+    pub matches: Vec<(Arc<Provenance>, Arc<str>)>,
+}
+
+/// How prefixes and unknown backends are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum RouteSemantics {
+    /// A VirtualService that someone wrote.
+    #[default]
+    Istio,
+    /// Made from an Ingress.
+    Ingress,
+    /// Made from a Gateway API route.
+    GatewayApi,
+}
+
+/// Resolves short names and puts delegates in place; the result is in the order of `objects`, without the delegates.
+///
+/// What Istio logs and leaves out (a delegate that is missing, hidden or in conflict) becomes a finding.
+pub fn merge_all(
+    objects: &[Arc<Object<VirtualService>>],
+    mesh: &MeshConfig,
+    report: &mut Report,
+) -> Vec<Arc<MergedVirtualService>> {
+    let default = mesh.default_virtual_service_export_to();
+    let resolved: Vec<_> = objects.iter().map(|object| resolve(object, default)).collect();
+    let (delegates, roots): (Vec<_>, Vec<_>) =
+        resolved.into_iter().partition(|virtual_service| virtual_service.spec.hosts.is_empty());
+    let delegates: Delegates = delegates
+        .into_iter()
+        .map(|found| ((Arc::clone(&found.namespace), Arc::clone(&found.name)), found))
+        .collect();
+    roots.into_iter().map(|root| Arc::new(delegate::merge(root, &delegates, report))).collect()
+}
+
+/// VirtualServices without hosts, by namespace and name.
+type Delegates = BTreeMap<(Arc<str>, Arc<str>), MergedVirtualService>;
+
+/// One VirtualService with its names resolved, its delegates still to come.
+fn resolve(object: &Object<VirtualService>, default_export_to: &[String]) -> MergedVirtualService {
+    let namespace = Arc::clone(&object.meta.namespace);
+    let mut spec = object.spec.clone();
+    short_names::resolve(&mut spec, &namespace);
+    let http_origins = spec
+        .http
+        .iter()
+        .enumerate()
+        .map(|(index, route)| HttpOrigin::of(&object.provenance, index, route))
+        .collect();
+    MergedVirtualService {
+        export_to: virtual_service_export_to(&spec.export_to, default_export_to, &namespace),
+        namespace,
+        name: Arc::clone(&object.meta.name),
+        created: object.meta.created,
+        spec,
+        http_origins,
+        semantics: RouteSemantics::Istio,
+        provenance: Arc::clone(&object.provenance),
+    }
+}
+
+impl HttpOrigin {
+    /// The origin of `spec.http[index]` of an object.
+    fn of(object: &Arc<Provenance>, index: usize, route: &HttpRoute) -> Self {
+        let path: Arc<str> = format!("spec.http[{index}]").into();
+        let of_match = |position: usize| (Arc::clone(object), format!("{path}.match[{position}]").into());
+        let matches = (0..route.r#match.len()).map(of_match).collect();
+        Self { object: Arc::clone(object), path, matches }
+    }
+}

@@ -1,0 +1,81 @@
+//! Which workload ports have chains of their own: from Services, or from the Sidecar's ingress (T-390, T-490).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::name::Protocol;
+use mesh_model::networking::sidecar::spec::CaptureMode;
+use mesh_model::origin::Origin;
+
+use crate::view::View;
+
+/// Ports that every sidecar keeps for itself: health and metrics (T-494).
+const RESERVED: [u16; 2] = [15021, 15090];
+
+/// A workload port with chains of its own.
+#[derive(Debug, Clone)]
+pub(super) struct InboundPort {
+    /// The workload's port.
+    pub(super) number: u16,
+    /// Port of the Service, for names.
+    pub(super) service_port: u16,
+    pub(super) protocol: Protocol,
+    /// A listener of its own at this address, rather than chains of the virtual listener (T-376).
+    pub(super) bind: Option<IpAddr>,
+    /// Why it exists.
+    pub(super) origin: Origin,
+}
+
+/// By workload port; the first Service that names a port decides (oldest first, T-490).
+pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
+    let mut ports = BTreeMap::new();
+    match view.scope().sidecar.as_ref().filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
+        Some(sidecar) => {
+            for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
+                let Some(port) = &listener.port else { continue };
+                let Ok(number) = u16::try_from(port.number) else { continue };
+                let wildcard = listener.bind == "0.0.0.0" || listener.bind == "::";
+                let protocol = Protocol::parse(&port.protocol);
+                // A reserved port clashes only where the wildcard is named, or where HTTP leaves the address open.
+                if RESERVED.contains(&number) && (wildcard || listener.bind.is_empty() && protocol.is_http()) {
+                    continue;
+                }
+                let bind = (listener.capture_mode == CaptureMode::None)
+                    .then(|| listener.bind.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])));
+                let origin = sidecar.origin(format!("spec.ingress[{index}]"));
+                ports
+                    .entry(number)
+                    .or_insert(InboundPort { number, service_port: number, protocol, bind, origin });
+            }
+        }
+        None => {
+            for target in view.service_targets() {
+                if RESERVED.contains(&target.target_port) || own_ports(view).contains(&target.target_port) {
+                    continue;
+                }
+                let origin =
+                    Origin::written(&target.service.provenance, format!("spec.ports[{}]", target.port.index));
+                ports.entry(target.target_port).or_insert(InboundPort {
+                    number: target.target_port,
+                    service_port: target.port.number,
+                    protocol: target.port.protocol,
+                    bind: None,
+                    origin,
+                });
+            }
+        }
+    }
+    ports
+}
+
+/// The ports of the virtual listeners.
+pub(super) fn own_ports(view: &View<'_>) -> [u16; 2] {
+    let port = |number: i32, default: u16| u16::try_from(number).unwrap_or(default);
+    [port(view.mesh().proxy_listen_port(), 15001), port(view.mesh().proxy_inbound_listen_port(), 15006)]
+}
+
+/// `inbound|8080||`.
+pub(super) fn cluster_name(port: u16) -> Arc<str> {
+    format!("inbound|{port}||").into()
+}

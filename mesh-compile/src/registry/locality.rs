@@ -1,0 +1,116 @@
+//! Where a workload runs: locality, and the topology labels that endpoints get (T-314).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Label that names a workload's network, and on the root namespace that of its cluster.
+pub const NETWORK_LABEL: &str = "topology.istio.io/network";
+const LOCALITY_LABEL: &str = "topology.istio.io/locality";
+const OLD_LOCALITY_LABEL: &str = "istio-locality";
+const REGION_LABEL: &str = "topology.kubernetes.io/region";
+const OLD_REGION_LABEL: &str = "failure-domain.beta.kubernetes.io/region";
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+const OLD_ZONE_LABEL: &str = "failure-domain.beta.kubernetes.io/zone";
+const SUBZONE_LABEL: &str = "topology.istio.io/subzone";
+const CLUSTER_LABEL: &str = "topology.istio.io/cluster";
+const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+
+/// The locality that a workload's own labels name, `.` read as `/` where there is no `/`; `None`: no such label.
+pub fn from_workload_labels(labels: &BTreeMap<String, String>) -> Option<Arc<str>> {
+    let label = labels.get(LOCALITY_LABEL).or_else(|| labels.get(OLD_LOCALITY_LABEL))?;
+    match label.as_str() {
+        "" => None,
+        written if written.contains('/') => Some(tidy(written)),
+        written => Some(tidy(&written.replace('.', "/"))),
+    }
+}
+
+/// The locality that a node's labels name; empty: none.
+pub fn from_node_labels(labels: &BTreeMap<String, String>) -> Arc<str> {
+    let label = |name: &str, old: &str| {
+        [name, old]
+            .iter()
+            .find_map(|key| labels.get(*key).filter(|value| !value.is_empty()))
+            .map_or("", String::as_str)
+    };
+    let region = label(REGION_LABEL, OLD_REGION_LABEL);
+    let zone = label(ZONE_LABEL, OLD_ZONE_LABEL);
+    tidy(&format!("{region}/{zone}/{}", label(SUBZONE_LABEL, "")))
+}
+
+/// `region/zone/subzone` without empty parts at the end and without parts beyond the third.
+pub fn tidy(locality: &str) -> Arc<str> {
+    let end = locality.match_indices('/').nth(2).map_or(locality.len(), |(position, _)| position);
+    locality.get(..end).unwrap_or(locality).trim_end_matches('/').into()
+}
+
+/// Where one workload runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Whereabouts<'a> {
+    /// `region/zone/subzone`; empty: unknown.
+    pub locality: &'a str,
+    /// The cluster it was found in.
+    pub cluster: &'a str,
+    /// Kubernetes node; empty: unknown.
+    pub node: &'a str,
+    /// Network; empty: unknown.
+    pub network: &'a str,
+}
+
+/// A workload's labels with what is known of its place added: known parts replace labels of that name, but a
+/// network label stays.
+pub fn augment(labels: &BTreeMap<String, String>, place: Whereabouts<'_>) -> BTreeMap<String, String> {
+    let mut out = labels.clone();
+    let mut parts = place.locality.split('/');
+    for label in [REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL] {
+        set(&mut out, label, parts.next().unwrap_or_default());
+    }
+    set(&mut out, CLUSTER_LABEL, place.cluster);
+    set(&mut out, HOSTNAME_LABEL, place.node);
+    if out.get(NETWORK_LABEL).is_none_or(String::is_empty) {
+        set(&mut out, NETWORK_LABEL, place.network);
+    }
+    out
+}
+
+fn set(labels: &mut BTreeMap<String, String>, label: &str, value: &str) {
+    if !value.is_empty() {
+        labels.insert(label.to_owned(), value.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn dots_of_the_label_are_slashes_unless_it_has_slashes() {
+        let read = |value| from_workload_labels(&labels(&[("istio-locality", value)]));
+        assert_eq!(read("east.east-1.a").as_deref(), Some("east/east-1/a"));
+        assert_eq!(read("east/e.1").as_deref(), Some("east/e.1"));
+        assert_eq!(read(""), None);
+    }
+
+    #[test]
+    fn a_missing_subzone_leaves_no_slash() {
+        let node = labels(&[("topology.kubernetes.io/region", "r"), ("topology.kubernetes.io/zone", "z")]);
+        assert_eq!(&*from_node_labels(&node), "r/z");
+        assert_eq!(&*from_node_labels(&labels(&[])), "");
+        assert_eq!(&*from_node_labels(&labels(&[("topology.kubernetes.io/zone", "z")])), "/z");
+    }
+
+    #[test]
+    fn known_places_replace_labels_but_a_network_label_stays() {
+        let written = labels(&[(ZONE_LABEL, "old"), (NETWORK_LABEL, "mine")]);
+        let place = Whereabouts { locality: "r/z", cluster: "c", node: "n", network: "other" };
+        let out = augment(&written, place);
+        assert_eq!(out.get(ZONE_LABEL).map(String::as_str), Some("z"));
+        assert_eq!(out.get(NETWORK_LABEL).map(String::as_str), Some("mine"));
+        assert_eq!(out.get(HOSTNAME_LABEL).map(String::as_str), Some("n"));
+        assert!(!out.contains_key(SUBZONE_LABEL));
+    }
+}

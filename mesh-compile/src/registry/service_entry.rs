@@ -1,0 +1,230 @@
+//! ServiceEntries as services of the mesh, with their endpoints (T-320 to T-332, T-340).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use mesh_model::document::Node;
+use mesh_model::name::{Protocol, Transport};
+use mesh_model::networking::service_entry::spec::{
+    Location, Resolution as WrittenResolution, ServiceEntry, ServicePort as WrittenPort,
+};
+use mesh_model::object::Object;
+
+use super::endpoint::Endpoint;
+use super::service::{RegistryKind, Resolution, Service, ServicePort};
+use super::sources::Sources;
+use super::workload::{Workload, of_written_endpoint, plain_endpoint, unix_path};
+use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
+
+const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
+const NO_ALLOCATION_LABEL: &str = "networking.istio.io/enable-autoallocate-ip";
+
+/// The services of all ServiceEntries: one per host and address (T-320). Their endpoints are added to `endpoints`.
+pub(super) fn services(
+    sources: &Sources<'_>,
+    workloads: &[Workload],
+    endpoints: &mut EndpointMap,
+) -> Vec<Service> {
+    let mut out = Vec::new();
+    let mut single_address_ports = BTreeSet::new();
+    for entry in sources.config.service_entries.by_precedence() {
+        if !sources.sees(&entry.meta) {
+            continue;
+        }
+        let services = convert(&entry, sources);
+        let mut hosts = BTreeSet::new();
+        for service in &services {
+            if !hosts.insert(Arc::clone(&service.hostname)) {
+                continue;
+            }
+            let key = (Arc::clone(&service.hostname), Arc::clone(&service.namespace));
+            let mut found = entry_endpoints(&entry, service, sources, workloads);
+            if service.resolution == Resolution::DnsRoundRobin {
+                // T-321: only the oldest endpoint of a host and port counts.
+                found.retain(|endpoint| {
+                    single_address_ports.insert((key.clone(), endpoint.service_port_number))
+                });
+            }
+            endpoints.entry(key).or_default().extend(found.into_iter().map(Arc::new));
+        }
+        out.extend(services);
+    }
+    out
+}
+
+fn convert(entry: &Object<ServiceEntry>, sources: &Sources<'_>) -> Vec<Service> {
+    let allocated = allocated_addresses(entry);
+    let mut out = Vec::new();
+    for host in &entry.spec.hosts {
+        if entry.spec.addresses.is_empty() {
+            let auto_vips = allocated.get(host.as_str()).cloned().unwrap_or_default();
+            out.push(Service { auto_vips, ..service(entry, host, NO_ADDRESS, sources) });
+        }
+        let addresses = entry.spec.addresses.iter().filter_map(|address| plain_address(address));
+        out.extend(addresses.map(|address| service(entry, host, &address, sources)));
+    }
+    out
+}
+
+fn service(entry: &Object<ServiceEntry>, host: &str, address: &str, sources: &Sources<'_>) -> Service {
+    let meta = &entry.meta;
+    let spec = &entry.spec;
+    let resolution = match spec.resolution {
+        WrittenResolution::None => Resolution::Passthrough,
+        WrittenResolution::Static => Resolution::ClientSide,
+        WrittenResolution::Dns => Resolution::Dns,
+        WrittenResolution::DnsRoundRobin => Resolution::DnsRoundRobin,
+        WrittenResolution::DynamicDns => Resolution::DynamicDns,
+    };
+    let race_connections = meta
+        .annotations
+        .get(CONNECT_STRATEGY)
+        .is_some_and(|strategy| strategy.eq_ignore_ascii_case("RACE_FIRST_TCP_CONNECT"));
+    let namespace_labels = sources.namespaces.labels(&meta.cluster, &meta.namespace);
+    let written = export_to::or_default(spec.export_to.iter().cloned().collect(), sources.mesh);
+    Service {
+        hostname: host.into(),
+        namespace: Arc::clone(&meta.namespace),
+        name: host.into(),
+        registry: RegistryKind::External,
+        created: meta.created,
+        resolution,
+        mesh_external: spec.location == Location::MeshExternal,
+        ports: spec.ports.iter().enumerate().filter_map(|(index, port)| convert_port(index, port)).collect(),
+        default_address: address.into(),
+        cluster_vips: BTreeMap::new(),
+        auto_vips: (None, None),
+        export_to: export_to::narrow(written, &meta.namespace, namespace_labels, sources.mesh),
+        labels: meta.labels.clone(),
+        selector: spec.workload_selector.as_ref().map(|selector| selector.labels.clone()).unwrap_or_default(),
+        extra_identities: spec.subject_alt_names.iter().map(|name| name.as_str().into()).collect(),
+        external_name: None,
+        aliases: Vec::new(),
+        node_local: false,
+        publish_not_ready: false,
+        traffic_distribution: traffic_distribution::read(
+            "",
+            &meta.annotations,
+            sources.namespaces.annotations(&meta.cluster, &meta.namespace),
+        ),
+        logical_dns: resolution == Resolution::DnsRoundRobin
+            || (resolution == Resolution::Dns && race_connections),
+        race_connections,
+        no_gateway_port_translation: false,
+        provenance: Arc::clone(&entry.provenance),
+    }
+}
+
+fn convert_port(index: usize, port: &WrittenPort) -> Option<ServicePort> {
+    let number = port_number(port.number)?;
+    Some(ServicePort {
+        name: port.name.as_str().into(),
+        number,
+        protocol: Protocol::parse(&port.protocol),
+        target_port: port_number(port.target_port),
+        target_port_name: None,
+        transport: Transport::Tcp,
+        index,
+    })
+}
+
+fn port_number(number: u32) -> Option<u16> {
+    u16::try_from(number).ok().filter(|number| *number > 0)
+}
+
+/// An address without a prefix length that says nothing; `None` for what is no address (T-320).
+fn plain_address(address: &str) -> Option<String> {
+    if address.parse::<IpAddr>().is_ok() {
+        return Some(address.to_owned());
+    }
+    let block: IpNet = address.parse().ok()?;
+    let is_one_address = block.prefix_len() == block.max_prefix_len();
+    Some(if is_one_address { block.addr().to_string() } else { address.to_owned() })
+}
+
+/// Addresses that the control plane allocated, by host: `(v4, v6)`; none where the entry does not qualify (T-340).
+fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> {
+    let mut out: BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> = BTreeMap::new();
+    let opted_out =
+        entry.meta.labels.get(NO_ALLOCATION_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("false"));
+    let is_allocated =
+        entry.spec.addresses.is_empty() && entry.spec.resolution != WrittenResolution::None && !opted_out;
+    let status = entry.document().root.get("status").and_then(|status| status.get("addresses"));
+    for node in status.filter(|_| is_allocated).map_or(&[][..], Node::items) {
+        let value = node.get("value").and_then(Node::as_str).and_then(|value| value.parse::<IpAddr>().ok());
+        let host = node.get("host").and_then(Node::as_str).unwrap_or_default();
+        let slot = out.entry(host).or_default();
+        match value {
+            Some(address @ IpAddr::V4(_)) => slot.0 = Some(address.to_string().into()),
+            Some(address @ IpAddr::V6(_)) => slot.1 = Some(address.to_string().into()),
+            None => {}
+        }
+    }
+    out
+}
+
+fn entry_endpoints(
+    entry: &Object<ServiceEntry>,
+    service: &Service,
+    sources: &Sources<'_>,
+    workloads: &[Workload],
+) -> Vec<Endpoint> {
+    let is_dns = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+    if let Some(selector) = &entry.spec.workload_selector {
+        return workloads
+            .iter()
+            .filter(|workload| is_dns || !workload.dns_only)
+            .filter(|workload| workload.is_selected(&selector.labels, &service.namespace))
+            .flat_map(|workload| with_ports(workload, service))
+            .collect();
+    }
+    if entry.spec.endpoints.is_empty() {
+        return if is_dns { host_endpoints(entry, service) } else { Vec::new() };
+    }
+    let written = entry.spec.endpoints.iter().enumerate();
+    written
+        .map(|(index, written)| of_written_endpoint(written, index, &entry.meta, &entry.provenance, sources))
+        .flat_map(|workload| with_ports(&workload, service))
+        .collect()
+}
+
+/// One endpoint per service port (T-323): a Unix path has none, else the workload's port of that name, else
+/// `targetPort`, else the service's number.
+fn with_ports(workload: &Workload, service: &Service) -> Vec<Endpoint> {
+    let path = unix_path(&workload.endpoint.address);
+    let ports = service.ports.iter();
+    ports
+        .map(|port| {
+            let named = workload.ports.get(&*port.name).copied().and_then(port_number);
+            Endpoint {
+                address: path.map_or_else(|| Arc::clone(&workload.endpoint.address), Arc::from),
+                port: match path {
+                    Some(_) => 0,
+                    None => named.or(port.target_port).unwrap_or(port.number),
+                },
+                service_port_name: Arc::clone(&port.name),
+                service_port_number: Some(port.number),
+                registry: RegistryKind::External,
+                ..workload.endpoint.clone()
+            }
+        })
+        .collect()
+}
+
+/// The host as its own endpoint (T-322).
+fn host_endpoints(entry: &Object<ServiceEntry>, service: &Service) -> Vec<Endpoint> {
+    let ports = service.ports.iter();
+    ports
+        .map(|port| Endpoint {
+            port: port.target_port.unwrap_or(port.number),
+            service_port_name: Arc::clone(&port.name),
+            service_port_number: Some(port.number),
+            registry: RegistryKind::External,
+            namespace: Arc::clone(&service.namespace),
+            workload: Arc::clone(&entry.meta.name),
+            ..plain_endpoint(&service.hostname, &entry.meta.cluster, &entry.provenance)
+        })
+        .collect()
+}

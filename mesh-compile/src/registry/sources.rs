@@ -1,0 +1,79 @@
+//! What the registry is built from, with the look-ups that every source needs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh_model::config_set::ConfigSet;
+use mesh_model::kubernetes::{Node, Pod};
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::object::{Object, ObjectMeta};
+
+use super::locality;
+use super::namespaces::Namespaces;
+
+/// Configuration, indexed.
+#[derive(Debug)]
+pub(super) struct Sources<'c> {
+    /// All objects.
+    pub(super) config: &'c ConfigSet,
+    /// The mesh configuration.
+    pub(super) mesh: &'c MeshConfig,
+    /// The namespaces.
+    pub(super) namespaces: &'c Namespaces,
+    nodes: BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>,
+    pods: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
+    pods_by_address: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
+}
+
+impl<'c> Sources<'c> {
+    /// Indexes nodes and pods.
+    pub(super) fn new(config: &'c ConfigSet, mesh: &'c MeshConfig, namespaces: &'c Namespaces) -> Self {
+        let nodes = config.nodes.iter().map(|node| ((&*node.meta.cluster, &*node.meta.name), node)).collect();
+        let mut sources =
+            Self { config, mesh, namespaces, nodes, pods: BTreeMap::new(), pods_by_address: BTreeMap::new() };
+        for pod in config.pods.iter() {
+            let meta = &pod.meta;
+            if !sources.sees(meta) {
+                continue;
+            }
+            sources.pods.insert((&*meta.cluster, &*meta.namespace, &*meta.name), pod);
+            if super::workload::takes_traffic(pod) {
+                let key = (&*meta.cluster, &*meta.namespace, pod.spec.status.pod_ip.as_str());
+                sources.pods_by_address.entry(key).or_insert(pod);
+            }
+        }
+        sources
+    }
+
+    /// Whether an object's namespace is discovered.
+    pub(super) fn sees(&self, meta: &ObjectMeta) -> bool {
+        self.namespaces.is_discovered(&meta.cluster, &meta.namespace)
+    }
+
+    /// A Pod by name.
+    pub(super) fn pod(&self, cluster: &str, namespace: &str, name: &str) -> Option<&'c Arc<Object<Pod>>> {
+        self.pods.get(&(cluster, namespace, name)).copied()
+    }
+
+    /// A ready Pod by address: the first by name, where several share it (host network).
+    pub(super) fn pod_at(
+        &self,
+        cluster: &str,
+        namespace: &str,
+        address: &str,
+    ) -> Option<&'c Arc<Object<Pod>>> {
+        self.pods_by_address.get(&(cluster, namespace, address)).copied()
+    }
+
+    /// The locality of a node; empty: unknown.
+    pub(super) fn node_locality(&self, cluster: &str, node: &str) -> Arc<str> {
+        self.nodes
+            .get(&(cluster, node))
+            .map_or_else(Arc::default, |node| locality::from_node_labels(&node.meta.labels))
+    }
+
+    /// The identity of a service account.
+    pub(super) fn identity(&self, namespace: &str, service_account: &str) -> Arc<str> {
+        format!("spiffe://{}/ns/{namespace}/sa/{service_account}", self.mesh.trust_domain()).into()
+    }
+}

@@ -1,0 +1,253 @@
+//! Workloads: Pods and WorkloadEntries as instances that services and slices take as endpoints.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh_model::document::Node;
+use mesh_model::kubernetes::pod::{Container, PodPhase};
+use mesh_model::kubernetes::{Pod, Protocol};
+use mesh_model::name::labels_subset_of;
+use mesh_model::networking::workload_entry::spec::WorkloadEntry;
+use mesh_model::object::{Object, ObjectMeta};
+use mesh_model::origin::Provenance;
+
+use super::endpoint::{Endpoint, Health};
+use super::locality::{self, NETWORK_LABEL, Whereabouts, augment};
+use super::service::RegistryKind;
+use super::sources::Sources;
+
+const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";
+const HEALTH_CHECK_ANNOTATION: &str = "proxy.istio.io/health-checks-enabled";
+const UNIX_SCHEME: &str = "unix://";
+
+/// What stands behind an endpoint, before a service gives it ports.
+#[derive(Debug, Clone)]
+pub(super) struct Workload {
+    /// Pods come after WorkloadEntries of the same name: the order of kinds in a selection (T-332).
+    pub(super) kind: WorkloadKind,
+    /// Name of the Pod or WorkloadEntry.
+    pub(super) name: Arc<str>,
+    /// Its namespace.
+    pub(super) namespace: Arc<str>,
+    /// Ports by name.
+    pub(super) ports: BTreeMap<String, u32>,
+    /// Only DNS ServiceEntries can use it: the address is a host name or a Unix path (T-332).
+    pub(super) dns_only: bool,
+    /// The endpoint without ports.
+    pub(super) endpoint: Endpoint,
+}
+
+/// What kind of object a workload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum WorkloadKind {
+    /// A Pod.
+    Pod,
+    /// A WorkloadEntry, or an endpoint written in a ServiceEntry.
+    WorkloadEntry,
+}
+
+/// Pods and WorkloadEntries that are ready to be selected, by kind, namespace and name (T-332).
+pub(super) fn selectable(sources: &Sources<'_>) -> Vec<Workload> {
+    let pods = sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod));
+    let entries = sources.config.workload_entries.iter();
+    let entries = entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry));
+    let mut out: Vec<_> = pods.map(|pod| of_pod(pod, sources)).collect();
+    out.extend(entries.map(|entry| of_workload_entry(entry, sources)));
+    out.sort_by(|a, b| (a.kind, &a.namespace, &a.name).cmp(&(b.kind, &b.namespace, &b.name)));
+    out
+}
+
+impl Workload {
+    /// Whether a selector of a namespace takes it (T-008).
+    pub(super) fn is_selected(&self, selector: &BTreeMap<String, String>, namespace: &str) -> bool {
+        &*self.namespace == namespace && labels_subset_of(selector, &self.endpoint.labels)
+    }
+}
+
+/// A Pod as a workload.
+pub(super) fn of_pod(pod: &Object<Pod>, sources: &Sources<'_>) -> Workload {
+    Workload {
+        kind: WorkloadKind::Pod,
+        name: Arc::clone(&pod.meta.name),
+        namespace: Arc::clone(&pod.meta.namespace),
+        ports: container_ports(&pod.spec),
+        dns_only: false,
+        endpoint: pod_endpoint(pod, sources),
+    }
+}
+
+fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
+    let meta = &pod.meta;
+    let locality = locality::from_workload_labels(&meta.labels)
+        .unwrap_or_else(|| sources.node_locality(&meta.cluster, &pod.spec.spec.node_name));
+    let network = match meta.labels.get(NETWORK_LABEL).filter(|network| !network.is_empty()) {
+        Some(network) => network.as_str(),
+        None => sources.namespaces.network(&meta.cluster),
+    };
+    let place =
+        Whereabouts { locality: &locality, cluster: &meta.cluster, node: &pod.spec.spec.node_name, network };
+    let subdomain = pod.spec.spec.subdomain.as_str();
+    let hostname = match pod.spec.spec.hostname.as_str() {
+        _ if subdomain.is_empty() => "",
+        "" => &meta.name,
+        hostname => hostname,
+    };
+    Endpoint {
+        labels: augment(&meta.labels, place),
+        namespace: Arc::clone(&meta.namespace),
+        identity: sources.identity(&meta.namespace, pod.spec.spec.service_account()),
+        mtls: meta.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio"),
+        network: network.into(),
+        node: pod.spec.spec.node_name.as_str().into(),
+        hostname: hostname.into(),
+        subdomain: subdomain.into(),
+        workload: Arc::clone(&meta.name),
+        locality,
+        ..plain_endpoint(&pod.spec.status.pod_ip, &meta.cluster, &pod.provenance)
+    }
+}
+
+/// An endpoint of which nothing but the address is known.
+pub(super) fn plain_endpoint(address: &str, cluster: &Arc<str>, provenance: &Arc<Provenance>) -> Endpoint {
+    let none: Arc<str> = Arc::from("");
+    Endpoint {
+        address: address.into(),
+        more_addresses: Vec::new(),
+        port: 0,
+        service_port_name: Arc::clone(&none),
+        service_port_number: None,
+        registry: RegistryKind::Kubernetes,
+        labels: BTreeMap::new(),
+        namespace: Arc::clone(&none),
+        identity: Arc::clone(&none),
+        mtls: false,
+        locality: Arc::clone(&none),
+        weight: 1,
+        health: Health::Healthy,
+        network: Arc::clone(&none),
+        cluster: Arc::clone(cluster),
+        node: Arc::clone(&none),
+        hostname: Arc::clone(&none),
+        subdomain: Arc::clone(&none),
+        workload: none,
+        provenance: Arc::clone(provenance),
+    }
+}
+
+/// Whether a Pod may be behind an endpoint that does not name it: it has an address, is ready, and is not ending.
+pub(super) fn takes_traffic(pod: &Object<Pod>) -> bool {
+    let status = &pod.spec.status;
+    let has_ended = matches!(status.phase, Some(PodPhase::Succeeded | PodPhase::Failed));
+    let metadata = pod.document().root.get("metadata");
+    let is_ending = metadata.is_some_and(|metadata| metadata.get("deletionTimestamp").is_some());
+    !status.pod_ip.is_empty() && !has_ended && !is_ending && status.is_ready()
+}
+
+/// Named TCP ports of containers and native sidecars; the first of a name counts.
+fn container_ports(pod: &Pod) -> BTreeMap<String, u32> {
+    let is_sidecar = |container: &&Container| container.restart_policy == "Always";
+    let containers = pod.spec.containers.iter().chain(pod.spec.init_containers.iter().filter(is_sidecar));
+    let mut out = BTreeMap::new();
+    for port in containers.flat_map(|container| &container.ports) {
+        if let (false, Protocol::Tcp, Ok(number)) =
+            (port.name.is_empty(), &port.protocol, u32::try_from(port.container_port))
+        {
+            out.entry(port.name.clone()).or_insert(number);
+        }
+    }
+    out
+}
+
+fn of_workload_entry(object: &Object<WorkloadEntry>, sources: &Sources<'_>) -> Workload {
+    let mut labels = object.spec.labels.clone();
+    labels.extend(object.meta.labels.clone());
+    from_entry(&object.spec, labels, &object.meta, &object.provenance, sources)
+}
+
+/// Endpoint `index` of a ServiceEntry as a workload.
+pub(super) fn of_written_endpoint(
+    entry: &WorkloadEntry,
+    index: usize,
+    meta: &ObjectMeta,
+    provenance: &Arc<Provenance>,
+    sources: &Sources<'_>,
+) -> Workload {
+    let meta = ObjectMeta {
+        name: format!("{}-{index}", meta.name).into(),
+        namespace: Arc::clone(&meta.namespace),
+        cluster: Arc::clone(&meta.cluster),
+        ..ObjectMeta::default()
+    };
+    from_entry(entry, entry.labels.clone(), &meta, provenance, sources)
+}
+
+fn from_entry(
+    entry: &WorkloadEntry,
+    labels: BTreeMap<String, String>,
+    meta: &ObjectMeta,
+    provenance: &Arc<Provenance>,
+    sources: &Sources<'_>,
+) -> Workload {
+    let identity = match entry.service_account.as_str() {
+        "" => Arc::from(""),
+        account => sources.identity(&meta.namespace, account),
+    };
+    // T-334: the field wins over the label.
+    let locality = match entry.locality.as_str() {
+        "" => locality::from_workload_labels(&labels).unwrap_or_default(),
+        written => locality::tidy(written),
+    };
+    let network = [entry.network.as_str(), labels.get(NETWORK_LABEL).map_or("", String::as_str)]
+        .into_iter()
+        .find(|network| !network.is_empty())
+        .unwrap_or_else(|| sources.namespaces.network(&meta.cluster));
+    let place = Whereabouts { locality: &locality, cluster: &meta.cluster, node: "", network };
+    let mtls = match labels.get(TLS_MODE_LABEL) {
+        Some(mode) => mode == "istio",
+        None => !entry.service_account.is_empty(),
+    };
+    let address = entry.address.as_str();
+    Workload {
+        kind: WorkloadKind::WorkloadEntry,
+        name: Arc::clone(&meta.name),
+        namespace: Arc::clone(&meta.namespace),
+        ports: entry.ports.clone(),
+        dns_only: !address.is_empty() && address.parse::<std::net::IpAddr>().is_err(),
+        endpoint: Endpoint {
+            labels: augment(&labels, place),
+            namespace: Arc::clone(&meta.namespace),
+            identity,
+            mtls,
+            weight: entry.weight.max(1),
+            network: entry.network.as_str().into(),
+            workload: Arc::clone(&meta.name),
+            locality,
+            ..plain_endpoint(address, &meta.cluster, provenance)
+        },
+    }
+}
+
+/// The path of a Unix address.
+pub(super) fn unix_path(address: &str) -> Option<&str> {
+    address.strip_prefix(UNIX_SCHEME)
+}
+
+/// Whether a WorkloadEntry takes traffic: with health checks, only once its status says so (T-335, E-044).
+fn is_healthy(entry: &Object<WorkloadEntry>) -> bool {
+    let is_checked = entry.meta.annotations.get(HEALTH_CHECK_ANNOTATION).is_some_and(|value| {
+        // Go's words for true.
+        matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
+    });
+    if !is_checked {
+        return true;
+    }
+    let conditions = entry.document().root.get("status").and_then(|status| status.get("conditions"));
+    let text = |condition: &Node, key: &str| condition.get(key).and_then(Node::as_str).map(str::to_owned);
+    conditions
+        .map_or(&[][..], Node::items)
+        .iter()
+        .find(|condition| text(condition, "type").as_deref() == Some("Healthy"))
+        .is_some_and(|condition| {
+            text(condition, "status").is_some_and(|status| status.eq_ignore_ascii_case("true"))
+        })
+}

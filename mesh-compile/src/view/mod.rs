@@ -1,0 +1,149 @@
+//! The snapshot as one proxy may see it: the only door for compile code.
+//!
+//! A view answers questions ("which services", "which rule for this host", "which endpoints"); it decides visibility,
+//! Sidecar scope and namespace preference, and nothing else.
+
+mod egress;
+mod endpoints;
+mod gateways;
+mod hosts;
+mod imports;
+mod outbound_policy;
+mod rules;
+mod scope;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+pub use egress::EgressScope;
+pub use outbound_policy::OutboundPolicy;
+pub use scope::Scope;
+pub use targets::ServiceTarget;
+
+use std::sync::Arc;
+
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::networking::gateway::spec::Gateway;
+use mesh_model::object::Object;
+use mesh_model::security::{
+    authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
+    request_authentication::RequestAuthentication,
+};
+
+use crate::merge::destination_rule::MergedDestinationRule;
+use crate::merge::virtual_service::MergedVirtualService;
+use crate::proxy::Proxy;
+use crate::registry::endpoint::Endpoint;
+use crate::registry::service::{Service, ServicePort};
+use crate::snapshot::MeshSnapshot;
+
+/// What one proxy may see.
+#[derive(Debug)]
+pub struct View<'s> {
+    snapshot: &'s MeshSnapshot,
+    proxy: &'s Proxy,
+    scope: Scope,
+    targets: Vec<ServiceTarget>,
+}
+
+impl<'s> View<'s> {
+    /// Cuts the view of a proxy.
+    pub fn new(snapshot: &'s MeshSnapshot, proxy: &'s Proxy) -> Self {
+        Self { snapshot, proxy, scope: Scope::of(snapshot, proxy), targets: targets::of(snapshot, proxy) }
+    }
+
+    /// The proxy that looks.
+    pub fn proxy(&self) -> &'s Proxy {
+        self.proxy
+    }
+
+    /// Mesh configuration.
+    pub fn mesh(&self) -> &'s MeshConfig {
+        &self.snapshot.mesh
+    }
+
+    /// The proxy's scope.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The service in scope with this hostname.
+    pub fn service(&self, hostname: &str) -> Option<&Arc<Service>> {
+        self.scope.service(hostname)
+    }
+
+    /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).
+    pub fn egress_for(&self, port: u32, bind: &str) -> Option<&EgressScope> {
+        self.scope.egress_for(port, bind)
+    }
+
+    /// The consolidated DestinationRule for a hostname as this proxy sees it (T-220 to T-227).
+    ///
+    /// A hostname outside the scope has none. The namespace that counts is that of the scope's service of this name
+    /// (T-380), which is `namespace` wherever the two come from the same service.
+    pub fn destination_rule(&self, hostname: &str, namespace: &str) -> Option<Arc<MergedDestinationRule>> {
+        let rules = self.destination_rules(hostname, namespace);
+        rules::for_client(&rules, self.proxy).cloned()
+    }
+
+    /// The same for the server side: rules with a workload selector do not count (T-224).
+    pub fn inbound_destination_rule(
+        &self,
+        hostname: &str,
+        namespace: &str,
+    ) -> Option<Arc<MergedDestinationRule>> {
+        let rules = self.destination_rules(hostname, namespace);
+        rules::for_server(&rules).cloned()
+    }
+
+    fn destination_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
+        let Some(service) = self.scope.service(hostname) else { return Vec::new() };
+        let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
+        self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace)
+    }
+
+    /// All endpoints of a service port that exist, whatever their health, cluster-local and node-local filters applied.
+    pub fn endpoints(&self, service: &Service, port: &ServicePort) -> Vec<Arc<Endpoint>> {
+        endpoints::endpoints(self.snapshot, self.proxy, service, port)
+    }
+
+    /// The addresses at which this proxy dials a service (T-341): IPs or CIDRs; `0.0.0.0` where there is none.
+    pub fn addresses(&self, service: &Service) -> Vec<Arc<str>> {
+        endpoints::addresses(self.proxy, service)
+    }
+
+    /// How unknown outbound traffic is treated.
+    pub fn outbound_policy(&self) -> OutboundPolicy {
+        OutboundPolicy::of(self.scope.sidecar.as_deref(), self.mesh())
+    }
+
+    /// Service ports that this proxy's workload serves, ordered as Istio's service targets are.
+    pub fn service_targets(&self) -> &[ServiceTarget] {
+        &self.targets
+    }
+
+    /// Gateways that select this proxy, in T-004 order (T-400 to T-402).
+    pub fn gateways(&self) -> Vec<&'s Arc<Object<Gateway>>> {
+        gateways::selected(self.snapshot, self.proxy)
+    }
+
+    /// VirtualServices bound to the gateway `ns/name` that this proxy may see, in T-102 order.
+    pub fn gateway_virtual_services(&self, gateway: &str) -> Vec<Arc<MergedVirtualService>> {
+        self.snapshot.virtual_service_index.for_gateway(&self.proxy.namespace, gateway)
+    }
+
+    /// PeerAuthentications of the mesh in T-004 order; which apply is decided where they are compiled.
+    pub fn peer_authentications(&self) -> &'s [Arc<Object<PeerAuthentication>>] {
+        &self.snapshot.peer_authentications
+    }
+
+    /// RequestAuthentications of the mesh in T-004 order.
+    pub fn request_authentications(&self) -> &'s [Arc<Object<RequestAuthentication>>] {
+        &self.snapshot.request_authentications
+    }
+
+    /// AuthorizationPolicies of the mesh in T-004 order.
+    pub fn authorization_policies(&self) -> &'s [Arc<Object<AuthorizationPolicy>>] {
+        &self.snapshot.authorization_policies
+    }
+}

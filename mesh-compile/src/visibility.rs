@@ -1,0 +1,171 @@
+//! Who may see what: `exportTo` of services, VirtualServices and DestinationRules with the mesh's defaults (T-025 to T-028).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::MESH_GATEWAY;
+
+use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
+use crate::registry::service::{RegistryKind, Service};
+
+/// `exportTo: "*"`.
+pub const PUBLIC: &str = "*";
+/// `exportTo: "."`.
+pub const OWN_NAMESPACE: &str = ".";
+/// `exportTo: "~"`.
+pub const NOBODY: &str = "~";
+
+/// `exportTo` as a set, `default` where nothing is written; `.` becomes the owner's namespace (T-026, T-027).
+pub fn virtual_service_export_to(written: &[String], default: &[String], owner: &str) -> BTreeSet<String> {
+    let values = if written.is_empty() { default } else { written };
+    let own = |value: &String| if value == OWN_NAMESPACE { owner.to_owned() } else { value.clone() };
+    values.iter().map(own).collect()
+}
+
+/// VirtualServices by who sees them, in T-004 order within each class (T-101, T-102).
+#[derive(Debug, Clone, Default)]
+pub struct VirtualServiceIndex {
+    /// Exported to their own namespace, by it and gateway.
+    private: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<MergedVirtualService>>>,
+    /// Exported by name, by viewing namespace and gateway.
+    exported: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<MergedVirtualService>>>,
+    /// Exported to all, by gateway.
+    public: BTreeMap<Arc<str>, Vec<Arc<MergedVirtualService>>>,
+}
+
+impl VirtualServiceIndex {
+    /// Classifies VirtualServices that come in T-004 order.
+    pub fn build(virtual_services: &[Arc<MergedVirtualService>]) -> Self {
+        let mut index = Self::default();
+        for virtual_service in virtual_services {
+            for gateway in gateways_of(virtual_service) {
+                index.insert(virtual_service, &gateway);
+            }
+        }
+        index
+    }
+
+    fn insert(&mut self, virtual_service: &Arc<MergedVirtualService>, gateway: &Arc<str>) {
+        let export_to = &virtual_service.export_to;
+        if export_to.contains(PUBLIC) {
+            self.public.entry(Arc::clone(gateway)).or_default().push(Arc::clone(virtual_service));
+            return;
+        }
+        if export_to.contains(NOBODY) {
+            return;
+        }
+        for viewer in export_to {
+            let is_own = **viewer == *virtual_service.namespace;
+            let class = if is_own { &mut self.private } else { &mut self.exported };
+            let key = (Arc::from(viewer.as_str()), Arc::clone(gateway));
+            class.entry(key).or_default().push(Arc::clone(virtual_service));
+        }
+    }
+
+    /// The three classes that a proxy of `namespace` sees for `gateway`: private, exported by name, public.
+    pub fn classes(&self, namespace: &str, gateway: &str) -> [&[Arc<MergedVirtualService>]; 3] {
+        let key = (Arc::from(namespace), Arc::from(gateway));
+        let found = [self.private.get(&key), self.exported.get(&key), self.public.get(gateway)];
+        found.map(|list| list.map_or(&[][..], Vec::as_slice))
+    }
+
+    /// All that a proxy of `namespace` sees for a gateway `ns/name`, or for `mesh`, in T-102 order.
+    ///
+    /// Among the public ones, Gateway API routes of the proxy's own namespace come first (E-101).
+    pub fn for_gateway(&self, namespace: &str, gateway: &str) -> Vec<Arc<MergedVirtualService>> {
+        let [private, exported, public] = self.classes(namespace, gateway);
+        let (first, rest): (Vec<_>, Vec<_>) =
+            public.iter().cloned().partition(|candidate| is_own_gateway_api(candidate, namespace));
+        [private, exported].concat().into_iter().chain(first).chain(rest).collect()
+    }
+}
+
+/// Whether it was made from a Gateway API route of `namespace`.
+pub fn is_own_gateway_api(virtual_service: &MergedVirtualService, namespace: &str) -> bool {
+    virtual_service.semantics == RouteSemantics::GatewayApi && &*virtual_service.namespace == namespace
+}
+
+/// The gateways a VirtualService is bound to, each once; `mesh` where none is written (T-024).
+fn gateways_of(virtual_service: &MergedVirtualService) -> BTreeSet<Arc<str>> {
+    if virtual_service.spec.gateways.is_empty() {
+        return [Arc::from(MESH_GATEWAY)].into();
+    }
+    virtual_service.spec.gateways.iter().map(|gateway| Arc::from(gateway.as_str())).collect()
+}
+
+/// Services by who sees them, in T-006 order within each class (T-302, T-303).
+#[derive(Debug, Clone, Default)]
+pub struct ServiceIndex {
+    public: Vec<Arc<Service>>,
+    exported: BTreeMap<Arc<str>, Vec<Arc<Service>>>,
+    by_hostname: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Service>>>,
+    default_export_to: BTreeSet<String>,
+}
+
+impl ServiceIndex {
+    /// Classifies services that come in T-006 order.
+    pub fn build(services: &[Arc<Service>], mesh: &MeshConfig) -> Self {
+        let default_export_to = mesh.default_service_export_to().iter().cloned().collect();
+        let mut index = Self { default_export_to, ..Self::default() };
+        for service in services {
+            index.insert_by_hostname(service);
+            index.insert_by_viewer(service);
+        }
+        index
+    }
+
+    /// One service per hostname and namespace: the first, unless a Kubernetes Service comes after a ServiceEntry (T-343).
+    fn insert_by_hostname(&mut self, service: &Arc<Service>) {
+        let by_namespace = self.by_hostname.entry(Arc::clone(&service.hostname)).or_default();
+        let replaces = by_namespace.get(&service.namespace).is_none_or(|existing| {
+            existing.registry != RegistryKind::Kubernetes && service.registry == RegistryKind::Kubernetes
+        });
+        if replaces {
+            by_namespace.insert(Arc::clone(&service.namespace), Arc::clone(service));
+        }
+    }
+
+    fn insert_by_viewer(&mut self, service: &Arc<Service>) {
+        let export_to = self.export_to(service);
+        if export_to.contains(PUBLIC) {
+            self.public.push(Arc::clone(service));
+            return;
+        }
+        if export_to.contains(NOBODY) {
+            return;
+        }
+        let own = |value: &String| {
+            if value == OWN_NAMESPACE { Arc::clone(&service.namespace) } else { Arc::from(value.as_str()) }
+        };
+        let viewers: BTreeSet<Arc<str>> = export_to.iter().map(own).collect();
+        for viewer in viewers {
+            self.exported.entry(viewer).or_default().push(Arc::clone(service));
+        }
+    }
+
+    fn export_to(&self, service: &Service) -> BTreeSet<String> {
+        let written = &service.export_to;
+        if written.is_empty() { self.default_export_to.clone() } else { written.clone() }
+    }
+
+    /// Services that a client in `namespace` sees: those exported to it by name, then the public ones (T-303).
+    pub fn exported_to(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
+        self.exported.get(namespace).into_iter().flatten().chain(&self.public)
+    }
+
+    /// The services of a hostname, one per namespace, whoever sees them.
+    pub fn by_hostname(&self, hostname: &str) -> Option<&BTreeMap<Arc<str>, Arc<Service>>> {
+        self.by_hostname.get(hostname)
+    }
+
+    /// Whether a client in `namespace` may see one service by name.
+    ///
+    /// Unlike [`exported_to`](Self::exported_to), `~` beside other values hides nothing here, as in Istio.
+    pub fn is_visible(&self, service: &Service, namespace: &str) -> bool {
+        let export_to = self.export_to(service);
+        export_to.contains(PUBLIC)
+            || (export_to.contains(OWN_NAMESPACE) && &*service.namespace == namespace)
+            || export_to.contains(namespace)
+    }
+}

@@ -1,0 +1,284 @@
+//! Lists, maps and enums: walking into a [`Node`], and judging the keys of structs.
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{self, DeserializeSeed, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::deserializer::NodeDeserializer;
+use super::error::{DecodeError, shorten};
+use super::path::Path;
+use super::{Context, Finding, Unknown};
+use crate::diagnostic::{Code, Severity, nearest};
+use crate::document::{Entry, Node, Value, snake_case};
+
+/// The elements of a list.
+pub(super) struct ListReader<'a, 'p> {
+    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
+    path: &'p Path<'p>,
+    context: &'p Context,
+}
+
+impl<'a, 'p> ListReader<'a, 'p> {
+    pub(super) fn new(items: &'a [Node], path: &'p Path<'p>, context: &'p Context) -> Self {
+        Self { items: items.iter().enumerate(), path, context }
+    }
+}
+
+impl<'a> de::SeqAccess<'a> for ListReader<'a, '_> {
+    type Error = DecodeError;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, DecodeError> {
+        for (index, node) in self.items.by_ref() {
+            let path = Path::Index(self.path, index);
+            if self.context.is_skipped(&path) {
+                continue;
+            }
+            let value = seed.deserialize(NodeDeserializer { node, path: &path, context: self.context });
+            return value.map(Some).map_err(|error| error.at(&path, node.span));
+        }
+        Ok(None)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+/// The entries of a map or struct, those that the type shall see.
+pub(super) struct MapReader<'a, 'p> {
+    /// The entry and the name the type knows it by.
+    entries: std::vec::IntoIter<(&'a str, &'a Entry)>,
+    value: Option<&'a Entry>,
+    path: &'p Path<'p>,
+    context: &'p Context,
+}
+
+impl<'a, 'p> MapReader<'a, 'p> {
+    /// `fields`: what a struct has; `None` for maps, which take every key.
+    pub(super) fn new(
+        entries: &'a [Entry],
+        fields: Option<&'static [&'static str]>,
+        path: &'p Path<'p>,
+        context: &'p Context,
+    ) -> Self {
+        let mut seen: Vec<(&'a str, &'a Entry)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if context.is_skipped(&Path::Key(path, &entry.key)) {
+                continue;
+            }
+            let Some(fields) = fields else {
+                seen.push((&entry.key, entry));
+                continue;
+            };
+            let Some(field) = field_name(&entry.key, fields, context.options.protobuf) else {
+                note_unknown(entry, fields, path, context);
+                continue;
+            };
+            if entry.value.value == Value::Null {
+                continue;
+            }
+            match seen.iter_mut().find(|(name, _)| *name == field) {
+                Some((_, other)) => {
+                    note_double(entry, field, path, context);
+                    // The API's own spelling wins.
+                    if &*entry.key == field {
+                        *other = entry;
+                    }
+                }
+                None => seen.push((field, entry)),
+            }
+        }
+        Self { entries: seen.into_iter(), value: None, path, context }
+    }
+}
+
+impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
+    type Error = DecodeError;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
+        let Some((name, entry)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(entry);
+        let key = seed.deserialize(KeyDeserializer { key: name });
+        key.map(Some).map_err(|error| error.at(&Path::Key(self.path, &entry.key), entry.key_span))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
+        let Some(entry) = self.value.take() else {
+            return Err(DecodeError::new(Code::WrongType, "a map value was read before its key"));
+        };
+        let path = Path::Key(self.path, &entry.key);
+        let node = &entry.value;
+        seed.deserialize(NodeDeserializer { node, path: &path, context: self.context })
+            .map_err(|error| error.at(&path, node.span))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.entries.len())
+    }
+}
+
+/// The field that a key names: its own spelling, in protobuf's form also the `.proto` spelling.
+fn field_name(key: &str, fields: &'static [&'static str], protobuf: bool) -> Option<&'static str> {
+    let exact = fields.iter().find(|field| **field == key);
+    let found = exact.or_else(|| {
+        let other_spelling = protobuf && key.contains('_');
+        other_spelling.then(|| fields.iter().find(|field| snake_case(field) == key)).flatten()
+    });
+    found.copied()
+}
+
+fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>, context: &Context) {
+    let severity = match context.options.unknown {
+        Unknown::Error => Severity::Error,
+        Unknown::Warning => Severity::Warning,
+        Unknown::Ignore => return,
+    };
+    let help = nearest(&entry.key, fields.iter().copied()).map(|field| format!("did you mean `{field}`?"));
+    let message = format!("unknown field `{}`", shorten(&entry.key));
+    let finding = Finding { code: Code::UnknownField, severity, span: entry.key_span, message, help };
+    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+}
+
+fn note_double(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
+    let finding = Finding {
+        code: Code::DuplicateKey,
+        severity: Code::DuplicateKey.severity(),
+        span: entry.key_span,
+        message: format!("the field `{field}` is set in two spellings; `{field}` is used"),
+        help: None,
+    };
+    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+}
+
+/// A map key: text that also reads as a number or Boolean where the type wants one.
+#[derive(Clone, Copy)]
+struct KeyDeserializer<'a> {
+    key: &'a str,
+}
+
+macro_rules! parsed_keys {
+    ($($method:ident $visit:ident $what:literal;)*) => {$(
+        fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+            match self.key.parse() {
+                Ok(value) => visitor.$visit(value),
+                Err(_) => {
+                    let message = format!("expected {} as key, found `{}`", $what, shorten(self.key));
+                    Err(DecodeError::new(Code::WrongType, message))
+                }
+            }
+        }
+    )*};
+}
+
+impl<'a> de::Deserializer<'a> for KeyDeserializer<'a> {
+    type Error = DecodeError;
+
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_borrowed_str(self.key)
+    }
+
+    parsed_keys! {
+        deserialize_bool visit_bool "a boolean";
+        deserialize_u8 visit_u8 "a number";
+        deserialize_u16 visit_u16 "a number";
+        deserialize_u32 visit_u32 "a number";
+        deserialize_u64 visit_u64 "a number";
+        deserialize_i8 visit_i8 "a number";
+        deserialize_i16 visit_i16 "a number";
+        deserialize_i32 visit_i32 "a number";
+        deserialize_i64 visit_i64 "a number";
+    }
+
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        BorrowedStrDeserializer::new(self.key).deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        <V: Visitor<'a>>
+        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        identifier ignored_any
+    }
+}
+
+/// A name, or a map with one key whose value is the variant's content.
+pub(super) struct EnumReader<'a, 'p> {
+    pub(super) name: NodeDeserializer<'a, 'p>,
+    pub(super) content: Option<&'a Entry>,
+}
+
+impl<'a, 'p> de::EnumAccess<'a> for EnumReader<'a, 'p> {
+    type Error = DecodeError;
+    type Variant = VariantReader<'a, 'p>;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self::Variant), DecodeError> {
+        let key = self.content.map_or(self.name.node.as_str(), |entry| Some(&*entry.key));
+        let variant = seed.deserialize(KeyDeserializer { key: key.unwrap_or_default() })?;
+        Ok((variant, VariantReader { outer: self.name, content: self.content }))
+    }
+}
+
+/// The content of a variant.
+pub(super) struct VariantReader<'a, 'p> {
+    outer: NodeDeserializer<'a, 'p>,
+    content: Option<&'a Entry>,
+}
+
+impl<'a> VariantReader<'a, '_> {
+    fn content<T>(
+        &self,
+        read: impl FnOnce(NodeDeserializer<'a, '_>) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let Some(entry) = self.content else {
+            return Err(DecodeError::wrong_type("a map with one key", self.outer.node));
+        };
+        let path = Path::Key(self.outer.path, &entry.key);
+        read(NodeDeserializer { node: &entry.value, path: &path, context: self.outer.context })
+    }
+}
+
+impl<'a> de::VariantAccess<'a> for VariantReader<'a, '_> {
+    type Error = DecodeError;
+
+    fn unit_variant(self) -> Result<(), DecodeError> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => Err(DecodeError::wrong_type("a name", self.outer.node)),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, DecodeError> {
+        self.content(|content| seed.deserialize(content))
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.content(|content| de::Deserializer::deserialize_seq(content, visitor))
+    }
+
+    fn struct_variant<V: Visitor<'a>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.content(|content| de::Deserializer::deserialize_struct(content, "", fields, visitor))
+    }
+}

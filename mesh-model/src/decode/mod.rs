@@ -1,0 +1,157 @@
+//! Typed decode of a [`Node`]: every problem of a document, each with its field path and its place.
+//!
+//! Two dialects share one decoder. Istio's kinds follow protobuf's JSON form as Istio's decoder reads it: both
+//! spellings of a field, numbers as strings. Kubernetes' kinds follow Go's JSON: exact names, numbers are numbers.
+//! In both, `null` means "not set".
+
+mod access;
+mod deserializer;
+mod error;
+mod path;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity};
+use crate::document::{Node, Span};
+use deserializer::NodeDeserializer;
+use path::Path;
+
+/// What is done with fields that the type does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// An error (strict reading); the field is ignored.
+    Error,
+    /// A warning; the field is ignored.
+    Warning,
+    /// Nothing: it is ignored silently.
+    Ignore,
+}
+
+/// How to decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// Protobuf's JSON form: `snake_case` names too, numbers as strings too.
+    pub protobuf: bool,
+    /// Fields that the type does not have.
+    pub unknown: Unknown,
+}
+
+impl DecodeOptions {
+    /// For the `spec` of Istio kinds: protobuf's JSON form, unknown fields are errors.
+    pub const ISTIO: Self = Self { protobuf: true, unknown: Unknown::Error };
+    /// For Kubernetes kinds: exact names, unknown fields are dropped as the API server drops them.
+    pub const KUBERNETES: Self = Self { protobuf: false, unknown: Unknown::Ignore };
+}
+
+/// Wrong fields reported per document: after that many, the rest waits for the next run.
+const ROUNDS_MAX: usize = 64;
+
+/// Unknown or doubled fields reported per document.
+const FINDINGS_MAX: usize = 256;
+
+/// Decodes `node`, which stands at `path` of its document (`spec`, or empty for the whole).
+///
+/// Every problem is added to `report`, placed by `place(field path, span)`. `None` when one of them makes the value
+/// unusable; unknown fields never do. The type should avoid `#[serde(flatten)]` and `untagged`, which hide fields
+/// and places from the decoder.
+///
+/// ```
+/// # use mesh_model::decode::{DecodeOptions, decode};
+/// # use mesh_model::diagnostic::{Place, Report};
+/// # use mesh_model::document::{Node, Span};
+/// #[derive(serde::Deserialize)]
+/// #[serde(rename_all = "camelCase", default)]
+/// # #[derive(Default)]
+/// struct Retry { attempts: i32, retry_on: String }
+///
+/// let node = Node::from_json(&serde_json::json!({"attempts": "3", "retry_on": "5xx"}), Span::default());
+/// let mut report = Report::new();
+/// let place = |_: &str, span| Place::in_file("a.yaml", span);
+/// let retry: Retry = decode(&node, "spec", DecodeOptions::ISTIO, &place, &mut report).unwrap();
+/// assert_eq!((retry.attempts, retry.retry_on.as_str()), (3, "5xx"));
+/// ```
+pub fn decode<T: DeserializeOwned>(
+    node: &Node,
+    path: &str,
+    options: DecodeOptions,
+    place: &dyn Fn(&str, Span) -> Place,
+    report: &mut Report,
+) -> Option<T> {
+    let context = Context { options, skipped: RefCell::default(), findings: RefCell::default() };
+    let mut failed = false;
+    let mut value = None;
+    // serde stops at the first error: note it, leave its field out, and look again.
+    for _ in 0..ROUNDS_MAX {
+        let root = Path::Root(path);
+        match T::deserialize(NodeDeserializer { node, path: &root, context: &context }) {
+            Ok(decoded) => {
+                value = Some(decoded);
+                break;
+            }
+            Err(error) => {
+                let error = error.at(&root, node.span);
+                failed = true;
+                let at = error.path.clone().unwrap_or_default();
+                if !error.follows_from(&context.skipped.borrow()) {
+                    context.find(&at, error.finding());
+                }
+                let looped = !context.skipped.borrow_mut().insert(at.clone());
+                if at == path || looped {
+                    break;
+                }
+            }
+        }
+    }
+    for (at, finding) in context.findings.into_inner().order {
+        let mut diagnostic = Diagnostic::new(finding.code, place(&at, finding.span), finding.message);
+        diagnostic.help = finding.help;
+        report.push(diagnostic.severity(finding.severity));
+    }
+    value.filter(|_| !failed)
+}
+
+/// A problem with its place still to be named.
+#[derive(Debug)]
+struct Finding {
+    code: Code,
+    severity: Severity,
+    span: Span,
+    message: String,
+    help: Option<String>,
+}
+
+/// What all rounds of one decode share.
+#[derive(Debug)]
+struct Context {
+    options: DecodeOptions,
+    /// Fields left out because of an error found before.
+    skipped: RefCell<BTreeSet<String>>,
+    findings: RefCell<Findings>,
+}
+
+#[derive(Debug, Default)]
+struct Findings {
+    order: Vec<(String, Finding)>,
+    seen: BTreeSet<(String, Code)>,
+}
+
+impl Context {
+    /// Adds a finding once, however many rounds meet it.
+    fn find(&self, path: &str, finding: Finding) {
+        let mut findings = self.findings.borrow_mut();
+        if findings.order.len() < FINDINGS_MAX && findings.seen.insert((path.to_owned(), finding.code)) {
+            findings.order.push((path.to_owned(), finding));
+        }
+    }
+
+    fn is_skipped(&self, path: &Path<'_>) -> bool {
+        let skipped = self.skipped.borrow();
+        !skipped.is_empty() && skipped.contains(&path.to_string())
+    }
+}

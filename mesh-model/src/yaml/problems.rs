@@ -1,0 +1,75 @@
+//! The findings of one document: bounded in number, completed with the resource once its name is read.
+
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
+use crate::document::{Node, Span};
+
+/// Findings kept per document: a broken generator must not bury the rest.
+const NOTES_MAX: usize = 100;
+
+/// Collects the findings of one chunk.
+#[derive(Debug)]
+pub(super) struct Problems<'a> {
+    file: &'a str,
+    notes: Vec<Diagnostic>,
+    dropped: usize,
+    errors: usize,
+}
+
+impl<'a> Problems<'a> {
+    pub(super) fn new(file: &'a str) -> Self {
+        Self { file, notes: Vec::new(), dropped: 0, errors: 0 }
+    }
+
+    #[cfg(feature = "yaml")]
+    /// Errors so far, those not kept included.
+    pub(super) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    pub(super) fn note(&mut self, code: Code, severity: Severity, span: Span, path: &str, message: String) {
+        if severity == Severity::Error {
+            self.errors += 1;
+        }
+        if self.notes.len() >= NOTES_MAX && severity != Severity::Error || self.notes.len() >= 2 * NOTES_MAX {
+            self.dropped += 1;
+            return;
+        }
+        let at = Place { field: path.to_owned(), ..Place::in_file(self.file, span) };
+        self.notes.push(Diagnostic::new(code, at, message).severity(severity));
+    }
+
+    /// Adds the name of the resource to the findings of its document.
+    pub(super) fn name_resource(&mut self, root: Option<Node>) -> Option<Node> {
+        let root = root?;
+        if !self.notes.is_empty() {
+            let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+            let meta = root.get("metadata");
+            let resource = ResourceRef {
+                kind: text(root.get("kind")),
+                namespace: text(meta.and_then(|meta| meta.get("namespace"))),
+                name: text(meta.and_then(|meta| meta.get("name"))),
+            };
+            for note in &mut self.notes {
+                if note.at.resource == ResourceRef::default() {
+                    note.at.resource = resource.clone();
+                }
+            }
+        }
+        Some(root)
+    }
+
+    /// Hands the findings over.
+    pub(super) fn into_report(mut self, report: &mut Report) {
+        if self.dropped > 0
+            && let Some(last) = self.notes.last()
+        {
+            let message = format!("{} more findings of this document are not shown", self.dropped);
+            let severity = last.severity;
+            let more = Diagnostic::new(last.code, last.at.clone(), message).severity(severity);
+            self.notes.push(more);
+        }
+        for note in self.notes {
+            report.push(note);
+        }
+    }
+}

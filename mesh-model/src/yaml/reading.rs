@@ -1,0 +1,114 @@
+//! Scalars as they stand in the text: their style and tag, and the spellings that Kubernetes' reader sees differently.
+
+use std::borrow::Cow;
+
+use granit_parser::{ScalarStyle, Span as Marks, Tag};
+
+use super::events::{Builder, FrameKind};
+use super::places::shorten;
+use super::scalar::{self, Resolved};
+use crate::diagnostic::{Code, Severity};
+use crate::document::Value;
+
+impl Builder<'_, '_, '_> {
+    /// Spellings where Kubernetes' reader sees other text than a YAML 1.2 parser.
+    pub(super) fn as_go_reads<'t>(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        marks: &Marks,
+    ) -> Cow<'t, str> {
+        let range = marks.byte_range().unwrap_or_default();
+        // A block scalar that ends with the text, not with a line break, has none either.
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n')
+        {
+            return Cow::Owned(text.trim_end_matches('\n').to_owned());
+        }
+        if style != ScalarStyle::Plain
+            || range.is_empty()
+            || !self.frames.last().is_some_and(|frame| frame.flow)
+        {
+            return text;
+        }
+        if text.starts_with(':') {
+            let message = format!("`{}` starts with a colon: quote it here", shorten(&text));
+            self.report(Code::Syntax, marks, message);
+        }
+        // In flow collections a plain scalar runs on over a colon that no space follows: `[2001:db8::]`, `{a:}`.
+        let mut rest = self.text.get(range.end..).unwrap_or_default().chars();
+        if rest.next() == Some(':') && matches!(rest.next(), Some(',' | ']' | '}')) {
+            if let Some(frame) = self.frames.last_mut() {
+                let start = (frame.span.start as usize).saturating_sub(self.chunk.offset);
+                let braced = self.text.get(start..).is_some_and(|text| text.starts_with('{'));
+                frame.pair_is_string = matches!(frame.kind, FrameKind::Map { .. }) && !braced;
+            }
+            return Cow::Owned(format!("{text}:"));
+        }
+        text
+    }
+
+    pub(super) fn resolve(&mut self, text: &str, plain: bool, tag: Option<&Tag>, marks: &Marks) -> Resolved {
+        let string = || Resolved::Value(Value::String(text.into()));
+        let Some(tag) = tag else {
+            if !plain {
+                return string();
+            }
+            let resolved = scalar::resolve(text);
+            if let Resolved::Value(value) = &resolved
+                && let Some(reason) = scalar::unusual(text, value)
+            {
+                let message = format!("`{}` {reason}", shorten(text));
+                self.problems.note(
+                    Code::UnusualScalar,
+                    Severity::Warning,
+                    self.span(marks),
+                    &self.path(),
+                    message,
+                );
+            }
+            return resolved;
+        };
+        let secondary = tag.handle() == "tag:yaml.org,2002:";
+        let wanted = match tag.core_suffix() {
+            Some("str") => return string(),
+            Some(kind @ ("int" | "float" | "bool" | "null")) => kind.to_owned(),
+            _ if secondary && tag.suffix() == "binary" => {
+                self.unusual_tag(tag, marks);
+                return match scalar::decode_base64(text) {
+                    Some(bytes) => Resolved::Value(Value::String(String::from_utf8_lossy(&bytes).into())),
+                    None => {
+                        self.report(
+                            Code::BadValue,
+                            marks,
+                            "the value of `!!binary` is not base64".to_owned(),
+                        );
+                        string()
+                    }
+                };
+            }
+            _ => {
+                if tag.original() != "!" {
+                    self.unusual_tag(tag, marks);
+                }
+                return string();
+            }
+        };
+        let resolved = scalar::resolve(text);
+        let fits = matches!(
+            (&resolved, wanted.as_str()),
+            (Resolved::Value(Value::Integer(_) | Value::Float(_)) | Resolved::NotJson(_), "float")
+                | (Resolved::Value(Value::Integer(_)), "int")
+                | (Resolved::Value(Value::Bool(_)), "bool")
+                | (Resolved::Value(Value::Null), "null")
+        );
+        if !fits {
+            self.report(
+                Code::BadValue,
+                marks,
+                format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)),
+            );
+        }
+        resolved
+    }
+}

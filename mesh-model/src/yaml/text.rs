@@ -1,0 +1,143 @@
+//! Bytes to documents' texts: encodings refused, the stream split at its `---` lines.
+
+use std::ops::Range;
+
+use crate::document::Span;
+
+/// One document's bytes and where they start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Offset of the first byte in the file.
+    pub offset: usize,
+    /// Line of the first byte, from 1.
+    pub line: usize,
+}
+
+/// What a whole input is when it is no UTF-8 text at all.
+pub(super) fn refused_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("the text is UTF-32, not UTF-8"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("the text is UTF-16, not UTF-8"),
+        [0, 0, 0, 1..=255, ..] | [1..=255, 0, 0, 0, ..] => {
+            return Some("the text looks like UTF-32, not UTF-8");
+        }
+        [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => {
+            return Some("the text looks like UTF-16, not UTF-8");
+        }
+        _ => {}
+    }
+    // A stray NUL spoils one document; many odd bytes mean that the file is no text.
+    let sample = bytes.get(..4096).unwrap_or(bytes);
+    let odd = sample.iter().filter(|byte| matches!(byte, 0..=8 | 0x0e..=0x1f | 0x7f)).count();
+    (odd >= 8 && odd * 20 > sample.len()).then_some("the file holds binary data, not text")
+}
+
+/// Splits at lines that start with `---` or `...`: nothing in YAML may contain such a line, so every piece stands alone and a
+/// broken one leaves the others readable. Directives stay with the document they precede.
+pub(super) fn split(bytes: &[u8]) -> Vec<Chunk<'_>> {
+    let mut chunks = Vec::new();
+    let mut current = Chunk { bytes: &[], offset: 0, line: 1 };
+    let mut directives = false;
+    let mut blank = true;
+    let mut line = 1;
+    for range in lines(bytes) {
+        let text = bytes.get(range.clone()).unwrap_or_default();
+        line += 1;
+        if is_marker(text, b"---") {
+            if !directives && range.start > 0 {
+                let end = range.start;
+                chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
+                current = Chunk { bytes: &[], offset: end, line: line - 1 };
+            }
+            directives = false;
+            blank = false;
+        } else if is_marker(text, b"...") {
+            let end = range.end;
+            chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
+            current = Chunk { bytes: &[], offset: end, line };
+            directives = false;
+            blank = true;
+        } else if blank && text.starts_with(b"%") {
+            directives = true;
+        } else if blank && !text.starts_with(b"#") && !text.iter().all(u8::is_ascii_whitespace) {
+            blank = false;
+            directives = false;
+        }
+    }
+    chunks.push(Chunk { bytes: bytes.get(current.offset..).unwrap_or_default(), ..current });
+    chunks
+}
+
+/// A line that starts with a document marker, which a blank or the line's end must follow.
+fn is_marker(line: &[u8], marker: &[u8]) -> bool {
+    line.strip_prefix(marker)
+        .is_some_and(|rest| rest.first().is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')))
+}
+
+/// The lines with their breaks; `\n`, `\r\n` and `\r` break.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let length = match rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            Some(at) if rest.get(at..at + 2) == Some(b"\r\n") => at + 2,
+            Some(at) => at + 1,
+            None => rest.len(),
+        };
+        let range = start..start + length;
+        start += length;
+        Some(range)
+    })
+}
+
+/// Text, or what is wrong with the bytes and where.
+pub(super) fn decode<'a>(chunk: &Chunk<'a>) -> Result<&'a str, (String, Span)> {
+    let text = match std::str::from_utf8(chunk.bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = chunk.bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let good = std::str::from_utf8(good).unwrap_or_default();
+            return Err(("the text is not valid UTF-8".to_owned(), place_after(good, chunk)));
+        }
+    };
+    match text.char_indices().find(|(_, character)| is_refused(*character)) {
+        Some((at, character)) => {
+            let before = text.get(..at).unwrap_or_default();
+            let message = format!("the character U+{:04X} may not stand in YAML text", u32::from(character));
+            Err((message, place_after(before, chunk)))
+        }
+        None => Ok(text),
+    }
+}
+
+/// Characters outside YAML's printable set.
+fn is_refused(character: char) -> bool {
+    matches!(character,
+        '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}'
+        | '\u{fffe}' | '\u{ffff}')
+}
+
+fn place_after(before: &str, chunk: &Chunk<'_>) -> Span {
+    let mut line = chunk.line;
+    let mut column = 1;
+    let mut characters = before.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' | '\r' => {
+                line += 1;
+                column = 1;
+            }
+            _ => column += 1,
+        }
+    }
+    let start = chunk.offset + before.len();
+    Span { start: narrow(start), end: narrow(start), line: narrow(line), column: narrow(column) }
+}
+
+/// Offsets and lines as `Span` keeps them; texts beyond 4 GiB are refused before.
+pub(super) fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

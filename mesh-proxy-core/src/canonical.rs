@@ -1,0 +1,205 @@
+//! The one canonical request: what the codec and the connection manager make of a request before any rule sees it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use mesh_compile::proxy::listener::HttpManager;
+use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
+
+use crate::client_address::remote_address;
+use crate::decision::{LocalReply, ReplyReason};
+use crate::filter_chain_match::lower_case;
+use crate::path_normalization::normalize;
+
+/// A request in the form that authentication, policies, routes and the upstream share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canonical<'a> {
+    /// Path normalised, header names lower case, `x-forwarded-proto` settled.
+    pub request: RequestFacts<'a>,
+    /// The client as forwarded headers tell it, where trusted (E-010).
+    pub remote_ip: IpAddr,
+}
+
+impl Canonical<'_> {
+    /// `x-forwarded-proto` as the proxy holds it (T-423).
+    pub fn forwarded_proto(&self) -> Cow<'_, str> {
+        forwarded_proto(&self.request.headers).unwrap_or_default()
+    }
+}
+
+/// The canonical form of a request, or the answer to one that has none.
+///
+/// `over_tls`: whether this proxy terminated TLS.
+///
+/// # Errors
+/// The reply of the codec (method, E-089; path characters, E-012) or of the connection manager (HTTP/1.0, T-564;
+/// authority, E-013; path, S-198 and E-011), in the order in which they look.
+pub fn canonicalize<'a>(
+    manager: &HttpManager,
+    connection: &ConnectionFacts<'_>,
+    over_tls: bool,
+    request: &'a RequestFacts<'_>,
+) -> Result<Canonical<'a>, LocalReply> {
+    let bad = |reason| Err(LocalReply::new(reason, 400));
+    let is_http1 = request.version != HttpVersion::Http2;
+    if is_http1 && !is_http1_method(&request.method) {
+        return bad(ReplyReason::BadRequest);
+    }
+    if !request.path.bytes().all(|byte| is_path_byte(byte, is_http1)) {
+        return bad(ReplyReason::BadPath);
+    }
+    if !request.headers.entries.iter().all(|(name, value)| is_header(name, value)) {
+        return bad(ReplyReason::BadRequest);
+    }
+    if request.version == HttpVersion::Http10 && !manager.http10 {
+        return Err(LocalReply::new(ReplyReason::Http10, 426));
+    }
+    let target = Target::of(request);
+    if !is_authority(target.authority) {
+        return bad(ReplyReason::BadAuthority);
+    }
+    if !target.path.starts_with('/') && !(target.path.is_empty() && request.method == "CONNECT") {
+        return Err(LocalReply::new(ReplyReason::BadPath, 404));
+    }
+    let Ok(path) = normalize(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
+
+    let remote_ip = remote_address(manager, connection.src_ip, &request.headers);
+    let headers = canonical_headers(manager, connection, over_tls, request);
+    let scheme = scheme(request, target.scheme, &headers, over_tls);
+    let request = RequestFacts {
+        version: request.version,
+        method: Cow::Borrowed(&request.method),
+        scheme,
+        authority: Cow::Borrowed(target.authority),
+        path,
+        headers,
+    };
+    Ok(Canonical { request, remote_ip })
+}
+
+/// A method that the HTTP/1 codec takes: any but those with lower-case letters (E-089).
+pub(crate) fn is_http1_method(method: &str) -> bool {
+    !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_lowercase())
+}
+
+/// E-012; HTTP/1 lets tab and form feed pass too.
+fn is_path_byte(byte: u8, is_http1: bool) -> bool {
+    byte.is_ascii_graphic() || (is_http1 && matches!(byte, b'\t' | 0x0c))
+}
+
+fn is_header(name: &str, value: &[u8]) -> bool {
+    let bad_name = |byte: u8| byte.is_ascii_control() || byte == b' ';
+    !name.is_empty()
+        && !name.bytes().any(bad_name)
+        && !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+}
+
+/// E-013. An empty one is accepted.
+fn is_authority(authority: &str) -> bool {
+    const REFUSED: &[u8] = b"\"#/<>?\\^`{|}";
+    authority.bytes().all(|byte| byte.is_ascii_graphic() && !REFUSED.contains(&byte))
+}
+
+/// The request target, taken apart where it is in absolute form (HTTP/1, RFC 9112, 3.2.2).
+struct Target<'r> {
+    scheme: Option<&'static str>,
+    authority: &'r str,
+    path: &'r str,
+}
+
+impl<'r> Target<'r> {
+    fn of(request: &'r RequestFacts<'_>) -> Self {
+        let as_it_came = Self { scheme: None, authority: &request.authority, path: &request.path };
+        if request.version == HttpVersion::Http2 {
+            return as_it_came;
+        }
+        let absolute = strip_scheme(&request.path, "http://")
+            .map(|rest| ("http", rest))
+            .or_else(|| strip_scheme(&request.path, "https://").map(|rest| ("https", rest)));
+        let Some((scheme, rest)) = absolute else { return as_it_came };
+        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(authority_end).unwrap_or((rest, ""));
+        Self { scheme: Some(scheme), authority, path: if path.is_empty() { "/" } else { path } }
+    }
+}
+
+fn strip_scheme<'r>(target: &'r str, scheme: &str) -> Option<&'r str> {
+    let start = target.get(..scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then(|| target.get(scheme.len()..)).flatten()
+}
+
+/// Names lower case; at an edge the peer is appended to X-Forwarded-For (T-440); `x-forwarded-proto` settled (T-423).
+fn canonical_headers<'a>(
+    manager: &HttpManager,
+    connection: &ConnectionFacts<'_>,
+    over_tls: bool,
+    request: &'a RequestFacts<'_>,
+) -> Headers<'a> {
+    let mut headers = Headers {
+        entries: request
+            .headers
+            .entries
+            .iter()
+            .map(|(name, value)| (lower_case(name), Cow::Borrowed(&**value)))
+            .collect(),
+    };
+    if manager.use_remote_address {
+        append_forwarded_for(&mut headers, connection.src_ip);
+    }
+    let trusts_forwarded_proto = !manager.use_remote_address || manager.trusted_hops > 0;
+    if !trusts_forwarded_proto || !headers.contains("x-forwarded-proto") {
+        headers.remove("x-forwarded-proto");
+        headers.push("x-forwarded-proto", own_scheme(over_tls).as_bytes());
+    }
+    headers
+}
+
+fn append_forwarded_for(headers: &mut Headers<'_>, peer: IpAddr) {
+    let mut lines: Vec<&[u8]> = headers.values("x-forwarded-for").collect();
+    let peer = peer.to_string();
+    lines.push(peer.as_bytes());
+    let joined = lines.join(&b',');
+    headers.remove("x-forwarded-for");
+    headers.push("x-forwarded-for", joined);
+}
+
+fn own_scheme(over_tls: bool) -> &'static str {
+    if over_tls { "https" } else { "http" }
+}
+
+/// The lines of `x-forwarded-proto`, joined as inline headers are (E-085).
+fn forwarded_proto<'h>(headers: &'h Headers<'_>) -> Option<Cow<'h, str>> {
+    let mut values = headers.values("x-forwarded-proto");
+    let first = values.next()?;
+    let mut joined = String::from_utf8_lossy(first);
+    for value in values {
+        let text = joined.to_mut();
+        text.push(',');
+        text.push_str(&String::from_utf8_lossy(value));
+    }
+    Some(joined)
+}
+
+/// E-063: HTTP/2 and absolute targets have their own scheme; otherwise `x-forwarded-proto` where it is one, else
+/// the connection's.
+fn scheme<'a>(
+    request: &'a RequestFacts<'_>,
+    of_target: Option<&'static str>,
+    headers: &Headers<'_>,
+    over_tls: bool,
+) -> Cow<'a, str> {
+    if request.version == HttpVersion::Http2 {
+        return lower_case(&request.scheme);
+    }
+    if let Some(scheme) = of_target {
+        return Cow::Borrowed(scheme);
+    }
+    Cow::Borrowed(match forwarded_proto(headers) {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
+        Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
+        _ => own_scheme(over_tls),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! The one evaluator: a compiled configuration and the facts of one connection or request give the decision.
+//!
+//! Stages in Envoy's order: listener, filter chain, transport, then what the chain runs (`http` or `tcp`).
+
+use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::listener::{Direction, Network};
+use mesh_model::facts::{ConnectionFacts, RequestFacts};
+use mesh_model::trace::{Observer, Outcome, Step, Trace};
+
+use crate::decision::{Decision, RefuseReason};
+use crate::filter_chain_match::Inspected;
+use crate::transport::Accepted;
+use crate::{filter_chain_match, http, listener_match, tcp, transport};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// Where the connection is met.
+    pub direction: Direction,
+    /// The connection.
+    pub connection: ConnectionFacts<'a>,
+    /// The request on it; `None`: raw bytes.
+    pub request: Option<RequestFacts<'a>>,
+    /// Seconds since 1970, for tokens.
+    pub now: i64,
+}
+
+/// A query whose connection was accepted by a chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connected<'q> {
+    pub(crate) config: &'q ProxyConfig,
+    pub(crate) connection: &'q ConnectionFacts<'q>,
+    pub(crate) request: Option<&'q RequestFacts<'q>>,
+    pub(crate) now: i64,
+    /// Lower case; `None`: none.
+    pub(crate) server_name: Option<&'q str>,
+    pub(crate) accepted: Accepted<'q>,
+}
+
+/// What the proxy does. Always has an answer; the observer hears of every candidate and changes nothing.
+pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &mut O) -> Decision {
+    let connection = &query.connection;
+    let Some(listener) = listener_match::find(config, query.direction, connection, observer) else {
+        return RefuseReason::NoListener.into();
+    };
+    let inspected = Inspected::new(listener, connection, query.request.as_ref());
+    let Some(chain) = filter_chain_match::find(listener, &inspected, observer) else {
+        return RefuseReason::NoFilterChain.into();
+    };
+    let accepted = match transport::accept(chain, connection, observer) {
+        Ok(accepted) => accepted,
+        Err(reason) => return reason.into(),
+    };
+    let connected = Connected {
+        config,
+        connection,
+        request: query.request.as_ref(),
+        now: query.now,
+        server_name: Some(&*inspected.server_name).filter(|name| !name.is_empty()),
+        accepted,
+    };
+    match &chain.network {
+        Network::Http(manager) => http::serve(&connected, manager, observer),
+        Network::Tcp(proxy) => tcp::serve(&connected, proxy, observer),
+    }
+}
+
+/// The decision with all its steps: [`decide`] with a [`Trace`], nothing else. `why` lists the steps that won.
+pub fn explain(config: &ProxyConfig, query: &Query<'_>) -> (Decision, Trace) {
+    let mut trace = Trace::default();
+    let mut decision = decide(config, query, &mut trace);
+    decision.why = trace.steps.iter().filter(|step| step.outcome == Outcome::Won).map(describe).collect();
+    (decision, trace)
+}
+
+fn describe(step: &Step<'_>) -> String {
+    match &step.origin {
+        Some(origin) => format!("{} ({origin})", step.rule),
+        None => step.rule.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! A chain that speaks HTTP: the connection manager and its filters, in Envoy's order.
+//!
+//! Codec checks, the canonical request, tokens, policies; then the router's own answers (no virtual host, TLS
+//! required, no route: all after policies, E-009) and the route's action.
+
+use std::sync::Arc;
+
+use mesh_authz::request_authn::{Authenticated, RequestChange};
+use mesh_authz::verdict::{Claims, ExternalAuthz, Facts};
+use mesh_compile::proxy::listener::HttpManager;
+use mesh_compile::route_table::VirtualHost;
+use mesh_model::facts::RequestFacts;
+use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
+
+use crate::canonical::{Canonical, canonicalize};
+use crate::decide::Connected;
+use crate::decision::{Decision, LocalReply, RefuseReason, ReplyReason};
+use crate::redirect::https_location;
+use crate::route_action;
+use crate::tcp;
+
+/// What becomes of a request, or of bytes that should be one.
+pub(crate) fn serve<O: Observer>(
+    connected: &Connected<'_>,
+    manager: &HttpManager,
+    observer: &mut O,
+) -> Decision {
+    if let Some(policies) = &manager.network_authz {
+        let verdict = policies.decide(&tcp::facts(connected), observer);
+        if !verdict.allowed {
+            return Decision { policy: verdict.decided_by, ..RefuseReason::Rbac.into() };
+        }
+    }
+    // E-091: bytes that are no request.
+    let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
+    match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
+        Ok(canonical) => authenticate(connected, manager, &canonical, observer),
+        Err(reply) => {
+            observer.note(|| {
+                Step::new(Stage::Route, Outcome::Lost, "request checks").because(Because::new(
+                    "request",
+                    "one that the proxy accepts",
+                    reply.reason.as_str(),
+                ))
+            });
+            reply.into()
+        }
+    }
+}
+
+fn authenticate<O: Observer>(
+    connected: &Connected<'_>,
+    manager: &HttpManager,
+    canonical: &Canonical<'_>,
+    observer: &mut O,
+) -> Decision {
+    let Some(authn) = &manager.authn else {
+        return authorize(connected, manager, canonical, None, observer);
+    };
+    match authn.authenticate(&canonical.request, connected.now, observer) {
+        Authenticated::Rejected { status, body } => {
+            LocalReply::new(ReplyReason::Jwt, status).with_body(body).into()
+        }
+        Authenticated::Passed { claims, changes } if changes.is_empty() => {
+            authorize(connected, manager, canonical, claims.as_ref(), observer)
+        }
+        Authenticated::Passed { claims, changes } => {
+            let mut changed = canonical.clone();
+            changes.into_iter().for_each(|change| apply(change, &mut changed.request));
+            authorize(connected, manager, &changed, claims.as_ref(), observer)
+        }
+    }
+}
+
+/// Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
+fn apply(change: RequestChange, request: &mut RequestFacts<'_>) {
+    match change {
+        RequestChange::RemoveHeader(name) => request.headers.remove(&name),
+        RequestChange::SetHeader(name, value) => {
+            request.headers.remove(&name);
+            request.headers.push(name.to_ascii_lowercase(), value);
+        }
+        RequestChange::SetPath(path) => request.path = path.into(),
+    }
+}
+
+fn authorize<O: Observer>(
+    connected: &Connected<'_>,
+    manager: &HttpManager,
+    canonical: &Canonical<'_>,
+    claims: Option<&Claims>,
+    observer: &mut O,
+) -> Decision {
+    let mut external: Vec<ExternalAuthz> = Vec::new();
+    if let Some(policies) = &manager.authz {
+        let facts = Facts {
+            remote_ip: canonical.remote_ip,
+            request: Some(&canonical.request),
+            claims,
+            ..tcp::facts(connected)
+        };
+        let verdict = policies.decide(&facts, observer);
+        if !verdict.allowed {
+            let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
+            return Decision { policy: verdict.decided_by, external_authz: verdict.external, ..reply.into() };
+        }
+        external = verdict.external;
+    }
+    Decision { external_authz: external, ..route(connected, manager, canonical, claims, observer) }
+}
+
+fn route<O: Observer>(
+    connected: &Connected<'_>,
+    manager: &HttpManager,
+    canonical: &Canonical<'_>,
+    claims: Option<&Claims>,
+    observer: &mut O,
+) -> Decision {
+    let request = &canonical.request;
+    let Some(virtual_host) = virtual_host(connected, manager, request, observer) else {
+        return LocalReply::new(ReplyReason::NoVirtualHost, 404).into();
+    };
+    // Byte for byte: `HTTPS` still redirects (E-063).
+    if virtual_host.require_tls && canonical.forwarded_proto() != "https" {
+        observer.note(|| {
+            Step::new(Stage::Route, Outcome::Won, "TLS is required")
+                .because(Because::new("x-forwarded-proto", "https", canonical.forwarded_proto().into_owned()))
+                .origin(&virtual_host.origin)
+        });
+        return LocalReply::new(ReplyReason::HttpsRedirect, 301)
+            .with_location(https_location(request))
+            .into();
+    }
+    match virtual_host.find(request, claims.map(|claims| &claims.payload), observer) {
+        Some(route) => route_action::act(connected.config, canonical, route, observer),
+        None => LocalReply::new(ReplyReason::NoRoute, 404).into(),
+    }
+}
+
+fn virtual_host<'c, O: Observer>(
+    connected: &Connected<'c>,
+    manager: &HttpManager,
+    request: &RequestFacts<'_>,
+    observer: &mut O,
+) -> Option<&'c Arc<VirtualHost>> {
+    let table = connected.config.route_tables.get(&manager.route_table);
+    let found = table.and_then(|table| table.virtual_host(&request.authority));
+    observer.note(|| match found {
+        Some(host) => Step::new(
+            Stage::Route,
+            Outcome::Won,
+            format!("virtual host {} of table {}", host.name, manager.route_table),
+        )
+        .because(Because::new("authority", host.domains.join(","), request.authority.to_string()))
+        .origin(&host.origin),
+        None => {
+            Step::new(Stage::Route, Outcome::Lost, format!("virtual hosts of table {}", manager.route_table))
+                .because(Because::new("authority", "a domain of the table", request.authority.to_string()))
+        }
+    });
+    found
+}

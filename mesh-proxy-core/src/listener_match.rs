@@ -1,0 +1,108 @@
+//! Which listener takes a connection.
+
+use std::net::IpAddr;
+
+use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::listener::{Direction, Listener};
+use mesh_model::facts::ConnectionFacts;
+use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
+
+/// The listener for a connection: bound to the dialled address and port, else to any address and that port (hidden
+/// wholly by the former: E-064), else the virtual listener of the direction; `None`: nothing listens.
+pub fn find<'c, O: Observer>(
+    config: &'c ProxyConfig,
+    direction: Direction,
+    connection: &ConnectionFacts<'_>,
+    observer: &mut O,
+) -> Option<&'c Listener> {
+    let winner = winner(config, direction, connection);
+    if O::EXHAUSTIVE {
+        tell(config, direction, connection, winner, observer);
+    }
+    winner
+}
+
+fn winner<'c>(
+    config: &'c ProxyConfig,
+    direction: Direction,
+    connection: &ConnectionFacts<'_>,
+) -> Option<&'c Listener> {
+    let mut any_address: Option<&Listener> = None;
+    let mut virtual_listener: Option<&Listener> = None;
+    for listener in &config.listeners {
+        if listener.catch_all && listener.direction == direction {
+            virtual_listener = virtual_listener.or(Some(listener));
+        }
+        if !is_reachable(listener, direction) || listener.port == 0 || listener.port != connection.dst_port {
+            continue;
+        }
+        if listener.address == connection.dst_ip {
+            return Some(listener);
+        }
+        if takes_any(listener.address, connection.dst_ip) {
+            any_address = Some(closer_family(any_address, listener, connection.dst_ip));
+        }
+    }
+    any_address.or(virtual_listener)
+}
+
+/// Outbound connections are handed to whatever is bound to the dialled port, the inbound virtual listener included
+/// (E-055); inbound ones only to inbound listeners, gateways have but their own.
+fn is_reachable(listener: &Listener, direction: Direction) -> bool {
+    match direction {
+        Direction::Outbound => listener.direction != Direction::Gateway,
+        Direction::Inbound => listener.direction == Direction::Inbound && !listener.catch_all,
+        Direction::Gateway => listener.direction == Direction::Gateway,
+    }
+}
+
+/// `0.0.0.0` takes IPv4; `::` takes both families, as dual-stack sockets do.
+fn takes_any(bound: IpAddr, dialled: IpAddr) -> bool {
+    bound.is_unspecified() && (bound.is_ipv6() || dialled.is_ipv4())
+}
+
+fn closer_family<'c>(found: Option<&'c Listener>, candidate: &'c Listener, dialled: IpAddr) -> &'c Listener {
+    match found {
+        Some(found) if found.address.is_ipv4() == dialled.is_ipv4() => found,
+        Some(found) if candidate.address.is_ipv4() != dialled.is_ipv4() => found,
+        _ => candidate,
+    }
+}
+
+/// The candidates on the dialled port and the virtual listeners, and what became of them.
+fn tell<O: Observer>(
+    config: &ProxyConfig,
+    direction: Direction,
+    connection: &ConnectionFacts<'_>,
+    winner: Option<&Listener>,
+    observer: &mut O,
+) {
+    let dialled = || format!("{}:{}", connection.dst_ip, connection.dst_port);
+    for listener in &config.listeners {
+        let wins = winner.is_some_and(|winner| std::ptr::eq(winner, &raw const **listener));
+        let concerned = listener.port == connection.dst_port || listener.catch_all;
+        if !wins && !(concerned && is_reachable(listener, direction)) {
+            continue;
+        }
+        let outcome = if wins { Outcome::Won } else { Outcome::Lost };
+        let bound = if listener.catch_all {
+            "what no other listener takes".to_owned()
+        } else {
+            format!("{}:{}", listener.address, listener.port)
+        };
+        observer.note(|| {
+            Step::new(Stage::Listener, outcome, format!("listener {}", listener.name))
+                .because(Because::new("destination address", bound, dialled()))
+                .origin(&listener.origin)
+        });
+    }
+    if winner.is_none() {
+        observer.note(|| {
+            Step::new(Stage::Listener, Outcome::Lost, "no listener").because(Because::new(
+                "destination address",
+                "a listener",
+                dialled(),
+            ))
+        });
+    }
+}
