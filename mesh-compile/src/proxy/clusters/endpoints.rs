@@ -58,7 +58,7 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
         if !fits {
             continue;
         }
-        let mtls = endpoint.mtls && context.allows_mtls(mode, &endpoint);
+        let mtls = endpoint.mtls && context.peers.allow_mtls(mode, &endpoint);
         if selection.only_mtls && !mtls {
             continue;
         }

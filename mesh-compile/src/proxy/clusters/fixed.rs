@@ -6,7 +6,7 @@ use mesh_model::mesh_config::OutboundMode;
 use mesh_model::origin::Origin;
 
 use super::policy::{Block, Policy};
-use super::tls::{self, Peer};
+use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, bare, connection_pool, names};
 use crate::proxy::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, UpstreamProtocol};
 
@@ -80,7 +80,7 @@ fn dynamic_dns(context: &Context<'_>) -> Cluster {
     let peer = Peer {
         identities: &[],
         sni: None,
-        auto: false,
+        auto: Auto::off(Origin::built_in("plaintext (T-485)")),
         mesh_external: true,
         service_entry: false,
         rule_has_selector: false,

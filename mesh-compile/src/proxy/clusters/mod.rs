@@ -1,7 +1,7 @@
 //! Clusters: one per service, port and subset, with every DestinationRule setting resolved; inbound and fixed ones too.
 //!
 //! `policy` finds the blocks that hold for a cluster; `connection_pool`, `outlier`, `load_balancer`, `locality` and
-//! `tls` write one block each into it; `endpoints` fills it; `outbound`, `inbound` and `fixed` say which clusters exist.
+//! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it; `outbound`, `inbound` and `fixed` say which clusters exist.
 
 mod connection_pool;
 mod endpoints;
@@ -12,6 +12,7 @@ mod locality;
 pub mod names;
 mod outbound;
 mod outlier;
+mod peers;
 mod policy;
 mod tls;
 
@@ -20,15 +21,14 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
-use mesh_model::part::{ClientTlsMode, ServerTlsMode};
+use mesh_model::part::ServerTlsMode;
 
 pub use names::{ClusterDirection, cluster_name};
 
 use super::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, Limits, UpstreamTls};
 use super::{Proxy, ProxyKind};
-use crate::registry::endpoint::Endpoint;
-use crate::registry::service::Service;
 use crate::view::View;
+use peers::Peers;
 use tls::ClientFiles;
 
 /// All clusters of a proxy, by name; of two with one name the first stays.
@@ -79,6 +79,7 @@ struct Context<'c> {
     /// The proxy's labels with its place in the topology (T-260).
     labels: BTreeMap<String, String>,
     client_files: Option<ClientFiles>,
+    peers: Peers<'c>,
 }
 
 impl<'c> Context<'c> {
@@ -91,39 +92,12 @@ impl<'c> Context<'c> {
             sidecar: proxy.kind == ProxyKind::Sidecar,
             labels: topology_labels(proxy),
             client_files: client_files(proxy),
+            peers: Peers::new(view),
         }
     }
 
     fn client(&self) -> locality::Client<'_> {
         locality::Client { locality: &self.proxy.locality, labels: &self.labels }
-    }
-
-    /// Whether the service's namespace takes mesh mTLS, as far as clients look (S-047).
-    fn infers_mtls(&self, service: &Service) -> bool {
-        let _ = service;
-        true
-    }
-
-    /// Whether a cluster may use mesh mTLS towards an endpoint that speaks it: the rule's mode decides, else what the
-    /// workload accepts on that port (S-049).
-    fn allows_mtls(&self, rule: Option<ClientTlsMode>, endpoint: &Endpoint) -> bool {
-        let _ = endpoint;
-        rule.is_none_or(|mode| mode == ClientTlsMode::IstioMutual)
-    }
-
-    /// Identities of the service's workloads, sorted (T-286).
-    fn identities(&self, service: &Service) -> Vec<Arc<str>> {
-        let mut identities: Vec<Arc<str>> = service
-            .ports
-            .iter()
-            .flat_map(|port| self.view.endpoints(service, port))
-            .map(|endpoint| Arc::clone(&endpoint.identity))
-            .chain(service.extra_identities.iter().map(Arc::clone))
-            .filter(|identity| !identity.is_empty())
-            .collect();
-        identities.sort();
-        identities.dedup();
-        identities
     }
 }
 

@@ -1,7 +1,6 @@
 //! Clusters towards services: every port, alone and with each subset (T-225, T-237, T-321).
 
-use std::sync::Arc;
-
+use mesh_authz::peer::Mode;
 use mesh_model::name::Protocol;
 use mesh_model::networking::destination_rule::spec::Subset;
 use mesh_model::origin::Origin;
@@ -10,7 +9,7 @@ use mesh_model::part::{ProxyProtocolVersion, TrafficPolicy};
 use super::endpoints::{self, Selection};
 use super::locality::{self, Labels};
 use super::policy::{Policy, plain_passthrough};
-use super::tls::{self, Peer};
+use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, bare, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy};
@@ -23,15 +22,9 @@ pub(super) fn compile(context: &Context<'_>, clusters: &mut Clusters) {
             continue;
         }
         let rule = context.view.destination_rule(&service.hostname, &service.namespace);
-        let identities = context.identities(service);
+        let identities = context.view.identities(service);
         for port in &service.ports {
-            let target = Target {
-                service,
-                port,
-                rule: rule.as_deref(),
-                identities: &identities,
-                naming: Naming::Mesh,
-            };
+            let target = Target { service, port, rule: rule.as_deref(), identities, naming: Naming::Mesh };
             if service.resolution == Resolution::DynamicDns && service.hostname.starts_with('*') {
                 target.dynamic(context, clusters);
             } else {
@@ -69,7 +62,7 @@ struct Target<'t> {
     service: &'t Service,
     port: &'t ServicePort,
     rule: Option<&'t MergedDestinationRule>,
-    identities: &'t [Arc<str>],
+    identities: &'t [String],
     naming: Naming,
 }
 
@@ -260,17 +253,23 @@ impl<'t> Target<'t> {
         }
     }
 
-    /// Whether mesh mTLS is used where the rule says nothing (S-046 to S-048).
-    fn auto_mtls(&self, context: &Context<'_>, plain: Option<&TrafficPolicy>) -> bool {
-        if self.service.mesh_external || !context.mesh.enable_auto_mtls() {
-            return false;
+    /// Whether mesh mTLS is used where the rule says nothing, and who decided (S-046 to S-048).
+    fn auto_mtls(&self, context: &Context<'_>, plain: Option<&TrafficPolicy>) -> Auto {
+        if self.service.mesh_external {
+            return Auto::off(Origin::built_in("no mTLS outside the mesh (T-289)"));
         }
-        let by_address = self.service.is_passthrough() || plain_passthrough(plain);
-        let capable = || {
+        if !context.mesh.enable_auto_mtls() {
+            return Auto::off(Origin::built_in("MeshConfig enableAutoMtls (T-457)"));
+        }
+        if self.service.is_passthrough() || plain_passthrough(plain) {
             let endpoints = context.view.endpoints(self.service, self.port);
-            !endpoints.is_empty() && endpoints.iter().all(|endpoint| endpoint.mtls)
-        };
-        (!by_address || capable()) && context.infers_mtls(self.service)
+            if endpoints.is_empty() || endpoints.iter().any(|endpoint| !endpoint.mtls) {
+                return Auto::off(Origin::built_in("no mTLS unless every endpoint speaks it (T-285)"));
+            }
+        }
+        let (mode, origin) = context.peers.of_namespace(&self.service.namespace);
+        let origin = origin.unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
+        Auto { on: mode != Mode::Disable, origin }
     }
 
     /// A wildcard host that is looked up at request time: no endpoints, no subsets (T-321).
@@ -305,9 +304,8 @@ fn discovery(service: &Service, sidecar: bool) -> Discovery {
 
 /// The family of the proxy's own address; racing connections try both.
 fn dns_family(service: &Service, context: &Context<'_>) -> &'static str {
-    let races = service.resolution == Resolution::Dns && service.logical_dns;
     match context.proxy.ip {
-        _ if races => "ALL",
+        _ if service.race_connections => "ALL",
         Some(std::net::IpAddr::V6(_)) => "V6_ONLY",
         _ => "V4_ONLY",
     }

@@ -14,17 +14,30 @@ use crate::proxy::cluster::{Cluster, Discovery, UpstreamProtocol, UpstreamTls, U
 #[derive(Debug)]
 pub(super) struct Peer<'p> {
     /// Identities of the service's workloads (T-286).
-    pub identities: &'p [Arc<str>],
+    pub identities: &'p [String],
     /// The server name of mesh mTLS; `None` for dynamic forward proxies, which take it from the request.
     pub sni: Option<Arc<str>>,
     /// Whether mesh mTLS is used where nobody says otherwise (T-284).
-    pub auto: bool,
+    pub auto: Auto,
     /// Outside the mesh (T-289).
     pub mesh_external: bool,
     /// Defined by a ServiceEntry, whose names count as SANs (T-283).
     pub service_entry: bool,
     /// Whether the rule is for selected workloads only (T-287).
     pub rule_has_selector: bool,
+}
+
+/// Mesh mTLS that nobody wrote: whether, and who decided.
+#[derive(Debug)]
+pub(super) struct Auto {
+    pub on: bool,
+    pub origin: Origin,
+}
+
+impl Auto {
+    pub(super) fn off(origin: Origin) -> Self {
+        Self { on: false, origin }
+    }
 }
 
 /// Certificate files named in the proxy's metadata (T-289).
@@ -38,10 +51,9 @@ pub(super) struct ClientFiles {
 /// Sets the cluster's TLS.
 pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, peer: &Peer<'_>, context: &Context<'_>) {
     let Some(block) = &policy.tls else {
-        if peer.auto {
+        cluster.origins.insert("tls", peer.auto.origin.clone());
+        if peer.auto.on {
             auto(cluster, peer, context);
-        } else {
-            cluster.origins.insert("tls", Origin::built_in("plaintext (T-284)"));
         }
         return;
     };
@@ -53,13 +65,12 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, peer: &Peer<'_>,
 /// Mesh mTLS that nobody asked for: towards endpoints that are marked (T-284), or towards all of a cluster that has
 /// no marks (T-285).
 fn auto(cluster: &mut Cluster, peer: &Peer<'_>, context: &Context<'_>) {
-    cluster.origins.insert("tls", Origin::built_in("auto mTLS (T-284)"));
     let tls = match &context.client_files {
         Some(files) => {
             let settings = from_files(
                 files,
                 ClientTlsSettings {
-                    subject_alt_names: peer.identities.iter().map(|id| id.to_string()).collect(),
+                    subject_alt_names: peer.identities.to_vec(),
                     sni: peer.sni.as_deref().unwrap_or_default().to_owned(),
                     ..ClientTlsSettings::default()
                 },
@@ -215,8 +226,8 @@ fn credential(name: &str) -> Arc<str> {
     }
 }
 
-fn exact<S: AsRef<str>>(names: &[S]) -> Vec<Arc<str>> {
-    names.iter().map(|name| format!("exact:{}", name.as_ref()).into()).collect()
+fn exact(names: &[String]) -> Vec<Arc<str>> {
+    names.iter().map(|name| format!("exact:{name}").into()).collect()
 }
 
 fn versions() -> BTreeMap<&'static str, Arc<str>> {
