@@ -28,20 +28,15 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         .iter()
         .find(|object| &*object.meta.namespace == namespace && &*object.meta.name == name)
         .ok_or_else(|| unusable(no_such_pod(namespace, config)))?;
-    let node = object.spec.spec.as_ref().map(|spec| spec.node_name.clone()).unwrap_or_default();
+    let (spec, status) = (&object.spec.spec, &object.spec.status);
     Ok(Proxy {
         kind,
         namespace: namespace.into(),
         name: name.into(),
         labels: object.meta.labels.clone(),
-        ip: object.spec.status.as_ref().and_then(|status| status.pod_ip.parse().ok()),
-        service_account: object
-            .spec
-            .spec
-            .as_ref()
-            .map_or("default", |spec| &spec.service_account_name)
-            .into(),
-        locality: locality(&node, config),
+        ip: status.pod_ip.parse().ok(),
+        service_account: spec.service_account().into(),
+        locality: locality(&spec.node_name, config),
         cluster_id: Arc::clone(&object.meta.cluster),
         metadata: BTreeMap::new(),
     })

@@ -14,6 +14,8 @@ mod outbound;
 mod outlier;
 mod peers;
 mod policy;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::collections::BTreeMap;
