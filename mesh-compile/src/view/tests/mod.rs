@@ -1,3 +1,5 @@
+mod workload;
+
 use proptest::prelude::*;
 
 use super::*;
