@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::document::Node;
 use mesh_model::kubernetes::pod::{Container, PodPhase};
 use mesh_model::kubernetes::{Pod, Protocol};
@@ -50,19 +51,37 @@ pub(super) struct Workloads {
 }
 
 /// Pods and WorkloadEntries that are ready to be selected.
-pub(super) fn selectable(sources: &Sources<'_>) -> Workloads {
+pub(super) fn selectable(sources: &Sources<'_>, report: &mut Report) -> Workloads {
     let pods = sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod));
     let entries = sources.config.workload_entries.iter();
     let entries = entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry));
     let pods = pods.map(|pod| of_pod(pod, sources));
     let mut out = Workloads::default();
     for workload in pods.chain(entries.map(|entry| of_workload_entry(entry, sources))) {
+        if !has_address(&workload, "spec", report) {
+            continue;
+        }
         out.by_namespace.entry(Arc::clone(&workload.endpoint.namespace)).or_default().push(workload);
     }
     for workloads in out.by_namespace.values_mut() {
         workloads.sort_by(|a, b| (a.kind, &a.endpoint.workload).cmp(&(b.kind, &b.endpoint.workload)));
     }
     out
+}
+
+/// Whether a workload can be dialled. One that has a network only is reached through the gateways of that network,
+/// which are not known here.
+pub(super) fn has_address(workload: &Workload, path: &str, report: &mut Report) -> bool {
+    let is_known = !workload.endpoint.address.is_empty();
+    if !is_known {
+        let place = Place::of(&workload.endpoint.provenance, path);
+        report.push(Diagnostic::new(
+            Code::EndpointUnused,
+            place,
+            "an endpoint without an address is left out",
+        ));
+    }
+    is_known
 }
 
 impl Workloads {
