@@ -185,7 +185,7 @@ fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, AutoVips>
 
 /// What stands behind an entry: the selected workloads, or the written endpoints.
 fn instances<'w>(
-    entry: &Object<ServiceEntry>,
+    entry: &'w Object<ServiceEntry>,
     sources: &Sources<'_>,
     workloads: &'w Workloads,
     report: &mut Report,
