@@ -72,6 +72,15 @@ impl<'s> View<'s> {
         self.scope.service(hostname)
     }
 
+    /// The service of this hostname in `namespace`, where the proxy's namespace may see it, else the scope's (T-151).
+    pub fn service_near(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
+        self.snapshot
+            .registry
+            .service(hostname, namespace)
+            .filter(|service| service.visible_from(&self.proxy.namespace))
+            .or_else(|| self.scope.service(hostname))
+    }
+
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).
     pub fn egress_for(&self, port: u32, bind: &str) -> Option<&EgressScope> {
         self.scope.egress_for(port, bind)
