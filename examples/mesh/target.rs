@@ -28,15 +28,15 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         .iter()
         .find(|object| &*object.meta.namespace == namespace && &*object.meta.name == name)
         .ok_or_else(|| unusable(no_such_pod(namespace, config)))?;
-    let (spec, status) = (&object.spec.spec, &object.spec.status);
+    let node = object.spec.spec.node_name.clone();
     Ok(Proxy {
         kind,
         namespace: namespace.into(),
         name: name.into(),
         labels: object.meta.labels.clone(),
-        ip: status.pod_ip.parse().ok(),
-        service_account: spec.service_account().into(),
-        locality: locality(&spec.node_name, config),
+        ip: object.spec.status.pod_ip.parse().ok(),
+        service_account: object.spec.spec.service_account_name.as_str().into(),
+        locality: locality(&node, config),
         cluster_id: Arc::clone(&object.meta.cluster),
         metadata: BTreeMap::new(),
     })
