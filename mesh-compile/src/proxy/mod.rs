@@ -10,6 +10,8 @@ pub mod outbound;
 pub mod policies;
 pub mod routes;
 pub(crate) mod settings;
+#[cfg(test)]
+pub(crate) mod test_mesh;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

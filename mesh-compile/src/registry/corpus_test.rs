@@ -29,9 +29,10 @@ fn mesh_config(text: &str) -> MeshConfig {
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Ignore };
     let mut report = Report::new();
     let place = |_: &str, span| Place::in_file("mesh.yaml", span);
-    let written = loaded.documents.first().and_then(|document| {
-        decode::<MeshConfig>(&document.root, "", options, &place, &mut report)
-    });
+    let written = loaded
+        .documents
+        .first()
+        .and_then(|document| decode::<MeshConfig>(&document.root, "", options, &place, &mut report));
     MeshConfig::with_defaults().overlay(written.unwrap_or_default())
 }
 
@@ -45,15 +46,24 @@ fn registry(case: &Path) -> Registry {
 }
 
 fn described(endpoint: &Endpoint) -> String {
-    let address =
-        if endpoint.port == 0 { endpoint.address.to_string() } else { format!("{}:{}", endpoint.address, endpoint.port) };
+    let address = if endpoint.port == 0 {
+        endpoint.address.to_string()
+    } else {
+        format!("{}:{}", endpoint.address, endpoint.port)
+    };
     let health = if endpoint.health == Health::Unhealthy { "UNHEALTHY" } else { "HEALTHY" };
     format!("{address} weight {} {health} locality `{}`", endpoint.weight, endpoint.locality)
 }
 
 fn listed(endpoint: &Value) -> String {
     let text = |key: &str| endpoint[key].as_str().unwrap_or_default();
-    format!("{} weight {} {} locality `{}`", text("address"), endpoint["weight"], text("health"), text("locality"))
+    format!(
+        "{} weight {} {} locality `{}`",
+        text("address"),
+        endpoint["weight"],
+        text("health"),
+        text("locality")
+    )
 }
 
 fn sent(registry: &Registry, service: &Service, port: &ServicePort, unhealthy: bool) -> BTreeSet<String> {
@@ -125,7 +135,8 @@ fn endpoints_and_identities_are_those_of_the_cases() {
                 let found: Vec<_> =
                     candidates.iter().map(|(service, _)| registry.identities(service).to_vec()).collect();
                 if !found.contains(&wanted) {
-                    problems.push(format!("{} {name}\n  wanted {wanted:?}\n  found  {found:?}", case.display()));
+                    problems
+                        .push(format!("{} {name}\n  wanted {wanted:?}\n  found  {found:?}", case.display()));
                 }
             }
         }
