@@ -107,6 +107,11 @@ impl<'s> View<'s> {
         endpoints::endpoints(self.snapshot, self.proxy, service, port)
     }
 
+    /// Identities that servers of a service may bear, sorted (T-286).
+    pub fn identities(&self, service: &Service) -> &'s [String] {
+        self.snapshot.registry.identities(service)
+    }
+
     /// The addresses at which this proxy dials a service (T-341): IPs or CIDRs; `0.0.0.0` where there is none.
     pub fn addresses(&self, service: &Service) -> Vec<Arc<str>> {
         endpoints::addresses(self.proxy, service)

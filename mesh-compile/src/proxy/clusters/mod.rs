@@ -1,15 +1,162 @@
 //! Clusters: one per service, port and subset, with every DestinationRule setting resolved; inbound and fixed ones too.
+//!
+//! `policy` finds the blocks that hold for a cluster; `connection_pool`, `outlier`, `load_balancer`, `locality` and
+//! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it; `outbound`, `inbound` and `fixed` say which clusters exist.
+
+mod connection_pool;
+mod endpoints;
+mod fixed;
+mod inbound;
+mod load_balancer;
+mod locality;
+pub mod names;
+mod outbound;
+mod outlier;
+mod peers;
+mod policy;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::part::ServerTlsMode;
 
-use super::cluster::Cluster;
+pub use names::{ClusterDirection, cluster_name};
+
+use super::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, Limits, UpstreamTls};
+use super::{Proxy, ProxyKind};
 use crate::view::View;
+use peers::Peers;
+use tls::ClientFiles;
 
-/// All clusters of a proxy, by name.
+/// All clusters of a proxy, by name; of two with one name the first stays.
 pub fn compile(view: &View<'_>) -> (BTreeMap<Arc<str>, Arc<Cluster>>, Report) {
-    let _ = view;
-    (BTreeMap::new(), Report::new())
+    let context = Context::new(view);
+    let mut clusters = Clusters::default();
+    outbound::compile(&context, &mut clusters);
+    fixed::outbound(&context, &mut clusters);
+    if context.sidecar {
+        inbound::compile(&context, &mut clusters);
+        fixed::inbound(&context, &mut clusters);
+    } else if auto_passthrough(view) {
+        outbound::compile_sni(&context, &mut clusters);
+    }
+    (clusters.by_name, Report::new())
+}
+
+/// Whether a gateway forwards by server name alone (T-427).
+fn auto_passthrough(view: &View<'_>) -> bool {
+    let servers = |gateway: &mesh_model::networking::gateway::spec::Gateway| {
+        gateway
+            .servers
+            .iter()
+            .any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough))
+    };
+    view.gateways().iter().any(|gateway| servers(&gateway.spec))
+}
+
+/// Clusters under construction.
+#[derive(Debug, Default)]
+struct Clusters {
+    by_name: BTreeMap<Arc<str>, Arc<Cluster>>,
+}
+
+impl Clusters {
+    fn add(&mut self, cluster: Cluster) {
+        self.by_name.entry(Arc::clone(&cluster.name)).or_insert_with(|| Arc::new(cluster));
+    }
+}
+
+/// What every cluster of one proxy is built from.
+#[derive(Debug)]
+struct Context<'c> {
+    view: &'c View<'c>,
+    mesh: &'c MeshConfig,
+    proxy: &'c Proxy,
+    sidecar: bool,
+    /// The proxy's labels with its place in the topology (T-260).
+    labels: BTreeMap<String, String>,
+    client_files: Option<ClientFiles>,
+    peers: Peers<'c>,
+}
+
+impl<'c> Context<'c> {
+    fn new(view: &'c View<'c>) -> Self {
+        let proxy = view.proxy();
+        Self {
+            view,
+            mesh: view.mesh(),
+            proxy,
+            sidecar: proxy.kind == ProxyKind::Sidecar,
+            labels: topology_labels(proxy),
+            client_files: client_files(proxy),
+            peers: Peers::new(view),
+        }
+    }
+
+    fn client(&self) -> locality::Client<'_> {
+        locality::Client { locality: &self.proxy.locality, labels: &self.labels }
+    }
+}
+
+/// Certificate files that the proxy's metadata names (T-289).
+fn client_files(proxy: &Proxy) -> Option<ClientFiles> {
+    let file = |key: &str| proxy.metadata.get(key).cloned().unwrap_or_default();
+    let certificate = file("TLS_CLIENT_CERT_CHAIN");
+    (!certificate.is_empty()).then(|| ClientFiles {
+        certificate,
+        key: file("TLS_CLIENT_KEY"),
+        root: file("TLS_CLIENT_ROOT_CERT"),
+    })
+}
+
+fn topology_labels(proxy: &Proxy) -> BTreeMap<String, String> {
+    let mut labels = proxy.labels.clone();
+    let mut place = proxy.locality.splitn(3, '/');
+    let metadata = |key: &str| proxy.metadata.get(key).map(String::as_str);
+    let topology = [
+        ("topology.kubernetes.io/region", place.next()),
+        ("topology.kubernetes.io/zone", place.next()),
+        ("topology.istio.io/subzone", place.next()),
+        ("topology.istio.io/cluster", Some(&*proxy.cluster_id)),
+        ("topology.istio.io/network", metadata("NETWORK")),
+        ("kubernetes.io/hostname", metadata("NODE_NAME")),
+    ];
+    for (name, value) in topology {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            labels.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    labels
+}
+
+/// A cluster with nothing set but its name and kind.
+fn bare(name: Arc<str>, discovery: Discovery, lb: LbPolicy) -> Cluster {
+    Cluster {
+        name,
+        discovery,
+        lb,
+        connect_timeout_ms: 0,
+        tcp_keepalive: None,
+        limits: Limits::default(),
+        outlier: None,
+        panic_threshold: None,
+        locality_weighted: false,
+        slow_start: None,
+        tls: UpstreamTls::Plaintext,
+        http: HttpOptions::default(),
+        retry_budget: None,
+        proxy_protocol: None,
+        port_override: None,
+        zone_aware: None,
+        dns_family: None,
+        source_address: None,
+        endpoints: Vec::new(),
+        localities: Vec::new(),
+        origins: BTreeMap::new(),
+    }
 }

@@ -1,0 +1,166 @@
+//! The endpoints of a cluster, in groups of one locality and priority (T-311 to T-316).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::part::{ClientTlsMode, TrafficPolicy};
+
+use super::Context;
+use super::policy::Policy;
+use crate::merge::destination_rule::MergedDestinationRule;
+use crate::proxy::cluster::{Cluster, ClusterEndpoint};
+use crate::registry::endpoint::{Endpoint, Health};
+use crate::registry::service::{Service, ServicePort, TrafficDistribution};
+
+/// Endpoints of one locality that are tried together.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub locality: Arc<str>,
+    /// 0 is tried first.
+    pub priority: u32,
+    pub weight: u32,
+    pub members: Vec<Member>,
+}
+
+/// An endpoint of a group.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub endpoint: Arc<Endpoint>,
+    /// Whether the cluster may use mesh mTLS towards it (S-049).
+    pub mtls: bool,
+}
+
+/// What selects the endpoints of one cluster.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Selection<'a> {
+    pub service: &'a Service,
+    pub port: &'a ServicePort,
+    pub rule: Option<&'a MergedDestinationRule>,
+    /// A subset of the rule; empty: the whole service.
+    pub subset: &'a str,
+    /// Names are resolved by the proxy: otherwise only addresses are usable.
+    pub by_name: bool,
+    /// Only endpoints that speak mesh mTLS (S-054).
+    pub only_mtls: bool,
+}
+
+/// Endpoints by locality, all at priority 0.
+pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Context<'_>) -> Vec<Group> {
+    let labels = subset_labels(selection);
+    let mode = rule_tls_mode(selection);
+    let unhealthy_too = sends_unhealthy(selection.service, policy);
+    let mut by_locality: BTreeMap<Arc<str>, Group> = BTreeMap::new();
+    for endpoint in context.view.endpoints(selection.service, selection.port) {
+        let fits = labels.is_none_or(|labels| is_subset(labels, &endpoint.labels))
+            && (selection.by_name || is_address(&endpoint))
+            && is_sent(endpoint.health, unhealthy_too);
+        if !fits {
+            continue;
+        }
+        let mtls = endpoint.mtls && context.peers.allow_mtls(mode, &endpoint);
+        if selection.only_mtls && !mtls {
+            continue;
+        }
+        let group = by_locality.entry(Arc::clone(&endpoint.locality)).or_insert_with(|| Group {
+            locality: Arc::clone(&endpoint.locality),
+            priority: 0,
+            weight: 0,
+            members: Vec::new(),
+        });
+        group.weight = group.weight.saturating_add(endpoint.weight.max(1));
+        group.members.push(Member { endpoint, mtls });
+    }
+    by_locality.into_values().collect()
+}
+
+/// Writes the groups into the cluster.
+pub(super) fn store(cluster: &mut Cluster, groups: Vec<Group>) {
+    cluster.localities = groups
+        .iter()
+        .filter(|group| !group.members.is_empty())
+        .map(|group| (Arc::clone(&group.locality), group.priority, group.weight))
+        .collect();
+    cluster.localities.sort();
+    cluster.endpoints = groups
+        .iter()
+        .flat_map(|group| group.members.iter().map(|member| cluster_endpoint(group, member)))
+        .collect();
+}
+
+fn cluster_endpoint(group: &Group, member: &Member) -> ClusterEndpoint {
+    let endpoint = &member.endpoint;
+    ClusterEndpoint {
+        address: socket_address(&endpoint.address, endpoint.port),
+        priority: group.priority,
+        weight: endpoint.weight.max(1),
+        healthy: endpoint.health == Health::Healthy,
+        mtls: member.mtls,
+        locality: Arc::clone(&group.locality),
+    }
+}
+
+/// `10.0.0.1:80`, `[::1]:80`, `name:80`; a Unix path as it is.
+pub(super) fn socket_address(address: &str, port: u16) -> Arc<str> {
+    if port == 0 {
+        return address.strip_prefix("unix://").unwrap_or(address).into();
+    }
+    match address.parse() {
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}").into(),
+        _ => format!("{address}:{port}").into(),
+    }
+}
+
+/// A Unix path has port 0; everything else that is no address is a name.
+fn is_address(endpoint: &Endpoint) -> bool {
+    endpoint.port == 0 || endpoint.address.parse::<IpAddr>().is_ok()
+}
+
+fn is_sent(health: Health, unhealthy_too: bool) -> bool {
+    match health {
+        Health::Healthy => true,
+        Health::Unhealthy => unhealthy_too,
+        // Only services with persistent sessions keep draining endpoints, which are switched off (T-313).
+        Health::Draining | Health::Terminating => false,
+    }
+}
+
+/// Unhealthy endpoints are sent unless panic mode could use them (T-312); a topology preference needs them always.
+fn sends_unhealthy(service: &Service, policy: &Policy<'_>) -> bool {
+    let panics =
+        policy.outlier_detection.as_ref().is_some_and(|outlier| outlier.value.min_health_percent > 0);
+    service.traffic_distribution != TrafficDistribution::Any || !panics
+}
+
+/// The labels of the subset; `None`: every endpoint (T-237).
+fn subset_labels<'a>(selection: Selection<'a>) -> Option<&'a BTreeMap<String, String>> {
+    let subset = selection.rule?.spec.subsets.iter().find(|subset| subset.name == selection.subset)?;
+    Some(&subset.labels).filter(|labels| !selection.subset.is_empty() && !labels.is_empty())
+}
+
+fn is_subset(wanted: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// The rule's TLS mode for the subset and port (S-050); `None`: it has none.
+fn rule_tls_mode(selection: Selection<'_>) -> Option<ClientTlsMode> {
+    let spec = &selection.rule?.spec;
+    let port = selection.port.number;
+    let top = spec.traffic_policy.as_ref().and_then(|policy| tls_mode(policy, port));
+    if selection.subset.is_empty() {
+        return top;
+    }
+    let subset = spec.subsets.iter().find(|subset| subset.name == selection.subset)?;
+    subset.traffic_policy.as_ref().and_then(|policy| tls_mode(policy, port)).or(top)
+}
+
+/// An entry for the port, if it has a `tls` block, before the plain block.
+fn tls_mode(policy: &TrafficPolicy, port: u16) -> Option<ClientTlsMode> {
+    let wanted = u32::from(port);
+    let entries = policy.port_level_settings.iter();
+    entries
+        .filter(|entry| entry.port.as_ref().is_some_and(|selector| selector.number == wanted))
+        .find_map(|entry| entry.tls.as_ref())
+        .or(policy.tls.as_ref())
+        .map(|tls| tls.mode)
+}

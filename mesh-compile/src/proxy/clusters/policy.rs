@@ -1,0 +1,155 @@
+//! The traffic policy of one cluster: which level gave each block (T-232 to T-236).
+//!
+//! `subset port entry > subset > top port entry > top > mesh default`, block by block; a port entry is opaque: a block
+//! that it leaves out is not looked for below.
+
+use mesh_model::mesh_config::DefaultTrafficPolicy;
+use mesh_model::origin::Origin;
+use mesh_model::part::{
+    ClientTlsSettings, ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection, PortTrafficPolicy,
+    ProxyProtocol, RetryBudget, SimpleLb, TrafficPolicy,
+};
+
+use crate::merge::destination_rule::MergedDestinationRule;
+
+/// A block with the field it was written in.
+#[derive(Debug)]
+pub(super) struct Block<'r, T> {
+    pub value: &'r T,
+    pub origin: Origin,
+}
+
+impl<T> Clone for Block<'_, T> {
+    fn clone(&self) -> Self {
+        Self { value: self.value, origin: self.origin.clone() }
+    }
+}
+
+impl<'r, T> Block<'r, T> {
+    fn of(value: Option<&'r T>, parent: &Origin, field: &str) -> Option<Self> {
+        value.map(|value| Self { value, origin: parent.child(field) })
+    }
+}
+
+/// The blocks that hold for one cluster.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Policy<'r> {
+    pub connection_pool: Option<Block<'r, ConnectionPoolSettings>>,
+    pub load_balancer: Option<Block<'r, LoadBalancerSettings>>,
+    pub outlier_detection: Option<Block<'r, OutlierDetection>>,
+    pub tls: Option<Block<'r, ClientTlsSettings>>,
+    pub proxy_protocol: Option<Block<'r, ProxyProtocol>>,
+    pub retry_budget: Option<Block<'r, RetryBudget>>,
+}
+
+impl<'r> Policy<'r> {
+    /// The policy of the whole service for `port`: the first entry for the port alone, else the plain blocks (T-232).
+    pub(super) fn top(rule: Option<&'r MergedDestinationRule>, port: u16) -> Self {
+        let Some(rule) = rule else { return Self::default() };
+        match (&rule.spec.traffic_policy, &rule.policy_origin) {
+            (Some(policy), Some(origin)) => Self::level(policy, origin, port).0,
+            (Some(policy), None) => {
+                Self::level(policy, &Origin::built_in("DestinationRule trafficPolicy"), port).0
+            }
+            (None, _) => Self::default(),
+        }
+    }
+
+    /// The blocks that hold at one level, and whether they are those of a port entry.
+    fn level(policy: &'r TrafficPolicy, origin: &Origin, port: u16) -> (Self, bool) {
+        match port_entry(policy, port) {
+            Some((index, entry)) => {
+                let origin = origin.child(&format!(".portLevelSettings[{index}]"));
+                (Self::of_port(entry, &origin), true)
+            }
+            None => (Self::plain(policy, origin), false),
+        }
+    }
+
+    fn plain(policy: &'r TrafficPolicy, origin: &Origin) -> Self {
+        Self {
+            connection_pool: Block::of(policy.connection_pool.as_ref(), origin, ".connectionPool"),
+            load_balancer: Block::of(policy.load_balancer.as_ref(), origin, ".loadBalancer"),
+            outlier_detection: Block::of(policy.outlier_detection.as_ref(), origin, ".outlierDetection"),
+            tls: Block::of(policy.tls.as_ref(), origin, ".tls"),
+            proxy_protocol: Block::of(policy.proxy_protocol.as_ref(), origin, ".proxyProtocol"),
+            retry_budget: Block::of(policy.retry_budget.as_ref(), origin, ".retryBudget"),
+        }
+    }
+
+    fn of_port(entry: &'r PortTrafficPolicy, origin: &Origin) -> Self {
+        Self {
+            connection_pool: Block::of(entry.connection_pool.as_ref(), origin, ".connectionPool"),
+            load_balancer: Block::of(entry.load_balancer.as_ref(), origin, ".loadBalancer"),
+            outlier_detection: Block::of(entry.outlier_detection.as_ref(), origin, ".outlierDetection"),
+            tls: Block::of(entry.tls.as_ref(), origin, ".tls"),
+            proxy_protocol: None,
+            retry_budget: None,
+        }
+    }
+
+    /// Blocks that nobody wrote, from the mesh's `defaultTrafficPolicy` (T-235).
+    pub(super) fn over_mesh(mut self, mesh: Option<&'r DefaultTrafficPolicy>) -> Self {
+        let Some(mesh) = mesh else { return self };
+        let default = Origin::built_in;
+        self.connection_pool = self.connection_pool.or_else(|| {
+            let origin = default("MeshConfig defaultTrafficPolicy.connectionPool (T-235)");
+            mesh.connection_pool.as_ref().map(|value| Block { value, origin })
+        });
+        self.outlier_detection = self.outlier_detection.or_else(|| {
+            let origin = default("MeshConfig defaultTrafficPolicy.outlierDetection (T-235)");
+            mesh.outlier_detection.as_ref().map(|value| Block { value, origin })
+        });
+        self
+    }
+
+    /// A subset's policy laid over this one (T-233).
+    pub(super) fn under_subset(&self, subset: Option<&'r TrafficPolicy>, origin: &Origin, port: u16) -> Self {
+        let Some(subset) = subset else { return self.clone() };
+        let (upper, opaque) = Self::level(subset, &origin.child(".trafficPolicy"), port);
+        let block = |upper: bool| upper || opaque;
+        Self {
+            connection_pool: choose(
+                block(upper.connection_pool.is_some()),
+                upper.connection_pool,
+                &self.connection_pool,
+            ),
+            load_balancer: choose(
+                block(upper.load_balancer.is_some()),
+                upper.load_balancer,
+                &self.load_balancer,
+            ),
+            outlier_detection: choose(
+                block(upper.outlier_detection.is_some()),
+                upper.outlier_detection,
+                &self.outlier_detection,
+            ),
+            tls: choose(block(upper.tls.is_some()), upper.tls, &self.tls),
+            proxy_protocol: upper.proxy_protocol.or_else(|| self.proxy_protocol.clone()),
+            retry_budget: upper.retry_budget.or_else(|| self.retry_budget.clone()),
+        }
+    }
+}
+
+fn choose<'r, T>(
+    upper_wins: bool,
+    upper: Option<Block<'r, T>>,
+    lower: &Option<Block<'r, T>>,
+) -> Option<Block<'r, T>> {
+    if upper_wins { upper } else { lower.clone() }
+}
+
+/// The first entry for `port`, with its index.
+pub(super) fn port_entry(policy: &TrafficPolicy, port: u16) -> Option<(usize, &PortTrafficPolicy)> {
+    let wanted = u32::from(port);
+    let fits =
+        |entry: &PortTrafficPolicy| entry.port.as_ref().is_some_and(|selector| selector.number == wanted);
+    policy.port_level_settings.iter().enumerate().find(|(_, entry)| fits(entry))
+}
+
+/// Whether the plain load-balancer block of a policy says PASSTHROUGH; port entries are not looked at (E-074).
+pub(super) fn plain_passthrough(policy: Option<&TrafficPolicy>) -> bool {
+    policy
+        .and_then(|policy| policy.load_balancer.as_ref())
+        .is_some_and(|lb| lb.simple == Some(SimpleLb::Passthrough))
+}
