@@ -10,3 +10,6 @@ pub mod snapshot;
 pub mod view;
 pub mod visibility;
 pub mod workloads;
+
+#[cfg(test)]
+mod testing;

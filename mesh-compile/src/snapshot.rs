@@ -14,8 +14,10 @@ use mesh_model::security::{
 
 use crate::merge::cluster_local::ClusterLocalHosts;
 use crate::merge::destination_rule::DestinationRuleIndex;
+use crate::merge::ingress;
 use crate::merge::virtual_service::{self, MergedVirtualService};
 use crate::registry::Registry;
+use crate::registry::namespaces::Namespaces;
 use crate::visibility::{ServiceIndex, VirtualServiceIndex};
 use crate::workloads::Workloads;
 
@@ -54,19 +56,27 @@ impl MeshSnapshot {
     /// Resolves everything that does not depend on who asks. `mesh` is the configuration over its defaults.
     pub fn resolve(config: &ConfigSet, mesh: Arc<MeshConfig>) -> (Self, Report) {
         let (registry, mut report) = Registry::build(config, &mesh);
-        let written = sorted(&config.virtual_services);
-        let virtual_services = virtual_service::merge_all(&written, &mesh, &mut report);
+        let namespaces = &registry.namespaces;
+        let made = ingress::convert(config, &registry, &mesh, &mut report);
+        let mut gateways = discovered(&config.gateways, namespaces);
+        gateways.extend(made.gateways);
+        sort(&mut gateways);
+        let written = discovered(&config.virtual_services, namespaces);
+        let mut virtual_services = virtual_service::merge_all(&written, &mesh, &mut report);
+        virtual_services.extend(made.virtual_services);
+        virtual_services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        let rules = discovered(&config.destination_rules, namespaces);
         let snapshot = Self {
             service_index: ServiceIndex::build(&registry.services, &mesh),
             virtual_service_index: VirtualServiceIndex::build(&virtual_services),
-            destination_rules: DestinationRuleIndex::build(&sorted(&config.destination_rules), &mesh),
+            destination_rules: DestinationRuleIndex::build(&rules, &mesh),
             cluster_local: ClusterLocalHosts::of(&mesh),
             virtual_services,
-            gateways: sorted(&config.gateways),
-            sidecars: sorted(&config.sidecars),
-            peer_authentications: sorted(&config.peer_authentications),
-            request_authentications: sorted(&config.request_authentications),
-            authorization_policies: sorted(&config.authorization_policies),
+            gateways,
+            sidecars: discovered(&config.sidecars, namespaces),
+            peer_authentications: discovered(&config.peer_authentications, namespaces),
+            request_authentications: discovered(&config.request_authentications, namespaces),
+            authorization_policies: discovered(&config.authorization_policies, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
             registry,
             mesh,
@@ -75,11 +85,18 @@ impl MeshSnapshot {
     }
 }
 
-/// Objects by precedence (T-004); those of one name in several clusters by cluster, so that the result is fixed.
-fn sorted<S>(store: &Store<S>) -> Vec<Arc<Object<S>>> {
-    let mut objects = store.by_precedence();
+/// Objects by precedence, without those of namespaces that the mesh does not look at (`discoverySelectors`).
+fn discovered<S>(store: &Store<S>, namespaces: &Namespaces) -> Vec<Arc<Object<S>>> {
+    let is_discovered =
+        |object: &&Arc<Object<S>>| namespaces.is_discovered(&object.meta.cluster, &object.meta.namespace);
+    let mut objects: Vec<_> = store.iter().filter(is_discovered).cloned().collect();
+    sort(&mut objects);
+    objects
+}
+
+/// Sorts by precedence (T-004); objects of one name in several clusters by cluster, so that the result is fixed.
+fn sort<S>(objects: &mut [Arc<Object<S>>]) {
     objects.sort_by(|a, b| {
         a.precedence().cmp(&b.precedence()).then_with(|| a.meta.cluster.cmp(&b.meta.cluster))
     });
-    objects
 }

@@ -23,15 +23,20 @@ pub fn virtual_service_export_to(written: &[String], default: &[String], owner: 
     values.iter().map(own).collect()
 }
 
+/// VirtualServices in T-004 order.
+type Class = Vec<Arc<MergedVirtualService>>;
+/// By viewing namespace and gateway.
+type ByViewer = BTreeMap<(Arc<str>, Arc<str>), Class>;
+
 /// VirtualServices by who sees them, in T-004 order within each class (T-101, T-102).
 #[derive(Debug, Clone, Default)]
 pub struct VirtualServiceIndex {
     /// Exported to their own namespace, by it and gateway.
-    private: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<MergedVirtualService>>>,
+    private: ByViewer,
     /// Exported by name, by viewing namespace and gateway.
-    exported: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<MergedVirtualService>>>,
+    exported: ByViewer,
     /// Exported to all, by gateway.
-    public: BTreeMap<Arc<str>, Vec<Arc<MergedVirtualService>>>,
+    public: BTreeMap<Arc<str>, Class>,
 }
 
 impl VirtualServiceIndex {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use mesh_model::config_set::Store;
 use mesh_model::kubernetes::Pod;
-use mesh_model::object::Object;
+use mesh_model::object::{Kind, Object, ResourceKey};
 
+use crate::proxy::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::{HostKey, Registry};
 
@@ -15,9 +16,9 @@ use crate::registry::{HostKey, Registry};
 #[derive(Debug, Clone, Default)]
 pub struct Workloads {
     /// By cluster, namespace and name.
-    pods: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), Arc<Object<Pod>>>,
-    /// By cluster and address, each list by namespace and name.
-    pods_at: BTreeMap<(Arc<str>, IpAddr), Vec<Arc<Object<Pod>>>>,
+    pods: BTreeMap<ResourceKey, Arc<Object<Pod>>>,
+    /// By address and cluster, each list by namespace and name.
+    pods_at: BTreeMap<IpAddr, BTreeMap<Arc<str>, Vec<Arc<Object<Pod>>>>>,
     /// By address, in order of hostname and namespace.
     endpoints_at: BTreeMap<IpAddr, Vec<(HostKey, Arc<Endpoint>)>>,
 }
@@ -27,11 +28,10 @@ impl Workloads {
     pub fn build(pods: &Store<Pod>, registry: &Registry) -> Self {
         let mut workloads = Self::default();
         for pod in pods.iter() {
-            let meta = &pod.meta;
-            let key = (Arc::clone(&meta.cluster), Arc::clone(&meta.namespace), Arc::clone(&meta.name));
-            workloads.pods.insert(key, Arc::clone(pod));
+            workloads.pods.insert(pod.key(), Arc::clone(pod));
             if let Ok(ip) = pod.spec.status.pod_ip.parse() {
-                workloads.pods_at.entry((Arc::clone(&meta.cluster), ip)).or_default().push(Arc::clone(pod));
+                let by_cluster = workloads.pods_at.entry(ip).or_default();
+                by_cluster.entry(Arc::clone(&pod.meta.cluster)).or_default().push(Arc::clone(pod));
             }
         }
         for (key, endpoints) in &registry.endpoints {
@@ -46,20 +46,20 @@ impl Workloads {
     }
 
     /// The Pod of a proxy: by name, else by address, one of its own namespace where several share it.
-    pub fn pod(
-        &self,
-        cluster: &str,
-        namespace: &str,
-        name: &str,
-        ip: Option<IpAddr>,
-    ) -> Option<&Arc<Object<Pod>>> {
-        if let Some(found) = self.pods.get(&(Arc::from(cluster), Arc::from(namespace), Arc::from(name))) {
+    pub fn pod(&self, proxy: &Proxy) -> Option<&Arc<Object<Pod>>> {
+        let key = ResourceKey {
+            kind: Pod::KIND,
+            cluster: Arc::clone(&proxy.cluster_id),
+            namespace: Arc::clone(&proxy.namespace),
+            name: Arc::clone(&proxy.name),
+        };
+        if let Some(found) = self.pods.get(&key) {
             return Some(found);
         }
-        let candidates = self.pods_at.get(&(Arc::from(cluster), ip?))?;
+        let candidates = self.pods_at.get(&proxy.ip?)?.get(&proxy.cluster_id)?;
         match candidates.as_slice() {
             [only] => Some(only),
-            several => several.iter().find(|pod| &*pod.meta.namespace == namespace),
+            several => several.iter().find(|pod| pod.meta.namespace == proxy.namespace),
         }
     }
 

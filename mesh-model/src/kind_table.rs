@@ -7,8 +7,14 @@ use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
 use crate::document::{Document, Node, Span, Value};
 use crate::kubernetes::{
-    config_map::ConfigMap, endpoint_slice::EndpointSlice, ingress::Ingress, namespace::Namespace,
-    node::Node as KubernetesNode, pod::Pod, secret::Secret, service::Service,
+    config_map::ConfigMap,
+    endpoint_slice::EndpointSlice,
+    ingress::{Ingress, IngressClass},
+    namespace::Namespace,
+    node::Node as KubernetesNode,
+    pod::Pod,
+    secret::Secret,
+    service::Service,
 };
 use crate::networking::{
     destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
@@ -98,6 +104,7 @@ kinds! {
     endpoint_slices: EndpointSlice,
     nodes: KubernetesNode,
     ingresses: Ingress,
+    ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
 }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use mesh_compile::proxy::listener::HttpManager;
+use mesh_compile::proxy::listener::{HttpManager, PathNormalization};
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
 use crate::decision::{LocalReply, ReplyReason};
 use crate::filter_chain_match::lower_case;
-use crate::path_normalization::normalize;
+use crate::path_normalization::{EscapedNul, normalize};
 
 /// A request in the form that authentication, policies, routes and the upstream share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,21 @@ impl Canonical<'_> {
     }
 }
 
+/// A request that no rule sees: the codec or the connection manager answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rejection {
+    /// What is wrong with it.
+    pub reason: ReplyReason,
+    /// The answer's status.
+    pub status: u16,
+}
+
+impl From<Rejection> for LocalReply {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(rejection.reason, rejection.status)
+    }
+}
+
 /// The canonical form of a request, or the answer to one that has none.
 ///
 /// `over_tls`: whether this proxy terminated TLS.
@@ -39,8 +54,8 @@ pub fn canonicalize<'a>(
     connection: &ConnectionFacts<'_>,
     over_tls: bool,
     request: &'a RequestFacts<'_>,
-) -> Result<Canonical<'a>, LocalReply> {
-    let bad = |reason| Err(LocalReply::new(reason, 400));
+) -> Result<Canonical<'a>, Rejection> {
+    let bad = |reason| Err(Rejection { reason, status: 400 });
     let is_http1 = request.version != HttpVersion::Http2;
     if is_http1 && !is_http1_method(&request.method) {
         return bad(ReplyReason::BadRequest);
@@ -52,16 +67,18 @@ pub fn canonicalize<'a>(
         return bad(ReplyReason::BadRequest);
     }
     if request.version == HttpVersion::Http10 && !manager.http10 {
-        return Err(LocalReply::new(ReplyReason::Http10, 426));
+        return Err(Rejection { reason: ReplyReason::Http10, status: 426 });
     }
     let target = Target::of(request);
     if !is_authority(target.authority) {
         return bad(ReplyReason::BadAuthority);
     }
-    if !target.path.starts_with('/') && !(target.path.is_empty() && request.method == "CONNECT") {
-        return Err(LocalReply::new(ReplyReason::BadPath, 404));
+    let has_path = target.path.starts_with('/');
+    let needs_none = target.path.is_empty() && request.method == "CONNECT";
+    if !has_path && !needs_none {
+        return Err(Rejection { reason: ReplyReason::BadPath, status: 404 });
     }
-    let Ok(path) = normalize(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
+    let Ok(path) = normalized(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
 
     let remote_ip = remote_address(manager, connection.src_ip, &request.headers);
     let headers = canonical_headers(manager, connection, over_tls, request);
@@ -75,6 +92,13 @@ pub fn canonicalize<'a>(
         headers,
     };
     Ok(Canonical { request, remote_ip })
+}
+
+fn normalized(path: Cow<'_, str>, mode: PathNormalization) -> Result<Cow<'_, str>, EscapedNul> {
+    match path {
+        Cow::Borrowed(path) => normalize(path, mode),
+        Cow::Owned(path) => normalize(&path, mode).map(|normal| Cow::Owned(normal.into_owned())),
+    }
 }
 
 /// A method that the HTTP/1 codec takes: any but those with lower-case letters (E-089).
@@ -104,12 +128,13 @@ fn is_authority(authority: &str) -> bool {
 struct Target<'r> {
     scheme: Option<&'static str>,
     authority: &'r str,
-    path: &'r str,
+    path: Cow<'r, str>,
 }
 
 impl<'r> Target<'r> {
     fn of(request: &'r RequestFacts<'_>) -> Self {
-        let as_it_came = Self { scheme: None, authority: &request.authority, path: &request.path };
+        let as_it_came =
+            Self { scheme: None, authority: &request.authority, path: Cow::Borrowed(&request.path) };
         if request.version == HttpVersion::Http2 {
             return as_it_came;
         }
@@ -119,8 +144,13 @@ impl<'r> Target<'r> {
         let Some((scheme, rest)) = absolute else { return as_it_came };
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(authority_end).unwrap_or((rest, ""));
-        Self { scheme: Some(scheme), authority, path: if path.is_empty() { "/" } else { path } }
+        Self { scheme: Some(scheme), authority, path: with_slash(path) }
     }
+}
+
+/// The path of an absolute target may be left out, also before a query.
+fn with_slash(path: &str) -> Cow<'_, str> {
+    if path.starts_with('/') { Cow::Borrowed(path) } else { Cow::Owned(format!("/{path}")) }
 }
 
 fn strip_scheme<'r>(target: &'r str, scheme: &str) -> Option<&'r str> {

@@ -1,12 +1,12 @@
 //! A chain that speaks HTTP: the connection manager and its filters, in Envoy's order.
 //!
-//! Codec checks, the canonical request, tokens, policies; then the router's own answers (no virtual host, TLS
+//! Codec checks, the canonical request, external authorizers, tokens, policies; then the router's own answers (no virtual host, TLS
 //! required, no route: all after policies, E-009) and the route's action.
 
 use std::sync::Arc;
 
-use mesh_authz::request_authn::{Authenticated, RequestChange};
-use mesh_authz::verdict::{Claims, ExternalAuthz, Facts};
+use mesh_authz::request_authn::Authenticated;
+use mesh_authz::verdict::{Claims, Facts, Verdict};
 use mesh_compile::proxy::listener::HttpManager;
 use mesh_compile::route_table::VirtualHost;
 use mesh_model::facts::RequestFacts;
@@ -34,79 +34,92 @@ pub(crate) fn serve<O: Observer>(
     // E-091: bytes that are no request.
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
     match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
-        Ok(canonical) => authenticate(connected, manager, &canonical, observer),
-        Err(reply) => {
+        Ok(canonical) => ask_external(connected, manager, canonical, observer),
+        Err(rejection) => {
             observer.note(|| {
                 Step::new(Stage::Route, Outcome::Lost, "request checks").because(Because::new(
                     "request",
                     "one that the proxy accepts",
-                    reply.reason.as_str(),
+                    rejection.reason.as_str(),
                 ))
             });
-            reply.into()
+            LocalReply::from(rejection).into()
         }
     }
+}
+
+/// CUSTOM policies come first: they see the request before tokens are looked at.
+fn ask_external<O: Observer>(
+    connected: &Connected<'_>,
+    manager: &HttpManager,
+    canonical: Canonical<'_>,
+    observer: &mut O,
+) -> Decision {
+    let Some(policies) = &manager.authz else {
+        return authenticate(connected, manager, canonical, observer);
+    };
+    let verdict = policies.external(&facts(connected, &canonical, None), observer);
+    if !verdict.allowed {
+        return denied(verdict);
+    }
+    Decision { external_authz: verdict.external, ..authenticate(connected, manager, canonical, observer) }
 }
 
 fn authenticate<O: Observer>(
     connected: &Connected<'_>,
     manager: &HttpManager,
-    canonical: &Canonical<'_>,
+    mut canonical: Canonical<'_>,
     observer: &mut O,
 ) -> Decision {
-    let Some(authn) = &manager.authn else {
-        return authorize(connected, manager, canonical, None, observer);
-    };
-    match authn.authenticate(&canonical.request, connected.now, observer) {
-        Authenticated::Rejected { status, body } => {
+    let authenticated =
+        manager.authn.as_ref().map(|authn| authn.authenticate(&canonical.request, connected.now, observer));
+    match authenticated {
+        None => enforce(connected, manager, &canonical, None, observer),
+        Some(Authenticated::Rejected { status, body }) => {
             LocalReply::new(ReplyReason::Jwt, status).with_body(body).into()
         }
-        Authenticated::Passed { claims, changes } if changes.is_empty() => {
-            authorize(connected, manager, canonical, claims.as_ref(), observer)
-        }
-        Authenticated::Passed { claims, changes } => {
-            let mut changed = canonical.clone();
-            changes.into_iter().for_each(|change| apply(change, &mut changed.request));
-            authorize(connected, manager, &changed, claims.as_ref(), observer)
+        // Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
+        Some(Authenticated::Passed { claims, changes }) => {
+            changes.iter().for_each(|change| change.apply(&mut canonical.request));
+            enforce(connected, manager, &canonical, claims.as_ref(), observer)
         }
     }
 }
 
-/// Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
-fn apply(change: RequestChange, request: &mut RequestFacts<'_>) {
-    match change {
-        RequestChange::RemoveHeader(name) => request.headers.remove(&name),
-        RequestChange::SetHeader(name, value) => {
-            request.headers.remove(&name);
-            request.headers.push(name.to_ascii_lowercase(), value);
-        }
-        RequestChange::SetPath(path) => request.path = path.into(),
-    }
-}
-
-fn authorize<O: Observer>(
+fn enforce<O: Observer>(
     connected: &Connected<'_>,
     manager: &HttpManager,
     canonical: &Canonical<'_>,
     claims: Option<&Claims>,
     observer: &mut O,
 ) -> Decision {
-    let mut external: Vec<ExternalAuthz> = Vec::new();
     if let Some(policies) = &manager.authz {
-        let facts = Facts {
-            remote_ip: canonical.remote_ip,
-            request: Some(&canonical.request),
-            claims,
-            ..tcp::facts(connected)
-        };
-        let verdict = policies.decide(&facts, observer);
+        let verdict = policies.enforce(&facts(connected, canonical, claims), observer);
         if !verdict.allowed {
-            let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
-            return Decision { policy: verdict.decided_by, external_authz: verdict.external, ..reply.into() };
+            return denied(verdict);
         }
-        external = verdict.external;
     }
-    Decision { external_authz: external, ..route(connected, manager, canonical, claims, observer) }
+    route(connected, manager, canonical, claims, observer)
+}
+
+/// What policies may know of a request.
+fn facts<'q>(
+    connected: &Connected<'q>,
+    canonical: &'q Canonical<'_>,
+    claims: Option<&'q Claims>,
+) -> Facts<'q> {
+    Facts {
+        remote_ip: canonical.remote_ip,
+        request: Some(&canonical.request),
+        claims,
+        ..tcp::facts(connected)
+    }
+}
+
+/// S-353.
+fn denied(verdict: Verdict) -> Decision {
+    let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
+    Decision { policy: verdict.decided_by, ..reply.into() }
 }
 
 fn route<O: Observer>(

@@ -1,6 +1,3 @@
-//! What a proxy does with a request or connection, and why.
-
-pub mod describe;
 //! Decides what a proxy does with a connection or request, and explains why, from the tables that serve traffic.
 //!
 //! [`decide::decide`] is the one evaluator; [`decide::explain`] is the same function with a trace. No clock, no
@@ -16,6 +13,7 @@ pub mod client_address;
 pub mod cors;
 pub mod decide;
 pub mod decision;
+pub mod describe;
 pub mod filter_chain_match;
 pub mod listener_match;
 pub mod path_normalization;

@@ -80,8 +80,9 @@ fn tell<O: Observer>(
     let dialled = || format!("{}:{}", connection.dst_ip, connection.dst_port);
     for listener in &config.listeners {
         let wins = winner.is_some_and(|winner| std::ptr::eq(winner, &raw const **listener));
-        let concerned = listener.port == connection.dst_port || listener.catch_all;
-        if !wins && !(concerned && is_reachable(listener, direction)) {
+        let on_port = listener.port == connection.dst_port || listener.catch_all;
+        let concerned = on_port && is_reachable(listener, direction);
+        if !wins && !concerned {
             continue;
         }
         let outcome = if wins { Outcome::Won } else { Outcome::Lost };

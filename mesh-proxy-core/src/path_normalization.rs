@@ -201,7 +201,7 @@ fn escape<'t>(rest: &'t [u8], out: &mut Vec<u8>) -> Result<&'t [u8], EscapedNul>
     match hex(high).zip(hex(low)).map(|(high, low)| high * 16 + low) {
         Some(0) => return Err(EscapedNul),
         Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
-            out.push(byte)
+            out.push(byte);
         }
         Some(_) => out.extend([b'%', high, low]),
         // No escape: the sign stands for itself.

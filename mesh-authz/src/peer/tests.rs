@@ -39,7 +39,7 @@ fn mode(mode: &str) -> Value {
     json!({"mtls": {"mode": mode}})
 }
 
-fn workload(mode: &str, ports: Value) -> Value {
+fn workload(mode: &str, ports: &Value) -> Value {
     json!({"selector": {"matchLabels": {"app": "x"}}, "mtls": {"mode": mode}, "portLevelMtls": ports})
 }
 
@@ -52,7 +52,7 @@ fn s015_to_s020_narrower_levels_win_unless_unset() {
     assert_eq!(resolve(&[policy("istio-system", "m", 1, json!({"mtls": {}}))]).default.0, Mode::Permissive);
     assert_eq!(resolve(&[mesh("STRICT"), namespace("UNSET")]).default.0, Mode::Strict);
     assert_eq!(resolve(&[namespace("PERMISSIVE"), mesh("STRICT")]).default.0, Mode::Permissive);
-    let own = policy("shop", "wl", 3, workload("STRICT", json!({})));
+    let own = policy("shop", "wl", 3, workload("STRICT", &json!({})));
     assert_eq!(resolve(&[mesh("PERMISSIVE"), namespace("UNSET"), own]).default.0, Mode::Strict);
 }
 
@@ -75,7 +75,7 @@ fn s021_to_s023_ports_inherit_the_workloads_mode() {
 
     let modes = resolve(&[
         policy("shop", "ns", 1, mode("STRICT")),
-        policy("shop", "wl", 2, workload("PERMISSIVE", json!({"8080": {"mode": "UNSET"}}))),
+        policy("shop", "wl", 2, workload("PERMISSIVE", &json!({"8080": {"mode": "UNSET"}}))),
     ]);
     assert_eq!(modes.for_port(8080).0, Mode::Permissive);
 }
@@ -83,13 +83,13 @@ fn s021_to_s023_ports_inherit_the_workloads_mode() {
 #[test]
 fn s024_s025_the_older_workload_policy_wins_whole() {
     let modes = resolve(&[
-        policy("shop", "b", 2, workload("UNSET", json!({"8080": {"mode": "DISABLE"}}))),
-        policy("shop", "a", 1, workload("STRICT", json!({}))),
+        policy("shop", "b", 2, workload("UNSET", &json!({"8080": {"mode": "DISABLE"}}))),
+        policy("shop", "a", 1, workload("STRICT", &json!({}))),
     ]);
     assert_eq!(modes.for_port(8080).0, Mode::Strict);
     let modes = resolve(&[
-        policy("shop", "a", 1, workload("UNSET", json!({"8080": {"mode": "DISABLE"}}))),
-        policy("shop", "b", 2, workload("STRICT", json!({}))),
+        policy("shop", "a", 1, workload("UNSET", &json!({"8080": {"mode": "DISABLE"}}))),
+        policy("shop", "b", 2, workload("STRICT", &json!({}))),
     ]);
     assert_eq!((modes.default.0, modes.for_port(8080).0), (Mode::Permissive, Mode::Disable));
 }
@@ -98,7 +98,7 @@ fn s024_s025_the_older_workload_policy_wins_whole() {
 fn s026_to_s029_ties_selectors_and_names() {
     let older = policy("shop", "b", 1, mode("DISABLE"));
     assert_eq!(resolve(&[policy("shop", "a", 2, mode("STRICT")), older]).default.0, Mode::Disable);
-    let root = policy("istio-system", "r", 1, workload("STRICT", json!({})));
+    let root = policy("istio-system", "r", 1, workload("STRICT", &json!({})));
     assert_eq!(resolve(&[root]).default.0, Mode::Permissive);
     let empty = policy("shop", "e", 1, json!({"selector": {}, "mtls": {"mode": "STRICT"}}));
     assert_eq!(resolve(&[empty]).default.0, Mode::Strict);
@@ -112,12 +112,12 @@ fn s014_s030_clients_see_namespace_and_mesh_only() {
         namespace_mode(policies, "istio-system", "shop").map(|(mode, _)| mode)
     };
     assert_eq!(infer(&[]), None);
-    assert_eq!(infer(&[policy("shop", "wl", 1, workload("STRICT", json!({})))]), None);
+    assert_eq!(infer(&[policy("shop", "wl", 1, workload("STRICT", &json!({})))]), None);
     assert_eq!(infer(&[policy("shop", "ns", 1, mode("UNSET"))]), Some(Mode::Permissive));
     assert_eq!(infer(&[policy("istio-system", "m", 1, json!({}))]), Some(Mode::Permissive));
     let both = [policy("istio-system", "m", 1, mode("STRICT")), policy("shop", "ns", 1, mode("UNSET"))];
     assert_eq!(infer(&both), Some(Mode::Strict));
     let disabled =
-        [policy("shop", "ns", 1, mode("DISABLE")), policy("shop", "wl", 1, workload("STRICT", json!({})))];
+        [policy("shop", "ns", 1, mode("DISABLE")), policy("shop", "wl", 1, workload("STRICT", &json!({})))];
     assert_eq!(infer(&disabled), Some(Mode::Disable));
 }

@@ -1,8 +1,6 @@
 //! What a field of a policy looks at, and how one of its values is compared with it.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
+use mesh_model::value::IpBlock;
 use serde_json::Value;
 
 use super::identity::IdentityPattern;
@@ -47,7 +45,7 @@ pub(super) enum Attribute {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pattern {
     /// An address block.
-    Ip(IpNet),
+    Ip(IpBlock),
     /// A port.
     Port(u16),
     /// A string form.
@@ -85,9 +83,9 @@ impl Attribute {
     /// Whether a value of a field on this attribute fits. An absent attribute fits nothing (S-117).
     pub(super) fn fits(&self, pattern: &Pattern, facts: &Facts<'_>) -> bool {
         match (self, pattern) {
-            (Self::SourceIp, Pattern::Ip(block)) => contains(block, facts.direct_ip),
-            (Self::RemoteIp, Pattern::Ip(block)) => contains(block, facts.remote_ip),
-            (Self::DestinationIp, Pattern::Ip(block)) => contains(block, facts.dst_ip),
+            (Self::SourceIp, Pattern::Ip(block)) => block.contains(facts.direct_ip),
+            (Self::RemoteIp, Pattern::Ip(block)) => block.contains(facts.remote_ip),
+            (Self::DestinationIp, Pattern::Ip(block)) => block.contains(facts.dst_ip),
             (Self::DestinationPort, Pattern::Port(port)) => *port == facts.dst_port,
             (Self::Sni, Pattern::Text(text)) => facts.sni.is_some_and(|sni| text.matches(sni.as_bytes())),
             (Self::Identity, Pattern::Identity(identity)) => {
@@ -153,10 +151,6 @@ impl Attribute {
 /// The path up to a fragment (S-182); a canonical path has none.
 fn path_of(path: &str) -> &str {
     path.split_once('#').map_or(path, |(path, _)| path)
-}
-
-fn contains(block: &IpNet, address: IpAddr) -> bool {
-    block.contains(&address)
 }
 
 fn find_claim<'c>(path: &[String], payload: &'c serde_json::Map<String, Value>) -> Option<&'c Value> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::object::Object;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::authorization_policy::spec::{self, Action};
+use mesh_model::value::IpBlock;
 
 use super::attribute::{Attribute, Pattern};
 use super::identity::IdentityPattern;
@@ -243,7 +243,10 @@ impl Compiler<'_> {
     fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, &'static str> {
         let one = |pattern| Ok(vec![pattern]);
         match reading {
-            Reading::Ip => one(Pattern::Ip(ip_block(value)?)),
+            Reading::Ip => value
+                .parse::<IpBlock>()
+                .map(|block| vec![Pattern::Ip(block)])
+                .map_err(|_| "not an IP address or CIDR block"),
             Reading::Port => one(Pattern::Port(port(value)?)),
             Reading::Text => one(Pattern::Text(StringPattern::parse(value))),
             Reading::Header if value == "*" => one(Pattern::Present),
@@ -432,16 +435,6 @@ fn operation_fields<'s>(operation: &'s spec::Operation, place: &str, at: usize) 
         field("paths", Reading::Path, Attribute::Path, paths, not_paths),
         field("ports", Reading::Port, Attribute::DestinationPort, ports, not_ports),
     ]
-}
-
-/// An address or a block; bits beyond the prefix are dropped (S-150).
-fn ip_block(value: &str) -> Result<IpNet, &'static str> {
-    let block = if value.contains('/') {
-        value.parse::<IpNet>().ok()
-    } else {
-        value.parse::<std::net::IpAddr>().ok().map(IpNet::from)
-    };
-    block.map(|block| block.trunc()).ok_or("not an IP address or CIDR block")
 }
 
 /// S-143, S-181: decimal and exact.

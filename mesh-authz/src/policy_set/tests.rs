@@ -1,1 +1,179 @@
+//! Policies in YAML's JSON form, requests and connections, and the verdict.
+#![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
+mod forms;
+mod keys;
+mod property;
+mod scope;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::document::{Document, Node, Source};
+use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+use mesh_model::object::ObjectMeta;
+use mesh_model::origin::Provenance;
+use mesh_model::trace::Trace;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::verdict::Claims;
+
+fn named(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationPolicy>> {
+    let document = Arc::new(Document {
+        source: Source { file: "ap.yaml".into(), cluster: "Kubernetes".into() },
+        index: 0,
+        root: Node::default(),
+    });
+    Arc::new(Object {
+        meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
+        spec: serde_json::from_value(spec).unwrap(),
+        provenance: Arc::new(Provenance {
+            kind: "AuthorizationPolicy",
+            namespace: namespace.into(),
+            name: name.into(),
+            document,
+        }),
+    })
+}
+
+fn dry_run(spec: Value, written: &str) -> Arc<Object<AuthorizationPolicy>> {
+    let mut object = Arc::unwrap_or_clone(named("shop", "dry", spec));
+    object.meta.annotations.insert("istio.io/dry-run".to_owned(), written.to_owned());
+    Arc::new(object)
+}
+
+fn options() -> PolicyOptions<'static> {
+    let providers =
+        [("web", ProviderKind::Http), ("rpc", ProviderKind::Grpc), ("bad", ProviderKind::Invalid)];
+    PolicyOptions {
+        trust_domain: "cluster.local",
+        providers: providers.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect(),
+        ..PolicyOptions::default()
+    }
+}
+
+fn compile(policies: &[Arc<Object<AuthorizationPolicy>>], protocol: Protocol) -> PolicySet {
+    let policies: Vec<_> = policies.iter().collect();
+    PolicySet::compile(&policies, protocol, &options()).0.unwrap()
+}
+
+/// What is asked about; the parts that a test does not name are the same everywhere.
+#[derive(Debug, Clone)]
+struct Call {
+    peer: Option<&'static str>,
+    direct_ip: IpAddr,
+    remote_ip: IpAddr,
+    port: u16,
+    sni: Option<&'static str>,
+    claims: Option<Value>,
+    request: Option<RequestFacts<'static>>,
+}
+
+fn get(path: &'static str) -> Call {
+    let request = RequestFacts {
+        version: HttpVersion::Http11,
+        method: "GET".into(),
+        scheme: "http".into(),
+        authority: "orders".into(),
+        path: path.into(),
+        headers: Headers::default(),
+    };
+    Call { request: Some(request), ..tcp() }
+}
+
+fn tcp() -> Call {
+    Call {
+        peer: Some("spiffe://cluster.local/ns/web/sa/front"),
+        direct_ip: "10.1.2.3".parse().unwrap(),
+        remote_ip: "203.0.113.7".parse().unwrap(),
+        port: 8080,
+        sni: None,
+        claims: None,
+        request: None,
+    }
+}
+
+impl Call {
+    fn plaintext(self) -> Self {
+        Self { peer: None, ..self }
+    }
+
+    fn from(self, peer: &'static str) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    fn host(mut self, authority: &'static str) -> Self {
+        self.request.as_mut().unwrap().authority = authority.into();
+        self
+    }
+
+    fn method(mut self, method: &'static str) -> Self {
+        self.request.as_mut().unwrap().method = method.into();
+        self
+    }
+
+    fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.request.as_mut().unwrap().headers.push(name, value.as_bytes());
+        self
+    }
+
+    fn token(self, payload: Value) -> Self {
+        Self { claims: Some(payload), ..self }
+    }
+
+    /// Asks with and without a trace; both must agree.
+    fn ask(&self, set: &PolicySet) -> Verdict {
+        let claims = self.claims.clone().map(|payload| {
+            let payload: Map<String, Value> = payload.as_object().unwrap().clone();
+            Claims { principal: None, payload }
+        });
+        let facts = Facts {
+            direct_ip: self.direct_ip,
+            remote_ip: self.remote_ip,
+            dst_ip: "10.0.1.1".parse().unwrap(),
+            dst_port: self.port,
+            sni: self.sni,
+            peer: self.peer,
+            request: self.request.as_ref(),
+            claims: claims.as_ref(),
+        };
+        let mut trace = Trace::default();
+        let explained = set.decide(&facts, &mut trace);
+        assert_eq!(explained, set.decide(&facts, &mut ()), "the trace changes the verdict");
+        explained
+    }
+
+    /// Whether policies of these specs, all of namespace `shop`, let it pass.
+    fn passes(&self, specs: &[Value]) -> bool {
+        let protocol = if self.request.is_some() { Protocol::Http } else { Protocol::Tcp };
+        let policies: Vec<_> = specs
+            .iter()
+            .enumerate()
+            .map(|(at, spec)| named("shop", &format!("p{at}"), spec.clone()))
+            .collect();
+        self.ask(&compile(&policies, protocol)).allowed
+    }
+}
+
+/// An ALLOW policy with one rule.
+fn allow(rule: Value) -> Value {
+    json!({ "rules": [rule] })
+}
+
+/// A DENY policy with one rule.
+fn deny(rule: Value) -> Value {
+    json!({ "action": "DENY", "rules": [rule] })
+}
+
+fn source(source: Value) -> Value {
+    json!({ "from": [{ "source": source }] })
+}
+
+fn operation(operation: Value) -> Value {
+    json!({ "to": [{ "operation": operation }] })
+}
+
+fn when(key: &str, values: &[&str], not_values: &[&str]) -> Value {
+    json!({ "when": [{ "key": key, "values": values, "notValues": not_values }] })
+}

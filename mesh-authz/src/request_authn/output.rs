@@ -64,7 +64,7 @@ fn text_of(value: &Value) -> String {
 
 /// Whole numbers from 0 as such, all others with six decimals, as Envoy prints them.
 fn number_text(number: f64) -> String {
-    if number >= 0.0 && number < 18_446_744_073_709_551_616.0 && number.fract() == 0.0 {
+    if (0.0..18_446_744_073_709_551_616.0).contains(&number) && number.fract() == 0.0 {
         format!("{number:.0}")
     } else {
         format!("{number:.6}")

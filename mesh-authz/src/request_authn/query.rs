@@ -53,9 +53,9 @@ fn decode(text: &str) -> Vec<u8> {
                 if let (Some(high_digit), Some(low_digit)) = (digit(high), digit(low)) {
                     let byte = high_digit * 16 + low_digit;
                     if is_decoded(byte) {
-                        out.push(byte)
+                        out.push(byte);
                     } else {
-                        out.extend([b'%', *high, *low])
+                        out.extend([b'%', *high, *low]);
                     }
                     rest = after;
                 }

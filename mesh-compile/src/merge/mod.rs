@@ -2,4 +2,5 @@
 
 pub mod cluster_local;
 pub mod destination_rule;
+pub mod ingress;
 pub mod virtual_service;

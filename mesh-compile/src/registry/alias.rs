@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 
+use super::HostKey;
+use super::room::{Room, alias_bytes};
 use super::service::{Resolution, Service};
 
 /// Tells every service which aliases end at it. A chain is followed by hostname alone to the last name that is no
 /// alias; a loop resolves to nothing.
-pub(super) fn resolve(services: &mut [Service], report: &mut Report) {
+pub(super) fn resolve(services: &mut [Service], room: &mut Room, report: &mut Report) {
     let next: BTreeMap<Arc<str>, Arc<str>> = aliases(services)
         .filter_map(|service| Some((Arc::clone(&service.hostname), service.external_name.clone()?)))
         .collect();
     if next.is_empty() {
         return;
     }
-    let mut by_end: BTreeMap<Arc<str>, Vec<(Arc<str>, Arc<str>)>> = BTreeMap::new();
+    let mut by_end: BTreeMap<Arc<str>, Vec<HostKey>> = BTreeMap::new();
     for alias in aliases(services) {
         match end_of(&alias.hostname, &next) {
             Some(end) => {
@@ -40,6 +42,9 @@ pub(super) fn resolve(services: &mut [Service], report: &mut Report) {
     }
     for service in services {
         if let Some(names) = by_end.get(&service.hostname) {
+            if !room.take(alias_bytes(names.len()), &service.provenance, report) {
+                return;
+            }
             service.aliases.clone_from(names);
         }
     }

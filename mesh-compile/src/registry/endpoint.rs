@@ -22,8 +22,8 @@ pub struct Endpoint {
     pub service_port_number: Option<u16>,
     /// Who found it: a Kubernetes Service (slices, selected WorkloadEntries) or a ServiceEntry.
     pub registry: RegistryKind,
-    /// Workload labels, topology labels added (region, zone, subzone, network, cluster, hostname).
-    pub labels: BTreeMap<String, String>,
+    /// Workload labels, shared by the endpoints of a workload, topology labels added (region, zone, subzone, network, cluster, hostname).
+    pub labels: Arc<BTreeMap<String, String>>,
     /// Namespace of the workload.
     pub namespace: Arc<str>,
     /// `spiffe://td/ns/x/sa/y`; empty: unknown.

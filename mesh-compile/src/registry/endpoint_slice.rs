@@ -12,11 +12,12 @@ use mesh_model::kubernetes::endpoint_slice::{
 use mesh_model::object::Object;
 
 use super::endpoint::{Endpoint, Health};
-use super::kubernetes_service::hostname;
+use super::kubernetes_service::{hostname, without_slices};
 use super::locality::{Whereabouts, augment};
+use super::room::{ENDPOINT_BYTES, Room};
 use super::service::{Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::workload::{Workload, of_pod, plain_endpoint};
+use super::workload::{Workload, WorkloadKind, Workloads, of_pod, plain_endpoint};
 use super::{EndpointMap, HostKey};
 
 /// Slices of multi-cluster services are not those of the Service itself.
@@ -29,11 +30,16 @@ pub(super) fn add_slices(
     services: &BTreeMap<HostKey, &Service>,
     sources: &Sources<'_>,
     endpoints: &mut EndpointMap,
+    room: &mut Room,
     report: &mut Report,
 ) {
     let mut seen = BTreeSet::new();
+    let hidden = without_slices(sources);
     for slice in sources.config.endpoint_slices.iter().filter(|slice| sources.sees(&slice.meta)) {
         let Some(key) = service_of(slice) else { continue };
+        if hidden.contains(&key) {
+            continue;
+        }
         let service = services.get(&key).copied();
         if service.is_none() {
             report.push(Diagnostic::new(
@@ -42,7 +48,7 @@ pub(super) fn add_slices(
                 format!("no Service `{}` of this namespace is known", service_name(slice)),
             ));
         }
-        let found = slice_endpoints(slice, service, sources, report);
+        let found = slice_endpoints(slice, service, sources, room, report);
         let new = found.into_iter().filter(|endpoint| {
             let (host, namespace) = &key;
             let cluster = Arc::clone(&endpoint.cluster);
@@ -69,6 +75,7 @@ fn slice_endpoints(
     slice: &Object<EndpointSlice>,
     service: Option<&Service>,
     sources: &Sources<'_>,
+    room: &mut Room,
     report: &mut Report,
 ) -> Vec<Endpoint> {
     let mut out = Vec::new();
@@ -84,6 +91,10 @@ fn slice_endpoints(
                 ));
                 continue;
             };
+            let ports = slice.spec.ports.len();
+            if !room.take(ports.saturating_mul(ENDPOINT_BYTES), &slice.provenance, report) {
+                return out;
+            }
             out.extend(slice.spec.ports.iter().map(|port| Endpoint {
                 port: port.port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default(),
                 service_port_name: port.name.as_str().into(),
@@ -117,7 +128,7 @@ fn without_ports(
         None => {
             let network = sources.namespaces.network(cluster);
             let place = Whereabouts { locality: "", cluster, node: "", network };
-            Endpoint { labels: augment(&BTreeMap::new(), place), network: network.into(), ..plain }
+            Endpoint { labels: Arc::new(augment(&BTreeMap::new(), place)), network: network.into(), ..plain }
         }
     })
 }
@@ -141,21 +152,24 @@ fn health(conditions: &EndpointConditions, service: Option<&Service>) -> Health 
 /// Adds the WorkloadEntries that ordinary Kubernetes services select in their namespace (T-333).
 pub(super) fn add_selected_entries(
     services: &[Service],
-    workloads: &[Workload],
+    workloads: &Workloads,
     endpoints: &mut EndpointMap,
+    room: &mut Room,
+    report: &mut Report,
 ) {
     for service in services {
         if service.resolution != Resolution::ClientSide || service.selector.is_empty() {
             continue;
         }
         let selected: Vec<_> = workloads
-            .iter()
-            .filter(|workload| {
-                workload.kind == super::workload::WorkloadKind::WorkloadEntry && !workload.dns_only
-            })
-            .filter(|workload| workload.is_selected(&service.selector, &service.namespace))
+            .selected(&service.namespace, &service.selector)
+            .filter(|workload| workload.kind == WorkloadKind::WorkloadEntry && !workload.dns_only)
             .collect();
         for port in &service.ports {
+            let bytes = selected.len().saturating_mul(ENDPOINT_BYTES);
+            if !room.take(bytes, &service.provenance, report) {
+                return;
+            }
             let found = selected.iter().filter_map(|workload| {
                 Some(Endpoint {
                     port: entry_port(workload, port)?,

@@ -10,7 +10,7 @@ use mesh_model::object::Object;
 
 use super::service::{RegistryKind, Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::{NO_ADDRESS, export_to, traffic_distribution};
+use super::{HostKey, NO_ADDRESS, export_to, traffic_distribution};
 
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 const CANONICAL_ACCOUNTS: &str = "alpha.istio.io/canonical-serviceaccounts";
@@ -37,6 +37,21 @@ pub(super) fn services(sources: &Sources<'_>) -> Vec<Service> {
 /// The hostname of a Kubernetes service.
 pub(super) fn hostname(name: &str, namespace: &str) -> Arc<str> {
     format!("{name}.{namespace}.svc.{}", super::DOMAIN).into()
+}
+
+/// Services that their annotation hides from everyone: the control plane never takes in their slices, so that a
+/// cluster that is made for one after all (E-040) has no endpoints. A mesh default of `~` does not do that.
+pub(super) fn without_slices(sources: &Sources<'_>) -> BTreeSet<HostKey> {
+    let hidden = sources
+        .config
+        .services
+        .iter()
+        .filter(|object| written_export_to(&object.meta.annotations).contains("~"));
+    hidden
+        .map(|object| {
+            (hostname(&object.meta.name, &object.meta.namespace), Arc::clone(&object.meta.namespace))
+        })
+        .collect()
 }
 
 /// A further cluster adds its addresses and identities; all else is as the first cluster says (T-305).

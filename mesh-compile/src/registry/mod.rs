@@ -10,6 +10,7 @@ mod identity;
 mod kubernetes_service;
 pub mod locality;
 pub mod namespaces;
+mod room;
 pub mod service;
 mod service_entry;
 mod sources;
@@ -30,7 +31,8 @@ use mesh_model::mesh_config::MeshConfig;
 
 use endpoint::Endpoint;
 use namespaces::Namespaces;
-use service::{RegistryKind, Service, ServicePort};
+use room::Room;
+use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
 
 /// The DNS domain of the cluster (T-007).
@@ -48,7 +50,7 @@ pub struct Registry {
     /// All services in T-006 order.
     pub services: Vec<Arc<Service>>,
     /// Endpoints by (hostname, namespace): those of a Service and of ServiceEntries of the same host and namespace together (T-343).
-    pub endpoints: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<Endpoint>>>,
+    pub endpoints: BTreeMap<HostKey, Vec<Arc<Endpoint>>>,
     /// What is known of namespaces.
     pub namespaces: Namespaces,
     by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>>,
@@ -58,21 +60,26 @@ pub struct Registry {
 impl Registry {
     /// Builds the registry from all objects in force. `mesh` is the mesh configuration over its defaults.
     pub fn build(config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
+        Self::build_within(Room::new(), config, mesh)
+    }
+
+    fn build_within(mut room: Room, config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
         let mut report = Report::new();
         let namespaces = Namespaces::read(config, mesh);
         let sources = Sources::new(config, mesh, &namespaces);
         let workloads = workload::selectable(&sources);
 
         let mut endpoints = EndpointMap::new();
-        let entry_services = service_entry::services(&sources, &workloads, &mut endpoints);
+        let entry_services =
+            service_entry::services(&sources, &workloads, &mut endpoints, &mut room, &mut report);
         let mut services = kubernetes_service::services(&sources);
         let by_key = services.iter().map(|service| (key_of(service), service)).collect();
-        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut report);
-        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints);
+        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut room, &mut report);
+        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints, &mut room, &mut report);
         services.extend(entry_services);
 
         services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
-        alias::resolve(&mut services, &mut report);
+        alias::resolve(&mut services, &mut room, &mut report);
         let services: Vec<_> = services.into_iter().map(Arc::new).collect();
         let mut by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>> = BTreeMap::new();
         for service in &services {
@@ -103,13 +110,18 @@ impl Registry {
         self.endpoints.get(&key_of(service)).map_or(&[], Vec::as_slice)
     }
 
-    /// The endpoints of a service port, joined by its name (T-329), whatever their health.
+    /// The endpoints of a service port, whatever their health: joined by the port's name (T-329), but for names that
+    /// the proxy looks up, by its number where the endpoint's definition has one.
     pub fn port_endpoints<'r>(
         &'r self,
         service: &Service,
         port: &'r ServicePort,
     ) -> impl Iterator<Item = &'r Arc<Endpoint>> {
-        self.endpoints(service).iter().filter(|endpoint| endpoint.service_port_name == port.name)
+        let by_number = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+        self.endpoints(service).iter().filter(move |endpoint| match endpoint.service_port_number {
+            Some(number) if by_number => number == port.number,
+            _ => endpoint.service_port_name == port.name,
+        })
     }
 
     /// Identities that servers of a service may bear, sorted (T-286, T-325): those of its endpoints and those that

@@ -1,10 +1,12 @@
 //! ServiceEntries as services of the mesh, with their endpoints (T-320 to T-332, T-340).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use mesh_model::diagnostic::Report;
 use mesh_model::document::Node;
 use mesh_model::name::{Protocol, Transport};
 use mesh_model::networking::service_entry::spec::{
@@ -13,19 +15,25 @@ use mesh_model::networking::service_entry::spec::{
 use mesh_model::object::Object;
 
 use super::endpoint::Endpoint;
+use super::room::{ENDPOINT_BYTES, Room, service_bytes};
 use super::service::{RegistryKind, Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::workload::{Workload, of_written_endpoint, plain_endpoint, unix_path};
+use super::workload::{Workload, Workloads, of_written_endpoint, plain_endpoint, unix_path};
 use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
 
 const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
 const NO_ALLOCATION_LABEL: &str = "networking.istio.io/enable-autoallocate-ip";
 
+/// Auto-allocated addresses of a host: `(v4, v6)`.
+type AutoVips = (Option<Arc<str>>, Option<Arc<str>>);
+
 /// The services of all ServiceEntries: one per host and address (T-320). Their endpoints are added to `endpoints`.
 pub(super) fn services(
     sources: &Sources<'_>,
-    workloads: &[Workload],
+    workloads: &Workloads,
     endpoints: &mut EndpointMap,
+    room: &mut Room,
+    report: &mut Report,
 ) -> Vec<Service> {
     let mut out = Vec::new();
     let mut single_address_ports = BTreeSet::new();
@@ -33,14 +41,30 @@ pub(super) fn services(
         if !sources.sees(&entry.meta) {
             continue;
         }
-        let services = convert(&entry, sources);
-        let mut hosts = BTreeSet::new();
-        for service in &services {
-            if !hosts.insert(Arc::clone(&service.hostname)) {
-                continue;
+        let instances = instances(&entry, sources, workloads);
+        let allocated = allocated_addresses(&entry);
+        let addresses = addresses(&entry);
+        let hosts = entry.spec.hosts.iter();
+        // One at a time: hosts times addresses may be many.
+        for (host, address) in hosts.flat_map(|host| addresses.iter().map(move |address| (host, address))) {
+            let auto_vips = allocated.get(host.as_str()).cloned().unwrap_or_default();
+            let service = Service { auto_vips, ..service(&entry, host, address, sources) };
+            if !room.take(service_bytes(&service), &entry.provenance, report) {
+                break;
             }
+            // An entry with several addresses gives each endpoint as often: its clusters list it as often too.
             let key = (Arc::clone(&service.hostname), Arc::clone(&service.namespace));
-            let mut found = entry_endpoints(&entry, service, sources, workloads);
+            let bytes = service.ports.len().saturating_mul(ENDPOINT_BYTES);
+            let mut found = Vec::new();
+            for instance in &instances {
+                if !room.take(bytes, &entry.provenance, report) {
+                    break;
+                }
+                found.extend(with_ports(instance, &service));
+            }
+            if is_own_endpoint(&entry) && room.take(bytes, &entry.provenance, report) {
+                found = host_endpoints(&entry, &service);
+            }
             if service.resolution == Resolution::DnsRoundRobin {
                 // T-321: only the oldest endpoint of a host and port counts.
                 found.retain(|endpoint| {
@@ -48,24 +72,18 @@ pub(super) fn services(
                 });
             }
             endpoints.entry(key).or_default().extend(found.into_iter().map(Arc::new));
+            out.push(service);
         }
-        out.extend(services);
     }
     out
 }
 
-fn convert(entry: &Object<ServiceEntry>, sources: &Sources<'_>) -> Vec<Service> {
-    let allocated = allocated_addresses(entry);
-    let mut out = Vec::new();
-    for host in &entry.spec.hosts {
-        if entry.spec.addresses.is_empty() {
-            let auto_vips = allocated.get(host.as_str()).cloned().unwrap_or_default();
-            out.push(Service { auto_vips, ..service(entry, host, NO_ADDRESS, sources) });
-        }
-        let addresses = entry.spec.addresses.iter().filter_map(|address| plain_address(address));
-        out.extend(addresses.map(|address| service(entry, host, &address, sources)));
+/// The addresses that an entry has services for: those that are written, or the one of a service without.
+fn addresses(entry: &Object<ServiceEntry>) -> Vec<String> {
+    if entry.spec.addresses.is_empty() {
+        return vec![NO_ADDRESS.to_owned()];
     }
-    out
+    entry.spec.addresses.iter().filter_map(|address| plain_address(address)).collect()
 }
 
 fn service(entry: &Object<ServiceEntry>, host: &str, address: &str, sources: &Sources<'_>) -> Service {
@@ -145,8 +163,8 @@ fn plain_address(address: &str) -> Option<String> {
 }
 
 /// Addresses that the control plane allocated, by host: `(v4, v6)`; none where the entry does not qualify (T-340).
-fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> {
-    let mut out: BTreeMap<&str, (Option<Arc<str>>, Option<Arc<str>>)> = BTreeMap::new();
+fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, AutoVips> {
+    let mut out: BTreeMap<&str, AutoVips> = BTreeMap::new();
     let opted_out =
         entry.meta.labels.get(NO_ALLOCATION_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("false"));
     let is_allocated =
@@ -165,29 +183,31 @@ fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, (Option<A
     out
 }
 
-fn entry_endpoints(
+/// What stands behind an entry: the selected workloads, or the written endpoints.
+fn instances<'w>(
     entry: &Object<ServiceEntry>,
-    service: &Service,
     sources: &Sources<'_>,
-    workloads: &[Workload],
-) -> Vec<Endpoint> {
-    let is_dns = matches!(service.resolution, Resolution::Dns | Resolution::DnsRoundRobin);
+    workloads: &'w Workloads,
+) -> Vec<Cow<'w, Workload>> {
     if let Some(selector) = &entry.spec.workload_selector {
-        return workloads
-            .iter()
-            .filter(|workload| is_dns || !workload.dns_only)
-            .filter(|workload| workload.is_selected(&selector.labels, &service.namespace))
-            .flat_map(|workload| with_ports(workload, service))
-            .collect();
-    }
-    if entry.spec.endpoints.is_empty() {
-        return if is_dns { host_endpoints(entry, service) } else { Vec::new() };
+        let takes_names = resolves_names(entry);
+        let selected = workloads.selected(&entry.meta.namespace, &selector.labels);
+        return selected.filter(|workload| takes_names || !workload.dns_only).map(Cow::Borrowed).collect();
     }
     let written = entry.spec.endpoints.iter().enumerate();
     written
         .map(|(index, written)| of_written_endpoint(written, index, &entry.meta, &entry.provenance, sources))
-        .flat_map(|workload| with_ports(&workload, service))
+        .map(Cow::Owned)
         .collect()
+}
+
+/// Whether the hosts of an entry are its endpoints (T-322).
+fn is_own_endpoint(entry: &Object<ServiceEntry>) -> bool {
+    resolves_names(entry) && entry.spec.endpoints.is_empty() && entry.spec.workload_selector.is_none()
+}
+
+fn resolves_names(entry: &Object<ServiceEntry>) -> bool {
+    matches!(entry.spec.resolution, WrittenResolution::Dns | WrittenResolution::DnsRoundRobin)
 }
 
 /// One endpoint per service port (T-323): a Unix path has none, else the workload's port of that name, else

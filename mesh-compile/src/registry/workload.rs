@@ -23,12 +23,8 @@ const UNIX_SCHEME: &str = "unix://";
 /// What stands behind an endpoint, before a service gives it ports.
 #[derive(Debug, Clone)]
 pub(super) struct Workload {
-    /// Pods come after WorkloadEntries of the same name: the order of kinds in a selection (T-332).
+    /// The order of kinds in a selection (T-332).
     pub(super) kind: WorkloadKind,
-    /// Name of the Pod or WorkloadEntry.
-    pub(super) name: Arc<str>,
-    /// Its namespace.
-    pub(super) namespace: Arc<str>,
     /// Ports by name.
     pub(super) ports: BTreeMap<String, u32>,
     /// Only DNS ServiceEntries can use it: the address is a host name or a Unix path (T-332).
@@ -46,21 +42,38 @@ pub(super) enum WorkloadKind {
     WorkloadEntry,
 }
 
-/// Pods and WorkloadEntries that are ready to be selected, by kind, namespace and name (T-332).
-pub(super) fn selectable(sources: &Sources<'_>) -> Vec<Workload> {
+/// Pods and WorkloadEntries that selectors choose from.
+#[derive(Debug, Default)]
+pub(super) struct Workloads {
+    /// By namespace; in each, by kind and name (T-332).
+    by_namespace: BTreeMap<Arc<str>, Vec<Workload>>,
+}
+
+/// Pods and WorkloadEntries that are ready to be selected.
+pub(super) fn selectable(sources: &Sources<'_>) -> Workloads {
     let pods = sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod));
     let entries = sources.config.workload_entries.iter();
     let entries = entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry));
-    let mut out: Vec<_> = pods.map(|pod| of_pod(pod, sources)).collect();
-    out.extend(entries.map(|entry| of_workload_entry(entry, sources)));
-    out.sort_by(|a, b| (a.kind, &a.namespace, &a.name).cmp(&(b.kind, &b.namespace, &b.name)));
+    let pods = pods.map(|pod| of_pod(pod, sources));
+    let mut out = Workloads::default();
+    for workload in pods.chain(entries.map(|entry| of_workload_entry(entry, sources))) {
+        out.by_namespace.entry(Arc::clone(&workload.endpoint.namespace)).or_default().push(workload);
+    }
+    for workloads in out.by_namespace.values_mut() {
+        workloads.sort_by(|a, b| (a.kind, &a.endpoint.workload).cmp(&(b.kind, &b.endpoint.workload)));
+    }
     out
 }
 
-impl Workload {
-    /// Whether a selector of a namespace takes it (T-008).
-    pub(super) fn is_selected(&self, selector: &BTreeMap<String, String>, namespace: &str) -> bool {
-        &*self.namespace == namespace && labels_subset_of(selector, &self.endpoint.labels)
+impl Workloads {
+    /// The workloads of a namespace that a selector takes (T-008).
+    pub(super) fn selected(
+        &self,
+        namespace: &str,
+        selector: &BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &Workload> {
+        let candidates = self.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
+        candidates.iter().filter(|workload| labels_subset_of(selector, &workload.endpoint.labels))
     }
 }
 
@@ -68,8 +81,6 @@ impl Workload {
 pub(super) fn of_pod(pod: &Object<Pod>, sources: &Sources<'_>) -> Workload {
     Workload {
         kind: WorkloadKind::Pod,
-        name: Arc::clone(&pod.meta.name),
-        namespace: Arc::clone(&pod.meta.namespace),
         ports: container_ports(&pod.spec),
         dns_only: false,
         endpoint: pod_endpoint(pod, sources),
@@ -93,7 +104,7 @@ fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
         hostname => hostname,
     };
     Endpoint {
-        labels: augment(&meta.labels, place),
+        labels: Arc::new(augment(&meta.labels, place)),
         namespace: Arc::clone(&meta.namespace),
         identity: sources.identity(&meta.namespace, pod.spec.spec.service_account()),
         mtls: meta.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio"),
@@ -117,7 +128,7 @@ pub(super) fn plain_endpoint(address: &str, cluster: &Arc<str>, provenance: &Arc
         service_port_name: Arc::clone(&none),
         service_port_number: None,
         registry: RegistryKind::Kubernetes,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
         namespace: Arc::clone(&none),
         identity: Arc::clone(&none),
         mtls: false,
@@ -161,7 +172,7 @@ fn container_ports(pod: &Pod) -> BTreeMap<String, u32> {
 fn of_workload_entry(object: &Object<WorkloadEntry>, sources: &Sources<'_>) -> Workload {
     let mut labels = object.spec.labels.clone();
     labels.extend(object.meta.labels.clone());
-    from_entry(&object.spec, labels, &object.meta, &object.provenance, sources)
+    from_entry(&object.spec, &labels, &object.meta, &object.provenance, sources)
 }
 
 /// Endpoint `index` of a ServiceEntry as a workload.
@@ -178,12 +189,12 @@ pub(super) fn of_written_endpoint(
         cluster: Arc::clone(&meta.cluster),
         ..ObjectMeta::default()
     };
-    from_entry(entry, entry.labels.clone(), &meta, provenance, sources)
+    from_entry(entry, &entry.labels, &meta, provenance, sources)
 }
 
 fn from_entry(
     entry: &WorkloadEntry,
-    labels: BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
     meta: &ObjectMeta,
     provenance: &Arc<Provenance>,
     sources: &Sources<'_>,
@@ -194,7 +205,7 @@ fn from_entry(
     };
     // T-334: the field wins over the label.
     let locality = match entry.locality.as_str() {
-        "" => locality::from_workload_labels(&labels).unwrap_or_default(),
+        "" => locality::from_workload_labels(labels).unwrap_or_default(),
         written => locality::tidy(written),
     };
     let network = [entry.network.as_str(), labels.get(NETWORK_LABEL).map_or("", String::as_str)]
@@ -209,12 +220,10 @@ fn from_entry(
     let address = entry.address.as_str();
     Workload {
         kind: WorkloadKind::WorkloadEntry,
-        name: Arc::clone(&meta.name),
-        namespace: Arc::clone(&meta.namespace),
         ports: entry.ports.clone(),
         dns_only: !address.is_empty() && address.parse::<std::net::IpAddr>().is_err(),
         endpoint: Endpoint {
-            labels: augment(&labels, place),
+            labels: Arc::new(augment(labels, place)),
             namespace: Arc::clone(&meta.namespace),
             identity,
             mtls,

@@ -67,7 +67,7 @@ fn of_kubernetes(snapshot: &MeshSnapshot, proxy: &Proxy) -> Vec<ServiceTarget> {
 
 /// Ports of the Services of the proxy's namespace and cluster whose selector its labels satisfy.
 fn by_labels(snapshot: &MeshSnapshot, proxy: &Proxy) -> Vec<ServiceTarget> {
-    let pod = snapshot.workloads.pod(&proxy.cluster_id, &proxy.namespace, &proxy.name, proxy.ip);
+    let pod = snapshot.workloads.pod(proxy);
     let selects = |service: &&Arc<Service>| {
         service.registry == RegistryKind::Kubernetes
             && service.namespace == proxy.namespace

@@ -2,8 +2,10 @@
 
 mod cluster;
 mod listener;
+mod policies;
 mod route;
 
 pub use cluster::{clusters, endpoints};
 pub use listener::listeners;
+pub use policies::policies;
 pub use route::route_tables;

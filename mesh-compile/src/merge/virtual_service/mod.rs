@@ -1,7 +1,7 @@
 //! A VirtualService with its short names resolved and its delegates put in place (T-020 to T-024, T-125 to T-131).
 
 mod delegate;
-mod short_names;
+pub(super) mod short_names;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +35,13 @@ pub struct MergedVirtualService {
     pub export_to: BTreeSet<String>,
     /// The root object.
     pub provenance: Arc<Provenance>,
+}
+
+impl MergedVirtualService {
+    /// Older first; ties by name, then namespace (T-004).
+    pub fn precedence(&self) -> (i64, &str, &str) {
+        (self.created.unwrap_or(i64::MIN), &self.name, &self.namespace)
+    }
 }
 
 /// Where an `http` entry and its matches were written.

@@ -7,7 +7,7 @@ use mesh_model::part::Destination;
 use crate::registry::DOMAIN;
 
 /// Completes every name with the namespace of the object that holds it (T-021, T-023).
-pub(super) fn resolve(spec: &mut VirtualService, namespace: &str) {
+pub(in crate::merge) fn resolve(spec: &mut VirtualService, namespace: &str) {
     for host in &mut spec.hosts {
         complete_host(host, namespace);
     }

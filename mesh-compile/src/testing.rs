@@ -1,0 +1,65 @@
+//! What tests share: text in, snapshots and proxies out.
+
+use std::sync::Arc;
+
+use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::diagnostic::Report;
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::yaml::{LoadOptions, load};
+
+use crate::proxy::Proxy;
+use crate::snapshot::MeshSnapshot;
+
+/// A mesh from YAML documents, with `mesh` (JSON) over the default settings. Broken documents fail the test.
+pub(crate) fn resolve_with(mesh: &str, yaml: &str) -> (MeshSnapshot, Report) {
+    let written: MeshConfig = serde_json::from_str(mesh).unwrap();
+    let loaded = load("test.yaml", yaml, &LoadOptions::default());
+    assert!(!loaded.report.has_errors(), "{:?}", loaded.report);
+    let mut config = ConfigSet::new();
+    let applied = config.apply(loaded.documents.into_iter().map(Change::Upsert));
+    assert!(!applied.report.has_errors(), "{:?}", applied.report);
+    MeshSnapshot::resolve(&config, Arc::new(MeshConfig::with_defaults().overlay(written)))
+}
+
+/// A mesh from YAML documents with the default settings.
+pub(crate) fn resolve(yaml: &str) -> MeshSnapshot {
+    resolve_with("{}", yaml).0
+}
+
+/// A sidecar of a namespace with one label `app`.
+pub(crate) fn sidecar(namespace: &str, app: &str) -> Proxy {
+    proxy("sidecar", namespace, app)
+}
+
+/// A gateway of a namespace with one label `app`.
+pub(crate) fn gateway(namespace: &str, app: &str) -> Proxy {
+    proxy("gateway", namespace, app)
+}
+
+fn proxy(kind: &str, namespace: &str, app: &str) -> Proxy {
+    serde_json::from_value(serde_json::json!({
+        "type": kind, "namespace": namespace, "name": format!("{app}-1"), "labels": {"app": app}, "ip": "10.1.2.3",
+    }))
+    .unwrap()
+}
+
+/// A Kubernetes Service with one HTTP port 80 that selects `app: NAME`.
+pub(crate) fn service(namespace: &str, name: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+         spec: {{clusterIP: 10.0.0.1, selector: {{app: {name}}}, ports: [{{name: http, port: 80, targetPort: 8080}}]}}\n"
+    )
+}
+
+/// An Istio object of the networking group.
+pub(crate) fn istio(kind: &str, namespace: &str, name: &str, spec: &str) -> String {
+    aged(kind, namespace, name, 0, spec)
+}
+
+/// The same with an age: `minute` of one fixed hour.
+pub(crate) fn aged(kind: &str, namespace: &str, name: &str, minute: u32, spec: &str) -> String {
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}, \
+         creationTimestamp: \"2024-01-01T00:{minute:02}:00Z\"}}\nspec: {spec}\n"
+    )
+}
