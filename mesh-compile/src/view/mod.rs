@@ -17,7 +17,7 @@ mod tests;
 
 pub use egress::EgressScope;
 pub use outbound_policy::OutboundPolicy;
-pub use scope::Scope;
+pub use scope::{Scope, ScopeKey};
 pub use targets::ServiceTarget;
 
 use std::sync::Arc;
@@ -42,14 +42,19 @@ use crate::snapshot::MeshSnapshot;
 pub struct View<'s> {
     snapshot: &'s MeshSnapshot,
     proxy: &'s Proxy,
-    scope: Scope,
+    scope: Arc<Scope>,
     targets: Vec<ServiceTarget>,
 }
 
 impl<'s> View<'s> {
     /// Cuts the view of a proxy.
     pub fn new(snapshot: &'s MeshSnapshot, proxy: &'s Proxy) -> Self {
-        Self { snapshot, proxy, scope: Scope::of(snapshot, proxy), targets: targets::of(snapshot, proxy) }
+        Self::with_scope(snapshot, proxy, Arc::new(Scope::of(snapshot, proxy)))
+    }
+
+    /// Cuts the view of a proxy with a scope that was made for another of the same [`ScopeKey`] in the same mesh.
+    pub fn with_scope(snapshot: &'s MeshSnapshot, proxy: &'s Proxy, scope: Arc<Scope>) -> Self {
+        Self { snapshot, proxy, scope, targets: targets::of(snapshot, proxy) }
     }
 
     /// The proxy that looks.
@@ -65,6 +70,11 @@ impl<'s> View<'s> {
     /// The proxy's scope.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The scope, to be shared with other proxies.
+    pub fn shared_scope(&self) -> Arc<Scope> {
+        Arc::clone(&self.scope)
     }
 
     /// The service in scope with this hostname.
