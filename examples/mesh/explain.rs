@@ -10,7 +10,8 @@ use mesh_compile::proxy::listener::Direction;
 use mesh_compile::proxy::{Proxy, ProxyKind};
 use mesh_compile::view::View;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
-use mesh_proxy_core::decide::{Query, explain};
+use mesh_proxy_core::decide::explain;
+use mesh_proxy_core::query::Query;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
