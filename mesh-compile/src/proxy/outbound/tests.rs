@@ -190,3 +190,86 @@ spec:
     assert!(answer(table, "ratings.other").is_some_and(|cluster| cluster.starts_with("outbound|9080")));
     assert_eq!(listener(&fragment, "0.0.0.0_9080").origin.field(), "spec.egress[0]");
 }
+
+#[test]
+fn unknown_http_is_looked_up_by_name_where_the_mesh_says_so() {
+    let fragment = compiled("", r#"{"outboundTrafficPolicy": {"mode": "ALLOW_ANY_DYNAMIC_DNS"}}"#);
+    let virtual_outbound = listener(&fragment, "virtualOutbound");
+    assert!(virtual_outbound.http_inspector);
+    assert_eq!(cluster(&virtual_outbound.filter_chains[1]), "table allow_any_dynamic_dns");
+    assert_eq!(cluster(virtual_outbound.default_chain.as_ref().expect("always")), "PassthroughCluster");
+    for name in ["allow_any_dynamic_dns", "9080"] {
+        assert_eq!(answer(table(&fragment, name), "nobody").as_deref(), Some("AllowAnyDynamicDNSCluster"));
+    }
+}
+
+#[test]
+fn the_explicit_proxy_knows_hosts_of_port_80_without_their_port() {
+    let fragment = compiled(
+        "apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {clusterIP: 10.0.0.9, ports: [{name: http, port: 80}]}
+",
+        r#"{"proxyHttpPort": 15007}"#,
+    );
+    assert_eq!(&*listener(&fragment, "127.0.0.1_15007").address.to_string(), "127.0.0.1");
+    let table = table(&fragment, "http_proxy");
+    let web = "outbound|80||web.default.svc.cluster.local";
+    assert_eq!(answer(table, "web").as_deref(), Some(web));
+    assert_eq!(answer(table, "reviews").as_deref(), Some("PassthroughCluster"));
+}
+
+#[test]
+fn the_capture_ports_are_never_passed_on() {
+    let fragment = compiled("", "{}");
+    let inbound = listener(&fragment, "virtualInbound");
+    assert_eq!((inbound.port, cluster(&inbound.filter_chains[0])), (15006, "BlackHoleCluster".to_owned()));
+    assert!(inbound.default_chain.is_none() && !inbound.catch_all);
+}
+
+#[test]
+fn http_and_bytes_on_one_wildcard_port_are_told_apart_by_their_bytes() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: db, namespace: default}
+spec: {hosts: [db.ext], ports: [{number: 9080, name: tcp, protocol: TCP}], resolution: DNS}
+",
+        "{}",
+    );
+    let shared = listener(&fragment, "0.0.0.0_9080");
+    assert_eq!(cluster(&shared.filter_chains[0]), "table 9080");
+    assert_eq!(cluster(shared.default_chain.as_ref().expect("bytes")), "outbound|9080||db.ext");
+}
+
+#[test]
+fn server_names_tell_tls_services_without_address_apart() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a, namespace: default}
+spec: {hosts: [A.ext, b.ext], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v, namespace: default}
+spec:
+  hosts: [b.ext]
+  tls:
+  - {match: [{sniHosts: [b.ext], sourceLabels: {app: nobody}}], route: [{destination: {host: nobody.ext}}]}
+  - {match: [{sniHosts: [b.ext]}], route: [{destination: {host: to.ext}, weight: 0}, {destination: {host: other.ext}, weight: 3}]}
+",
+        "{}",
+    );
+    let shared = listener(&fragment, "0.0.0.0_443");
+    let by_name = |name: &str| {
+        let chain = shared
+            .filter_chains
+            .iter()
+            .find(|chain| chain.matches.server_names.iter().any(|own| **own == *name));
+        chain.map(cluster)
+    };
+    assert_eq!(by_name("a.ext").as_deref(), Some("outbound|443||A.ext"));
+    assert_eq!(by_name("b.ext").as_deref(), Some("outbound|443||other.ext"));
+}
