@@ -10,6 +10,7 @@ pub mod outbound;
 pub mod policies;
 pub mod routes;
 pub(crate) mod settings;
+pub(crate) mod tcp_proxy;
 #[cfg(test)]
 pub(crate) mod test_mesh;
 
