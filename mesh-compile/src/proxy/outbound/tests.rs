@@ -273,3 +273,58 @@ spec:
     assert_eq!(by_name("a.ext").as_deref(), Some("outbound|443||A.ext"));
     assert_eq!(by_name("b.ext").as_deref(), Some("outbound|443||other.ext"));
 }
+
+#[test]
+fn a_sidecar_listener_can_be_a_socket_of_its_own() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s, namespace: default}
+spec:
+  egress:
+  - {port: {number: 3128, protocol: HTTP_PROXY, name: proxy}, captureMode: NONE, hosts: ['other/*']}
+  - {port: {number: 7000, protocol: TCP, name: tcp}, bind: 127.0.0.9, hosts: ['./*']}
+  - {port: {number: 0, protocol: HTTP, name: unix}, bind: 'unix:///var/run/egress.sock', hosts: ['other/*']}
+",
+        "{}",
+    );
+    let proxy = listener(&fragment, "127.0.0.1_3128");
+    assert_eq!(cluster(proxy.default_chain.as_ref().expect("whatever comes")), "table 3128");
+    let tcp = listener(&fragment, "127.0.0.9_7000");
+    let reviews = "outbound|7000||reviews.default.svc.cluster.local";
+    assert_eq!(cluster(tcp.default_chain.as_ref().expect("the service")), reviews);
+    let socket = listener(&fragment, "unix:///var/run/egress.sock");
+    assert_eq!((socket.port, socket.filter_chains.len()), (0, 0));
+    assert!(fragment.route_tables.iter().any(|table| &*table.name == "unix:///var/run/egress.sock"));
+}
+
+#[test]
+fn a_headless_service_listens_at_each_endpoint() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: h, namespace: default}
+spec:
+  hosts: [none.ext]
+  ports: [{number: 6000, name: tcp, protocol: TCP}]
+  resolution: NONE
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: default}
+spec: {clusterIP: None, ports: [{name: tcp, port: 6001}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, namespace: default, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.2.3]}, {addresses: [10.1.2.4]}]
+ports: [{name: tcp, port: 6001}]
+",
+        "{}",
+    );
+    let names: Vec<_> = fragment.listeners.iter().map(|listener| &*listener.name).collect();
+    // The proxy's own address is left out; NONE without addresses takes every address.
+    assert!(names.contains(&"10.1.2.4_6001") && !names.contains(&"10.1.2.3_6001"), "{names:?}");
+    assert!(names.contains(&"0.0.0.0_6000"), "{names:?}");
+}
