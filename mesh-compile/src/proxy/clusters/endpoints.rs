@@ -75,7 +75,7 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
 }
 
 /// Writes the groups into the cluster.
-pub(super) fn store(cluster: &mut Cluster, groups: Vec<Group>) {
+pub(super) fn store(cluster: &mut Cluster, groups: &[Group]) {
     cluster.localities = groups
         .iter()
         .filter(|group| !group.members.is_empty())

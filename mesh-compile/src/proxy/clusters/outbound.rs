@@ -142,7 +142,7 @@ impl<'t> Target<'t> {
                     fails_over,
                     Labels::Known,
                 );
-                endpoints::store(&mut cluster, groups);
+                endpoints::store(&mut cluster, &groups);
             }
             Discovery::StrictDns | Discovery::LogicalDns => {
                 let preference = locality::preference(policy, self.service, context.mesh);
@@ -155,7 +155,7 @@ impl<'t> Target<'t> {
                     fails_over,
                     labels,
                 );
-                endpoints::store(&mut cluster, groups);
+                endpoints::store(&mut cluster, &groups);
             }
             Discovery::Static | Discovery::OriginalDst | Discovery::Custom => {}
         }
