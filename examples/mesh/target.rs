@@ -28,19 +28,14 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         .iter()
         .find(|object| &*object.meta.namespace == namespace && &*object.meta.name == name)
         .ok_or_else(|| unusable(no_such_pod(namespace, config)))?;
-    let node = object.spec.spec.as_ref().map(|spec| spec.node_name.clone()).unwrap_or_default();
+    let node = object.spec.spec.node_name.clone();
     Ok(Proxy {
         kind,
         namespace: namespace.into(),
         name: name.into(),
         labels: object.meta.labels.clone(),
-        ip: object.spec.status.as_ref().and_then(|status| status.pod_ip.parse().ok()),
-        service_account: object
-            .spec
-            .spec
-            .as_ref()
-            .map_or("default", |spec| &spec.service_account_name)
-            .into(),
+        ip: object.spec.status.pod_ip.parse().ok(),
+        service_account: object.spec.spec.service_account_name.as_str().into(),
         locality: locality(&node, config),
         cluster_id: Arc::clone(&object.meta.cluster),
         metadata: BTreeMap::new(),

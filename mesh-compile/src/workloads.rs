@@ -12,13 +12,15 @@ use crate::proxy::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::{HostKey, Registry};
 
+type Pods = Vec<Arc<Object<Pod>>>;
+
 /// Pods and endpoints by address.
 #[derive(Debug, Clone, Default)]
 pub struct Workloads {
     /// By cluster, namespace and name.
     pods: BTreeMap<ResourceKey, Arc<Object<Pod>>>,
     /// By address and cluster, each list by namespace and name.
-    pods_at: BTreeMap<IpAddr, BTreeMap<Arc<str>, Vec<Arc<Object<Pod>>>>>,
+    pods_at: BTreeMap<IpAddr, BTreeMap<Arc<str>, Pods>>,
     /// By address, in order of hostname and namespace.
     endpoints_at: BTreeMap<IpAddr, Vec<(HostKey, Arc<Endpoint>)>>,
 }

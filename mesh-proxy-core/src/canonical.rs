@@ -170,7 +170,7 @@ fn canonical_headers<'a>(
             .headers
             .entries
             .iter()
-            .map(|(name, value)| (lower_case(name), Cow::Borrowed(&**value)))
+            .map(|(name, value)| (lower_case(name), Cow::Borrowed(field_value(request.version, value))))
             .collect(),
     };
     if manager.use_remote_address {
@@ -182,6 +182,11 @@ fn canonical_headers<'a>(
         headers.push("x-forwarded-proto", own_scheme(over_tls).as_bytes());
     }
     headers
+}
+
+/// The HTTP/1 codec takes white space around a value for none of it (RFC 9112, 5.1).
+fn field_value(version: HttpVersion, value: &[u8]) -> &[u8] {
+    if version == HttpVersion::Http2 { value } else { value.trim_ascii() }
 }
 
 fn append_forwarded_for(headers: &mut Headers<'_>, peer: IpAddr) {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use mesh_compile::proxy::listener::{ChainMatch, FilterChain, Listener, Transport};
+use mesh_compile::proxy::listener::{ChainMatch, Direction, FilterChain, Listener, Transport};
 use mesh_model::facts::{ConnectionFacts, HttpVersion, RequestFacts};
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
@@ -36,6 +36,9 @@ impl<'a> Inspected<'a> {
         request: Option<&RequestFacts<'_>>,
     ) -> Self {
         let (transport, server_name, application_protocols) = match &connection.tls {
+            Some(_) if !inspects_tls(listener, connection.dst_port) => {
+                (Transport::RawBuffer, Cow::Borrowed(""), Vec::new())
+            }
             Some(tls) => (
                 Transport::Tls,
                 lower_case(tls.sni.as_deref().unwrap_or_default()),
@@ -51,6 +54,17 @@ impl<'a> Inspected<'a> {
             application_protocols,
         }
     }
+}
+
+/// Whether TLS is told from other bytes. The inbound virtual listener does so port by port, where a chain of the port
+/// asks for TLS; elsewhere a client hello is bytes like any other (S-033).
+fn inspects_tls(listener: &Listener, port: u16) -> bool {
+    if listener.direction != Direction::Inbound {
+        return true;
+    }
+    let matches = || listener.filter_chains.iter().map(|chain| &chain.matches);
+    let own = matches().any(|wanted| wanted.destination_port == Some(port)).then_some(port);
+    matches().any(|wanted| wanted.destination_port == own && wanted.transport == Some(Transport::Tls))
 }
 
 /// Lower case; borrows where it already is.

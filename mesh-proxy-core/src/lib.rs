@@ -6,6 +6,17 @@
 //! Modules in the order in which a request meets them: [`probe`] (facts from JSON), [`listener_match`],
 //! [`filter_chain_match`], [`transport`] (TLS), [`canonical`] (the one request that every rule sees),
 //! [`cors`], [`redirect`], [`rewrite`], and [`decision`] for the answer.
+//!
+//! ```
+//! use mesh_compile::proxy::ProxyConfig;
+//! use mesh_proxy_core::{decide::decide, probe};
+//!
+//! let line = r#"{"id":"p1","direction":"gateway","conn":{"dst_port":80}}"#;
+//! let probe = probe::read(line).next().unwrap()?;
+//! let decision = decide(&ProxyConfig::default(), &probe.query(0), &mut ());
+//! assert_eq!(serde_json::to_string(&decision)?, r#"{"result":"refuse","reason":"no_listener"}"#);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod canonical;

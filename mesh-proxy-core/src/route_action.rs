@@ -132,7 +132,8 @@ fn upstream<O: Observer>(
             .unwrap_or_else(|| UpstreamAuthority::Text((&*request.authority).into())),
         timeout_ms: forward.timeout_ms,
         retries: forward.retries.clone(),
-        mirrors: forward.mirrors.clone(),
+        // A share of 0 % is no mirror; one whose cluster does not exist is kept, as it is configured (T-153, T-183).
+        mirrors: forward.mirrors.iter().filter(|mirror| mirror.percent > 0.0).cloned().collect(),
         fault: fault(forward),
     };
     Action::Forward(Box::new(decision::Forward {

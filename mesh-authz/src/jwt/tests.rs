@@ -164,3 +164,28 @@ fn b62_deep_nesting_is_refused_with_bounded_stack() {
     let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches!(with(r#"{"alg":"RS256"}"#, &deep), Err(Status::PayloadBadJson)));
 }
+
+proptest::proptest! {
+    /// Whatever bytes arrive: an answer, and no token out of noise.
+    #[test]
+    fn b06_no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let _ = Token::parse(&bytes);
+        let _ = KeySet::parse(&String::from_utf8_lossy(&bytes));
+    }
+
+    /// A good token with one byte changed is never accepted.
+    #[test]
+    fn one_changed_byte_is_never_accepted(at in 0usize..2000, byte in proptest::prelude::any::<u8>()) {
+        let text = testdata()["by_algorithm"]["ES256"].as_str().unwrap().to_owned();
+        let mut bytes = text.clone().into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let keys = key_set(EVERY_KEY, |_| {});
+        let original = Token::parse(text.as_bytes()).unwrap();
+        if let Ok(token) = Token::parse(&bytes) {
+            // Leftover bits at the end of a section say nothing, so another last character can spell the same bytes.
+            let same = token.signed == original.signed && token.signature == original.signature;
+            proptest::prop_assert_eq!(keys.verify(&token).is_ok(), same);
+        }
+    }
+}

@@ -15,35 +15,10 @@ use super::request_principal::RequestPrincipal;
 use super::rule::{Condition, Field, Rule};
 use super::template::PathTemplate;
 use super::trust_domain::TrustDomains;
+use super::written::{Reading, Written, operation_fields, source_fields, when_key};
 use super::{Answer, External, PolicyOptions, PolicySet, Protocol, ProviderKind};
 use crate::pattern::StringPattern;
 use crate::verdict::RuleRef;
-
-/// How a field's values are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    Ip,
-    Port,
-    Text,
-    /// A header: a lone star asks for presence.
-    Header,
-    Principal,
-    Namespace,
-    ServiceAccount,
-    TrustDomain,
-    RequestPrincipal,
-    Path,
-}
-
-/// A field as written: its name, its place below the rule, what it looks at, and its values.
-struct Written<'s> {
-    name: &'s str,
-    place: String,
-    reading: Reading,
-    attribute: Attribute,
-    values: &'s [String],
-    not_values: &'s [String],
-}
 
 /// Compiles all policies of a workload.
 pub(super) fn policies(
@@ -316,125 +291,6 @@ impl Compiler<'_> {
         let (values, not_values) = (condition.values.as_slice(), condition.not_values.as_slice());
         Ok(Written { name: key, place, reading, attribute, values, not_values })
     }
-}
-
-/// The attribute of a `when` key and how its values are read; `Err`: the brackets are wrong, and what they should name.
-fn when_key(key: &str) -> Option<(Reading, Result<Attribute, &'static str>)> {
-    Some(match key {
-        "source.ip" => (Reading::Ip, Ok(Attribute::SourceIp)),
-        "remote.ip" => (Reading::Ip, Ok(Attribute::RemoteIp)),
-        "destination.ip" => (Reading::Ip, Ok(Attribute::DestinationIp)),
-        "destination.port" => (Reading::Port, Ok(Attribute::DestinationPort)),
-        "connection.sni" => (Reading::Text, Ok(Attribute::Sni)),
-        "source.namespace" => (Reading::Namespace, Ok(Attribute::Identity)),
-        "source.principal" => (Reading::Principal, Ok(Attribute::Identity)),
-        "source.serviceAccount" => (Reading::ServiceAccount, Ok(Attribute::Identity)),
-        "source.trustDomain" => (Reading::TrustDomain, Ok(Attribute::Identity)),
-        "request.auth.principal" => (Reading::RequestPrincipal, Ok(Attribute::RequestPrincipal)),
-        "request.auth.audiences" => (Reading::Text, Ok(Attribute::Claim(vec!["aud".to_owned()]))),
-        "request.auth.presenter" => (Reading::Text, Ok(Attribute::Claim(vec!["azp".to_owned()]))),
-        _ => {
-            if let Some(rest) = key.strip_prefix("request.headers") {
-                let name = in_brackets(rest).map(|name| Attribute::Header(name.to_ascii_lowercase()));
-                (Reading::Header, name.ok_or("a header"))
-            } else if let Some(rest) = key.strip_prefix("request.auth.claims") {
-                (Reading::Text, claim_path(rest).map(Attribute::Claim).ok_or("a claim"))
-            } else if let Some(rest) = key.strip_prefix("experimental.envoy.filters.") {
-                let named = rest.strip_suffix(']').unwrap_or(rest).contains('[');
-                (Reading::Text, named.then_some(Attribute::FilterMetadata).ok_or("a metadata key"))
-            } else {
-                return None;
-            }
-        }
-    })
-}
-
-fn in_brackets(text: &str) -> Option<&str> {
-    text.strip_prefix('[')?.strip_suffix(']')
-}
-
-/// `[a][b]` is a path; what is not a clean row of brackets is one key between the outermost (S-151).
-fn claim_path(text: &str) -> Option<Vec<String>> {
-    let mut keys = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let key = rest.strip_prefix('[').and_then(|inner| inner.split_once(']'));
-        match key {
-            Some((key, after)) if !key.contains('[') => {
-                keys.push(key.to_owned());
-                rest = after;
-            }
-            _ => return in_brackets(text).map(|key| vec![key.to_owned()]),
-        }
-    }
-    Some(keys)
-}
-
-fn source_fields<'s>(source: &'s spec::Source, place: &str, at: usize) -> Vec<Written<'s>> {
-    let spec::Source {
-        principals,
-        not_principals,
-        request_principals,
-        not_request_principals,
-        namespaces,
-        not_namespaces,
-        service_accounts,
-        not_service_accounts,
-        trust_domains,
-        not_trust_domains,
-        ip_blocks,
-        not_ip_blocks,
-        remote_ip_blocks,
-        not_remote_ip_blocks,
-    } = source;
-    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
-        name,
-        place: format!("{place}.from[{at}].source.{name}"),
-        reading,
-        attribute,
-        values,
-        not_values,
-    };
-    vec![
-        field("principals", Reading::Principal, Attribute::Identity, principals, not_principals),
-        field(
-            "requestPrincipals",
-            Reading::RequestPrincipal,
-            Attribute::RequestPrincipal,
-            request_principals,
-            not_request_principals,
-        ),
-        field(
-            "serviceAccounts",
-            Reading::ServiceAccount,
-            Attribute::Identity,
-            service_accounts,
-            not_service_accounts,
-        ),
-        field("trustDomains", Reading::TrustDomain, Attribute::Identity, trust_domains, not_trust_domains),
-        field("namespaces", Reading::Namespace, Attribute::Identity, namespaces, not_namespaces),
-        field("remoteIpBlocks", Reading::Ip, Attribute::RemoteIp, remote_ip_blocks, not_remote_ip_blocks),
-        field("ipBlocks", Reading::Ip, Attribute::SourceIp, ip_blocks, not_ip_blocks),
-    ]
-}
-
-fn operation_fields<'s>(operation: &'s spec::Operation, place: &str, at: usize) -> Vec<Written<'s>> {
-    let spec::Operation { hosts, not_hosts, ports, not_ports, methods, not_methods, paths, not_paths } =
-        operation;
-    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
-        name,
-        place: format!("{place}.to[{at}].operation.{name}"),
-        reading,
-        attribute,
-        values,
-        not_values,
-    };
-    vec![
-        field("hosts", Reading::Header, Attribute::Host, hosts, not_hosts),
-        field("methods", Reading::Header, Attribute::Method, methods, not_methods),
-        field("paths", Reading::Path, Attribute::Path, paths, not_paths),
-        field("ports", Reading::Port, Attribute::DestinationPort, ports, not_ports),
-    ]
 }
 
 /// S-143, S-181: decimal and exact.

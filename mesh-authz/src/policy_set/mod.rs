@@ -13,6 +13,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod trust_domain;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,6 +10,9 @@ pub mod outbound;
 pub mod policies;
 pub mod routes;
 pub(crate) mod settings;
+pub(crate) mod tcp_proxy;
+#[cfg(test)]
+pub(crate) mod test_mesh;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -17,7 +17,7 @@ use super::locality::{Whereabouts, augment};
 use super::room::{ENDPOINT_BYTES, Room};
 use super::service::{Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::workload::{Workload, WorkloadKind, Workloads, of_pod, plain_endpoint};
+use super::workload::{Workload, Workloads, of_pod, plain_endpoint};
 use super::{EndpointMap, HostKey};
 
 /// Slices of multi-cluster services are not those of the Service itself.
@@ -162,8 +162,8 @@ pub(super) fn add_selected_entries(
             continue;
         }
         let selected: Vec<_> = workloads
-            .selected(&service.namespace, &service.selector)
-            .filter(|workload| workload.kind == WorkloadKind::WorkloadEntry && !workload.dns_only)
+            .selected_entries(&service.namespace, &service.selector)
+            .filter(|workload| !workload.dns_only)
             .collect();
         for port in &service.ports {
             let bytes = selected.len().saturating_mul(ENDPOINT_BYTES);

@@ -67,7 +67,7 @@ impl Registry {
         let mut report = Report::new();
         let namespaces = Namespaces::read(config, mesh);
         let sources = Sources::new(config, mesh, &namespaces);
-        let workloads = workload::selectable(&sources);
+        let workloads = workload::selectable(&sources, &mut report);
 
         let mut endpoints = EndpointMap::new();
         let entry_services =

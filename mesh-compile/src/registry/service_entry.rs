@@ -18,7 +18,7 @@ use super::endpoint::Endpoint;
 use super::room::{ENDPOINT_BYTES, Room, service_bytes};
 use super::service::{RegistryKind, Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::workload::{Workload, Workloads, of_written_endpoint, plain_endpoint, unix_path};
+use super::workload::{Workload, Workloads, has_address, of_written_endpoint, plain_endpoint, unix_path};
 use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
 
 const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
@@ -41,7 +41,7 @@ pub(super) fn services(
         if !sources.sees(&entry.meta) {
             continue;
         }
-        let instances = instances(&entry, sources, workloads);
+        let instances = instances(&entry, sources, workloads, report);
         let allocated = allocated_addresses(&entry);
         let addresses = addresses(&entry);
         let hosts = entry.spec.hosts.iter();
@@ -185,20 +185,24 @@ fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, AutoVips>
 
 /// What stands behind an entry: the selected workloads, or the written endpoints.
 fn instances<'w>(
-    entry: &Object<ServiceEntry>,
+    entry: &'w Object<ServiceEntry>,
     sources: &Sources<'_>,
     workloads: &'w Workloads,
+    report: &mut Report,
 ) -> Vec<Cow<'w, Workload>> {
     if let Some(selector) = &entry.spec.workload_selector {
         let takes_names = resolves_names(entry);
         let selected = workloads.selected(&entry.meta.namespace, &selector.labels);
         return selected.filter(|workload| takes_names || !workload.dns_only).map(Cow::Borrowed).collect();
     }
-    let written = entry.spec.endpoints.iter().enumerate();
-    written
-        .map(|(index, written)| of_written_endpoint(written, index, &entry.meta, &entry.provenance, sources))
-        .map(Cow::Owned)
-        .collect()
+    let mut out = Vec::new();
+    for (index, written) in entry.spec.endpoints.iter().enumerate() {
+        let workload = of_written_endpoint(written, index, &entry.meta, &entry.provenance, sources);
+        if has_address(&workload, &format!("spec.endpoints[{index}]"), report) {
+            out.push(Cow::Owned(workload));
+        }
+    }
+    out
 }
 
 /// Whether the hosts of an entry are its endpoints (T-322).

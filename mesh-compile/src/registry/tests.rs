@@ -263,6 +263,45 @@ fn an_entry_selects_workload_entries_and_ready_pods_of_its_namespace() {
 }
 
 #[test]
+fn a_workload_without_an_address_is_left_out_and_reported() {
+    let spec = "{hosts: [a.org], resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], endpoints: \
+                [{network: far}, {address: 192.0.2.1}]}";
+    let text = entry("e", "", spec) + &workload_entry("w", "", "{network: far}");
+    let (registry, report) = built("{}", &[("Kubernetes", &text)]);
+    assert_eq!(addresses(&registry, "a.org"), ["192.0.2.1:80 http"]);
+    let found: Vec<_> = report.iter().map(|problem| (problem.code, problem.at.field.as_str())).collect();
+    assert_eq!(found, [(Code::EndpointUnused, "spec"), (Code::EndpointUnused, "spec.endpoints[0]")]);
+}
+
+/// Prints the time of a mesh of 1,000 services with 10 Pods each: `cargo test --release -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn time_of_a_large_mesh() {
+    let mut text = String::new();
+    for number in 0..1000 {
+        let name = format!("s{number}");
+        text += &kubernetes_service(
+            &name,
+            "{clusterIP: 10.0.0.1, selector: {app: a}, ports: [{name: http, port: 80}]}",
+        );
+        let mut endpoints = Vec::new();
+        for index in 0..10 {
+            let address = format!("10.{}.{}.{index}", number / 250, number % 250);
+            let target = format!("{{kind: Pod, name: {name}-{index}, namespace: shop}}");
+            endpoints.push(format!("{{addresses: [{address}], targetRef: {target}}}"));
+            text += &pod(&format!("{name}-{index}"), "{app: a}", "{serviceAccountName: a}", &address);
+        }
+        text += &slice(&name, &format!("[{}]", endpoints.join(", ")));
+    }
+    let mut config = ConfigSet::new();
+    let documents = load("a.yaml", text, &LoadOptions::default()).documents;
+    config.apply(documents.into_iter().map(Change::Upsert));
+    let start = std::time::Instant::now();
+    let (registry, _) = Registry::build(&config, &MeshConfig::with_defaults());
+    println!("{} services, {} pods: {:?}", registry.services.len(), config.pods.len(), start.elapsed());
+}
+
+#[test]
 fn a_kubernetes_service_selects_workload_entries_with_addresses() {
     let spec = "{clusterIP: 10.0.0.1, selector: {app: vm}, ports: [{name: http, port: 80, targetPort: web}, {name: \
                 tcp, port: 81, targetPort: 82}]}";

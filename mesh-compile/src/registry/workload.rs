@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::document::Node;
 use mesh_model::kubernetes::pod::{Container, PodPhase};
 use mesh_model::kubernetes::{Pod, Protocol};
@@ -23,8 +24,6 @@ const UNIX_SCHEME: &str = "unix://";
 /// What stands behind an endpoint, before a service gives it ports.
 #[derive(Debug, Clone)]
 pub(super) struct Workload {
-    /// The order of kinds in a selection (T-332).
-    pub(super) kind: WorkloadKind,
     /// Ports by name.
     pub(super) ports: BTreeMap<String, u32>,
     /// Only DNS ServiceEntries can use it: the address is a host name or a Unix path (T-332).
@@ -33,58 +32,114 @@ pub(super) struct Workload {
     pub(super) endpoint: Endpoint,
 }
 
-/// What kind of object a workload is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum WorkloadKind {
-    /// A Pod.
-    Pod,
-    /// A WorkloadEntry, or an endpoint written in a ServiceEntry.
-    WorkloadEntry,
-}
-
 /// Pods and WorkloadEntries that selectors choose from.
 #[derive(Debug, Default)]
 pub(super) struct Workloads {
-    /// By namespace; in each, by kind and name (T-332).
-    by_namespace: BTreeMap<Arc<str>, Vec<Workload>>,
+    pods: Selectable,
+    entries: Selectable,
 }
 
-/// Pods and WorkloadEntries that are ready to be selected.
-pub(super) fn selectable(sources: &Sources<'_>) -> Workloads {
-    let pods = sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod));
-    let entries = sources.config.workload_entries.iter();
-    let entries = entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry));
-    let pods = pods.map(|pod| of_pod(pod, sources));
+/// Pods and WorkloadEntries that are ready to be selected. Pods are read only where a ServiceEntry may ask for them.
+pub(super) fn selectable(sources: &Sources<'_>, report: &mut Report) -> Workloads {
     let mut out = Workloads::default();
-    for workload in pods.chain(entries.map(|entry| of_workload_entry(entry, sources))) {
-        out.by_namespace.entry(Arc::clone(&workload.endpoint.namespace)).or_default().push(workload);
+    if sources.config.service_entries.iter().any(|entry| entry.spec.workload_selector.is_some()) {
+        for pod in sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod)) {
+            out.pods.add(of_pod(pod, sources));
+        }
     }
-    for workloads in out.by_namespace.values_mut() {
-        workloads.sort_by(|a, b| (a.kind, &a.endpoint.workload).cmp(&(b.kind, &b.endpoint.workload)));
+    let entries = sources.config.workload_entries.iter();
+    for entry in entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry)) {
+        let workload = of_workload_entry(entry, sources);
+        if has_address(&workload, "spec", report) {
+            out.entries.add(workload);
+        }
     }
     out
 }
 
+/// Whether a workload can be dialled. One that has a network only is reached through the gateways of that network,
+/// which are not known here.
+pub(super) fn has_address(workload: &Workload, path: &str, report: &mut Report) -> bool {
+    let is_known = !workload.endpoint.address.is_empty();
+    if !is_known {
+        let place = Place::of(&workload.endpoint.provenance, path);
+        report.push(Diagnostic::new(
+            Code::EndpointUnused,
+            place,
+            "an endpoint without an address is left out",
+        ));
+    }
+    is_known
+}
+
 impl Workloads {
-    /// The workloads of a namespace that a selector takes (T-008).
-    pub(super) fn selected(
-        &self,
+    /// The workloads of a namespace that a ServiceEntry's selector takes: Pods, then WorkloadEntries (T-332).
+    pub(super) fn selected<'w>(
+        &'w self,
         namespace: &str,
-        selector: &BTreeMap<String, String>,
-    ) -> impl Iterator<Item = &Workload> {
-        let candidates = self.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
-        candidates.iter().filter(|workload| labels_subset_of(selector, &workload.endpoint.labels))
+        selector: &'w BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'w Workload> {
+        self.pods.selected(namespace, selector).chain(self.entries.selected(namespace, selector))
+    }
+
+    /// The WorkloadEntries among them.
+    pub(super) fn selected_entries<'w>(
+        &'w self,
+        namespace: &str,
+        selector: &'w BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'w Workload> {
+        self.entries.selected(namespace, selector)
+    }
+}
+
+/// Workloads by namespace, in order of their keys, with their positions by label.
+#[derive(Debug, Default)]
+struct Selectable {
+    by_namespace: BTreeMap<Arc<str>, Group>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    workloads: Vec<Workload>,
+    by_label: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+impl Selectable {
+    fn add(&mut self, workload: Workload) {
+        let group = self.by_namespace.entry(Arc::clone(&workload.endpoint.namespace)).or_default();
+        let position = group.workloads.len();
+        for (label, value) in workload.endpoint.labels.iter() {
+            let values = group.by_label.entry(label.clone()).or_default();
+            values.entry(value.clone()).or_default().push(position);
+        }
+        group.workloads.push(workload);
+    }
+
+    /// The workloads that a selector takes (T-008), looked for among those with the rarest of its labels.
+    fn selected<'w>(
+        &'w self,
+        namespace: &str,
+        selector: &'w BTreeMap<String, String>,
+    ) -> Box<dyn Iterator<Item = &'w Workload> + 'w> {
+        let Some(group) = self.by_namespace.get(namespace) else { return Box::new(std::iter::empty()) };
+        let positions = selector.iter().map(|(label, value)| {
+            group.by_label.get(label).and_then(|values| values.get(value)).map_or(&[][..], Vec::as_slice)
+        });
+        match positions.min_by_key(|positions| positions.len()) {
+            None => Box::new(group.workloads.iter()),
+            Some(positions) => Box::new(
+                positions
+                    .iter()
+                    .filter_map(|position| group.workloads.get(*position))
+                    .filter(|workload| labels_subset_of(selector, &workload.endpoint.labels)),
+            ),
+        }
     }
 }
 
 /// A Pod as a workload.
 pub(super) fn of_pod(pod: &Object<Pod>, sources: &Sources<'_>) -> Workload {
-    Workload {
-        kind: WorkloadKind::Pod,
-        ports: container_ports(&pod.spec),
-        dns_only: false,
-        endpoint: pod_endpoint(pod, sources),
-    }
+    Workload { ports: container_ports(&pod.spec), dns_only: false, endpoint: pod_endpoint(pod, sources) }
 }
 
 fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
@@ -219,7 +274,6 @@ fn from_entry(
     };
     let address = entry.address.as_str();
     Workload {
-        kind: WorkloadKind::WorkloadEntry,
         ports: entry.ports.clone(),
         dns_only: !address.is_empty() && address.parse::<std::net::IpAddr>().is_err(),
         endpoint: Endpoint {

@@ -17,7 +17,7 @@ mod tests;
 
 pub use egress::EgressScope;
 pub use outbound_policy::OutboundPolicy;
-pub use scope::Scope;
+pub use scope::{Scope, ScopeKey};
 pub use targets::ServiceTarget;
 
 use std::sync::Arc;
@@ -42,14 +42,19 @@ use crate::snapshot::MeshSnapshot;
 pub struct View<'s> {
     snapshot: &'s MeshSnapshot,
     proxy: &'s Proxy,
-    scope: Scope,
+    scope: Arc<Scope>,
     targets: Vec<ServiceTarget>,
 }
 
 impl<'s> View<'s> {
     /// Cuts the view of a proxy.
     pub fn new(snapshot: &'s MeshSnapshot, proxy: &'s Proxy) -> Self {
-        Self { snapshot, proxy, scope: Scope::of(snapshot, proxy), targets: targets::of(snapshot, proxy) }
+        Self::with_scope(snapshot, proxy, Arc::new(Scope::of(snapshot, proxy)))
+    }
+
+    /// Cuts the view of a proxy with a scope that was made for another of the same [`ScopeKey`] in the same mesh.
+    pub fn with_scope(snapshot: &'s MeshSnapshot, proxy: &'s Proxy, scope: Arc<Scope>) -> Self {
+        Self { snapshot, proxy, scope, targets: targets::of(snapshot, proxy) }
     }
 
     /// The proxy that looks.
@@ -67,9 +72,23 @@ impl<'s> View<'s> {
         &self.scope
     }
 
+    /// The scope, to be shared with other proxies.
+    pub fn shared_scope(&self) -> Arc<Scope> {
+        Arc::clone(&self.scope)
+    }
+
     /// The service in scope with this hostname.
     pub fn service(&self, hostname: &str) -> Option<&Arc<Service>> {
         self.scope.service(hostname)
+    }
+
+    /// The service of this hostname in `namespace`, where the proxy's namespace may see it, else the scope's (T-151).
+    pub fn service_near(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
+        self.snapshot
+            .registry
+            .service(hostname, namespace)
+            .filter(|service| service.visible_from(&self.proxy.namespace))
+            .or_else(|| self.scope.service(hostname))
     }
 
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::sidecar::spec::Sidecar;
-use mesh_model::object::Object;
+use mesh_model::object::{Object, ResourceKey};
 
 use super::egress::EgressScope;
 use super::imports::ServiceSet;
@@ -24,6 +24,25 @@ pub struct Scope {
     pub services: Vec<Arc<Service>>,
     /// Position in `services` by hostname.
     by_hostname: BTreeMap<Arc<str>, usize>,
+}
+
+/// What a scope depends on besides the mesh: proxies with equal keys share one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeKey {
+    kind: ProxyKind,
+    namespace: Arc<str>,
+    sidecar: Option<ResourceKey>,
+}
+
+impl ScopeKey {
+    /// The key of a proxy's scope.
+    pub fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
+        let sidecar = match proxy.kind {
+            ProxyKind::Gateway => None,
+            ProxyKind::Sidecar => pick_sidecar(snapshot, proxy).map(|object| object.key()),
+        };
+        Self { kind: proxy.kind, namespace: Arc::clone(&proxy.namespace), sidecar }
+    }
 }
 
 impl Scope {

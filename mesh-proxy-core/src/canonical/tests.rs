@@ -155,3 +155,15 @@ fn header_names_become_lower_case() {
     let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
     assert_eq!(canonical.request.headers.entries[0].0, "x-user");
 }
+
+#[test]
+fn white_space_around_a_value_is_none_of_it_over_http1() {
+    let mut request = request(&[("authorization", " Bearer ")]);
+    let value = |request: &RequestFacts<'_>| {
+        let canonical = canonicalize(&manager(), &connection(), false, request).unwrap();
+        canonical.request.headers.first("authorization").unwrap().to_vec()
+    };
+    assert_eq!(value(&request), b"Bearer");
+    request.version = HttpVersion::Http2;
+    assert_eq!(value(&request), b" Bearer ");
+}

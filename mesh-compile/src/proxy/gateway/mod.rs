@@ -1,12 +1,33 @@
-//! A gateway: listeners from Gateway servers, route tables from the VirtualServices bound to them.
+//! A gateway: listeners from Gateway servers, route tables from the VirtualServices bound to them (section A.3).
+//!
+//! `servers` reads what Gateways ask for, `merge` decides which servers share a port, `hosts` pairs their hosts with
+//! those of VirtualServices, `http` makes route tables, `tcp` and `passthrough` chains over bytes, `tls` what is
+//! terminated, and `listeners` puts the chains of one address and port together.
+
+mod hosts;
+mod http;
+mod listeners;
+mod merge;
+mod passthrough;
+mod servers;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod tls;
 
 use mesh_model::diagnostic::Report;
 
 use super::Fragment;
+use super::policies::Policies;
 use crate::view::View;
 
 /// Listeners and route tables of a gateway.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
-    let _ = view;
-    (Fragment::default(), Report::new())
+    let mut report = Report::new();
+    let servers = servers::of(view, &mut report);
+    let merged = merge::merge(&servers, &mut report);
+    let policies = Policies::compile(view, &mut report);
+    let listeners = listeners::build(view, &merged, &policies, &mut report);
+    let tables = http::tables(view, &merged, &listeners, &mut report);
+    (Fragment { listeners, route_tables: tables }, report)
 }

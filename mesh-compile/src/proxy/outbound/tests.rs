@@ -1,1 +1,192 @@
+use super::*;
+use crate::proxy::listener::{FilterChain, Listener, Network, Transport};
+use crate::proxy::test_mesh::with_view;
+use crate::route_table::RouteTable;
+use crate::route_table::action::RouteAction;
 
+fn compiled(yaml: &str, mesh: &str) -> Fragment {
+    with_view(yaml, mesh, |view| compile(view).0)
+}
+
+fn listener<'f>(fragment: &'f Fragment, name: &str) -> &'f Listener {
+    fragment.listeners.iter().find(|listener| &*listener.name == name).unwrap_or_else(|| panic!("{name}"))
+}
+
+fn table<'f>(fragment: &'f Fragment, name: &str) -> &'f RouteTable {
+    fragment.route_tables.iter().find(|table| &*table.name == name).unwrap_or_else(|| panic!("{name}"))
+}
+
+fn cluster(chain: &FilterChain) -> String {
+    match &chain.network {
+        Network::Tcp(proxy) => proxy.destinations.iter().next().expect("never empty").cluster.to_string(),
+        Network::Http(manager) => format!("table {}", manager.route_table),
+    }
+}
+
+/// The cluster of the first route of the virtual host that answers for an authority.
+fn answer(table: &RouteTable, authority: &str) -> Option<String> {
+    let host = table.virtual_host(authority)?;
+    Some(match &host.routes.first()?.action {
+        RouteAction::Forward(forward) => forward.destinations.iter().next()?.cluster.to_string(),
+        RouteAction::Respond(response) => response.status.to_string(),
+        RouteAction::Redirect(_) => "redirect".to_owned(),
+    })
+}
+
+const REVIEWS: &str = "outbound|9080||reviews.default.svc.cluster.local";
+
+#[test]
+fn http_ports_share_a_wildcard_listener_with_a_fall_through() {
+    let fragment = compiled("", "{}");
+    let shared = listener(&fragment, "0.0.0.0_9080");
+    let [http] = shared.filter_chains.as_slice() else { panic!("one chain") };
+    assert_eq!(cluster(http), "table 9080");
+    assert_eq!(http.matches.transport, Some(Transport::RawBuffer));
+    assert_eq!(cluster(shared.default_chain.as_ref().expect("a fall-through")), "PassthroughCluster");
+    assert_eq!(http.origin.field(), "spec.ports[0]");
+}
+
+#[test]
+fn a_tcp_port_listens_at_the_service_address() {
+    let fragment = compiled("", "{}");
+    let tcp = listener(&fragment, "10.0.0.1_7000");
+    assert!(tcp.filter_chains.is_empty() && !tcp.http_inspector);
+    let chain = tcp.default_chain.as_ref().expect("the only chain");
+    assert_eq!(cluster(chain), "outbound|7000||reviews.default.svc.cluster.local");
+}
+
+#[test]
+fn an_undeclared_port_is_sniffed_and_answers_every_host() {
+    let fragment = compiled("", "{}");
+    let sniffed = listener(&fragment, "10.0.0.1_5000");
+    assert!(sniffed.http_inspector);
+    let name = "reviews.default.svc.cluster.local:5000";
+    assert_eq!(cluster(&sniffed.filter_chains[0]), format!("table {name}"));
+    let found = answer(table(&fragment, name), "anything.example");
+    assert_eq!(found.as_deref(), Some("outbound|5000||reviews.default.svc.cluster.local"));
+}
+
+#[test]
+fn short_names_depend_on_the_clients_namespace() {
+    let fragment = compiled("", "{}");
+    let table = table(&fragment, "9080");
+    for name in [
+        "reviews",
+        "reviews.default",
+        "reviews.default.svc",
+        "REVIEWS.default.svc.cluster.local.",
+        "10.0.0.1",
+    ] {
+        assert_eq!(answer(table, name).as_deref(), Some(REVIEWS), "{name}");
+    }
+    let ratings = "outbound|9080||ratings.other.svc.cluster.local";
+    assert_eq!(answer(table, "ratings.other:9080").as_deref(), Some(ratings));
+    assert_eq!(answer(table, "ratings").as_deref(), Some("PassthroughCluster"));
+}
+
+#[test]
+fn registry_only_answers_502_and_drops_bytes() {
+    let fragment = compiled("", r#"{"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}"#);
+    assert_eq!(answer(table(&fragment, "9080"), "nobody").as_deref(), Some("502"));
+    let virtual_outbound = listener(&fragment, "virtualOutbound");
+    assert!(virtual_outbound.catch_all);
+    assert_eq!(cluster(virtual_outbound.default_chain.as_ref().expect("always")), "BlackHoleCluster");
+    assert_eq!(virtual_outbound.filter_chains[0].matches.destination_port, Some(15001));
+}
+
+#[test]
+fn the_first_virtual_service_with_routes_owns_the_host() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default, creationTimestamp: '2020-01-01T00:00:00Z'}
+spec:
+  hosts: [reviews]
+  http: [{match: [{port: 80}], route: [{destination: {host: nobody}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: b, namespace: default, creationTimestamp: '2021-01-01T00:00:00Z'}
+spec:
+  hosts: [reviews]
+  http: [{route: [{destination: {host: b}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: c, namespace: default, creationTimestamp: '2022-01-01T00:00:00Z'}
+spec:
+  hosts: [reviews, '*.other.svc.cluster.local']
+  http: [{route: [{destination: {host: c}}]}]
+",
+        "{}",
+    );
+    let table = table(&fragment, "9080");
+    assert_eq!(answer(table, "reviews").as_deref(), Some("outbound|9080||b.default.svc.cluster.local"));
+    assert_eq!(answer(table, "ratings.other").as_deref(), Some("outbound|9080||c.default.svc.cluster.local"));
+    let host = table.virtual_host("ratings.other").expect("it is there");
+    assert_eq!(host.origin.field(), "spec.hosts[1]");
+}
+
+#[test]
+fn hosts_without_a_service_are_in_table_80_only() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default}
+spec:
+  hosts: [example.com]
+  http: [{route: [{destination: {host: reviews}}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {clusterIP: 10.0.0.9, ports: [{name: http, port: 80}]}
+",
+        "{}",
+    );
+    assert_eq!(answer(table(&fragment, "9080"), "example.com").as_deref(), Some("PassthroughCluster"));
+    let found = answer(table(&fragment, "80"), "example.com");
+    assert_eq!(found.as_deref(), Some("outbound|80||reviews.default.svc.cluster.local"));
+}
+
+#[test]
+fn tcp_routes_replace_the_default_chain() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default}
+spec:
+  hosts: [reviews]
+  tcp:
+  - {match: [{destinationSubnets: [10.9.0.0/16]}], route: [{destination: {host: subnet, port: {number: 1}}}]}
+  - {match: [{sourceLabels: {app: nobody}}], route: [{destination: {host: nobody}}]}
+  - {match: [{port: 7000}], route: [{destination: {host: terminal, port: {number: 2}}}]}
+",
+        "{}",
+    );
+    let tcp = listener(&fragment, "10.0.0.1_7000");
+    assert_eq!(cluster(&tcp.filter_chains[0]), "outbound|1||subnet.default.svc.cluster.local");
+    let rest = tcp.default_chain.as_ref().expect("a terminal rule");
+    assert_eq!(cluster(rest), "outbound|2||terminal.default.svc.cluster.local");
+    assert_eq!(rest.origin.field(), "spec.tcp[2].match[0]");
+}
+
+#[test]
+fn a_sidecar_listener_locks_its_port() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s, namespace: default}
+spec:
+  outboundTrafficPolicy: {}
+  egress:
+  - {port: {number: 9080, protocol: HTTP, name: http}, hosts: ['other/*']}
+  - {hosts: ['./*']}
+",
+        "{}",
+    );
+    let table = table(&fragment, "9080");
+    assert_eq!(answer(table, "reviews").as_deref(), Some("502"));
+    assert!(answer(table, "ratings.other").is_some_and(|cluster| cluster.starts_with("outbound|9080")));
+    assert_eq!(listener(&fragment, "0.0.0.0_9080").origin.field(), "spec.egress[0]");
+}

@@ -7,7 +7,7 @@ use mesh_model::origin::Origin;
 
 use super::chain::SNIFFED_HTTP;
 use super::client::Client;
-use crate::proxy::listener::{ChainMatch, Direction, FilterChain, Listener, Network, TcpProxy};
+use crate::proxy::listener::{ChainMatch, Direction, FilterChain, Listener, Network, TcpProxy, Transport};
 use crate::route_table::action::{Destination, DirectResponse, Forward, HeaderOps, RouteAction};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 
@@ -48,6 +48,7 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
             chains.push(FilterChain {
                 name: "virtualOutbound-catchall-tcp-http".into(),
                 matches: ChainMatch {
+                    transport: Some(Transport::RawBuffer),
                     application_protocols: SNIFFED_HTTP.into_iter().map(Arc::from).collect(),
                     ..ChainMatch::default()
                 },

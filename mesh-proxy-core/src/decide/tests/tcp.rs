@@ -232,3 +232,25 @@ fn the_server_name_names_the_cluster_where_the_chain_says_so() {
     let config = config(vec![listener(Direction::Outbound, "0.0.0.0", 443, chains)], Vec::new(), &[name]);
     assert_eq!(reason(&config, &over_tls(dial(), "OUTBOUND_.80_._.a.b.svc.cluster.local", &[], None)), name);
 }
+
+#[test]
+fn inbound_tells_tls_from_other_bytes_only_on_ports_that_ask_for_tls() {
+    let on = |port, transport| ChainMatch {
+        destination_port: Some(port),
+        transport: Some(transport),
+        ..ChainMatch::default()
+    };
+    let chains = vec![
+        chain("disabled", on(80, Transport::RawBuffer), http("80")),
+        chain("plain", on(81, Transport::RawBuffer), tcp("plain")),
+        chain("tls", on(81, Transport::Tls), tcp("tls")),
+        chain("raw", on(82, Transport::RawBuffer), tcp("plain")),
+    ];
+    let listener = Listener { catch_all: true, ..listener(Direction::Inbound, "0.0.0.0", 15006, chains) };
+    let config = config(vec![listener], Vec::new(), &["plain", "tls"]);
+    let hello =
+        |port| reason(&config, &over_tls(to_address(Direction::Inbound, "10.0.0.1", port), "a", &[], None));
+    assert_eq!(hello(80), "protocol_error");
+    assert_eq!(hello(81), "tls");
+    assert_eq!(hello(82), "plain");
+}

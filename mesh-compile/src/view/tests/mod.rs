@@ -1,3 +1,5 @@
+mod workload;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -66,6 +68,22 @@ fn t_370_the_most_particular_sidecar_applies() {
     assert_eq!(scope_hosts(&yaml, "a", "w"), ["two.a@a:80"]);
     assert_eq!(scope_hosts(&yaml, "a", "v"), ["one.a@a:80"]);
     assert_eq!(scope_hosts(&yaml, "b", "w"), ["three.a@a:80"]);
+}
+
+#[test]
+fn proxies_of_one_sidecar_share_a_scope() {
+    let yaml = service("a", "one")
+        + &istio("Sidecar", "a", "s", "{workloadSelector: {labels: {app: w}}, egress: [{hosts: [./*]}]}");
+    let snapshot = resolve(&yaml);
+    let key = |proxy: &Proxy| ScopeKey::of(&snapshot, proxy);
+    assert_eq!(key(&sidecar("a", "v")), key(&sidecar("a", "u")));
+    assert_ne!(key(&sidecar("a", "v")), key(&sidecar("a", "w")));
+    assert_ne!(key(&sidecar("a", "v")), key(&sidecar("b", "v")));
+    assert_ne!(key(&sidecar("a", "v")), key(&gateway("a", "v")));
+    let (one, two) = (sidecar("a", "v"), sidecar("a", "u"));
+    let first = View::new(&snapshot, &one);
+    let second = View::with_scope(&snapshot, &two, first.shared_scope());
+    assert_eq!(hosts(&second.scope().services), hosts(&View::new(&snapshot, &two).scope().services));
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Listeners of a gateway: the chains of every server at one address and port (T-405, T-411, T-421).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use mesh_model::diagnostic::{Code, Diagnostic, Report};
+use mesh_model::name::Protocol;
+use mesh_model::origin::Origin;
+
+use super::merge::{Group, GroupKey, Merged};
+use super::passthrough::{self, TakenNames};
+use super::servers::GatewayServer;
+use super::{tcp, tls};
+use crate::proxy::listener::{ChainMatch, Direction, FilterChain, HttpManager, Listener, Network};
+use crate::proxy::policies::Policies;
+use crate::proxy::settings;
+use crate::view::View;
+
+/// Ports below this one need a privilege (T-405).
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
+/// The listeners that have at least one chain, by address and port.
+pub(super) fn build(
+    view: &View<'_>,
+    merged: &Merged<'_, '_>,
+    policies: &Policies,
+    report: &mut Report,
+) -> Vec<Listener> {
+    let builder = Builder {
+        view,
+        policies,
+        unprivileged: settings::metadata(view, "UNPRIVILEGED_POD").is_some_and(is_true),
+    };
+    let mut taken = TakenNames::default();
+    let mut listeners: BTreeMap<(Bind, u16), Listener> = BTreeMap::new();
+    for group in &merged.groups {
+        let Some(bind) = builder.bind(group, report) else { continue };
+        let chains = builder.chains(group, &mut taken, report);
+        let Some(origin) = chains.first().map(|chain| chain.origin.clone()) else { continue };
+        let port = group.key.port;
+        listeners
+            .entry((bind.clone(), port))
+            .or_insert_with(|| listener(&bind, port, origin))
+            .filter_chains
+            .extend(chains);
+    }
+    listeners.into_values().collect()
+}
+
+/// Go's spellings of true.
+fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE")
+}
+
+/// Where a listener is bound.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Bind {
+    Address(IpAddr),
+    UnixPath(String),
+}
+
+fn listener(bind: &Bind, port: u16, origin: Origin) -> Listener {
+    let (name, address, port) = match bind {
+        Bind::Address(address) => (format!("{address}_{port}"), *address, port),
+        Bind::UnixPath(path) => (format!("{path}_{port}"), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    };
+    Listener {
+        name: name.into(),
+        direction: Direction::Gateway,
+        address,
+        port,
+        catch_all: false,
+        http_inspector: false,
+        http10: false,
+        filter_chains: Vec::new(),
+        default_chain: None,
+        origin,
+    }
+}
+
+struct Builder<'v, 's> {
+    view: &'v View<'s>,
+    policies: &'v Policies,
+    unprivileged: bool,
+}
+
+impl Builder<'_, '_> {
+    /// Where a group listens; `None`: nowhere, which is reported (T-405).
+    fn bind(&self, group: &Group<'_, '_>, report: &mut Report) -> Option<Bind> {
+        let GroupKey { port, bind, .. } = group.key;
+        let mut reject = |reason: String| {
+            for server in &group.servers {
+                report.push(Diagnostic::new(Code::ServerRejected, &server.origin, reason.clone()));
+            }
+            None
+        };
+        if self.unprivileged && port < FIRST_UNPRIVILEGED {
+            return reject(format!("an unprivileged proxy cannot listen on port {port}"));
+        }
+        if bind.is_empty() {
+            let is_v6 = self.view.proxy().ip.is_some_and(|address| address.is_ipv6());
+            let any = if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+            return Some(Bind::Address(any));
+        }
+        if bind.starts_with("unix://") {
+            return Some(Bind::UnixPath(bind.to_owned()));
+        }
+        match bind.parse() {
+            Ok(address) => Some(Bind::Address(address)),
+            Err(_) => reject(format!("`{bind}` is not an address to listen at")),
+        }
+    }
+
+    fn chains(&self, group: &Group<'_, '_>, taken: &mut TakenNames, report: &mut Report) -> Vec<FilterChain> {
+        if Protocol::parse(group.key.protocol).is_http() {
+            let first = group.servers.first().copied();
+            return first
+                .zip(group.route_table.clone())
+                .map(|(server, table)| self.http_chain(server, table))
+                .into_iter()
+                .collect();
+        }
+        let mut chains = Vec::new();
+        for server in &group.servers {
+            chains.extend(self.server_chains(server, taken, report));
+        }
+        chains
+    }
+
+    /// The chains of a server that is not plaintext HTTP (T-425 to T-428).
+    fn server_chains(
+        &self,
+        server: &GatewayServer<'_>,
+        taken: &mut TakenNames,
+        report: &mut Report,
+    ) -> Vec<FilterChain> {
+        if server.terminates_https()
+            && let Some(table) = server.route_table()
+        {
+            return vec![self.http_chain(server, table)];
+        }
+        if server.passes_through() {
+            return passthrough::chains(self.view, server, self.policies, taken, report);
+        }
+        let Some(proxy) = tcp::first_route(self.view, server, self.policies, report) else {
+            return Vec::new();
+        };
+        vec![self.chain(server, Network::Tcp(Box::new(proxy)))]
+    }
+
+    fn http_chain(&self, server: &GatewayServer<'_>, route_table: Arc<str>) -> FilterChain {
+        let manager = HttpManager {
+            route_table,
+            authn: self.policies.authn.clone(),
+            authz: self.policies.http.clone(),
+            normalization: settings::path_normalization(self.view),
+            http10: settings::http10(self.view),
+            use_remote_address: true,
+            trusted_hops: settings::trusted_hops(self.view),
+            network_authz: None,
+        };
+        self.chain(server, Network::Http(Box::new(manager)))
+    }
+
+    /// A chain of the server's own: TLS that it terminates is chosen by its hosts, plaintext takes everything.
+    fn chain(&self, server: &GatewayServer<'_>, network: Network) -> FilterChain {
+        let tls = tls::downstream(self.view, server);
+        let server_names = if tls.is_some() { server.server_names() } else { Vec::new() };
+        FilterChain {
+            name: format!("{} {}", server.gateway, server.port.name).into(),
+            matches: ChainMatch { server_names, ..ChainMatch::default() },
+            tls,
+            network,
+            origin: server.origin.clone(),
+        }
+    }
+}

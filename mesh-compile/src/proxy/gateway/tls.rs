@@ -1,0 +1,182 @@
+//! TLS that a server terminates (T-430 to T-436, S-043, E-067).
+
+use std::sync::Arc;
+
+use mesh_model::mesh_config::TlsMinimum;
+use mesh_model::part::{ServerTlsMode, ServerTlsSettings, TlsProtocol};
+
+use super::servers::GatewayServer;
+use crate::proxy::listener::{ClientCertificate, DownstreamTls};
+use crate::view::View;
+
+/// The workload's own certificate, and the mesh's authorities.
+const OWN: &str = "default";
+const MESH_ROOT: &str = "ROOTCA";
+
+/// What a server terminates; `None`: it takes plaintext, or forwards TLS as it is.
+pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<Arc<DownstreamTls>> {
+    let tls = server.tls().filter(|_| server.is_tls() && !server.passes_through())?;
+    let (certificates, root) = sources(tls);
+    let (min_version, max_version) = versions(view, tls);
+    Some(Arc::new(DownstreamTls {
+        client_certificate: client_certificate(tls.mode),
+        // S-043: only the authority counts at gateways.
+        trust_domains: Vec::new(),
+        subject_alt_names: subject_alt_names(tls),
+        certificates,
+        root,
+        alpn: alpn(server, tls),
+        min_version,
+        max_version,
+        cipher_suites: cipher_suites(view, tls),
+    }))
+}
+
+/// T-431.
+fn client_certificate(mode: ServerTlsMode) -> ClientCertificate {
+    match mode {
+        ServerTlsMode::Mutual | ServerTlsMode::IstioMutual => ClientCertificate::Required,
+        ServerTlsMode::OptionalMutual => ClientCertificate::Optional,
+        ServerTlsMode::Passthrough | ServerTlsMode::Simple | ServerTlsMode::AutoPassthrough => {
+            ClientCertificate::None
+        }
+    }
+}
+
+/// Names count where a certificate is verified at all (T-431, T-436).
+fn subject_alt_names(tls: &ServerTlsSettings) -> Vec<Arc<str>> {
+    let unverified = client_certificate(tls.mode) == ClientCertificate::None
+        || (tls.mode != ServerTlsMode::IstioMutual && tls.insecure_skip_verify == Some(true));
+    if unverified {
+        return Vec::new();
+    }
+    tls.subject_alt_names.iter().map(|name| name.as_str().into()).collect()
+}
+
+/// Names of the certificates and of the authorities for clients (T-432 to T-434).
+fn sources(tls: &ServerTlsSettings) -> (Vec<Arc<str>>, Option<Arc<str>>) {
+    let verifies = client_certificate(tls.mode) != ClientCertificate::None;
+    if tls.mode == ServerTlsMode::IstioMutual {
+        return (vec![OWN.into()], Some(MESH_ROOT.into()));
+    }
+    let names: Vec<&str> = if tls.credential_names.is_empty() {
+        [tls.credential_name.as_str()].into_iter().filter(|name| !name.is_empty()).collect()
+    } else {
+        tls.credential_names.iter().map(String::as_str).collect()
+    };
+    let Some(first) = names.first() else {
+        let root = if tls.ca_certificates.is_empty() {
+            MESH_ROOT.into()
+        } else {
+            format!("file-root:{}", tls.ca_certificates).into()
+        };
+        return (files(tls), verifies.then_some(root));
+    };
+    let authority = if tls.ca_cert_credential_name.is_empty() {
+        format!("{first}-cacert")
+    } else {
+        tls.ca_cert_credential_name.clone()
+    };
+    let certificates = names.iter().map(|name| secret(name)).collect();
+    (certificates, verifies.then(|| secret(&authority)))
+}
+
+/// Certificates from files; the workload's own where none is complete.
+fn files(tls: &ServerTlsSettings) -> Vec<Arc<str>> {
+    let name = |certificate: &str, key: &str| -> Arc<str> {
+        if certificate.is_empty() || key.is_empty() {
+            return OWN.into();
+        }
+        format!("file-cert:{certificate}~{key}").into()
+    };
+    if tls.tls_certificates.is_empty() {
+        return vec![name(&tls.server_certificate, &tls.private_key)];
+    }
+    tls.tls_certificates.iter().map(|pair| name(&pair.server_certificate, &pair.private_key)).collect()
+}
+
+/// The resource that a credential name stands for (T-433); names with a scheme of their own keep it.
+fn secret(name: &str) -> Arc<str> {
+    const SCHEMES: [&str; 4] = ["kubernetes://", "kubernetes-gateway://", "configmap://", "invalid://"];
+    if let Some(rest) = name.strip_prefix("builtin://") {
+        return if rest == "-cacert" { MESH_ROOT } else { OWN }.into();
+    }
+    let name = name.strip_prefix("sds://").unwrap_or(name);
+    if SCHEMES.iter().any(|scheme| name.starts_with(scheme)) {
+        return name.into();
+    }
+    format!("kubernetes://{name}").into()
+}
+
+/// T-435: peer exchange is offered where mesh TLS ends in a byte stream.
+fn alpn(server: &GatewayServer<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
+    let mut offered: Vec<Arc<str>> = vec!["h2".into(), "http/1.1".into()];
+    if tls.mode == ServerTlsMode::IstioMutual && !server.is_http() {
+        offered.insert(0, "istio-peer-exchange".into());
+    }
+    offered
+}
+
+/// Oldest and newest version: the server's, else `tlsDefaults`, else the proxy's (T-435). Mesh TLS has its own.
+fn versions(view: &View<'_>, tls: &ServerTlsSettings) -> (Arc<str>, Arc<str>) {
+    if tls.mode == ServerTlsMode::IstioMutual {
+        return ("".into(), "".into());
+    }
+    let defaults = view.mesh().tls_defaults.as_ref().map(|defaults| defaults.min_protocol_version);
+    let oldest = match (version(tls.min_protocol_version), defaults) {
+        ("", Some(TlsMinimum::V12)) => "TLSv1_2",
+        ("", Some(TlsMinimum::V13)) => "TLSv1_3",
+        (written, _) => written,
+    };
+    (oldest.into(), version(tls.max_protocol_version).into())
+}
+
+fn version(version: TlsProtocol) -> &'static str {
+    match version {
+        TlsProtocol::TlsAuto => "",
+        TlsProtocol::Tlsv1_0 => "TLSv1_0",
+        TlsProtocol::Tlsv1_1 => "TLSv1_1",
+        TlsProtocol::Tlsv1_2 => "TLSv1_2",
+        TlsProtocol::Tlsv1_3 => "TLSv1_3",
+    }
+}
+
+/// What Istio lets through by name (T-435); groups such as `ALL` and operators such as `+AES` pass unread.
+const CIPHER_SUITES: [&str; 15] = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-SHA",
+    "ECDHE-RSA-AES128-SHA",
+    "ECDHE-ECDSA-AES256-SHA",
+    "ECDHE-RSA-AES256-SHA",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-SHA",
+    "AES256-SHA",
+    "DES-CBC3-SHA",
+];
+
+fn cipher_suites(view: &View<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
+    if tls.mode == ServerTlsMode::IstioMutual {
+        return Vec::new();
+    }
+    let passes = |suite: &str| {
+        suite == "ALL" || !suite.starts_with(char::is_alphanumeric) || CIPHER_SUITES.contains(&suite)
+    };
+    let mut kept: Vec<Arc<str>> = Vec::new();
+    for suite in tls.cipher_suites.iter().filter(|suite| passes(suite)) {
+        if !kept.iter().any(|known| **known == **suite) {
+            kept.push(suite.as_str().into());
+        }
+    }
+    if kept.is_empty()
+        && let Some(defaults) = &view.mesh().tls_defaults
+    {
+        kept.extend(defaults.cipher_suites.iter().map(|suite| Arc::from(suite.as_str())));
+    }
+    kept
+}
