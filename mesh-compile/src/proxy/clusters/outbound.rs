@@ -268,8 +268,8 @@ impl<'t> Target<'t> {
             }
         }
         let (mode, origin) = context.peers.of_namespace(&self.service.namespace);
-        let origin = origin.unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
-        Auto { on: mode != Mode::Disable, origin }
+        let origin = origin.clone().unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
+        Auto { on: *mode != Mode::Disable, origin }
     }
 
     /// A wildcard host that is looked up at request time: no endpoints, no subsets (T-321).

@@ -252,3 +252,43 @@ spec:
     // None of its endpoints speaks mesh mTLS.
     assert!(cluster.endpoints.is_empty());
 }
+
+const ENTRY: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vm, namespace: a}
+spec:
+  hosts: [vm.example.com]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: two, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.1.0.1, serviceAccount: vm, labels: {app: vm}}]
+";
+
+fn marks(policy: &str) -> (bool, bool) {
+    let documents = format!(
+        "{ENTRY}---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: p, namespace: a}}
+spec: {policy}
+"
+    );
+    let built = clusters("sidecar", &documents, MeshConfig::with_defaults());
+    let cluster = &built["outbound|80||vm.example.com"];
+    (tls(cluster).is_some(), cluster.endpoints[0].mtls)
+}
+
+#[test]
+fn a_namespace_that_disables_mtls_is_called_in_plaintext() {
+    assert_eq!(marks("{mtls: {mode: STRICT}}"), (true, true));
+    assert_eq!(marks("{mtls: {mode: DISABLE}}"), (false, false));
+}
+
+#[test]
+fn a_workload_that_disables_mtls_only_loses_its_mark() {
+    let policy = "selector: {matchLabels: {app: vm}}, mtls: {mode: STRICT}";
+    let on = |port: u16| marks(&format!("{{{policy}, portLevelMtls: {{{port}: {{mode: DISABLE}}}}}}"));
+    assert_eq!(on(80), (true, false));
+    assert_eq!(on(81), (true, true));
+}
