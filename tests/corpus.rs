@@ -25,7 +25,8 @@ fn folder(name: &str) -> Option<PathBuf> {
 
 /// The index of a folder, and the findings of every file it names, in strict mode.
 fn check(folder: &Path) -> (Vec<Value>, BTreeMap<String, Vec<Diagnostic>>) {
-    let index: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
+    let index: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
     let mut findings = BTreeMap::new();
     for entry in &index {
         let file = entry["file"].as_str().unwrap();
@@ -65,7 +66,11 @@ fn accepts_what_the_index_accepts(name: &str) {
     }
     assert!(problems.is_empty(), "{}", problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("\n"));
     let remarks = || findings.values().flatten().filter(|finding| finding.code == Code::UnknownKind);
-    assert!(remarks().all(|remark| remark.severity == Severity::Info), "{:#?}", remarks().collect::<Vec<_>>());
+    assert!(
+        remarks().all(|remark| remark.severity == Severity::Info),
+        "{:#?}",
+        remarks().collect::<Vec<_>>()
+    );
     println!("{name}: {} documents, {} remarks on kinds that are not read", index.len(), remarks().count());
 }
 
@@ -88,7 +93,9 @@ fn documents_that_set_every_field_are_accepted() {
 fn decision_cases_are_read_without_errors() {
     let Some(folder) = folder("decide") else { return };
     let mut cases = 0;
-    for area in std::fs::read_dir(folder).unwrap().map(|area| area.unwrap().path()).filter(|area| area.is_dir()) {
+    for area in
+        std::fs::read_dir(folder).unwrap().map(|area| area.unwrap().path()).filter(|area| area.is_dir())
+    {
         for case in std::fs::read_dir(area).unwrap() {
             let path = case.unwrap().path().join("config.yaml");
             let loaded = load("config.yaml", std::fs::read(&path).unwrap(), &LoadOptions::default());

@@ -50,6 +50,7 @@ impl Workloads {
     /// The Pod of a proxy: by name, else by address, one of its own namespace where several share it.
     pub fn pod(&self, proxy: &Proxy) -> Option<&Arc<Object<Pod>>> {
         let key = ResourceKey {
+            group: Pod::GROUP,
             kind: Pod::KIND,
             cluster: Arc::clone(&proxy.cluster_id),
             namespace: Arc::clone(&proxy.namespace),

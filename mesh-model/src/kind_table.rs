@@ -71,7 +71,7 @@ macro_rules! kinds {
             }
 
             pub(crate) fn remove(&mut self, key: &ResourceKey) -> bool {
-                $( if key.kind == <$type>::KIND { return self.$field.remove(key); } )*
+                $( if key.kind == <$type>::KIND && key.group == <$type>::GROUP { return self.$field.remove(key); } )*
                 false
             }
 
@@ -141,6 +141,7 @@ fn read_into<S: Kind>(
     }
     let spec = read_body::<S>(document, &provenance, strictness, &mut report);
     let key = ResourceKey {
+        group: S::GROUP,
         kind: S::KIND,
         cluster: Arc::clone(&meta.cluster),
         namespace: Arc::clone(&meta.namespace),

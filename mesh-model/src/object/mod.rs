@@ -35,6 +35,8 @@ pub struct ObjectMeta {
 /// What identifies an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceKey {
+    /// `networking.istio.io`; empty for the core group. Two groups have a `Gateway`.
+    pub group: &'static str,
     /// `VirtualService`; API versions do not count (T-001).
     pub kind: &'static str,
     /// The cluster it was read from.
@@ -56,6 +58,19 @@ pub struct Object<S> {
     pub provenance: Arc<Provenance>,
 }
 
+impl<S: Kind> Object<S> {
+    /// What identifies it.
+    pub fn key(&self) -> ResourceKey {
+        ResourceKey {
+            group: S::GROUP,
+            kind: S::KIND,
+            cluster: Arc::clone(&self.meta.cluster),
+            namespace: Arc::clone(&self.meta.namespace),
+            name: Arc::clone(&self.meta.name),
+        }
+    }
+}
+
 impl<S> Object<S> {
     /// The field at `path` (`spec.hosts[0]`) as an origin.
     pub fn origin(&self, path: impl Into<Arc<str>>) -> Origin {
@@ -65,16 +80,6 @@ impl<S> Object<S> {
     /// The document it was read from.
     pub fn document(&self) -> &Arc<Document> {
         &self.provenance.document
-    }
-
-    /// What identifies it.
-    pub fn key(&self) -> ResourceKey {
-        ResourceKey {
-            kind: self.provenance.kind,
-            cluster: Arc::clone(&self.meta.cluster),
-            namespace: Arc::clone(&self.meta.namespace),
-            name: Arc::clone(&self.meta.name),
-        }
     }
 
     /// Older first; ties by name, then namespace (T-004).

@@ -56,7 +56,12 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    const fn new(speaks: Speaks, transport: Transport, protocols: &'static [&'static str], terminates: bool) -> Self {
+    const fn new(
+        speaks: Speaks,
+        transport: Transport,
+        protocols: &'static [&'static str],
+        terminates: bool,
+    ) -> Self {
         Self { speaks, transport, protocols, terminates }
     }
 
@@ -78,8 +83,10 @@ pub(super) fn shapes(mode: Mode, class: Class) -> &'static [Shape] {
     use Transport::{RawBuffer, Tls};
     const STRICT_HTTP: &[Shape] = &[Shape::new(Http, Tls, &[], true)];
     const STRICT_TCP: &[Shape] = &[Shape::new(Bytes, Tls, &[], true)];
-    const STRICT_DETECTED: &[Shape] = &[Shape::new(Http, Tls, MESH_HTTP, true), Shape::new(Bytes, Tls, &[], true)];
-    const PERMISSIVE_HTTP: &[Shape] = &[Shape::new(Http, Tls, MESH, true), Shape::new(Http, RawBuffer, &[], false)];
+    const STRICT_DETECTED: &[Shape] =
+        &[Shape::new(Http, Tls, MESH_HTTP, true), Shape::new(Bytes, Tls, &[], true)];
+    const PERMISSIVE_HTTP: &[Shape] =
+        &[Shape::new(Http, Tls, MESH, true), Shape::new(Http, RawBuffer, &[], false)];
     const PERMISSIVE_TCP: &[Shape] = &[
         Shape::new(Bytes, Tls, MESH, true),
         Shape::new(Bytes, Tls, &[], false),

@@ -15,15 +15,17 @@ use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
 
 use super::Fragment;
-use super::listener::{ChainMatch, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network, TcpProxy};
+use super::listener::{
+    ChainMatch, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network, TcpProxy,
+};
+use super::policies::Policies;
+use super::settings;
 use crate::proxy::listener::ClientCertificate;
 use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
 use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 use crate::view::View;
 use chains::{Class, Shape, Speaks, shapes};
-use super::policies::Policies;
-use super::settings;
 use ports::{InboundPort, cluster_name, own_ports, ports};
 
 /// The cluster of ports that no Service names.
@@ -87,7 +89,9 @@ impl Builder<'_, '_> {
             let mode_origin = mode_origin.clone();
             let chains = self.chains(&target, mode, &mode_origin);
             match port.bind {
-                Some(address) => bound.push(listener(&target.name, address, port.number, false, chains, &port.origin)),
+                Some(address) => {
+                    bound.push(listener(&target.name, address, port.number, false, chains, &port.origin))
+                }
                 None => virtual_chains.extend(chains),
             }
         }
@@ -113,7 +117,11 @@ impl Builder<'_, '_> {
     }
 
     /// Chains for ports without a Service, and for ports that only `portLevelMtls` names (S-013).
-    fn passthrough(&mut self, ports: &std::collections::BTreeMap<u16, InboundPort>, chains: &mut Vec<FilterChain>) {
+    fn passthrough(
+        &mut self,
+        ports: &std::collections::BTreeMap<u16, InboundPort>,
+        chains: &mut Vec<FilterChain>,
+    ) {
         let (mode, origin) = self.modes.default.clone();
         let mut wanted = vec![(None, mode, origin)];
         for (port, (mode, origin)) in &self.modes.ports {
@@ -150,7 +158,8 @@ impl Builder<'_, '_> {
         };
         let tls = shape.terminates.then(|| Arc::new(mesh_tls(self.view, shape.speaks)));
         FilterChain {
-            name: format!("{} {}{}", target.name, mode.as_str(), if shape.terminates { " mTLS" } else { "" }).into(),
+            name: format!("{} {}{}", target.name, mode.as_str(), if shape.terminates { " mTLS" } else { "" })
+                .into(),
             matches: shape.matches(target.port, self.http10),
             tls,
             network,

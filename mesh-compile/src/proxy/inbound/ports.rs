@@ -38,15 +38,20 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
                 let wildcard = listener.bind == "0.0.0.0" || listener.bind == "::";
                 let protocol = Protocol::parse(&port.protocol);
                 // A reserved port clashes only where the wildcard is named, or where HTTP leaves the address open.
-                if RESERVED.contains(&number) && (wildcard || listener.bind.is_empty() && protocol.is_http()) {
+                if RESERVED.contains(&number) && (wildcard || listener.bind.is_empty() && protocol.is_http())
+                {
                     continue;
                 }
                 let bind = (listener.capture_mode == CaptureMode::None)
                     .then(|| listener.bind.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])));
                 let origin = sidecar.origin(format!("spec.ingress[{index}]"));
-                ports
-                    .entry(number)
-                    .or_insert(InboundPort { number, service_port: number, protocol, bind, origin });
+                ports.entry(number).or_insert(InboundPort {
+                    number,
+                    service_port: number,
+                    protocol,
+                    bind,
+                    origin,
+                });
             }
         }
         None => {
