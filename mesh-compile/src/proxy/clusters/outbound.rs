@@ -230,7 +230,8 @@ impl<'t> Target<'t> {
         }
         if cluster.discovery == Discovery::OriginalDst {
             cluster.lb = LbPolicy::ClusterProvided;
-            cluster.origins.insert("lb", Origin::built_in("original destination (T-245)"));
+            let origin = || Origin::built_in("original destination (T-245)");
+            cluster.origins.entry("lb").or_insert_with(origin);
         }
     }
 

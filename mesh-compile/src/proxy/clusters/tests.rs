@@ -161,6 +161,7 @@ fn passthrough_dials_where_the_client_wanted_to_go() {
     let cluster = db(&built, 80, "");
     assert_eq!((cluster.discovery, cluster.lb), (Discovery::OriginalDst, LbPolicy::ClusterProvided));
     assert!(cluster.endpoints.is_empty());
+    assert_eq!(cluster.origins["lb"].field(), "spec.trafficPolicy.loadBalancer.simple");
     assert_eq!(db(&built, 80, "v1").discovery, Discovery::OriginalDst);
 }
 
