@@ -9,6 +9,7 @@ use mesh_model::value::Duration;
 use super::client::Client;
 use super::entries::Request;
 use crate::merge::destination_rule::MergedDestinationRule;
+use crate::merge::virtual_service::l4_destination_origin;
 use crate::proxy::listener::TcpProxy;
 use crate::proxy::routes::{cluster_name, destination_cluster, rule_for};
 use crate::route_table::action::{Destination, Destinations, HashPolicy, HeaderOps};
@@ -41,7 +42,7 @@ pub(super) fn to_routes(
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
             authority: None,
-            origin: origin.child(&format!(".route[{index}]")),
+            origin: l4_destination_origin(origin, index),
         }
     };
     let first = routes.first()?.destination.as_ref();
