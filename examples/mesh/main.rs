@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod load;
 mod render;
+mod road;
 mod show;
 mod target;
 
