@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn t415_namespaces_before_hosts_are_resolved() {
+    fn t_415_namespaces_before_hosts_are_resolved() {
         let hosts = owned(&["a.com", "./b.com", "*/c.com", "prod/d.com"]);
         assert_eq!(sanitize(&hosts, "ns"), ["a.com", "ns/b.com", "c.com", "prod/d.com"]);
         assert_eq!(sanitize(&owned(&["a.com", "*/*", "./b.com"]), "ns"), ["*"]);
     }
 
     #[test]
-    fn t416_the_narrower_of_two_hosts_is_bound() {
+    fn t_416_the_narrower_of_two_hosts_is_bound() {
         let server = owned(&["*.com", "prod/x.org"]);
         assert_eq!(
             intersection(&server, &owned(&["a.com", "*.com", "x.org"]), "prod"),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn t421_a_star_leaves_no_condition_on_server_names() {
+    fn t_421_a_star_leaves_no_condition_on_server_names() {
         assert!(server_names(["a.com", "*"].into_iter()).is_empty());
         let names: Vec<_> = server_names(["B.com", "*.a.com", "b.com"].into_iter());
         assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["*.a.com", "b.com"]);

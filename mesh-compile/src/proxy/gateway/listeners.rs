@@ -39,13 +39,25 @@ pub(super) fn build(
         let chains = builder.chains(group, &mut taken, report);
         let Some(origin) = chains.first().map(|chain| chain.origin.clone()) else { continue };
         let port = group.key.port;
-        listeners
-            .entry((bind.clone(), port))
-            .or_insert_with(|| listener(&bind, port, origin))
-            .filter_chains
-            .extend(chains);
+        let listener = listeners.entry((bind.clone(), port)).or_insert_with(|| listener(&bind, port, origin));
+        for chain in chains {
+            add(listener, chain, report);
+        }
     }
     listeners.into_values().collect()
+}
+
+/// Of chains with equal conditions the first stays: the data plane accepts no two (T-412).
+fn add(listener: &mut Listener, chain: FilterChain, report: &mut Report) {
+    let Some(first) = listener.filter_chains.iter().find(|first| first.matches == chain.matches) else {
+        listener.filter_chains.push(chain);
+        return;
+    };
+    let message = format!("another server takes the same connections on port {}", listener.port);
+    report.push(
+        Diagnostic::new(Code::ServerRejected, &chain.origin, message)
+            .help(format!("the first is {}", first.origin)),
+    );
 }
 
 /// Go's spellings of true.

@@ -9,8 +9,13 @@ use mesh_model::value::Duration;
 use crate::proxy::listener::{HttpManager, PathNormalization};
 use crate::view::{OutboundPolicy, View};
 
-/// Ports of the proxy's own listeners for health and metrics (T-494).
-const STATIC_PORTS: [u32; 2] = [15021, 15090];
+/// Proxy metadata that names ports of the proxy's own listeners for health and metrics (T-494).
+const STATIC_PORTS: [&str; 4] = [
+    "ENVOY_STATUS_PORT",
+    "ENVOY_PROMETHEUS_PORT",
+    "ENVOY_SECURE_METRICS_PORT",
+    "ENVOY_SECURE_MERGED_METRICS_PORT",
+];
 
 /// The proxy whose client side is compiled.
 pub(super) struct Client<'v, 's> {
@@ -87,7 +92,9 @@ impl<'v, 's> Client<'v, 's> {
 
     fn is_reserved(&self, port: u32) -> bool {
         let mesh = self.view.mesh();
-        let own = [mesh.proxy_listen_port(), mesh.proxy_inbound_listen_port()];
-        STATIC_PORTS.contains(&port) || own.iter().any(|own| u32::try_from(*own) == Ok(port))
+        let metadata = &self.view.proxy().metadata;
+        let is_static = |key: &&str| metadata.get(*key).is_some_and(|own| own.parse() == Ok(port));
+        let capture = [mesh.proxy_listen_port(), mesh.proxy_inbound_listen_port()];
+        STATIC_PORTS.iter().any(is_static) || capture.iter().any(|own| u32::try_from(*own) == Ok(port))
     }
 }

@@ -4,6 +4,7 @@ use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::networking::virtual_service::spec::RouteDestination;
 use mesh_model::origin::Origin;
 use mesh_model::part::LoadBalancerSettings;
+use mesh_model::value::Duration;
 
 use super::client::Client;
 use super::entries::Request;
@@ -86,10 +87,8 @@ fn with_rule(
         .and_then(|rule| rule.spec.traffic_policy.as_ref())
         .and_then(|policy| policy.connection_pool.as_ref())
         .and_then(|pool| pool.tcp.as_ref());
-    proxy.idle_timeout_ms = tcp
-        .and_then(|tcp| tcp.idle_timeout)
-        .map(|timeout| timeout.as_millis())
-        .or_else(|| client.idle_timeout_ms());
+    proxy.idle_timeout_ms =
+        tcp.and_then(|tcp| tcp.idle_timeout).map(Duration::as_millis).or_else(|| client.idle_timeout_ms());
     if rule.is_some_and(|rule| hashes_source(rule, subset)) {
         proxy.hash_policy.push(HashPolicy::SourceIp);
     }
