@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("  {:>3} of {}", choice.weight, choice.cluster);
         }
         if let Some(http) = &forward.http {
-            println!("  timeout {} ms, retries {}", http.timeout_ms, http.retries.is_some());
+            let retries = http.retries.as_ref().map_or(0, |retries| retries.attempts);
+            println!("  timeout {} ms (0: none), {retries} retries", http.timeout_ms);
         }
     }
     Ok(())

@@ -13,8 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (config, _) = mesh.proxy_config(&reviews);
     let token = std::fs::read_to_string("examples/shop/alice.jwt")?;
     let token = token.trim();
-    // Another payload under the same signature.
-    let forged = token.replacen(".eyJpc3Mi", ".eyJpc3Nh", 1);
+    // The same claims under a signature that is not theirs.
+    let (claims, signature) = token.rsplit_once('.').ok_or("no signature")?;
+    let forged = format!("{claims}.{}", signature.chars().rev().collect::<String>());
 
     for (what, token) in [("no token", None), ("alice", Some(token)), ("a forged token", Some(&*forged))] {
         for (year, now) in DAYS {

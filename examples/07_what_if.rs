@@ -7,6 +7,7 @@ use mesh::model::mesh_config::MeshConfig;
 use mesh::model::yaml::{LoadOptions, load};
 use mesh::proxy_core::probe;
 use mesh::{Mesh, decide};
+use serde_json::Value;
 
 /// Version 2 for everyone, and no rule for reports any more.
 const CHANGED: &str = "\
@@ -38,13 +39,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for probe in probe::read(&probes) {
         let probe = probe?;
         let query = probe.query(0);
-        let (was, is) = (decide(&old, &query, &mut ()), decide(&new, &query, &mut ()));
-        if was == is {
-            println!("{}: as before", probe.id);
-        } else {
-            println!("{}:", probe.id);
-            println!("  was {}", serde_json::to_string(&was)?);
-            println!("  is  {}", serde_json::to_string(&is)?);
+        let was = serde_json::to_value(decide(&old, &query, &mut ()))?;
+        let is = serde_json::to_value(decide(&new, &query, &mut ()))?;
+        println!("{}: {}", probe.id, if was == is { "as before" } else { "changes" });
+        for (fact, value) in is.as_object().into_iter().flatten() {
+            if was.get(fact) != Some(value) {
+                println!("  {fact} was {}\n  {fact} is  {value}", was.get(fact).unwrap_or(&Value::Null));
+            }
         }
     }
     Ok(())

@@ -71,6 +71,10 @@ fn reason(out: &mut impl Write, outcome: Outcome, because: &Because<'_>) -> std:
         (_, false, true) => write!(out, " {}", wanted.cyan()),
         (_, true, false) => write!(out, " {}", got.yellow()),
         (Outcome::Won, false, false) => write!(out, " {} fits {}", got.yellow(), wanted.cyan()),
+        // A chain that asks nothing here loses only to one that asks for just this.
+        (Outcome::Lost, false, false) if wanted == "any" => {
+            write!(out, " {}: another one asks for just this", got.yellow())
+        }
         (_, false, false) => write!(out, " wanted {}, got {}", wanted.cyan(), got.yellow()),
     }
 }
@@ -145,10 +149,32 @@ pub fn decision(out: &mut impl Write, decision: &Value) -> std::io::Result<()> {
                 }
             }
             value if is_empty(value) => {}
+            Value::Number(number) if key == "timeout_ms" && number.as_u64() == Some(0) => {
+                writeln!(out, "  {key}: none")?;
+            }
+            Value::String(text) if key == "reason" => match in_words(text) {
+                Some(words) => writeln!(out, "  {key}: {text} ({words})")?,
+                None => writeln!(out, "  {key}: {text}")?,
+            },
             value => writeln!(out, "  {key}: {}", fact(value))?,
         }
     }
     Ok(())
+}
+
+/// What a reason means, where its name does not say it.
+fn in_words(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "no_listener" => "nothing listens there",
+        "no_filter_chain" => "no filter chain of the listener takes such a connection",
+        "blackhole" => "unknown destinations are not allowed",
+        "rbac" => "a policy denies it, or policies allow and none of their rules does",
+        "jwt" => "the token is not accepted",
+        "no_route" => "no route of the virtual host matches",
+        "no_virtual_host" => "no virtual host answers for the authority",
+        "no_cluster" => "the destination does not exist",
+        _ => return None,
+    })
 }
 
 /// A value on one line: strings bare, objects as `key value`, nothing that is empty.
