@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use mesh_compile::compiler::compile;
 use mesh_compile::proxy::listener::Direction;
-use mesh_compile::proxy::{Proxy, ProxyKind};
+use mesh_compile::proxy_identity::{Proxy, ProxyKind};
 use mesh_compile::view::View;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
 use mesh_proxy_core::decide::explain;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mesh_compile::proxy::{Proxy, ProxyKind};
+use mesh_compile::proxy_identity::{Proxy, ProxyKind};
 use mesh_model::config_set::ConfigSet;
 
 use crate::Unusable;

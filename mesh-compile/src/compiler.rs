@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 
-use crate::proxy::{Fragment, ProxyConfig, ProxyKind, clusters, gateway, inbound, outbound};
+use crate::proxy::{Fragment, ProxyConfig, clusters, gateway, inbound, outbound};
+use crate::proxy_identity::ProxyKind;
 use crate::view::View;
 
 /// Compiles what the proxy of `view` runs.

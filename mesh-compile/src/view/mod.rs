@@ -34,7 +34,7 @@ use mesh_model::security::{
 
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::merge::virtual_service::MergedVirtualService;
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;
