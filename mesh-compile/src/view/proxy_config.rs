@@ -5,7 +5,7 @@ use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::mesh_config::ProxyConfig;
 use mesh_model::yaml::{LoadOptions, load};
 
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 
 /// The Pod annotation that holds a `ProxyConfig`.
