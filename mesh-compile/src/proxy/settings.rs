@@ -8,12 +8,12 @@ use crate::view::View;
 /// Prefix of proxy metadata where it is written as an environment variable.
 const ENVIRONMENT: &str = "ISTIO_META_";
 
-/// A value of the proxy's metadata: its own, else `defaultConfig.proxyMetadata`.
+/// A value of the proxy's metadata: its own, else `proxyMetadata` of its settings.
 pub(crate) fn metadata<'v>(view: &'v View<'_>, name: &str) -> Option<&'v str> {
     let own = &view.proxy().metadata;
     let long = format!("{ENVIRONMENT}{name}");
-    let mesh = &view.mesh().default_config().proxy_metadata;
-    [own.get(name), own.get(&long), mesh.get(&long)].into_iter().flatten().next().map(String::as_str)
+    let settings = &view.proxy_config().proxy_metadata;
+    [own.get(name), own.get(&long), settings.get(&long)].into_iter().flatten().next().map(String::as_str)
 }
 
 /// Whether HTTP/1.0 is served (T-564).
@@ -33,5 +33,5 @@ pub(crate) fn path_normalization(view: &View<'_>) -> PathNormalization {
 
 /// Trusted hops of X-Forwarded-For (T-440).
 pub(crate) fn trusted_hops(view: &View<'_>) -> u32 {
-    view.mesh().default_config().num_trusted_proxies()
+    view.proxy_config().num_trusted_proxies()
 }
