@@ -1,11 +1,11 @@
 //! What a field of a policy looks at, and how one of its values is compared with it.
 
-use mesh_model::value::IpBlock;
+use mesh_model::value::{IpBlock, PathTemplate};
 use serde_json::Value;
 
 use super::identity::IdentityPattern;
 use super::request_principal::RequestPrincipal;
-use super::template::PathTemplate;
+
 use crate::pattern::StringPattern;
 use crate::request_header;
 use crate::verdict::Facts;
@@ -100,13 +100,11 @@ impl Attribute {
             (Self::FilterMetadata, _) => false,
             _ => facts.request.is_some_and(|request| match (self, pattern) {
                 // E-001: any one value; an absent header has none.
-                (Self::Header(name), pattern) => {
-                    request_header::values(request, name).iter().any(|value| match pattern {
-                        Pattern::Present => true,
-                        Pattern::Text(text) => text.matches(value),
-                        _ => false,
-                    })
-                }
+                (Self::Header(name), pattern) => request_header::any(request, name, |value| match pattern {
+                    Pattern::Present => true,
+                    Pattern::Text(text) => text.matches(value),
+                    _ => false,
+                }),
                 (Self::Host | Self::Method, Pattern::Present) => true,
                 (Self::Host, Pattern::Text(text)) => text.matches_ignoring_case(request.authority.as_bytes()),
                 (Self::Method, Pattern::Text(text)) => text.matches(request.method.as_bytes()),

@@ -7,13 +7,13 @@ use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::object::Object;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::authorization_policy::spec::{self, Action};
-use mesh_model::value::IpBlock;
+use mesh_model::value::{IpBlock, PathTemplate};
 
 use super::attribute::{Attribute, Pattern};
 use super::identity::IdentityPattern;
 use super::request_principal::RequestPrincipal;
 use super::rule::{Condition, Field, Rule};
-use super::template::PathTemplate;
+
 use super::trust_domain::TrustDomains;
 use super::written::{Reading, Written, operation_fields, source_fields, when_key};
 use super::{Answer, External, PolicyOptions, PolicySet, Protocol, ProviderKind};
@@ -215,14 +215,14 @@ impl Compiler<'_> {
     }
 
     /// The patterns of one value; several where it stands for several trust domains.
-    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, &'static str> {
+    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, String> {
         let one = |pattern| Ok(vec![pattern]);
         match reading {
             Reading::Ip => value
                 .parse::<IpBlock>()
                 .map(|block| vec![Pattern::Ip(block)])
-                .map_err(|_| "not an IP address or CIDR block"),
-            Reading::Port => one(Pattern::Port(port(value)?)),
+                .map_err(|_| "not an IP address or CIDR block".to_owned()),
+            Reading::Port => Ok(vec![Pattern::Port(port(value)?)]),
             Reading::Text => one(Pattern::Text(StringPattern::parse(value))),
             Reading::Header if value == "*" => one(Pattern::Present),
             Reading::Header => one(Pattern::Text(StringPattern::parse(value))),
@@ -244,9 +244,9 @@ impl Compiler<'_> {
                 .map(|domain| Pattern::Identity(IdentityPattern::trust_domain(domain)))
                 .collect()),
             Reading::RequestPrincipal => one(Pattern::RequestPrincipal(RequestPrincipal::parse(value))),
-            Reading::Path if PathTemplate::is_template(value) => {
-                one(Pattern::Template(PathTemplate::parse(value)?))
-            }
+            Reading::Path if PathTemplate::is_template(value) => PathTemplate::parse(value)
+                .map(|template| vec![Pattern::Template(template)])
+                .map_err(|why| why.to_string()),
             Reading::Path => one(Pattern::Text(StringPattern::parse(value))),
         }
     }

@@ -9,7 +9,6 @@ mod identity;
 mod linear;
 mod request_principal;
 mod rule;
-mod template;
 #[cfg(test)]
 mod tests;
 mod trust_domain;
