@@ -147,11 +147,15 @@ impl Attribute {
 }
 
 /// The path up to a fragment (S-182); a canonical path has none.
-fn path_of(path: &str) -> &str {
+pub(super) fn path_of(path: &str) -> &str {
     path.split_once('#').map_or(path, |(path, _)| path)
 }
 
-fn find_claim<'c>(path: &[String], payload: &'c serde_json::Map<String, Value>) -> Option<&'c Value> {
+/// The claim at a path of keys.
+pub(super) fn find_claim<'c>(
+    path: &[String],
+    payload: &'c serde_json::Map<String, Value>,
+) -> Option<&'c Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(payload.get(first)?, |value, key| value.as_object()?.get(key))
 }
