@@ -13,7 +13,7 @@ use mesh::proxy_core::decide::explain;
 use mesh::proxy_core::probe::Probe;
 
 /// How many probes of the corpus are tried.
-const SAMPLE: usize = 300;
+const SAMPLE: usize = 900;
 
 /// What changing a field came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,9 @@ fn change(case: &Case, probe: &Probe) -> Outcomes {
         Outcomes::Decision
     } else if trace != other_trace {
         Outcomes::Trace
+    } else if plain(&decision)["result"] == "refuse" {
+        // A DENY rule at a TCP chain holds whatever its HTTP fields ask for.
+        Outcomes::Nothing
     } else {
         Outcomes::NoDifference(format!("{} {}: {origin}", case.name, probe.id))
     }
@@ -126,8 +129,7 @@ fn find<'n>(node: &'n mut Node, path: &str) -> Option<&'n mut Node> {
 fn alter(node: &mut Node) -> usize {
     match &mut node.value {
         Value::String(text) => {
-            // Durations and percentages stay what they are; in names and patterns any letter makes another one.
-            *text = format!("{text}x").into();
+            *text = other_text(text).into();
             1
         }
         Value::Integer(number) => {
@@ -137,10 +139,23 @@ fn alter(node: &mut Node) -> usize {
         Value::List(items) => items.iter_mut().map(alter).sum(),
         Value::Map(entries) => entries
             .iter_mut()
-            .filter(|entry| !is_negative(&entry.key))
+            .filter(|entry| !is_negative(&entry.key) && &*entry.key != "key")
             .map(|entry| alter(&mut entry.value))
             .sum(),
         _ => 0,
+    }
+}
+
+/// Another text of the same sort: a port, an address, a duration or a name stays one.
+fn other_text(text: &str) -> String {
+    let address = text.split('/').next().unwrap_or_default();
+    if address.parse::<std::net::IpAddr>().is_ok() {
+        return "203.0.113.77".to_owned();
+    }
+    match text.parse::<u16>() {
+        Ok(number) => number.wrapping_add(1).to_string(),
+        Err(_) if text.starts_with(|first: char| first.is_ascii_digit()) => format!("1{text}"),
+        Err(_) => format!("{text}x"),
     }
 }
 

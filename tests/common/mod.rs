@@ -17,36 +17,36 @@ use mesh::model::yaml::{LoadOptions, load};
 use mesh::proxy_core::probe::{self, Probe};
 
 /// Seconds since 1970 at which tokens are checked: some time in 2026.
-pub const NOW: i64 = 1_780_000_000;
+pub(crate) const NOW: i64 = 1_780_000_000;
 
 /// One mesh seen by one proxy, and what is asked of it.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// `area/case`.
-    pub name: String,
+    pub(crate) name: String,
     /// `config.yaml`.
-    pub text: String,
+    pub(crate) text: String,
     /// `mesh.yaml`.
-    pub mesh: Option<String>,
+    pub(crate) mesh: Option<String>,
     /// `proxy.json`.
-    pub proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// `probes.jsonl`, the lines that can be read.
-    pub probes: Vec<Probe>,
+    pub(crate) probes: Vec<Probe>,
 }
 
 /// Tables and everything they were made from.
 #[derive(Debug)]
-pub struct Compiled {
+pub(crate) struct Compiled {
     /// Typed objects.
-    pub set: ConfigSet,
+    pub(crate) set: ConfigSet,
     /// What the proxy runs.
-    pub config: ProxyConfig,
+    pub(crate) config: ProxyConfig,
     /// Findings of every stage after reading.
-    pub report: Report,
+    pub(crate) report: Report,
 }
 
 /// A folder of the shared conformance data; `None`, with a line that says so, where it is absent.
-pub fn conformance(name: &str) -> Option<PathBuf> {
+pub(crate) fn conformance(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("MESH_SHARED")
         .map_or_else(|| root().join("../shared"), PathBuf::from)
         .join("conformance")
@@ -59,12 +59,12 @@ pub fn conformance(name: &str) -> Option<PathBuf> {
 }
 
 /// The root of the repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The folders of all decision cases, sorted; empty where the shared data is absent. `MESH_AREA` picks one area.
-pub fn corpus() -> Vec<PathBuf> {
+pub(crate) fn corpus() -> Vec<PathBuf> {
     let Some(folder) = conformance("decide") else { return Vec::new() };
     let only = std::env::var("MESH_AREA").ok();
     let is_wanted = |area: &PathBuf| only.as_deref().is_none_or(|only| area.ends_with(only));
@@ -81,7 +81,7 @@ fn folders(of: &Path) -> Vec<PathBuf> {
 
 impl Case {
     /// Reads a case's folder.
-    pub fn read(folder: &Path) -> Self {
+    pub(crate) fn read(folder: &Path) -> Self {
         let text = |name: &str| std::fs::read_to_string(folder.join(name));
         let part = |path: Option<&Path>| {
             path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
@@ -96,17 +96,17 @@ impl Case {
     }
 
     /// The documents of `config.yaml`.
-    pub fn documents(&self) -> Vec<Arc<Document>> {
+    pub(crate) fn documents(&self) -> Vec<Arc<Document>> {
         load("config.yaml", &self.text, &LoadOptions::default()).documents
     }
 
     /// What the proxy of this case runs.
-    pub fn compile(&self) -> Compiled {
+    pub(crate) fn compile(&self) -> Compiled {
         self.compile_documents(self.documents())
     }
 
     /// What the proxy runs when the mesh is made of `documents`.
-    pub fn compile_documents(&self, documents: Vec<Arc<Document>>) -> Compiled {
+    pub(crate) fn compile_documents(&self, documents: Vec<Arc<Document>>) -> Compiled {
         let mut set = ConfigSet::new();
         let mut report = set.apply(documents.into_iter().map(Change::Upsert)).report;
         let mesh = mesh_config(self.mesh.as_deref());
@@ -119,7 +119,7 @@ impl Case {
 }
 
 /// A mesh configuration over its defaults.
-pub fn mesh_config(text: Option<&str>) -> Arc<MeshConfig> {
+pub(crate) fn mesh_config(text: Option<&str>) -> Arc<MeshConfig> {
     let defaults = MeshConfig::with_defaults();
     let loaded = load("mesh.yaml", text.unwrap_or_default(), &LoadOptions::default());
     let Some(document) = loaded.documents.first() else { return Arc::new(defaults) };
@@ -130,7 +130,7 @@ pub fn mesh_config(text: Option<&str>) -> Arc<MeshConfig> {
 }
 
 /// The documents of `examples/shop` as one text.
-pub fn shop_text() -> String {
+pub(crate) fn shop_text() -> String {
     let mut files: Vec<PathBuf> = std::fs::read_dir(root().join("examples/shop"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -142,7 +142,7 @@ pub fn shop_text() -> String {
 }
 
 /// The shop seen by its front end, by a back end, and by the gateway: cases that every clone has.
-pub fn shop() -> Vec<Case> {
+pub(crate) fn shop() -> Vec<Case> {
     let outbound = std::fs::read_to_string(root().join("examples/shop/probes.jsonl")).unwrap();
     let peer = "spiffe://cluster.local/ns/shop/sa/web";
     let inbound: Vec<String> = [("GET", "/reviews/7"), ("POST", "/reviews/7"), ("GET", "/admin/x")]
@@ -181,16 +181,16 @@ fn shop_case(name: &str, proxy: &str, probes: &str) -> Case {
 
 /// A small generator with a fixed sequence for each seed.
 #[derive(Debug)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// A sequence of its own for each seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         // xorshift64*: the high half is good enough to shuffle with.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -200,7 +200,7 @@ impl Dice {
     }
 
     /// Puts items into some order.
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
         }
@@ -208,7 +208,7 @@ impl Dice {
 }
 
 /// Runs `check` over all items on two threads and gathers what it says, in the order of the items.
-pub fn on_two_threads<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn on_two_threads<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let half = |parity: usize| {
         let check = &check;
         move || -> Vec<R> { items.iter().skip(parity).step_by(2).map(check).collect() }
