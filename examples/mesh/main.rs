@@ -1,4 +1,5 @@
 //! `mesh`: check, decide, explain and show, from the command line.
+#![allow(unreachable_pub, missing_docs, reason = "a program has no public face")]
 
 mod args;
 mod check;
