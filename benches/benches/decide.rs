@@ -85,7 +85,7 @@ fn bundled(criterion: &mut Criterion) {
         bench.iter(|| decide(&config, &probes[0].query(0), &mut ()));
     });
     criterion.bench_function("explain/shop/one_request", |bench| {
-        bench.iter(|| explain(&config, &probes[0].query(0)))
+        bench.iter(|| explain(&config, &probes[0].query(0)));
     });
 }
 
