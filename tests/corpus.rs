@@ -65,7 +65,11 @@ fn accepts_what_the_index_accepts(name: &str) {
         };
         problems.extend(findings[entry["file"].as_str().unwrap()].iter().filter(of_document));
     }
-    assert!(problems.is_empty(), "{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    );
     let remarks = || findings.values().flatten().filter(|finding| finding.code == Code::UnknownKind);
     assert!(
         remarks().all(|remark| remark.severity == Severity::Info),

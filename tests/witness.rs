@@ -46,7 +46,10 @@ fn changing_the_winning_field_of_the_corpus_shows() {
         let case = Case::read(folder);
         // Another probe of each case; the next ones where its decision rests on nothing that is written.
         let probes = case.probes.iter().cycle().skip(number % case.probes.len()).take(4);
-        probes.map(|probe| change(&case, probe)).find(|o| *o != Outcomes::Nothing).unwrap_or(Outcomes::Nothing)
+        probes
+            .map(|probe| change(&case, probe))
+            .find(|o| *o != Outcomes::Nothing)
+            .unwrap_or(Outcomes::Nothing)
     });
     check(&outcomes, outcomes.len() / 3);
 }

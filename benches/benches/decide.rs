@@ -1,7 +1,12 @@
 //! `decide` on the bundled shop, on one mesh that grows, and (where the conformance folder is at hand) on the largest case.
 //!
 //! `load` is text to tables; `decide/N_probes` is the evaluator alone; the growing mesh shows what stays flat.
-#![allow(clippy::expect_used, clippy::indexing_slicing, missing_docs, reason = "a bench without its input has nothing to measure")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench without its input has nothing to measure"
+)]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

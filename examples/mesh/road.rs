@@ -125,7 +125,11 @@ fn clusters(out: &mut impl Write, steps: &[&Step<'_>]) -> std::io::Result<()> {
 
 /// `lb` of the step `lb of outbound|9080||reviews...`.
 fn setting<'s>(step: &'s Step<'_>) -> Option<&'s str> {
-    Some(step.rule.split_once(" of ")?.0).filter(|name| !name.contains(' '))
+    let name = step.rule.split_once(" of ")?.0;
+    match name {
+        "cluster" => Some("made from"),
+        name => Some(name).filter(|name| !name.contains(' ')),
+    }
 }
 
 fn write_settings(out: &mut impl Write, settings: &mut Vec<(String, Vec<&str>)>) -> std::io::Result<()> {
