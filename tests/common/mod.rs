@@ -163,9 +163,21 @@ pub(crate) fn shop() -> Vec<Case> {
         })
         .collect();
     vec![
-        shop_case("web", r#"{"type":"sidecar","namespace":"shop","name":"web-0","labels":{"app":"web","version":"v1"},"ip":"10.0.1.10","service_account":"web"}"#, &outbound),
-        shop_case("reviews", r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1-0","labels":{"app":"reviews","version":"v1"},"ip":"10.0.1.21","service_account":"reviews"}"#, &inbound.join("\n")),
-        shop_case("ingress", r#"{"type":"gateway","namespace":"istio-system","name":"ingress-0","labels":{"istio":"ingress"},"ip":"10.0.1.5","service_account":"ingress"}"#, &gateway.join("\n")),
+        shop_case(
+            "web",
+            r#"{"type":"sidecar","namespace":"shop","name":"web-0","labels":{"app":"web","version":"v1"},"ip":"10.0.1.10","service_account":"web"}"#,
+            &outbound,
+        ),
+        shop_case(
+            "reviews",
+            r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1-0","labels":{"app":"reviews","version":"v1"},"ip":"10.0.1.21","service_account":"reviews"}"#,
+            &inbound.join("\n"),
+        ),
+        shop_case(
+            "ingress",
+            r#"{"type":"gateway","namespace":"istio-system","name":"ingress-0","labels":{"istio":"ingress"},"ip":"10.0.1.5","service_account":"ingress"}"#,
+            &gateway.join("\n"),
+        ),
     ]
 }
 

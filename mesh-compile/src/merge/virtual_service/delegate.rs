@@ -113,8 +113,7 @@ impl Merged {
                 path: Arc::clone(&root_origin.path),
                 fields: inherited_fields(root, route),
             };
-            let origin =
-                HttpOrigin { matches: match_origins, inherited: Some(inherited), ..origin.clone() };
+            let origin = HttpOrigin { matches: match_origins, inherited: Some(inherited), ..origin.clone() };
             self.push(merged, origin);
         }
     }
