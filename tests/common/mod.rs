@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mesh::compile::compiler::compile;
-use mesh::compile::proxy::{Proxy, ProxyConfig};
+use mesh::compile::proxy::ProxyConfig;
+use mesh::compile::proxy_identity::Proxy;
 use mesh::compile::snapshot::MeshSnapshot;
 use mesh::compile::view::View;
 use mesh::model::config_set::{Change, ConfigSet};

@@ -19,8 +19,8 @@ use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::part::{Destination, PortSelector, ServerTlsMode, ServerTlsSettings, StringMatch};
 
 use super::virtual_service::{HttpOrigin, MergedVirtualService, RouteSemantics, short_names};
+use crate::export_to::virtual_service_export_to;
 use crate::registry::{DOMAIN, Registry};
-use crate::visibility::virtual_service_export_to;
 
 /// Namespace of the Gateways that are made.
 const GATEWAY_NAMESPACE: &str = "istio-system";

@@ -8,7 +8,7 @@ use mesh_model::networking::virtual_service::spec::{Delegate, HttpMatchRequest, 
 use mesh_model::part::StringMatch;
 
 use super::{Delegates, HttpOrigin, Inherited, MergedVirtualService};
-use crate::visibility::PUBLIC;
+use crate::export_to::PUBLIC;
 
 /// Entries and matches that one VirtualService may come to: delegation multiplies, so it needs a bound.
 const BUDGET: usize = 100_000;

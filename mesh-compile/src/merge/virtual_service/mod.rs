@@ -14,7 +14,7 @@ use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::object::Object;
 use mesh_model::origin::{Origin, Provenance};
 
-use crate::visibility::virtual_service_export_to;
+use crate::export_to::virtual_service_export_to;
 
 /// A VirtualService, ready to be compiled.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,8 +8,8 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
 use serde_json::json;
 
-use crate::proxy::Proxy;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls, UpstreamTlsContext};
+use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 use crate::view::View;
 

@@ -3,14 +3,16 @@
 mod http;
 mod l4;
 mod ports;
+mod properties;
 
 use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Report};
 
 use super::compile;
+use crate::proxy::Fragment;
 use crate::proxy::listener::{ClientCertificate, DownstreamTls, FilterChain, Network};
-use crate::proxy::{Fragment, Proxy};
+use crate::proxy_identity::Proxy;
 use crate::testing::{aged, gateway, resolve_with, service};
 use crate::view::View;
 
