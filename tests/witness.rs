@@ -10,6 +10,7 @@ use mesh::model::document::{Document, Node, Value, snake_case};
 use mesh::model::origin::Origin;
 use mesh::model::trace::{Outcome, Stage, Trace};
 use mesh::proxy_core::decide::explain;
+use mesh::proxy_core::decision::{Action, Decision};
 use mesh::proxy_core::probe::Probe;
 
 /// How many probes of the corpus are tried.
@@ -81,15 +82,32 @@ fn change(case: &Case, probe: &Probe) -> Outcomes {
         Outcomes::Decision
     } else if trace != other_trace {
         Outcomes::Trace
-    } else if plain(&decision)["result"] == "refuse" {
-        // A DENY rule at a TCP chain holds whatever its HTTP fields ask for.
+    } else if !carries_http(probe, &decision) || asks_for_absence(&documents, origin) {
+        // A DENY or AUDIT rule at a TCP chain holds whatever its HTTP fields ask for.
         Outcomes::Nothing
     } else {
         Outcomes::NoDifference(format!("{} {}: {origin}", case.name, probe.id))
     }
 }
 
-fn plain(decision: &mesh::proxy_core::decision::Decision) -> serde_json::Value {
+/// Whether HTTP rules were asked.
+fn carries_http(probe: &Probe, decision: &Decision) -> bool {
+    probe.http.is_some() && !matches!(decision.action, Action::Refuse(_))
+}
+
+/// Whether a rule holds by what a request does not have: that is not changed here.
+fn asks_for_absence(documents: &[Arc<Document>], origin: &Origin) -> bool {
+    fn any(node: &Node) -> bool {
+        node.items().iter().any(any)
+            || node.entries().iter().any(|entry| is_negative(&entry.key) || any(&entry.value))
+    }
+    let is_it = |document: &&Arc<Document>| Arc::ptr_eq(document, &origin.object().unwrap().document);
+    let Some(document) = documents.iter().find(is_it) else { return false };
+    let mut root = document.root.clone();
+    find(&mut root, origin.field()).is_some_and(|node| any(node))
+}
+
+fn plain(decision: &Decision) -> serde_json::Value {
     let mut json = serde_json::to_value(decision).unwrap();
     json.as_object_mut().unwrap().remove("why");
     json
@@ -158,7 +176,7 @@ fn other_text(text: &str) -> String {
     match text.parse::<u16>() {
         Ok(number) => number.wrapping_add(1).to_string(),
         Err(_) if text.starts_with(|first: char| first.is_ascii_digit()) => format!("1{text}"),
-        Err(_) => format!("{text}x"),
+        Err(_) => format!("{text}-other"),
     }
 }
 

@@ -42,6 +42,8 @@ fn write_finding(out: &mut impl Write, finding: &Diagnostic, text: Option<&str>)
         write!(out, "  {} {}", "-->".dimmed(), finding.at.file)?;
     }
     writeln!(out, " {}", format!("{name} {}", finding.at.field).trim().dimmed())?;
+    // A secret's lines are not printed: they may hold the secret.
+    let text = text.filter(|_| resource.kind != "Secret");
     if let Some(line) = text.and_then(|text| text.lines().nth((finding.at.line as usize).checked_sub(1)?)) {
         excerpt(out, finding, line)?;
     }
