@@ -24,7 +24,7 @@
 //!
 //! let rule = config.destination_rules.iter().next().ok_or("no rule")?;
 //! assert_eq!(rule.spec.host, "reviews");
-//! assert_eq!(rule.origin("spec.subsets[0].name").place(), Some(("reviews.json", 4, 51)));
+//! assert_eq!(rule.origin("spec.subsets[0].name").place(), Some(("reviews.json", 4, 44)));
 //! # Ok::<(), &str>(())
 //! ```
 //!
