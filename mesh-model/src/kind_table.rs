@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::gateway_api::{self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute};
 use crate::kubernetes::{
     config_map::ConfigMap,
     endpoint_slice::EndpointSlice,
@@ -107,6 +108,14 @@ kinds! {
     ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
+    gateway_classes: GatewayClass,
+    kubernetes_gateways: KubernetesGateway,
+    http_routes: gateway_api::HttpRoute,
+    grpc_routes: GrpcRoute,
+    tls_routes: TlsRoute,
+    tcp_routes: TcpRoute,
+    reference_grants: ReferenceGrant,
+    backend_tls_policies: BackendTlsPolicy,
 }
 
 /// Decodes and validates a document of a known kind and puts it into its store.

@@ -74,6 +74,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod facts;
+pub mod gateway_api;
 pub mod kind_table;
 pub mod kubernetes;
 pub mod mesh_config;
