@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::check::{Checker, annotations::annotations};
 use crate::config_set::{Applied, Store};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
@@ -149,6 +150,9 @@ fn read_into<S: Kind>(
     };
     if let Some(spec) = spec {
         let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+        if S::BODY == Body::Spec {
+            annotations(&mut Checker::new(&object, &mut report), &object);
+        }
         S::validate(&object, &mut report);
         if !report.has_errors() {
             applied.accepted += 1;

@@ -4,6 +4,7 @@
 //! -> [`config_set::ConfigSet`]. Problems are data ([`diagnostic::Report`]): a bad document never sinks the rest.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod check;
 pub mod config_set;
 #[cfg(test)]
 mod conformance_test;

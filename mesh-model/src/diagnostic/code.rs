@@ -87,4 +87,5 @@ codes! {
     EndpointUnused "endpoint-unused" Analyze Info None, "endpoints that belong to no known service";
     EndpointWithoutPod "endpoint-without-pod" Analyze Warning None, "an endpoint that names a Pod that is not known";
     AliasLoop "alias-loop" Analyze Warning None, "an ExternalName service that stands for itself";
+    Suspicious "suspicious" Validate Warning None, "a setting that Istio accepts with a warning";
 }
