@@ -21,7 +21,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         return Err(Unusable::Input { what: "mesh check".to_owned(), message });
     }
     let strictness = if command.strict { Strictness::Strict } else { Strictness::Lenient };
-    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness)?;
+    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
     if let Some(file) = &command.mesh_networks {
         let _: Option<MeshNetworks> = read_message(file, strictness, &mut read.report)?;
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_compile::snapshot::MeshSnapshot;
-use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
+use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::document::Span;
 use mesh_model::kind_table::Strictness;
@@ -29,8 +30,9 @@ pub struct Read {
 pub fn read_all(
     paths: &[String],
     mesh_config: Option<&Path>,
-    strictness: Strictness,
+    options: ApplyOptions,
 ) -> Result<Read, Unusable> {
+    let strictness = options.strictness;
     let mut report = Report::new();
     let mut config = ConfigSet::new();
     let mut documents = Vec::new();
@@ -39,10 +41,10 @@ pub fn read_all(
     for file in &files {
         let name = file.path.display().to_string();
         let bytes = read(&file.path)?;
-        let options = LoadOptions::default()
+        let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
             .with_strict(strictness == Strictness::Strict);
-        let loaded = load(&name, &bytes, &options);
+        let loaded = load(&name, &bytes, &load_options);
         report.merge(loaded.report);
         documents.extend(loaded.documents);
         bar.inc(1);
@@ -61,15 +63,18 @@ pub fn read_all(
         }
     }
     let count = documents.len();
-    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), strictness);
+    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), options);
     report.merge(applied.report);
     let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
     Ok(Read { config, mesh, report, documents: count })
 }
 
 /// Reads and resolves; problems of all stages are in the report.
+///
+/// What validation refuses is in force here: the question is what a control plane that has these objects does.
 pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
-    let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), Strictness::default())?;
+    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+    let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), options)?;
     let (snapshot, report) = MeshSnapshot::resolve(&read.config, Arc::clone(&read.mesh));
     read.report.merge(report);
     Ok((snapshot, read))
@@ -94,10 +99,14 @@ pub fn read_message<S: Kind>(
     report: &mut Report,
 ) -> Result<Option<S>, Unusable> {
     let name = path.display().to_string();
+    let unknown = match strictness {
+        Strictness::Strict => Unknown::Error,
+        Strictness::Lenient => Unknown::Warning,
+    };
     let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
     let loaded = load(&name, &read(path)?, &options);
     report.merge(loaded.report);
-    Ok(loaded.documents.first().and_then(|document| read_bare(document, strictness, report)))
+    Ok(loaded.documents.first().and_then(|document| read_bare(document, unknown, report)))
 }
 
 /// A bar on a terminal, and only where there is enough to do.

@@ -2,8 +2,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod compiler;
+pub mod export_to;
 pub mod merge;
 pub mod proxy;
+pub mod proxy_identity;
 pub mod registry;
 pub mod route_table;
 pub mod snapshot;

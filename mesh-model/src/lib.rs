@@ -21,6 +21,7 @@ pub mod object;
 pub mod origin;
 pub mod part;
 pub mod security;
+mod store;
 pub mod trace;
 pub mod value;
 pub mod yaml;

@@ -42,8 +42,9 @@ pub fn accept<'a, O: Observer>(
 
 fn handshake<'a>(tls: &DownstreamTls, client: &'a TlsFacts<'_>) -> Result<Accepted<'a>, RefuseReason> {
     let peer = match (tls.client_certificate, client.peer.as_deref()) {
-        // Not asked for, so not sent.
-        (ClientCertificate::None, _) | (ClientCertificate::Optional, None) => None,
+        // The facts hold verified certificates only: a client that was not asked has none to show.
+        (ClientCertificate::None, peer) => peer,
+        (ClientCertificate::Optional, None) => None,
         (ClientCertificate::Required, None) => return Err(RefuseReason::ClientCertificateRequired),
         (ClientCertificate::Optional | ClientCertificate::Required, Some(peer)) => {
             if !is_accepted(tls, peer) {

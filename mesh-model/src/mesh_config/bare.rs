@@ -5,19 +5,14 @@ use std::sync::Arc;
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Place, Report};
 use crate::document::{Document, Span};
-use crate::kind_table::Strictness;
 use crate::object::{Kind, Object, ObjectMeta};
 use crate::origin::Provenance;
 
-/// Decodes and validates a whole document as `S`: a [`MeshConfig`](super::MeshConfig), a
+/// Decodes and validates a whole document as `S`, fields that it does not have by the choice of `unknown`: a [`MeshConfig`](super::MeshConfig), a
 /// [`MeshNetworks`](super::MeshNetworks) or a [`ProxyConfig`](super::ProxyConfig).
 ///
 /// The message is given back although validation found errors, which are in the report; `None`: it cannot be read.
-pub fn read_bare<S: Kind>(
-    document: &Arc<Document>,
-    strictness: Strictness,
-    report: &mut Report,
-) -> Option<S> {
+pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &mut Report) -> Option<S> {
     let meta = ObjectMeta { cluster: Arc::clone(&document.source.cluster), ..ObjectMeta::default() };
     let provenance = Arc::new(Provenance {
         kind: S::KIND,
@@ -31,10 +26,6 @@ pub fn read_bare<S: Kind>(
             (place.line, place.column) = (span.line, span.column);
         }
         place
-    };
-    let unknown = match strictness {
-        Strictness::Strict => Unknown::Error,
-        Strictness::Lenient => Unknown::Warning,
     };
     let spec = decode::<S>(&document.root, "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
     let object = Object { meta, spec, provenance: Arc::clone(&provenance) };

@@ -1,0 +1,33 @@
+# `just` lists these.
+default:
+    @just --list
+
+# Everything CI runs.
+ci:
+    .ci/run
+
+# The README's test command.
+test:
+    cargo test
+
+# Format, then lint.
+tidy:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Property tests with many cases, in release mode.
+properties cases="1000000":
+    PROPTEST_CASES={{cases}} cargo test --release --workspace
+
+# Benches by scenario.
+bench *filter:
+    cargo bench -p mesh-benches -- {{filter}}
+
+# Decision cases against the debug build.
+conformance *arguments:
+    cargo build --example mesh
+    python3 ../shared/conformance/run.py --mesh target/debug/examples/mesh --floor 0 {{arguments}}
+
+# Rewrite the generated pages of docs/.
+docs:
+    BLESS=1 cargo test --test support
