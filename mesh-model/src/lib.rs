@@ -67,6 +67,7 @@
 //! `yaml` (default): YAML as input and output. JSON is read with or without it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod check;
 pub mod config_set;
 #[cfg(test)]
 mod conformance_test;
