@@ -2,59 +2,44 @@
 
 use std::borrow::Cow;
 
-use mesh_model::facts::RequestFacts;
-
-/// Headers that Envoy keeps in one piece: repeated lines are joined with `,` while they are parsed. Sorted.
-const JOINED: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "access-control-request-headers",
-    "access-control-request-method",
-    "access-control-request-private-network",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "grpc-accept-encoding",
-    "grpc-timeout",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "keep-alive",
-    "origin",
-    "pragma",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-forwarded-client-cert",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-request-id",
-];
+use mesh_model::facts::{RequestFacts, is_inline_header};
 
 /// The values of a header, one for each line, or one for all lines where Envoy joins them; pseudo-headers included.
 /// `name` is lower case.
 pub(crate) fn values<'r>(request: &'r RequestFacts<'_>, name: &'r str) -> Vec<Cow<'r, [u8]>> {
+    if let Some(value) = pseudo_header(request, name) {
+        return vec![Cow::Borrowed(value.as_bytes())];
+    }
+    if is_joined(request, name) {
+        return vec![Cow::Owned(request.headers.joined(name))];
+    }
+    request.headers.values(name).map(Cow::Borrowed).collect()
+}
+
+/// Whether one of the values fits; allocates only to join repeated lines.
+pub(crate) fn any(request: &RequestFacts<'_>, name: &str, mut fits: impl FnMut(&[u8]) -> bool) -> bool {
+    if let Some(value) = pseudo_header(request, name) {
+        return fits(value.as_bytes());
+    }
+    if is_joined(request, name) {
+        return fits(&request.headers.joined(name));
+    }
+    request.headers.values(name).any(fits)
+}
+
+/// The headers that [`values`] finds without a line of their own.
+pub(crate) const PSEUDO_HEADERS: &[&str] = &[":authority", "host", ":method", ":path", ":scheme"];
+
+fn pseudo_header<'r>(request: &'r RequestFacts<'_>, name: &str) -> Option<&'r str> {
     match name {
-        ":authority" | "host" => return vec![Cow::Borrowed(request.authority.as_bytes())],
-        ":method" => return vec![Cow::Borrowed(request.method.as_bytes())],
-        ":path" => return vec![Cow::Borrowed(request.path.as_bytes())],
-        ":scheme" => return vec![Cow::Borrowed(request.scheme.as_bytes())],
-        _ => {}
+        ":authority" | "host" => Some(&request.authority),
+        ":method" => Some(&request.method),
+        ":path" => Some(&request.path),
+        ":scheme" => Some(&request.scheme),
+        _ => None,
     }
-    let lines: Vec<_> = request.headers.values(name).map(Cow::Borrowed).collect();
-    if lines.len() > 1 && JOINED.binary_search(&name).is_ok() {
-        return vec![Cow::Owned(lines.join(&b','))];
-    }
-    lines
+}
+
+fn is_joined(request: &RequestFacts<'_>, name: &str) -> bool {
+    is_inline_header(name) && request.headers.values(name).nth(1).is_some()
 }

@@ -11,7 +11,7 @@ use crate::view::View;
 /// Compiles what the proxy of `view` runs.
 pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
     let mut config = ProxyConfig::default();
-    let mut report = Report::new();
+    let mut report = view.problems().clone();
     match view.proxy().kind {
         ProxyKind::Sidecar => {
             add(&mut config, &mut report, outbound::compile(view));

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use mesh_model::config_set::ConfigSet;
+use mesh_model::kubernetes::{Node, Pod};
+use mesh_model::object::Object;
 use serde::Deserialize;
 
 /// The proxy that is asked (`proxy.json` of FORMAT.md).
@@ -36,6 +39,41 @@ pub struct Proxy {
     /// Proxy metadata (`DNS_CAPTURE`, `HTTP10`, `NETWORK`, ...).
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+}
+
+impl Proxy {
+    /// The proxy of a Pod, as the Pod and its Node describe it; `None`: the configuration has no such Pod.
+    ///
+    /// Of Pods with one name in several clusters the first cluster's is taken.
+    pub fn of_pod(kind: ProxyKind, namespace: &str, name: &str, config: &ConfigSet) -> Option<Self> {
+        let named =
+            |object: &&Arc<Object<Pod>>| &*object.meta.namespace == namespace && &*object.meta.name == name;
+        let pod = config.pods.iter().find(named)?;
+        Some(Self {
+            kind,
+            namespace: Arc::clone(&pod.meta.namespace),
+            name: Arc::clone(&pod.meta.name),
+            labels: pod.meta.labels.clone(),
+            ip: pod.spec.status.pod_ip.parse().ok(),
+            service_account: pod.spec.spec.service_account_name.as_str().into(),
+            locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
+            cluster_id: Arc::clone(&pod.meta.cluster),
+            metadata: BTreeMap::new(),
+        })
+    }
+}
+
+/// `region/zone/subzone` of a Node; empty where it is not known.
+fn locality(node: &str, cluster: &str, config: &ConfigSet) -> Arc<str> {
+    let named = |object: &&Arc<Object<Node>>| &*object.meta.name == node && &*object.meta.cluster == cluster;
+    let Some(node) = config.nodes.iter().find(named) else { return "".into() };
+    let label = |name: &str| node.meta.labels.get(name).map_or("", String::as_str);
+    let parts = [
+        label("topology.kubernetes.io/region"),
+        label("topology.kubernetes.io/zone"),
+        label("topology.istio.io/subzone"),
+    ];
+    parts.join("/").trim_end_matches('/').into()
 }
 
 fn default_cluster() -> Arc<str> {

@@ -1,7 +1,11 @@
 //! All that any rule may look at: one connection, one request. Built once, by the edge, and never changed.
 
+mod inline_header;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
+
+pub use inline_header::is_inline_header;
 
 /// What is known of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +87,12 @@ impl<'a> Headers<'a> {
     /// The first value of a header.
     pub fn first(&self, name: &str) -> Option<&[u8]> {
         self.entries.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+    }
+
+    /// All lines of a header as one value, joined with `,`; empty lines leave no trace, not even a comma (E-085).
+    pub fn joined(&self, name: &str) -> Vec<u8> {
+        let lines: Vec<&[u8]> = self.values(name).filter(|line| !line.is_empty()).collect();
+        lines.join(&b',')
     }
 
     /// Whether a header is there.

@@ -1,5 +1,6 @@
 //! JSON Web Tokens as Envoy reads them: parse, keys, signature. Claims are judged by `request_authn`.
 
+pub(crate) mod cache;
 pub(crate) mod keys;
 pub(crate) mod status;
 #[cfg(test)]

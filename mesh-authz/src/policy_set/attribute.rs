@@ -1,11 +1,11 @@
 //! What a field of a policy looks at, and how one of its values is compared with it.
 
-use mesh_model::value::IpBlock;
+use mesh_model::value::{IpBlock, PathTemplate};
 use serde_json::Value;
 
 use super::identity::IdentityPattern;
 use super::request_principal::RequestPrincipal;
-use super::template::PathTemplate;
+
 use crate::pattern::StringPattern;
 use crate::request_header;
 use crate::verdict::Facts;
@@ -100,13 +100,11 @@ impl Attribute {
             (Self::FilterMetadata, _) => false,
             _ => facts.request.is_some_and(|request| match (self, pattern) {
                 // E-001: any one value; an absent header has none.
-                (Self::Header(name), pattern) => {
-                    request_header::values(request, name).iter().any(|value| match pattern {
-                        Pattern::Present => true,
-                        Pattern::Text(text) => text.matches(value),
-                        _ => false,
-                    })
-                }
+                (Self::Header(name), pattern) => request_header::any(request, name, |value| match pattern {
+                    Pattern::Present => true,
+                    Pattern::Text(text) => text.matches(value),
+                    _ => false,
+                }),
                 (Self::Host | Self::Method, Pattern::Present) => true,
                 (Self::Host, Pattern::Text(text)) => text.matches_ignoring_case(request.authority.as_bytes()),
                 (Self::Method, Pattern::Text(text)) => text.matches(request.method.as_bytes()),
@@ -149,11 +147,15 @@ impl Attribute {
 }
 
 /// The path up to a fragment (S-182); a canonical path has none.
-fn path_of(path: &str) -> &str {
+pub(super) fn path_of(path: &str) -> &str {
     path.split_once('#').map_or(path, |(path, _)| path)
 }
 
-fn find_claim<'c>(path: &[String], payload: &'c serde_json::Map<String, Value>) -> Option<&'c Value> {
+/// The claim at a path of keys.
+pub(super) fn find_claim<'c>(
+    path: &[String],
+    payload: &'c serde_json::Map<String, Value>,
+) -> Option<&'c Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(payload.get(first)?, |value, key| value.as_object()?.get(key))
 }

@@ -7,13 +7,14 @@ use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::object::Object;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::authorization_policy::spec::{self, Action};
-use mesh_model::value::IpBlock;
+use mesh_model::value::{IpBlock, PathTemplate};
 
 use super::attribute::{Attribute, Pattern};
 use super::identity::IdentityPattern;
 use super::request_principal::RequestPrincipal;
 use super::rule::{Condition, Field, Rule};
-use super::template::PathTemplate;
+use super::rule_list::RuleList;
+
 use super::trust_domain::TrustDomains;
 use super::written::{Reading, Written, operation_fields, source_fields, when_key};
 use super::{Answer, External, PolicyOptions, PolicySet, Protocol, ProviderKind};
@@ -26,45 +27,42 @@ pub(super) fn policies(
     protocol: Protocol,
     options: &PolicyOptions<'_>,
 ) -> (PolicySet, Report) {
-    let mut set = PolicySet::default();
-    let mut external: BTreeMap<&str, Vec<(Rule, bool)>> = BTreeMap::new();
+    let mut lists: BTreeMap<(Action, bool), Vec<Rule>> = BTreeMap::new();
+    let mut external: BTreeMap<&str, Vec<Rule>> = BTreeMap::new();
     let mut report = Report::new();
     for &policy in policies {
+        let action = policy.spec.action;
         let dry_run = dry_run(policy, &mut report);
         let compiler = Compiler {
             policy,
             protocol,
-            action: policy.spec.action,
+            action,
+            dry_run: dry_run && action == Action::Custom,
             trust_domains: TrustDomains::new(options.trust_domain, options.trust_domain_aliases),
         };
         let rules = compiler.rules(&mut report);
-        match (policy.spec.action, dry_run) {
-            (Action::Allow, false) => set.allow.get_or_insert_default().extend(rules),
-            (Action::Allow, true) => set.dry_run_allow.get_or_insert_default().extend(rules),
-            (Action::Deny, false) => set.deny.extend(rules),
-            (Action::Deny, true) => set.dry_run_deny.extend(rules),
-            (Action::Audit, false) => set.audit.extend(rules),
-            // Neither enforced nor reported anywhere.
-            (Action::Audit, true) => {}
-            (Action::Custom, dry_run) => {
-                let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
-                external.entry(name).or_default().extend(rules.into_iter().map(|rule| (rule, dry_run)));
-            }
+        if action == Action::Custom {
+            let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
+            external.entry(name).or_default().extend(rules);
+        } else {
+            lists.entry((action, dry_run)).or_default().extend(rules);
         }
     }
-    for rules in [Some(&mut set.deny), Some(&mut set.audit), Some(&mut set.dry_run_deny)]
-        .into_iter()
-        .chain([set.allow.as_mut(), set.dry_run_allow.as_mut()])
-        .flatten()
-    {
-        rules.sort_by(|a, b| a.id.cmp(&b.id));
-    }
+    // An AUDIT policy in dry-run mode is neither enforced nor reported anywhere.
+    let mut list = |action, dry_run| lists.remove(&(action, dry_run)).map(RuleList::new);
+    let mut set = PolicySet {
+        external: Vec::new(),
+        audit: list(Action::Audit, false).unwrap_or_default(),
+        deny: list(Action::Deny, false).unwrap_or_default(),
+        allow: list(Action::Allow, false),
+        dry_run_deny: list(Action::Deny, true).unwrap_or_default(),
+        dry_run_allow: list(Action::Allow, true),
+    };
     // S-106: two providers on a workload are one too many unless the control plane allows it.
     let too_many = external.len() > 1 && !options.multiple_custom_providers;
     set.external = external
         .into_iter()
-        .map(|(provider, mut rules)| {
-            rules.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+        .map(|(provider, rules)| {
             let answer = match options.providers.get(provider) {
                 _ if too_many => Answer::Refuse("several external authorizers on one workload (S-106)"),
                 None => Answer::Refuse("the mesh has no such external authorizer (S-106)"),
@@ -75,14 +73,14 @@ pub(super) fn policies(
                 Some(ProviderKind::Http) if protocol == Protocol::Tcp => Answer::Skip,
                 Some(ProviderKind::Http | ProviderKind::Grpc) => Answer::Ask,
             };
-            External { provider: provider.into(), answer, rules }
+            External { provider: provider.into(), answer, rules: RuleList::new(rules) }
         })
         .collect();
     (set, report)
 }
 
 /// S-099, S-100: Go's spelling of booleans; anything else counts as false, so the policy is enforced.
-fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
+pub(super) fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
     const ANNOTATION: &str = "istio.io/dry-run";
     match policy.meta.annotations.get(ANNOTATION).map(String::as_str) {
         Some("1" | "t" | "T" | "TRUE" | "true" | "True") => true,
@@ -102,6 +100,8 @@ struct Compiler<'p> {
     policy: &'p Object<AuthorizationPolicy>,
     protocol: Protocol,
     action: Action,
+    /// A CUSTOM policy whose answer does not count.
+    dry_run: bool,
     trust_domains: TrustDomains<'p>,
 }
 
@@ -140,6 +140,7 @@ impl Compiler<'_> {
                     None => self.policy.origin("spec"),
                 },
             },
+            dry_run: self.dry_run,
             condition,
         }
     }
@@ -215,14 +216,14 @@ impl Compiler<'_> {
     }
 
     /// The patterns of one value; several where it stands for several trust domains.
-    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, &'static str> {
+    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, String> {
         let one = |pattern| Ok(vec![pattern]);
         match reading {
             Reading::Ip => value
                 .parse::<IpBlock>()
                 .map(|block| vec![Pattern::Ip(block)])
-                .map_err(|_| "not an IP address or CIDR block"),
-            Reading::Port => one(Pattern::Port(port(value)?)),
+                .map_err(|_| "not an IP address or CIDR block".to_owned()),
+            Reading::Port => Ok(vec![Pattern::Port(port(value)?)]),
             Reading::Text => one(Pattern::Text(StringPattern::parse(value))),
             Reading::Header if value == "*" => one(Pattern::Present),
             Reading::Header => one(Pattern::Text(StringPattern::parse(value))),
@@ -244,9 +245,9 @@ impl Compiler<'_> {
                 .map(|domain| Pattern::Identity(IdentityPattern::trust_domain(domain)))
                 .collect()),
             Reading::RequestPrincipal => one(Pattern::RequestPrincipal(RequestPrincipal::parse(value))),
-            Reading::Path if PathTemplate::is_template(value) => {
-                one(Pattern::Template(PathTemplate::parse(value)?))
-            }
+            Reading::Path if PathTemplate::is_template(value) => PathTemplate::parse(value)
+                .map(|template| vec![Pattern::Template(template)])
+                .map_err(|why| why.to_string()),
             Reading::Path => one(Pattern::Text(StringPattern::parse(value))),
         }
     }
@@ -294,7 +295,7 @@ impl Compiler<'_> {
 }
 
 /// S-143, S-181: decimal and exact.
-fn port(value: &str) -> Result<u16, &'static str> {
+pub(super) fn port(value: &str) -> Result<u16, &'static str> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { value.parse::<u32>().ok() } else { None };
     number.and_then(|number| u16::try_from(number).ok()).ok_or("not a port from 0 to 65535")

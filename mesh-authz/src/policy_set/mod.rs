@@ -1,15 +1,19 @@
 //! AuthorizationPolicy: the compiled policies of one workload (S-067 to S-185).
 //!
-//! `compile` turns written policies into rules once for each kind of chain; `linear` asks them. What a field looks at is
-//! an `attribute`; the odd languages of its values are files of their own.
+//! `compile` turns written policies into rules once for each kind of chain; `evaluate` asks them, action by action.
+//! Many rules of an action have an `index`; few, and those that a trace listens to, are walked (`linear`).
+//! What a field looks at is an `attribute`; the odd languages of its values are files of their own.
 
 mod attribute;
 mod compile;
+mod evaluate;
 mod identity;
+mod index;
 mod linear;
+pub mod rbac;
 mod request_principal;
 mod rule;
-mod template;
+mod rule_list;
 #[cfg(test)]
 mod tests;
 mod trust_domain;
@@ -27,6 +31,7 @@ use mesh_model::trace::Observer;
 use crate::selection::{self, Attached};
 use crate::verdict::{ExternalAuthz, Facts, RuleRef, Verdict};
 use rule::Rule;
+use rule_list::RuleList;
 
 /// The kind of filter chain that policies are compiled for; fields of requests mean nothing on TCP (S-122 to S-130).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,12 +71,12 @@ pub struct PolicyOptions<'a> {
 pub struct PolicySet {
     /// CUSTOM, by provider name.
     external: Vec<External>,
-    audit: Vec<Rule>,
-    deny: Vec<Rule>,
+    audit: RuleList,
+    deny: RuleList,
     /// `None`: no enforced ALLOW policy, so what is not denied is allowed (S-082).
-    allow: Option<Vec<Rule>>,
-    dry_run_deny: Vec<Rule>,
-    dry_run_allow: Option<Vec<Rule>>,
+    allow: Option<RuleList>,
+    dry_run_deny: RuleList,
+    dry_run_allow: Option<RuleList>,
 }
 
 /// The CUSTOM rules of one provider.
@@ -79,8 +84,7 @@ pub struct PolicySet {
 struct External {
     provider: Arc<str>,
     answer: Answer,
-    /// With whether their policy is in dry-run mode.
-    rules: Vec<(Rule, bool)>,
+    rules: RuleList,
 }
 
 /// What becomes of a request that matches a CUSTOM rule.
@@ -151,7 +155,7 @@ impl PolicySet {
         // S-078: CUSTOM rules never see what a token says.
         let facts = Facts { claims: None, ..facts.clone() };
         let (external, refused): (Vec<ExternalAuthz>, Option<RuleRef>) =
-            linear::ask(&self.external, &facts, observer);
+            evaluate::ask(&self.external, &facts, observer);
         Verdict {
             allowed: refused.is_none(),
             decided_by: refused,
@@ -163,6 +167,15 @@ impl PolicySet {
 
     /// AUDIT, DENY and ALLOW policies alone.
     pub fn enforce<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
-        linear::enforce(self, facts, observer)
+        evaluate::enforce(self, facts, observer)
+    }
+
+    /// Indexes every list of rules, however short.
+    #[cfg(test)]
+    fn force_index(&mut self) {
+        let enforced = [&mut self.audit, &mut self.deny, &mut self.dry_run_deny];
+        let allowing = [self.allow.as_mut(), self.dry_run_allow.as_mut()].into_iter().flatten();
+        let external = self.external.iter_mut().map(|external| &mut external.rules);
+        enforced.into_iter().chain(allowing).chain(external).for_each(RuleList::force_index);
     }
 }

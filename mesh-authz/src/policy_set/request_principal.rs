@@ -6,8 +6,8 @@ use crate::verdict::Claims;
 /// What both claims must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RequestPrincipal {
-    issuer: StringPattern,
-    subject: StringPattern,
+    pub(super) issuer: StringPattern,
+    pub(super) subject: StringPattern,
 }
 
 impl RequestPrincipal {

@@ -12,6 +12,8 @@ pub(super) struct Rule {
     pub(super) id: String,
     /// What the verdict says when it decides.
     pub(super) reference: RuleRef,
+    /// A CUSTOM rule in dry-run mode: it counts only where no other rule of its provider matches.
+    pub(super) dry_run: bool,
     /// When it matches.
     pub(super) condition: Condition,
 }

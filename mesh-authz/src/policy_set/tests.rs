@@ -5,6 +5,7 @@ mod forms;
 mod keys;
 mod property;
 mod scope;
+mod vocabulary;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The decision over all rules of a workload (S-261 to S-267, S-303, S-304).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
@@ -8,6 +9,7 @@ use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 use super::compile::{Rule, comparable_audience};
 use super::locate::{Found, Place};
 use super::{Authenticated, RequestChange, output, query};
+use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
 use crate::jwt::token::Token;
 use crate::request_header;
@@ -16,6 +18,7 @@ use crate::verdict::Claims;
 /// Tries the rules in order; the first that verifies wins.
 pub(super) fn authenticate<O: Observer>(
     rules: &[Rule],
+    cache: Option<&TokenCache>,
     request: &RequestFacts<'_>,
     now: i64,
     observer: &mut O,
@@ -38,10 +41,11 @@ pub(super) fn authenticate<O: Observer>(
         &cleaned
     };
     let mut statuses = Vec::with_capacity(rules.len());
-    let mut remaining = rules.iter();
+    let mut remaining = rules.iter().enumerate();
     let mut accepted = None;
-    for rule in remaining.by_ref() {
-        match verify(rule, request, now) {
+    for (position, rule) in remaining.by_ref() {
+        let judge = Judge { rule, position, cache, now };
+        match judge.verify(request) {
             Ok(passed) => {
                 note_won(rule, &passed.0, observer);
                 accepted = Some(passed);
@@ -54,7 +58,7 @@ pub(super) fn authenticate<O: Observer>(
         }
     }
     if O::EXHAUSTIVE {
-        for rule in remaining {
+        for (_, rule) in remaining {
             observer.note(|| {
                 Step::new(Stage::Authenticate, Outcome::NotAsked, &*rule.label).origin(&rule.origin)
             });
@@ -86,37 +90,59 @@ fn is_preflight(request: &RequestFacts<'_>) -> bool {
     request.method == "OPTIONS" && filled("origin") && filled("access-control-request-method")
 }
 
-/// One rule: every token at its places must verify (S-265). The last of them is looked at first, as in Envoy, and
-/// what the first of them says is what counts.
-fn verify(rule: &Rule, request: &RequestFacts<'_>, now: i64) -> Result<(Claims, Vec<RequestChange>), Status> {
-    let found = rule.locations.find(request);
-    let mut changes = Changes::default();
-    let mut claims = None;
-    for found in found.iter().rev() {
-        let token = check(rule, found, now)?;
-        claims = Some(output::claims(rule, &token));
-        for (name, value) in output::headers(rule, &token) {
-            changes.write(name, value);
-        }
-        if !rule.forward {
-            changes.remove(found.place, request);
-        }
-    }
-    claims.map(|claims| (claims, changes.list)).ok_or(Status::Missing)
+/// One rule and what it needs to judge tokens.
+struct Judge<'r> {
+    rule: &'r Rule,
+    /// Which rule it is, for the cache.
+    position: usize,
+    cache: Option<&'r TokenCache>,
+    now: i64,
 }
 
-fn check(rule: &Rule, found: &Found<'_>, now: i64) -> Result<Token, Status> {
-    let token = Token::parse(&found.token)?;
-    if !rule.issuer.is_empty() && rule.issuer != token.issuer {
-        return Err(Status::UnknownIssuer);
+impl Judge<'_> {
+    /// Every token at the rule's places must verify (S-265). The last of them is looked at first, as in Envoy, and what
+    /// the first of them says is what counts.
+    fn verify(&self, request: &RequestFacts<'_>) -> Result<(Claims, Vec<RequestChange>), Status> {
+        let rule = self.rule;
+        let found = rule.locations.find(request);
+        let mut changes = Changes::default();
+        let mut claims = None;
+        for found in found.iter().rev() {
+            let token = self.check(found)?;
+            claims = Some(output::claims(rule, &token));
+            for (name, value) in output::headers(rule, &token) {
+                changes.write(name, value);
+            }
+            if !rule.forward {
+                changes.remove(found.place, request);
+            }
+        }
+        claims.map(|claims| (claims, changes.list)).ok_or(Status::Missing)
     }
-    token.check_time(now)?;
-    let allowed = |audience: &String| rule.audiences.contains(comparable_audience(audience));
-    if !rule.audiences.is_empty() && !token.audiences.iter().any(allowed) {
-        return Err(Status::AudienceNotAllowed);
+
+    fn check(&self, found: &Found<'_>) -> Result<Arc<Token>, Status> {
+        if let Some(token) = self.cache.and_then(|cache| cache.get(self.position, &found.token)) {
+            // All else about it was found right, and only the time has changed.
+            token.check_time(self.now)?;
+            return Ok(token);
+        }
+        let rule = self.rule;
+        let token = Token::parse(&found.token)?;
+        if !rule.issuer.is_empty() && rule.issuer != token.issuer {
+            return Err(Status::UnknownIssuer);
+        }
+        token.check_time(self.now)?;
+        let allowed = |audience: &String| rule.audiences.contains(comparable_audience(audience));
+        if !rule.audiences.is_empty() && !token.audiences.iter().any(allowed) {
+            return Err(Status::AudienceNotAllowed);
+        }
+        rule.keys.verify(&token)?;
+        let token = Arc::new(token);
+        if let Some(cache) = self.cache {
+            cache.insert(self.position, &found.token, &token);
+        }
+        Ok(token)
     }
-    rule.keys.verify(&token)?;
-    Ok(token)
 }
 
 /// The changes of one rule.

@@ -20,6 +20,7 @@ use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::request_authentication::RequestAuthentication;
 use mesh_model::trace::Observer;
 
+use crate::jwt::cache::TokenCache;
 use crate::selection::{self, Attached};
 use crate::verdict::Claims;
 
@@ -77,6 +78,8 @@ impl std::fmt::Debug for AuthnOptions<'_> {
 pub struct RequestAuthn {
     /// In the order in which they are tried (S-259).
     rules: Vec<compile::Rule>,
+    /// `None`: every signature is checked every time. Clones share it, as they share the keys.
+    cache: Option<Arc<TokenCache>>,
 }
 
 /// What became of the tokens of a request.
@@ -157,7 +160,16 @@ impl RequestAuthn {
         options: &AuthnOptions<'_>,
     ) -> (Option<Self>, Report) {
         let (rules, report) = compile::rules(resources, options);
-        ((!rules.is_empty()).then_some(Self { rules }), report)
+        ((!rules.is_empty()).then_some(Self { rules, cache: None }), report)
+    }
+
+    /// Remembers up to about `entries_max` tokens (of at most 8 KiB each) whose signature was right; `exp` and `nbf` are
+    /// checked for each request all the same.
+    ///
+    /// The memory is this value's and its clones': rules that are compiled anew, as when keys change, start without.
+    #[must_use]
+    pub fn with_token_cache(self, entries_max: usize) -> Self {
+        Self { cache: (entries_max > 0).then(|| Arc::new(TokenCache::new(entries_max))), ..self }
     }
 
     /// Looks for tokens and judges them (S-261 to S-304). `now` is in seconds since 1970.
@@ -167,6 +179,6 @@ impl RequestAuthn {
         now: i64,
         observer: &mut O,
     ) -> Authenticated {
-        authenticate::authenticate(&self.rules, request, now, observer)
+        authenticate::authenticate(&self.rules, self.cache.as_deref(), request, now, observer)
     }
 }

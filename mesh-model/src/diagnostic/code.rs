@@ -91,4 +91,5 @@ codes! {
     RouteRefused "route-refused" Analyze Error None, "a route with a rule that cannot be translated: none of its rules is in force";
     ReferenceNotPermitted "reference-not-permitted" Analyze Error None, "a reference into another namespace that no ReferenceGrant allows";
     NotServed "not-served" Analyze Warning None, "a gateway that no workload serves";
+    Suspicious "suspicious" Validate Warning None, "a setting that Istio accepts with a warning";
 }

@@ -1,8 +1,6 @@
-//! Path templates of AuthorizationPolicy: `{*}` is one segment, `{**}` is any rest (S-184..S-190).
+//! Path templates of AuthorizationPolicy: `{*}` is one segment, `{**}` is any rest (S-184 to S-190, E-012).
 
 use std::fmt;
-
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
 /// A path with `{*}` and `{**}` in place of whole segments.
 ///
@@ -10,23 +8,25 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repet
 /// use mesh_model::value::PathTemplate;
 ///
 /// assert!(PathTemplate::is_template("/store/{**}/cart"));
-/// assert!(PathTemplate::parse("/store/{**}/cart").is_ok());
+/// let template = PathTemplate::parse("/store/{**}/cart")?;
+/// assert!(template.matches("/store/1/2/cart") && !template.matches("/store/cart"));
 /// assert!(PathTemplate::parse("/store/{**}/{*}").is_err()); // `{**}` is the last operator
+/// # Ok::<(), mesh_model::value::PathTemplateError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PathTemplate {
     source: String,
-    segments: Vec<Segment>,
+    /// Up to `{**}`, or all of it. INVARIANT: a `Segment` is followed by a literal slash or by nothing.
+    head: Vec<Piece>,
+    /// The literal text after `{**}`; `None`: there is no `{**}`.
+    tail: Option<String>,
 }
 
-/// What stands between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Segment {
+enum Piece {
     Literal(String),
-    /// `{*}`: at least one path character.
-    One,
-    /// `{**}`: any number of path characters and slashes.
-    Any,
+    /// `{*}`: at least one character of a segment.
+    Segment,
 }
 
 /// Why a path is not a template.
@@ -45,7 +45,7 @@ pub enum PathTemplateError {
         /// The segment as written.
         segment: String,
     },
-    /// An empty segment, or one with a character that no path has (also a bare `*`).
+    /// An empty segment, or one with a character that no literal has (also a bare `*`).
     #[error("segment `{segment}` is empty or holds a character that is not allowed in a path")]
     BadLiteral {
         /// The segment as written.
@@ -55,14 +55,6 @@ pub enum PathTemplateError {
 
 const ONE: &str = "{*}";
 const ANY: &str = "{**}";
-
-/// Path characters besides letters and digits (S-186); `*` is not among them (E-012).
-const PATH_PUNCTUATION: &str = "-._~%!$&'()+,;:@=";
-
-/// Whether a character may stand in a literal, and is matched by an operator (S-186).
-fn is_path_char(character: char) -> bool {
-    character.is_ascii_alphanumeric() || PATH_PUNCTUATION.contains(character)
-}
 
 impl PathTemplate {
     /// Whether a `paths` value is a template rather than a plain string form (S-184).
@@ -81,9 +73,20 @@ impl PathTemplate {
     /// When a rule of S-185 or S-187 is broken, or the path is not absolute.
     pub fn parse(path: &str) -> Result<Self, PathTemplateError> {
         let rest = path.strip_prefix('/').ok_or(PathTemplateError::NotAbsolute)?;
-        check_segments(path)?;
-        let segments = rest.split('/').map(Segment::read).collect();
-        Ok(Self { source: path.to_owned(), segments })
+        let mut template = Self { source: path.to_owned(), head: Vec::new(), tail: None };
+        let mut segments = rest.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            template.append("/");
+            match segment {
+                ONE | ANY if template.tail.is_some() => return Err(PathTemplateError::AfterAny),
+                ONE => template.head.push(Piece::Segment),
+                ANY => template.tail = Some(String::new()),
+                // One slash at the end is a part of the path like any other.
+                "" if segments.peek().is_none() => {}
+                _ => template.append(literal(segment)?),
+            }
+        }
+        Ok(template)
     }
 
     /// The template as written.
@@ -91,71 +94,74 @@ impl PathTemplate {
         &self.source
     }
 
-    /// Syntax that matches exactly the paths of the template, from start to end.
-    pub fn full_match_hir(&self) -> Hir {
-        let mut parts = vec![Hir::look(Look::Start)];
-        for segment in &self.segments {
-            parts.push(Hir::literal(*b"/"));
-            parts.push(segment.to_hir());
-        }
-        parts.push(Hir::look(Look::End));
-        Hir::concat(parts)
-    }
-}
-
-/// The rules for segments; slashes at both ends do not count (S-185).
-fn check_segments(path: &str) -> Result<(), PathTemplateError> {
-    let mut any_seen = false;
-    for segment in path.trim_matches('/').split('/') {
-        match segment {
-            ONE | ANY if any_seen => return Err(PathTemplateError::AfterAny),
-            ONE => {}
-            ANY => any_seen = true,
-            _ if segment.contains(['{', '}']) => {
-                return Err(PathTemplateError::StrayBrace { segment: segment.to_owned() });
-            }
-            _ if segment.is_empty() || !segment.chars().all(is_path_char) => {
-                return Err(PathTemplateError::BadLiteral { segment: segment.to_owned() });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-impl Segment {
-    fn read(text: &str) -> Self {
-        match text {
-            ONE => Self::One,
-            ANY => Self::Any,
-            literal => Self::Literal(literal.to_owned()),
-        }
-    }
-
-    fn to_hir(&self) -> Hir {
-        match self {
-            Self::Literal(text) => Hir::literal(text.as_bytes()),
-            Self::One => repeat(1, path_chars()),
-            Self::Any => {
-                let mut class = path_chars();
-                class.push(ClassUnicodeRange::new('/', '/'));
-                repeat(0, class)
+    /// Whether the whole path fits.
+    pub fn matches(&self, path: &str) -> bool {
+        let mut rest = path.as_bytes();
+        for piece in &self.head {
+            let after = match piece {
+                Piece::Literal(text) => rest.strip_prefix(text.as_bytes()),
+                Piece::Segment => after_segment(rest),
+            };
+            match after {
+                Some(after) => rest = after,
+                None => return false,
             }
         }
+        match &self.tail {
+            None => rest.is_empty(),
+            Some(tail) => rest
+                .strip_suffix(tail.as_bytes())
+                .is_some_and(|middle| middle.iter().all(|byte| *byte == b'/' || is_matched(*byte))),
+        }
+    }
+
+    /// Segments of every path that fits, by their position in `path.split('/')` (the first is empty): what stands
+    /// before `{**}` and is literal.
+    pub fn literal_segments(&self) -> impl Iterator<Item = (usize, &str)> {
+        let before_any = self.source.split('/').take_while(|segment| *segment != ANY);
+        before_any.enumerate().skip(1).filter(|(_, segment)| *segment != ONE)
+    }
+
+    /// What every path that fits ends with: the text after `{**}`.
+    pub fn literal_end(&self) -> Option<&str> {
+        self.tail.as_deref().filter(|tail| !tail.is_empty())
+    }
+
+    fn append(&mut self, text: &str) {
+        match (&mut self.tail, self.head.last_mut()) {
+            (Some(tail), _) => tail.push_str(text),
+            (None, Some(Piece::Literal(literal))) => literal.push_str(text),
+            (None, _) => self.head.push(Piece::Literal(text.to_owned())),
+        }
     }
 }
 
-fn path_chars() -> ClassUnicode {
-    let ranges = [('a', 'z'), ('A', 'Z'), ('0', '9')];
-    let punctuation = PATH_PUNCTUATION.chars().map(|character| (character, character));
-    ClassUnicode::new(
-        ranges.into_iter().chain(punctuation).map(|(low, high)| ClassUnicodeRange::new(low, high)),
-    )
+/// A segment that is taken as it stands (S-185, S-187).
+fn literal(segment: &str) -> Result<&str, PathTemplateError> {
+    let refused = || segment.to_owned();
+    if segment.contains(['{', '}']) {
+        return Err(PathTemplateError::StrayBrace { segment: refused() });
+    }
+    if segment.is_empty() || !segment.bytes().all(is_literal) {
+        return Err(PathTemplateError::BadLiteral { segment: refused() });
+    }
+    Ok(segment)
 }
 
-fn repeat(min: u32, class: ClassUnicode) -> Hir {
-    let sub = Box::new(Hir::class(Class::Unicode(class)));
-    Hir::repetition(Repetition { min, max: None, greedy: true, sub })
+/// What is left after `{*}`; a slash or the end follows it, so taking all that fits is the only way.
+fn after_segment(rest: &[u8]) -> Option<&[u8]> {
+    let length = rest.iter().take_while(|byte| is_matched(**byte)).count();
+    rest.get(length..).filter(|_| length > 0)
+}
+
+/// The characters of literal text (S-185).
+fn is_literal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@=".contains(&byte)
+}
+
+/// The characters that `{*}` and `{**}` stand for (S-186); a star is one of them (E-012).
+fn is_matched(byte: u8) -> bool {
+    is_literal(byte) || byte == b'*'
 }
 
 impl fmt::Display for PathTemplate {
@@ -166,18 +172,14 @@ impl fmt::Display for PathTemplate {
 
 #[cfg(test)]
 mod tests {
-    use regex_automata::meta::Regex;
-
     use super::*;
 
     fn matches(template: &str, path: &str) -> bool {
-        let hir = PathTemplate::parse(template).unwrap().full_match_hir();
-        Regex::builder().build_from_hir(&hir).unwrap().is_match(path.as_bytes())
+        PathTemplate::parse(template).unwrap().matches(path)
     }
 
     #[test]
-    fn documented_templates_match_their_paths() {
-        // S-188..S-190.
+    fn s188_to_s190_documented_templates_match_their_paths() {
         for (template, yes, no) in [
             (
                 "/allow/admin/{**}",
@@ -197,6 +199,7 @@ mod tests {
             ("/{*}", &["/a", "/a.b"], &["/", "/a/", "/a/b", "/é"]),
             ("/a.b/{*}", &["/a.b/c"], &["/axb/c"]),
             ("/{*}/", &["/a/"], &["/a"]),
+            ("/shops/{**}/", &["/shops/1/items/"], &["/shops/1/items"]),
         ] {
             for path in yes {
                 assert!(matches(template, path), "{template} must match {path}");
@@ -208,12 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn operators_match_path_characters_only() {
-        for character in "-._~%!$&'()+,;:@=".chars() {
-            assert!(matches("/f/{*}", &format!("/f/a{character}b")), "{character}");
+    fn e012_operators_match_path_characters_and_a_star() {
+        for character in "-._~%!$&'()+,;:@=*".chars() {
+            for template in ["/f/{*}", "/f/{**}"] {
+                assert!(matches(template, &format!("/f/a{character}b")), "{template} {character}");
+            }
         }
-        // E-012.
-        for character in "*\"<>[]\\^`{|}?# ".chars() {
+        for character in "\"<>[]\\^`{|}?# ".chars() {
             for template in ["/f/{*}", "/f/{**}"] {
                 assert!(!matches(template, &format!("/f/a{character}b")), "{template} {character}");
             }
@@ -228,8 +232,10 @@ mod tests {
             ("/{**}/{*}", AfterAny),
             ("/{**}/a/{**}", AfterAny),
             ("/a{*}", StrayBrace { segment: segment("a{*}") }),
+            ("/{*}/{x}", StrayBrace { segment: segment("{x}") }),
             ("/{id}/{*}", StrayBrace { segment: segment("{id}") }),
             ("/a//{*}", BadLiteral { segment: segment("") }),
+            ("//{*}", BadLiteral { segment: segment("") }),
             ("/*/{*}", BadLiteral { segment: segment("*") }),
             ("/a b/{*}", BadLiteral { segment: segment("a b") }),
             ("{*}", NotAbsolute),
@@ -239,5 +245,13 @@ mod tests {
         }
         assert!(PathTemplate::has_stray_brace("/a/{id}"));
         assert!(!PathTemplate::has_stray_brace("/a/{*}"));
+    }
+
+    #[test]
+    fn literal_parts_are_told() {
+        let template = PathTemplate::parse("/a/{*}/b/{**}/c").unwrap();
+        assert_eq!(template.literal_segments().collect::<Vec<_>>(), [(1, "a"), (3, "b")]);
+        assert_eq!(template.literal_end(), Some("/c"));
+        assert_eq!(PathTemplate::parse("/{*}").unwrap().literal_end(), None);
     }
 }

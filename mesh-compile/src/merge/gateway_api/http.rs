@@ -95,6 +95,7 @@ impl Translation<'_> {
             path,
             matches: Vec::new(),
             backends: weighted(references),
+            inherited: None,
         };
         if conditions.is_empty() {
             return vec![(route.clone(), origin)];

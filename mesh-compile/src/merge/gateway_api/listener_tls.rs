@@ -139,7 +139,10 @@ impl Context<'_> {
                 )));
             }
             _ => {
-                return Err(other(format!("caCertificateRef `{}` is no Secret or ConfigMap", reference.name)));
+                return Err(other(format!(
+                    "caCertificateRef `{}` is no Secret or ConfigMap",
+                    reference.name
+                )));
             }
         };
         settings.ca_cert_credential_name = format!("{scheme}://{namespace}/{}-cacert", reference.name);

@@ -102,6 +102,19 @@ pub struct HttpOrigin {
     pub matches: Vec<(Arc<Provenance>, Arc<str>)>,
     /// Position of each `route[i]` among the backends that were written; empty: all are there in order.
     pub backends: Vec<usize>,
+    /// What a delegate's entry took from the entry that names it; `None`: nothing.
+    pub inherited: Option<Inherited>,
+}
+
+/// Fields of an entry that were written in another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inherited {
+    /// The object that holds the delegating entry.
+    pub object: Arc<Provenance>,
+    /// `spec.http[0]`.
+    pub path: Arc<str>,
+    /// `timeout`, `corsPolicy`, ...
+    pub fields: Vec<&'static str>,
 }
 
 /// Where destination `index` of a `tcp` or `tls` rule was written.
@@ -176,6 +189,17 @@ impl HttpOrigin {
         let path: Arc<str> = format!("spec.http[{index}]").into();
         let of_match = |position: usize| (Arc::clone(object), format!("{path}.match[{position}]").into());
         let matches = (0..route.r#match.len()).map(of_match).collect();
-        Self { object: Arc::clone(object), path, matches, backends: Vec::new() }
+        Self { object: Arc::clone(object), path, matches, backends: Vec::new(), inherited: None }
+    }
+
+    /// Where a field of the entry (`.timeout`, `.mirrors[0]`) was written; empty: the entry itself.
+    pub fn field(&self, suffix: &str) -> Origin {
+        let name = suffix.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
+        match &self.inherited {
+            Some(from) if from.fields.contains(&name) => {
+                Origin::written(&from.object, format!("{}{suffix}", from.path))
+            }
+            _ => Origin::written(&self.object, format!("{}{suffix}", self.path)),
+        }
     }
 }

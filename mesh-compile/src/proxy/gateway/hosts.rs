@@ -1,6 +1,7 @@
 //! Hosts of servers: namespaces before them, server names, and what they have in common with VirtualServices
 //! (T-415 to T-417, T-421, E-030).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::name::{host_intersection, host_matches};
@@ -50,10 +51,11 @@ pub(super) fn intersection<'h>(
     namespace: &str,
 ) -> Vec<&'h str> {
     let mut common = Vec::new();
+    let mut seen = BTreeSet::new();
     for server_host in usable(server_hosts, namespace) {
         for host in hosts {
             if let Some(narrower) = host_intersection(server_host, host)
-                && !common.contains(&narrower)
+                && seen.insert(narrower)
             {
                 common.push(narrower);
             }

@@ -201,8 +201,7 @@ impl Entry<'_, '_, '_> {
 
     /// A field of the entry.
     fn origin_of(&self, suffix: &str) -> Origin {
-        let suffix = self.written_field(suffix);
-        Origin::written(&self.origin.object, format!("{}{suffix}", self.origin.path))
+        self.origin.field(self.written_field(suffix))
     }
 
     /// A destination of the entry.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::{TrafficPolicy, WorkloadSelector, is_default};
 
 /// How clients treat a service, and which parts it has.
@@ -14,7 +15,7 @@ pub struct DestinationRule {
     /// The service; a short name is completed with the rule's namespace (T-020).
     #[serde(skip_serializing_if = "is_default")]
     pub host: String,
-    /// The policy of the whole service (T-230..T-236).
+    /// The policy of the whole service (T-232..T-236).
     #[serde(skip_serializing_if = "is_default")]
     pub traffic_policy: Option<TrafficPolicy>,
     /// Named parts of the service (T-237).
@@ -32,6 +33,10 @@ impl Kind for DestinationRule {
     const KIND: &'static str = "DestinationRule";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// A part of a service.

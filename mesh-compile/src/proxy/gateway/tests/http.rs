@@ -92,7 +92,7 @@ fn t_422_one_redirecting_server_makes_a_shared_domain_redirect() {
 
 #[test]
 fn e_062_a_redirecting_server_is_a_tls_server_to_redirects() {
-    let redirect = bound("a", 1, "a.com", "http: [{name: r, redirect: {port: 443, scheme: https}}]");
+    let redirect = bound("a", 1, "a.com", "http: [{name: r, redirect: {port: 443}}]");
     let port = |more: &str| {
         let yaml = servers("web", 1, &[&http("a.com", more)]) + &redirect;
         let (fragment, _) = compiled(&yaml);

@@ -3,6 +3,7 @@
 mod http;
 mod l4;
 mod ports;
+mod properties;
 
 use std::sync::Arc;
 

@@ -1,0 +1,156 @@
+//! Tokens whose signature was found right, so that it need not be checked again.
+//!
+//! Only tokens that were accepted are kept, so bad ones, however many, cost the cache nothing. What depends on the time
+//! is not kept: callers check `exp` and `nbf` at each hit. A cache belongs to one compiled set of rules and dies with it,
+//! so a token never outlives the keys that it was verified with.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::token::Token;
+
+/// Locks; so many requests can look at the same time.
+const SHARDS: usize = 16;
+
+/// Longer tokens are verified every time, so that entries bound the memory too.
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Verified tokens by rule and whole text; never more than a fixed number.
+#[derive(Debug)]
+pub(crate) struct TokenCache {
+    shards: Vec<Mutex<Shard>>,
+    /// Secret, so that nobody can choose tokens that fall into one place.
+    hashing: RandomState,
+}
+
+/// Two generations of entries. The older one is dropped as a whole when the younger one is full; what is used moves to
+/// the younger one first.
+#[derive(Debug)]
+struct Shard {
+    half: usize,
+    young: HashMap<u64, Entry>,
+    old: HashMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    rule: usize,
+    text: Box<[u8]>,
+    token: Arc<Token>,
+}
+
+impl TokenCache {
+    /// A cache of at most `entries_max` tokens, rounded up to a multiple of 32.
+    pub(crate) fn new(entries_max: usize) -> Self {
+        let half = entries_max.div_ceil(SHARDS * 2).max(1);
+        let shard = || Mutex::new(Shard { half, young: HashMap::new(), old: HashMap::new() });
+        Self { shards: std::iter::repeat_with(shard).take(SHARDS).collect(), hashing: RandomState::new() }
+    }
+
+    /// The token, where this rule verified the very same text before.
+    pub(crate) fn get(&self, rule: usize, text: &[u8]) -> Option<Arc<Token>> {
+        if text.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let hash = self.hash(rule, text);
+        let mut shard = self.shard(hash)?;
+        if let Some(entry) = shard.young.get(&hash) {
+            return entry.is_of(rule, text).then(|| Arc::clone(&entry.token));
+        }
+        let entry = shard.old.remove(&hash)?;
+        let token = entry.is_of(rule, text).then(|| Arc::clone(&entry.token));
+        shard.insert(hash, entry);
+        token
+    }
+
+    /// Keeps a token that this rule has verified.
+    pub(crate) fn insert(&self, rule: usize, text: &[u8], token: &Arc<Token>) {
+        if text.len() > TOKEN_BYTES_MAX {
+            return;
+        }
+        let hash = self.hash(rule, text);
+        if let Some(mut shard) = self.shard(hash) {
+            shard.insert(hash, Entry { rule, text: text.into(), token: Arc::clone(token) });
+        }
+    }
+
+    fn hash(&self, rule: usize, text: &[u8]) -> u64 {
+        self.hashing.hash_one((rule, text))
+    }
+
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard>> {
+        // The upper bits: the maps inside use the lower ones.
+        let at = usize::try_from(hash >> 32).ok()? % SHARDS;
+        // Nothing can panic between two changes of a shard, so a poisoned one is as good as any.
+        self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        let entries = |shard: &Mutex<Shard>| {
+            let shard = shard.lock().unwrap();
+            shard.young.len() + shard.old.len()
+        };
+        self.shards.iter().map(entries).sum()
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, hash: u64, entry: Entry) {
+        if self.young.len() >= self.half {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(hash, entry);
+    }
+}
+
+impl Entry {
+    /// Equal hashes prove nothing.
+    fn is_of(&self, rule: usize, text: &[u8]) -> bool {
+        self.rule == rule && *self.text == *text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Arc<Token> {
+        // {"alg":"none"} is refused by the parser; any algorithm will do here.
+        Arc::new(Token::parse(b"eyJhbGciOiJIUzI1NiJ9.e30.AA").unwrap())
+    }
+
+    #[test]
+    fn a_token_counts_for_its_rule_and_its_whole_text_only() {
+        let cache = TokenCache::new(100);
+        cache.insert(1, b"abc", &token());
+        assert!(cache.get(1, b"abc").is_some());
+        assert!(
+            cache.get(2, b"abc").is_none()
+                && cache.get(1, b"ab").is_none()
+                && cache.get(1, b"abcd").is_none()
+        );
+    }
+
+    #[test]
+    fn a_flood_of_tokens_stays_within_bounds_and_what_is_used_stays_in() {
+        let cache = TokenCache::new(64);
+        let token = token();
+        cache.insert(0, b"used", &token);
+        for n in 0..10_000u32 {
+            cache.insert(0, &n.to_be_bytes(), &token);
+            assert!(cache.get(0, b"used").is_some(), "{n}");
+        }
+        assert!(cache.len() <= 64, "{}", cache.len());
+        assert!(cache.get(0, &0u32.to_be_bytes()).is_none());
+    }
+
+    #[test]
+    fn long_tokens_are_not_kept() {
+        let cache = TokenCache::new(64);
+        let text = vec![b'a'; TOKEN_BYTES_MAX + 1];
+        cache.insert(0, &text, &token());
+        assert_eq!((cache.len(), cache.get(0, &text).is_none()), (0, true));
+    }
+}

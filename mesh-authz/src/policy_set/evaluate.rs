@@ -1,0 +1,80 @@
+//! The order of actions: CUSTOM, AUDIT, DENY, ALLOW (S-080).
+
+use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
+
+use super::{Answer, External, PolicySet, linear};
+use crate::verdict::{ExternalAuthz, Facts, RuleRef, Verdict};
+
+/// Steps 2 to 4 of the decision: AUDIT, DENY, ALLOW.
+pub(super) fn enforce<O: Observer>(set: &PolicySet, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+    let mut verdict = Verdict {
+        allowed: true,
+        decided_by: None,
+        external: Vec::new(),
+        dry_run: Vec::new(),
+        audited: Vec::new(),
+    };
+    let reference = |rule: &super::Rule| rule.reference.clone();
+    verdict.audited.extend(set.audit.first("AUDIT", facts, observer).map(reference));
+    verdict.dry_run.extend(set.dry_run_deny.first("DENY (dry run)", facts, observer).map(reference));
+    let denied = set.deny.first("DENY", facts, observer);
+    if let Some(allow) = &set.dry_run_allow {
+        verdict.dry_run.extend(allow.first("ALLOW (dry run)", facts, observer).map(reference));
+    }
+    let Some(allow) = &set.allow else {
+        // S-082: without an enforced ALLOW policy, what is not denied is allowed.
+        verdict.allowed = denied.is_none();
+        verdict.decided_by = denied.map(reference);
+        return verdict;
+    };
+    if let Some(rule) = denied {
+        if O::EXHAUSTIVE {
+            linear::not_asked(allow.rules(), "ALLOW", observer);
+        }
+        verdict.allowed = false;
+        verdict.decided_by = Some(reference(rule));
+        return verdict;
+    }
+    let allowed = allow.first("ALLOW", facts, observer);
+    verdict.allowed = allowed.is_some();
+    verdict.decided_by = allowed.map(reference);
+    verdict
+}
+
+/// Step 1: which external authorizers are to be asked, and the rule that refuses where one cannot be
+/// (S-104 to S-108).
+pub(super) fn ask<O: Observer>(
+    externals: &[External],
+    facts: &Facts<'_>,
+    observer: &mut O,
+) -> (Vec<ExternalAuthz>, Option<RuleRef>) {
+    let mut asked = Vec::new();
+    let mut remaining = externals.iter();
+    for External { provider, answer, rules } in remaining.by_ref() {
+        let Some(rule) = rules.first("CUSTOM", facts, observer) else { continue };
+        match answer {
+            Answer::Ask => asked.push(ExternalAuthz {
+                provider: provider.clone(),
+                policy: rule.reference.policy.clone(),
+                dry_run: rule.dry_run,
+            }),
+            Answer::Skip => {}
+            // A policy in dry-run mode has no say, not even through its missing authorizer.
+            Answer::Refuse(_) if rule.dry_run => {}
+            Answer::Refuse(why) => {
+                observer.note(|| {
+                    Step::new(Stage::Authorize, Outcome::Won, linear::label("CUSTOM", rule))
+                        .because(Because::new("provider", "an external authorizer to ask", *why))
+                        .origin(&rule.reference.origin)
+                });
+                if O::EXHAUSTIVE {
+                    for external in remaining {
+                        linear::not_asked(external.rules.rules(), "CUSTOM", observer);
+                    }
+                }
+                return (asked, Some(rule.reference.clone()));
+            }
+        }
+    }
+    (asked, None)
+}
