@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
-use mesh_model::gateway_api::{HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, NamedValueMatch};
+use mesh_model::gateway_api::{
+    HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, NamedValueMatch,
+};
 use mesh_model::networking::virtual_service::spec::{HttpDirectResponse, HttpMatchRequest, HttpRoute};
 use mesh_model::part::{HttpRetry, StringMatch};
 use mesh_model::value::Duration;
@@ -19,7 +21,11 @@ const RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cancelled";
 
 impl Translation<'_> {
     /// The rules of a route: one entry for every match.
-    pub(super) fn http_rules(&self, rules: &[HttpRouteRule], report: &mut Report) -> Result<Vec<Entry>, Refusal> {
+    pub(super) fn http_rules(
+        &self,
+        rules: &[HttpRouteRule],
+        report: &mut Report,
+    ) -> Result<Vec<Entry>, Refusal> {
         let mut entries = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let field = format!("spec.rules[{index}]");
@@ -75,7 +81,12 @@ impl Translation<'_> {
     }
 
     /// An entry for every match; one alone where there is none.
-    pub(super) fn spread(&self, route: &HttpRoute, conditions: Vec<HttpMatchRequest>, field: &str) -> Vec<Entry> {
+    pub(super) fn spread(
+        &self,
+        route: &HttpRoute,
+        conditions: Vec<HttpMatchRequest>,
+        field: &str,
+    ) -> Vec<Entry> {
         let object = self.head.provenance;
         let path: Arc<str> = field.into();
         let origin = HttpOrigin { object: Arc::clone(object), path, matches: Vec::new(), inherited: None };

@@ -152,11 +152,10 @@ fn to_gateway(
     let namespace = namespace_of(reference, &head.meta.namespace);
     let Some(listeners) = scope.listeners.of(namespace, &reference.name) else {
         // A gateway of another controller is none of ours; one that does not exist is a slip.
-        let exists = scope
-            .config
-            .kubernetes_gateways
-            .iter()
-            .any(|gateway| *gateway.meta.namespace == *namespace && *gateway.meta.name == *reference.name);
+        let exists =
+            scope.config.kubernetes_gateways.iter().any(|gateway| {
+                *gateway.meta.namespace == *namespace && *gateway.meta.name == *reference.name
+            });
         let message = || format!("no gateway `{namespace}/{}` is known", reference.name);
         return if exists { Ok(()) } else { Err(message()) };
     };
