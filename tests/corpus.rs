@@ -1,6 +1,7 @@
 //! Real configuration must be read: samples, product examples, and documents that set every field.
 //!
 //! Skipped, with a line that says so, where the conformance folder is not beside the repository.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,11 @@ fn accepts_what_the_index_accepts(name: &str) {
         };
         problems.extend(findings[entry["file"].as_str().unwrap()].iter().filter(of_document));
     }
-    assert!(problems.is_empty(), "{}", problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    );
     let remarks = || findings.values().flatten().filter(|finding| finding.code == Code::UnknownKind);
     assert!(
         remarks().all(|remark| remark.severity == Severity::Info),

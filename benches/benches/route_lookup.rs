@@ -94,10 +94,10 @@ fn routes(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("route_lookup/{size}_routes_{kind}"));
             assert!(host.find(&request, None, &mut ()).is_some());
             group.bench_function("compiled", |bench| {
-                bench.iter(|| black_box(&host).find(black_box(&request), None, &mut ()))
+                bench.iter(|| black_box(&host).find(black_box(&request), None, &mut ()));
             });
             group.bench_function("linear", |bench| {
-                bench.iter(|| linear::find(black_box(&host), black_box(&request), None))
+                bench.iter(|| linear::find(black_box(&host), black_box(&request), None));
             });
             group.finish();
         }

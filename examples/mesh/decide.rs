@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use mesh_compile::compiler::compile;
 use mesh_compile::view::View;
@@ -31,7 +30,7 @@ pub fn run(command: &Decide) -> Result<ExitCode, Unusable> {
         let answer = match line {
             Ok(probe) => {
                 let decision = decide(&config, &probe.query(now), &mut ());
-                with_id(Arc::from(probe.id.as_str()), serde_json::to_value(&decision))
+                with_id(&probe.id, serde_json::to_value(&decision))
             }
             Err(bad) => {
                 status = ExitCode::from(1);
@@ -46,10 +45,10 @@ pub fn run(command: &Decide) -> Result<ExitCode, Unusable> {
 }
 
 /// Puts the probe's id into its answer.
-fn with_id(id: Arc<str>, decision: Result<Value, serde_json::Error>) -> Result<Value, serde_json::Error> {
+fn with_id(id: &str, decision: Result<Value, serde_json::Error>) -> Result<Value, serde_json::Error> {
     let mut decision = decision?;
     if let Value::Object(map) = &mut decision {
-        map.insert("id".to_owned(), Value::from(&*id));
+        map.insert("id".to_owned(), Value::from(id));
     }
     Ok(decision)
 }

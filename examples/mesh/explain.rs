@@ -7,17 +7,17 @@ use std::process::ExitCode;
 
 use mesh_compile::compiler::compile;
 use mesh_compile::proxy::listener::Direction;
-use mesh_compile::proxy::{Proxy, ProxyKind};
+use mesh_compile::proxy_identity::{Proxy, ProxyKind};
 use mesh_compile::view::View;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
-use mesh_proxy_core::decide::{Query, explain};
-use owo_colors::OwoColorize;
+use mesh_proxy_core::decide::explain;
+use mesh_proxy_core::query::Query;
 use serde_json::json;
 
 use crate::Unusable;
 use crate::args::{Explain, Format};
 use crate::load::resolve;
-use crate::{files, render, target};
+use crate::{files, render, road, target};
 
 /// A URL in the pieces that matter here.
 struct Url<'a> {
@@ -54,10 +54,9 @@ pub fn run(command: &Explain) -> Result<ExitCode, Unusable> {
     match command.format {
         Format::Json => writeln!(out, "{:#}", json!({"decision": decision, "steps": trace.steps}))?,
         Format::Human => {
-            render::steps(&mut out, &trace.steps)?;
-            writeln!(out, "{}", "decision".bold())?;
+            road::steps(&mut out, &trace.steps)?;
             let decision = serde_json::to_value(&decision).map_err(std::io::Error::from)?;
-            render::decision(&mut out, &decision)?;
+            road::decision(&mut out, &decision)?;
         }
     }
     Ok(ExitCode::SUCCESS)

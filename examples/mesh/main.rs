@@ -1,4 +1,5 @@
 //! `mesh`: check, decide, explain and show, from the command line.
+#![allow(unreachable_pub, reason = "`pub` is what a module shows to the others of this program")]
 
 mod args;
 mod check;
@@ -7,6 +8,7 @@ mod explain;
 mod files;
 mod load;
 mod render;
+mod road;
 mod show;
 mod target;
 

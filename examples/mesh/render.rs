@@ -1,12 +1,10 @@
-//! Findings and steps for people.
+//! Findings for people.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
-use mesh_model::trace::{Outcome, Stage, Step};
 use owo_colors::OwoColorize;
-use serde_json::Value;
 
 /// Prints findings with an excerpt of the line each stands in, then a summary.
 pub fn findings(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
@@ -44,6 +42,8 @@ fn write_finding(out: &mut impl Write, finding: &Diagnostic, text: Option<&str>)
         write!(out, "  {} {}", "-->".dimmed(), finding.at.file)?;
     }
     writeln!(out, " {}", format!("{name} {}", finding.at.field).trim().dimmed())?;
+    // A secret's lines are not printed: they may hold the secret.
+    let text = text.filter(|_| resource.kind != "Secret");
     if let Some(line) = text.and_then(|text| text.lines().nth((finding.at.line as usize).checked_sub(1)?)) {
         excerpt(out, finding, line)?;
     }
@@ -81,9 +81,7 @@ pub fn summary(report: &Report, documents: usize) -> String {
             .into_iter()
             .flatten()
             .collect();
-    if count(Severity::Info) > 0 {
-        parts.push(format!("{} remarks", count(Severity::Info)));
-    }
+    parts.extend(part(count(Severity::Info), "remark"));
     if parts.is_empty() {
         parts.push("no problems".to_owned());
     }
@@ -92,63 +90,4 @@ pub fn summary(report: &Report, documents: usize) -> String {
         parts.join(", "),
         part(documents, "document").unwrap_or_else(|| "0 documents".to_owned())
     )
-}
-
-/// Prints the road of a decision: a heading per stage, a line per candidate.
-pub fn steps(out: &mut impl Write, steps: &[Step<'_>]) -> std::io::Result<()> {
-    let mut last = None;
-    for step in steps {
-        if last != Some(step.stage) {
-            writeln!(out, "{}", heading(step.stage).bold())?;
-            last = Some(step.stage);
-        }
-        match step.outcome {
-            Outcome::Won => write!(out, "  {} {}", "won ".green(), step.rule)?,
-            Outcome::Lost => write!(out, "  {} {}", "lost".red(), step.rule)?,
-            Outcome::NotAsked => write!(out, "  {} {}", "-   ".dimmed(), step.rule.dimmed())?,
-        }
-        if let Some(because) = &step.because {
-            write!(out, ": {}", because.field)?;
-            if !because.wanted.is_empty() {
-                write!(out, " {}", because.wanted.cyan())?;
-            }
-            if !because.got.is_empty() {
-                write!(out, ", got {}", because.got.yellow())?;
-            }
-        }
-        if let Some(origin) = &step.origin {
-            write!(out, "  {}", origin.to_string().dimmed())?;
-        }
-        writeln!(out)?;
-    }
-    Ok(())
-}
-
-fn heading(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Listener => "listener",
-        Stage::Transport => "transport",
-        Stage::Authenticate => "token",
-        Stage::Authorize => "policies",
-        Stage::Route => "route",
-        Stage::Cluster => "cluster",
-    }
-}
-
-/// Prints a decision, a line per fact.
-pub fn decision(out: &mut impl Write, decision: &Value) -> std::io::Result<()> {
-    let Some(facts) = decision.as_object() else { return Ok(()) };
-    for (key, value) in facts.iter().filter(|(key, _)| *key != "why") {
-        match value {
-            Value::Null => {}
-            Value::String(text) => writeln!(out, "  {key}: {}", text.green())?,
-            Value::Array(items) => {
-                for item in items {
-                    writeln!(out, "  {key}: {item}")?;
-                }
-            }
-            _ => writeln!(out, "  {key}: {value}")?,
-        }
-    }
-    Ok(())
 }

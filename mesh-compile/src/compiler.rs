@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 
-use crate::proxy::{Fragment, ProxyConfig, ProxyKind, clusters, gateway, inbound, outbound};
+use crate::proxy::{Fragment, ProxyConfig, clusters, gateway, inbound, outbound};
+use crate::proxy_identity::ProxyKind;
 use crate::view::View;
 
 /// Compiles what the proxy of `view` runs.
 pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
     let mut config = ProxyConfig::default();
-    let mut report = Report::new();
+    let mut report = view.problems().clone();
     match view.proxy().kind {
         ProxyKind::Sidecar => {
             add(&mut config, &mut report, outbound::compile(view));

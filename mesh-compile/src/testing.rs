@@ -7,7 +7,7 @@ use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
 
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 
 /// A mesh from YAML documents, with `mesh` (JSON) over the default settings. Broken documents fail the test.

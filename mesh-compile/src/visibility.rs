@@ -6,22 +6,9 @@ use std::sync::Arc;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::MESH_GATEWAY;
 
+use crate::export_to::{NOBODY, OWN_NAMESPACE, PUBLIC};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::registry::service::{RegistryKind, Service};
-
-/// `exportTo: "*"`.
-pub const PUBLIC: &str = "*";
-/// `exportTo: "."`.
-pub const OWN_NAMESPACE: &str = ".";
-/// `exportTo: "~"`.
-pub const NOBODY: &str = "~";
-
-/// `exportTo` as a set, `default` where nothing is written; `.` becomes the owner's namespace (T-026, T-027).
-pub fn virtual_service_export_to(written: &[String], default: &[String], owner: &str) -> BTreeSet<String> {
-    let values = if written.is_empty() { default } else { written };
-    let own = |value: &String| if value == OWN_NAMESPACE { owner.to_owned() } else { value.clone() };
-    values.iter().map(own).collect()
-}
 
 /// VirtualServices in T-004 order.
 type Class = Vec<Arc<MergedVirtualService>>;

@@ -8,7 +8,7 @@ use mesh_model::config_set::Store;
 use mesh_model::kubernetes::Pod;
 use mesh_model::object::{Kind, Object, ResourceKey};
 
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::{HostKey, Registry};
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::config_set::{Applied, Store};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
 use crate::document::{Document, Node, Span, Value};
@@ -27,6 +26,7 @@ use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
+use crate::store::{Applied, Store};
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -8,7 +8,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
 use crate::decision::{LocalReply, ReplyReason};
-use crate::filter_chain_match::lower_case;
+use crate::http_syntax::{is_http1_method, lower_case};
 use crate::path_normalization::{EscapedNul, normalize};
 
 /// A request in the form that authentication, policies, routes and the upstream share.
@@ -99,11 +99,6 @@ fn normalized(path: Cow<'_, str>, mode: PathNormalization) -> Result<Cow<'_, str
         Cow::Borrowed(path) => normalize(path, mode),
         Cow::Owned(path) => normalize(&path, mode).map(|normal| Cow::Owned(normal.into_owned())),
     }
-}
-
-/// A method that the HTTP/1 codec takes: any but those with lower-case letters (E-089).
-pub(crate) fn is_http1_method(method: &str) -> bool {
-    !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_lowercase())
 }
 
 /// E-012; HTTP/1 lets tab and form feed pass too.

@@ -3,39 +3,13 @@
 //! Stages in Envoy's order: listener, filter chain, transport, then what the chain runs (`http` or `tcp`).
 
 use mesh_compile::proxy::ProxyConfig;
-use mesh_compile::proxy::listener::{Direction, Network};
-use mesh_model::facts::{ConnectionFacts, RequestFacts};
+use mesh_compile::proxy::listener::Network;
 use mesh_model::trace::{Observer, Outcome, Step, Trace};
 
 use crate::decision::{Decision, RefuseReason};
 use crate::filter_chain_match::Inspected;
-use crate::transport::Accepted;
+use crate::query::{Connected, Query};
 use crate::{filter_chain_match, http, listener_match, tcp, transport};
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query<'a> {
-    /// Where the connection is met.
-    pub direction: Direction,
-    /// The connection.
-    pub connection: ConnectionFacts<'a>,
-    /// The request on it; `None`: raw bytes.
-    pub request: Option<RequestFacts<'a>>,
-    /// Seconds since 1970, for tokens.
-    pub now: i64,
-}
-
-/// A query whose connection was accepted by a chain.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Connected<'q> {
-    pub(crate) config: &'q ProxyConfig,
-    pub(crate) connection: &'q ConnectionFacts<'q>,
-    pub(crate) request: Option<&'q RequestFacts<'q>>,
-    pub(crate) now: i64,
-    /// Lower case; `None`: none.
-    pub(crate) server_name: Option<&'q str>,
-    pub(crate) accepted: Accepted<'q>,
-}
 
 /// What the proxy does. Always has an answer; the observer hears of every candidate and changes nothing.
 pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &mut O) -> Decision {

@@ -11,7 +11,7 @@ use mesh_compile::proxy::listener::{ChainMatch, Direction, FilterChain, Listener
 use mesh_model::facts::{ConnectionFacts, HttpVersion, RequestFacts};
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
-use crate::canonical::is_http1_method;
+use crate::http_syntax::{is_http1_method, lower_case};
 
 /// What the listener filters learn of a connection before a chain is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,15 +65,6 @@ fn inspects_tls(listener: &Listener, port: u16) -> bool {
     let matches = || listener.filter_chains.iter().map(|chain| &chain.matches);
     let own = matches().any(|wanted| wanted.destination_port == Some(port)).then_some(port);
     matches().any(|wanted| wanted.destination_port == own && wanted.transport == Some(Transport::Tls))
-}
-
-/// Lower case; borrows where it already is.
-pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 /// What the HTTP inspector tells of plaintext bytes (T-199, E-050).

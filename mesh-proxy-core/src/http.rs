@@ -13,8 +13,8 @@ use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
 use crate::canonical::{Canonical, canonicalize};
-use crate::decide::Connected;
 use crate::decision::{Decision, LocalReply, RefuseReason, ReplyReason};
+use crate::query::Connected;
 use crate::redirect::https_location;
 use crate::route_action;
 use crate::tcp;

@@ -8,7 +8,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, Tls
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::decide::Query;
+use crate::query::Query;
 
 /// Longest line that is read, in bytes.
 const LINE_MAX: usize = 1 << 20;

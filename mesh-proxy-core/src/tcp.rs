@@ -8,8 +8,8 @@ use mesh_compile::route_table::action::{Destination, Destinations};
 use mesh_model::trace::Observer;
 
 use crate::cluster_step;
-use crate::decide::Connected;
 use crate::decision::{Action, ClusterChoice, Decision, Forward, RefuseReason};
+use crate::query::Connected;
 
 /// The cluster that accepts connections to close them.
 const BLACK_HOLE: &str = "BlackHoleCluster";

@@ -226,7 +226,7 @@ pub struct ZoneAware {
 /// An endpoint of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterEndpoint {
-    /// `ip:port`, `host:port` or a Unix path.
+    /// `10.0.0.1:80`, `[::1]:80`, `host:port`, or a Unix path (`/run/app.sock`, abstract: `@app`).
     pub address: Arc<str>,
     /// 0 is tried first.
     pub priority: u32,

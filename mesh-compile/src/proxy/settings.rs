@@ -1,6 +1,7 @@
 //! Settings of the mesh and of one proxy that shape its HTTP connection managers.
 
 use mesh_model::mesh_config::PathNormalizationType;
+use mesh_model::value::Duration;
 
 use super::listener::PathNormalization;
 use crate::view::View;
@@ -8,12 +9,12 @@ use crate::view::View;
 /// Prefix of proxy metadata where it is written as an environment variable.
 const ENVIRONMENT: &str = "ISTIO_META_";
 
-/// A value of the proxy's metadata: its own, else `defaultConfig.proxyMetadata`.
+/// A value of the proxy's metadata: its own, else `proxyMetadata` of its settings.
 pub(crate) fn metadata<'v>(view: &'v View<'_>, name: &str) -> Option<&'v str> {
     let own = &view.proxy().metadata;
     let long = format!("{ENVIRONMENT}{name}");
-    let mesh = &view.mesh().default_config().proxy_metadata;
-    [own.get(name), own.get(&long), mesh.get(&long)].into_iter().flatten().next().map(String::as_str)
+    let settings = &view.proxy_config().proxy_metadata;
+    [own.get(name), own.get(&long), settings.get(&long)].into_iter().flatten().next().map(String::as_str)
 }
 
 /// Whether HTTP/1.0 is served (T-564).
@@ -33,5 +34,31 @@ pub(crate) fn path_normalization(view: &View<'_>) -> PathNormalization {
 
 /// Trusted hops of X-Forwarded-For (T-440).
 pub(crate) fn trusted_hops(view: &View<'_>) -> u32 {
-    view.mesh().default_config().num_trusted_proxies()
+    view.proxy_config().num_trusted_proxies()
+}
+
+/// Proxy metadata that names ports of the proxy's own listeners for health and metrics (T-494).
+const STATIC_PORTS: [&str; 4] = [
+    "ENVOY_STATUS_PORT",
+    "ENVOY_PROMETHEUS_PORT",
+    "ENVOY_SECURE_METRICS_PORT",
+    "ENVOY_SECURE_MERGED_METRICS_PORT",
+];
+
+/// Whether a port is one of the proxy's own listeners for health and metrics (T-494).
+pub(crate) fn is_static_port(view: &View<'_>, port: u32) -> bool {
+    STATIC_PORTS.iter().any(|name| metadata(view, name).is_some_and(|own| own.parse() == Ok(port)))
+}
+
+/// Whether a port is one that captured traffic comes in on (T-494).
+pub(crate) fn is_capture_port(view: &View<'_>, port: u32) -> bool {
+    let mesh = view.mesh();
+    [mesh.proxy_listen_port(), mesh.proxy_inbound_listen_port()]
+        .iter()
+        .any(|own| u32::try_from(*own) == Ok(port))
+}
+
+/// The idle timeout of TCP that the proxy's metadata asks for, in milliseconds (T-272).
+pub(crate) fn idle_timeout_ms(view: &View<'_>) -> Option<i64> {
+    metadata(view, "IDLE_TIMEOUT")?.parse::<Duration>().ok().map(Duration::as_millis)
 }

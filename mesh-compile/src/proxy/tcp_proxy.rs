@@ -87,8 +87,7 @@ fn with_rule(
         .and_then(|policy| policy.connection_pool.as_ref())
         .and_then(|pool| pool.tcp.as_ref())
         .and_then(|tcp| tcp.idle_timeout);
-    let of_proxy = || settings::metadata(view, "IDLE_TIMEOUT").and_then(|text| text.parse::<Duration>().ok());
-    proxy.idle_timeout_ms = own.or_else(of_proxy).map(Duration::as_millis);
+    proxy.idle_timeout_ms = own.map(Duration::as_millis).or_else(|| settings::idle_timeout_ms(view));
     if rule.is_some_and(|rule| hashes_source(rule, subset)) {
         proxy.hash_policy.push(HashPolicy::SourceIp);
     }

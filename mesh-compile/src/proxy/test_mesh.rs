@@ -6,7 +6,7 @@ use mesh_model::config_set::{Change, ConfigSet};
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
 
-use super::{Proxy, ProxyKind};
+use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::snapshot::MeshSnapshot;
 use crate::view::View;
 

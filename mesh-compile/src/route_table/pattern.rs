@@ -38,6 +38,9 @@ pub enum PatternError {
 
 impl Pattern {
     /// Compiles a pattern that has to match the whole text (T-137).
+    ///
+    /// # Errors
+    /// When the text is not RE2, or its automaton would be too large.
     pub fn full_match(text: &str) -> Result<Self, PatternError> {
         let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.full_match_hir();
         let regex = build(&syntax)?;
@@ -45,6 +48,9 @@ impl Pattern {
     }
 
     /// Compiles a pattern that is looked for anywhere in the text (T-174).
+    ///
+    /// # Errors
+    /// When the text is not RE2, or its automaton would be too large.
     pub fn search(text: &str) -> Result<Self, PatternError> {
         let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.search_hir();
         Ok(Self::from_engine(text, build(&syntax)?))

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;

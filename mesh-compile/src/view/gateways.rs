@@ -6,7 +6,7 @@ use mesh_model::name::labels_subset_of;
 use mesh_model::networking::gateway::spec::Gateway;
 use mesh_model::object::Object;
 
-use crate::proxy::{Proxy, ProxyKind};
+use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::snapshot::MeshSnapshot;
 
 /// Gateways of any namespace whose selector the proxy's labels satisfy, in T-004 order; none for sidecars.

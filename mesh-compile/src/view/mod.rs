@@ -9,6 +9,7 @@ mod gateways;
 mod hosts;
 mod imports;
 mod outbound_policy;
+mod proxy_config;
 mod rules;
 mod scope;
 mod targets;
@@ -22,7 +23,8 @@ pub use targets::ServiceTarget;
 
 use std::sync::Arc;
 
-use mesh_model::mesh_config::MeshConfig;
+use mesh_model::diagnostic::Report;
+use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
 use mesh_model::networking::gateway::spec::Gateway;
 use mesh_model::object::Object;
 use mesh_model::security::{
@@ -32,7 +34,7 @@ use mesh_model::security::{
 
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::merge::virtual_service::MergedVirtualService;
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;
@@ -44,6 +46,9 @@ pub struct View<'s> {
     proxy: &'s Proxy,
     scope: Arc<Scope>,
     targets: Vec<ServiceTarget>,
+    /// Where the proxy's Pod sets anything over `defaultConfig`.
+    proxy_config: Option<ProxyConfig>,
+    problems: Report,
 }
 
 impl<'s> View<'s> {
@@ -54,7 +59,8 @@ impl<'s> View<'s> {
 
     /// Cuts the view of a proxy with a scope that was made for another of the same [`ScopeKey`] in the same mesh.
     pub fn with_scope(snapshot: &'s MeshSnapshot, proxy: &'s Proxy, scope: Arc<Scope>) -> Self {
-        Self { snapshot, proxy, scope, targets: targets::of(snapshot, proxy) }
+        let (proxy_config, problems) = proxy_config::of(snapshot, proxy);
+        Self { snapshot, proxy, scope, targets: targets::of(snapshot, proxy), proxy_config, problems }
     }
 
     /// The proxy that looks.
@@ -65,6 +71,16 @@ impl<'s> View<'s> {
     /// Mesh configuration.
     pub fn mesh(&self) -> &'s MeshConfig {
         &self.snapshot.mesh
+    }
+
+    /// The settings of this proxy: `defaultConfig` under the annotation of its Pod (T-470).
+    pub fn proxy_config(&self) -> &ProxyConfig {
+        self.proxy_config.as_ref().unwrap_or_else(|| self.mesh().default_config())
+    }
+
+    /// What is wrong with the proxy's own settings.
+    pub fn problems(&self) -> &Report {
+        &self.problems
     }
 
     /// The proxy's scope.

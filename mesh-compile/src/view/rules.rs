@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_model::name::labels_subset_of;
 
 use crate::merge::destination_rule::MergedDestinationRule;
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 
 /// The first rule of the proxy's own namespace whose selector takes it, else the last without a selector.
 pub(super) fn for_client<'r>(

@@ -9,7 +9,7 @@ use mesh_model::object::{Object, ResourceKey};
 
 use super::egress::EgressScope;
 use super::imports::ServiceSet;
-use crate::proxy::{Proxy, ProxyKind};
+use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
 

@@ -12,7 +12,7 @@ use mesh_model::kubernetes::pod::Container;
 use mesh_model::name::{Protocol, Transport, labels_subset_of};
 use mesh_model::object::Object;
 
-use crate::proxy::Proxy;
+use crate::proxy_identity::Proxy;
 use crate::registry::HostKey;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};

@@ -17,10 +17,10 @@ pub struct Secret {
     #[serde(skip_serializing_if = "is_default")]
     pub r#type: String,
     /// Keys of `data`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "contents")]
     pub data: BTreeMap<String, Content>,
     /// Keys of `stringData`, which wins over `data` key by key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "contents")]
     pub string_data: BTreeMap<String, Content>,
 }
 
@@ -61,6 +61,59 @@ impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Any shape is taken, because a complaint would print the value.
         deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+/// A map of secret values. Anything else is refused in words that do not repeat it.
+fn contents<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Content>, D::Error> {
+    deserializer.deserialize_any(ContentsVisitor)
+}
+
+struct ContentsVisitor;
+
+impl ContentsVisitor {
+    fn refuse<T, E: de::Error>() -> Result<T, E> {
+        Err(E::custom("expected a map of keys and values"))
+    }
+}
+
+impl<'de> Visitor<'de> for ContentsVisitor {
+    type Value = BTreeMap<String, Content>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of keys and values")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut contents = BTreeMap::new();
+        while let Some((key, content)) = entries.next_entry()? {
+            contents.insert(key, content);
+        }
+        Ok(contents)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Self::refuse()
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+        Self::refuse()
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+        Self::refuse()
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+        Self::refuse()
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+        Self::refuse()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `TrafficPolicy`: how clients treat a service, or one subset of it (T-230..T-237).
+//! `TrafficPolicy`: how clients treat a service, or one subset of it (T-232..T-237).
 
 use serde::{Deserialize, Serialize};
 

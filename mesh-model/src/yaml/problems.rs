@@ -53,6 +53,12 @@ impl<'a> Problems<'a> {
                 if note.at.resource == ResourceRef::default() {
                     note.at.resource = resource.clone();
                 }
+                // Messages that repeat the text begin with it.
+                let is_secret = resource.kind == "Secret" && !note.at.field.starts_with("metadata");
+                if is_secret && note.message.starts_with('`') {
+                    note.message =
+                        "a value that cannot stand like this, not shown since it is secret".to_owned();
+                }
             }
         }
         Some(root)

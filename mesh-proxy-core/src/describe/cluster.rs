@@ -231,11 +231,20 @@ fn sorted_endpoints(cluster: &Cluster) -> Value {
 
 fn endpoint(endpoint: &ClusterEndpoint) -> Value {
     json!({
-        "address": &*endpoint.address,
+        "address": shown_address(&endpoint.address),
         "priority": endpoint.priority,
         "weight": endpoint.weight,
         "health": if endpoint.healthy { "HEALTHY" } else { "UNHEALTHY" },
         "tls": if endpoint.mtls { "istio" } else { "disabled" },
         "locality": &*endpoint.locality,
     })
+}
+
+/// The address in the words of the decision format: IPv6 without brackets, Unix paths marked.
+fn shown_address(address: &str) -> String {
+    match address.strip_prefix('[').and_then(|rest| rest.split_once("]:")) {
+        Some((ip, port)) => format!("{ip}:{port}"),
+        None if address.starts_with('/') || address.starts_with('@') => format!("unix:{address}"),
+        None => address.to_owned(),
+    }
 }

@@ -15,8 +15,8 @@ use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
 use mesh_model::origin::{Origin, Provenance};
 
+use crate::export_to::OWN_NAMESPACE;
 use crate::registry::DOMAIN;
-use crate::visibility::OWN_NAMESPACE;
 
 /// A consolidated rule.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use mesh_model::object::Object;
 
 use super::MergedDestinationRule;
 use super::fold::fold_into;
-use crate::visibility::{OWN_NAMESPACE, PUBLIC};
+use crate::export_to::{OWN_NAMESPACE, PUBLIC};
 
 /// Consolidated rules by where they are looked for.
 #[derive(Debug, Clone, Default)]

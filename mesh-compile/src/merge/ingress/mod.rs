@@ -19,8 +19,8 @@ use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::part::{Destination, PortSelector, ServerTlsMode, ServerTlsSettings, StringMatch};
 
 use super::virtual_service::{HttpOrigin, MergedVirtualService, RouteSemantics, short_names};
+use crate::export_to::virtual_service_export_to;
 use crate::registry::{DOMAIN, Registry};
-use crate::visibility::virtual_service_export_to;
 
 /// Namespace of the Gateways that are made.
 const GATEWAY_NAMESPACE: &str = "istio-system";
@@ -186,7 +186,7 @@ fn routes(rule: &Rule<'_>, registry: &Registry, report: &mut Report) -> Vec<(Htt
         let uri = uri(entry);
         let matches =
             uri.iter().map(|_| (Arc::clone(&ingress.provenance), format!("{path}.path").into())).collect();
-        let origin = HttpOrigin { object: Arc::clone(&ingress.provenance), path, matches };
+        let origin = HttpOrigin { object: Arc::clone(&ingress.provenance), path, matches, inherited: None };
         let matched = uri.map(|uri| HttpMatchRequest { uri: Some(uri), ..HttpMatchRequest::default() });
         let weighted = HttpRouteDestination {
             destination: Some(destination),

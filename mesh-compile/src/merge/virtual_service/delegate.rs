@@ -7,8 +7,8 @@ use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::networking::virtual_service::spec::{Delegate, HttpMatchRequest, HttpRoute};
 use mesh_model::part::StringMatch;
 
-use super::{Delegates, HttpOrigin, MergedVirtualService};
-use crate::visibility::PUBLIC;
+use super::{Delegates, HttpOrigin, Inherited, MergedVirtualService};
+use crate::export_to::PUBLIC;
 
 /// Entries and matches that one VirtualService may come to: delegation multiplies, so it needs a bound.
 const BUDGET: usize = 100_000;
@@ -108,7 +108,12 @@ impl Merged {
                 continue;
             };
             let merged = HttpRoute { r#match: matches, ..inherit(root, route) };
-            let origin = HttpOrigin { matches: match_origins, ..origin.clone() };
+            let inherited = Inherited {
+                object: Arc::clone(&root_origin.object),
+                path: Arc::clone(&root_origin.path),
+                fields: inherited_fields(root, route),
+            };
+            let origin = HttpOrigin { matches: match_origins, inherited: Some(inherited), ..origin.clone() };
             self.push(merged, origin);
         }
     }
@@ -138,6 +143,22 @@ fn inherit(root: &HttpRoute, delegate: &HttpRoute) -> HttpRoute {
         cors_policy: or(&delegate.cors_policy, &root.cors_policy),
         headers: or(&delegate.headers, &root.headers),
     }
+}
+
+/// The fields that [`inherit`] takes from the root.
+fn inherited_fields(root: &HttpRoute, delegate: &HttpRoute) -> Vec<&'static str> {
+    let fields = [
+        ("directResponse", delegate.direct_response.is_none() && root.direct_response.is_some()),
+        ("rewrite", delegate.rewrite.is_none() && root.rewrite.is_some()),
+        ("timeout", delegate.timeout.is_none() && root.timeout.is_some()),
+        ("retries", delegate.retries.is_none() && root.retries.is_some()),
+        ("fault", delegate.fault.is_none() && root.fault.is_some()),
+        ("mirror", delegate.mirror.is_none() && root.mirror.is_some()),
+        ("mirrors", delegate.mirrors.is_empty() && !root.mirrors.is_empty()),
+        ("corsPolicy", delegate.cors_policy.is_none() && root.cors_policy.is_some()),
+        ("headers", delegate.headers.is_none() && root.headers.is_some()),
+    ];
+    fields.into_iter().filter(|(_, is_inherited)| *is_inherited).map(|(name, _)| name).collect()
 }
 
 /// `root-delegate`, or the only one that is set.

@@ -12,9 +12,9 @@ use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::object::Object;
-use mesh_model::origin::Provenance;
+use mesh_model::origin::{Origin, Provenance};
 
-use crate::visibility::virtual_service_export_to;
+use crate::export_to::virtual_service_export_to;
 
 /// A VirtualService, ready to be compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +53,19 @@ pub struct HttpOrigin {
     pub path: Arc<str>,
     /// Object and path of each match (`spec.http[2].match[0]`); same length as `match`.
     pub matches: Vec<(Arc<Provenance>, Arc<str>)>,
+    /// What a delegate's entry took from the entry that names it; `None`: nothing.
+    pub inherited: Option<Inherited>,
+}
+
+/// Fields of an entry that were written in another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inherited {
+    /// The object that holds the delegating entry.
+    pub object: Arc<Provenance>,
+    /// `spec.http[0]`.
+    pub path: Arc<str>,
+    /// `timeout`, `corsPolicy`, ...
+    pub fields: Vec<&'static str>,
 }
 
 /// How prefixes and unknown backends are treated.
@@ -118,6 +131,17 @@ impl HttpOrigin {
         let path: Arc<str> = format!("spec.http[{index}]").into();
         let of_match = |position: usize| (Arc::clone(object), format!("{path}.match[{position}]").into());
         let matches = (0..route.r#match.len()).map(of_match).collect();
-        Self { object: Arc::clone(object), path, matches }
+        Self { object: Arc::clone(object), path, matches, inherited: None }
+    }
+
+    /// Where a field of the entry (`.timeout`, `.mirrors[0]`) was written; empty: the entry itself.
+    pub fn field(&self, suffix: &str) -> Origin {
+        let name = suffix.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
+        match &self.inherited {
+            Some(from) if from.fields.contains(&name) => {
+                Origin::written(&from.object, format!("{}{suffix}", from.path))
+            }
+            _ => Origin::written(&self.object, format!("{}{suffix}", self.path)),
+        }
     }
 }

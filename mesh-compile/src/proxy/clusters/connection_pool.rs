@@ -63,12 +63,7 @@ fn upgrade(policy: &Policy<'_>, protocol: Protocol, mesh: &MeshConfig) -> Option
 /// Limits, timeouts and keep-alive of `policy` over the mesh's.
 pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, mesh: &MeshConfig) {
     cluster.connect_timeout_ms = mesh.connect_timeout().as_millis();
-    let timeout = if mesh.connect_timeout.is_some() {
-        "MeshConfig connectTimeout (T-460)"
-    } else {
-        "connectTimeout 10s (T-460)"
-    };
-    cluster.origins.insert("connect_timeout_ms", Origin::built_in(timeout));
+    cluster.origins.insert("connect_timeout_ms", Origin::built_in("MeshConfig connectTimeout (T-460)"));
     if let Some(keepalive) = &mesh.tcp_keepalive {
         add_keepalive(cluster, keepalive, Origin::built_in("MeshConfig tcpKeepalive (T-460)"));
     }

@@ -59,15 +59,16 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
             continue;
         }
         let mtls = endpoint.mtls && context.peers.allow_mtls(mode, &endpoint);
-        if selection.only_mtls && !mtls {
-            continue;
-        }
+        // A locality whose endpoints are all left out still counts: a DNS cluster exists with none (T-238, S-054).
         let group = by_locality.entry(Arc::clone(&endpoint.locality)).or_insert_with(|| Group {
             locality: Arc::clone(&endpoint.locality),
             priority: 0,
             weight: 0,
             members: Vec::new(),
         });
+        if selection.only_mtls && !mtls {
+            continue;
+        }
         group.weight = group.weight.saturating_add(endpoint.weight.max(1));
         group.members.push(Member { endpoint, mtls });
     }
@@ -75,7 +76,7 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
 }
 
 /// Writes the groups into the cluster.
-pub(super) fn store(cluster: &mut Cluster, groups: Vec<Group>) {
+pub(super) fn store(cluster: &mut Cluster, groups: &[Group]) {
     cluster.localities = groups
         .iter()
         .filter(|group| !group.members.is_empty())

@@ -125,7 +125,11 @@ fn default_endpoint(context: &Context<'_>, endpoint: &str) -> Option<Address> {
     }
     let (host, port) = endpoint.rsplit_once(':')?;
     let port = port.parse().ok()?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    if bracketed.is_none() && host.contains(':') {
+        return None;
+    }
+    let host = bracketed.unwrap_or(host);
     let own = |v6: bool| context.proxy.ip.filter(|ip| ip.is_ipv6() == v6);
     Some(match host {
         "0.0.0.0" => Address::Socket(own(false).unwrap_or(LOOPBACK_V4), port),

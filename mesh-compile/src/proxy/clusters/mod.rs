@@ -28,7 +28,7 @@ use mesh_model::part::ServerTlsMode;
 pub use names::{ClusterDirection, cluster_name};
 
 use super::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, Limits, UpstreamTls};
-use super::{Proxy, ProxyKind};
+use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::view::View;
 use peers::Peers;
 use tls::ClientFiles;

@@ -142,7 +142,7 @@ impl<'t> Target<'t> {
                     fails_over,
                     Labels::Known,
                 );
-                endpoints::store(&mut cluster, groups);
+                endpoints::store(&mut cluster, &groups);
             }
             Discovery::StrictDns | Discovery::LogicalDns => {
                 let preference = locality::preference(policy, self.service, context.mesh);
@@ -155,7 +155,7 @@ impl<'t> Target<'t> {
                     fails_over,
                     labels,
                 );
-                endpoints::store(&mut cluster, groups);
+                endpoints::store(&mut cluster, &groups);
             }
             Discovery::Static | Discovery::OriginalDst | Discovery::Custom => {}
         }
@@ -230,7 +230,8 @@ impl<'t> Target<'t> {
         }
         if cluster.discovery == Discovery::OriginalDst {
             cluster.lb = LbPolicy::ClusterProvided;
-            cluster.origins.insert("lb", Origin::built_in("original destination (T-245)"));
+            let origin = || Origin::built_in("original destination (T-245)");
+            cluster.origins.entry("lb").or_insert_with(origin);
         }
     }
 
@@ -268,8 +269,8 @@ impl<'t> Target<'t> {
             }
         }
         let (mode, origin) = context.peers.of_namespace(&self.service.namespace);
-        let origin = origin.unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
-        Auto { on: mode != Mode::Disable, origin }
+        let origin = origin.clone().unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
+        Auto { on: *mode != Mode::Disable, origin }
     }
 
     /// A wildcard host that is looked up at request time: no endpoints, no subsets (T-321).

@@ -21,7 +21,10 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, service: &Servic
         // A negative percentage leaves the data plane's own threshold, which then T-312 replaces.
         if percent >= 0 {
             cluster.panic_threshold = Some(f64::from(percent));
-            cluster.origins.insert("panic_threshold", block.origin.child(".minHealthPercent"));
+            // 0 is mostly not written: then the block is what switches panic mode off.
+            let origin =
+                if percent > 0 { block.origin.child(".minHealthPercent") } else { block.origin.clone() };
+            cluster.origins.insert("panic_threshold", origin);
         }
     }
 }

@@ -8,8 +8,8 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
 use serde_json::json;
 
-use crate::proxy::Proxy;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls, UpstreamTlsContext};
+use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 use crate::view::View;
 
@@ -26,7 +26,7 @@ kind: EndpointSlice
 metadata: {name: db-1, namespace: a, labels: {kubernetes.io/service-name: db}}
 addressType: IPv4
 ports: [{name: http, port: 8080}, {name: tcp-sql, port: 5432}]
-endpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {ready: false}}]
+endpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {ready: false, serving: false, terminating: false}}]
 ";
 
 type Built = BTreeMap<Arc<str>, Arc<Cluster>>;
@@ -161,6 +161,7 @@ fn passthrough_dials_where_the_client_wanted_to_go() {
     let cluster = db(&built, 80, "");
     assert_eq!((cluster.discovery, cluster.lb), (Discovery::OriginalDst, LbPolicy::ClusterProvided));
     assert!(cluster.endpoints.is_empty());
+    assert_eq!(cluster.origins["lb"].field(), "spec.trafficPolicy.loadBalancer.simple");
     assert_eq!(db(&built, 80, "v1").discovery, Discovery::OriginalDst);
 }
 
@@ -194,4 +195,101 @@ fn gateways_have_no_passthrough_and_no_inbound_clusters() {
     let built = clusters("gateway", SERVICE, MeshConfig::with_defaults());
     assert!(built.contains_key("BlackHoleCluster"));
     assert!(!built.contains_key("PassthroughCluster") && !built.contains_key("InboundPassthroughCluster"));
+}
+
+#[test]
+fn outlier_detection_prefers_near_endpoints() {
+    let documents = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api, namespace: a}
+spec:
+  hosts: [api.example.com]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.1.0.1, locality: east/1}, {address: 10.1.0.2, locality: west/1}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: a}
+spec: {host: api.example.com, trafficPolicy: {outlierDetection: {}}}
+";
+    let priorities = |documents: &str| -> Vec<(String, u32)> {
+        let built = clusters("sidecar", documents, MeshConfig::with_defaults());
+        let localities = &built["outbound|80||api.example.com"].localities;
+        localities.iter().map(|(locality, priority, _)| (locality.to_string(), *priority)).collect()
+    };
+    // The proxy's own locality is unknown, so both regions are equally far.
+    assert_eq!(priorities(documents), [("east/1".to_owned(), 0), ("west/1".to_owned(), 0)]);
+    let to_west = documents.replace(
+        "outlierDetection: {}",
+        "outlierDetection: {}, loadBalancer: {localityLbSetting: {failover: [{from: '', to: west}]}}",
+    );
+    assert_eq!(priorities(&to_west), [("east/1".to_owned(), 1), ("west/1".to_owned(), 0)]);
+}
+
+#[test]
+fn an_inbound_cluster_follows_the_port_of_the_workload() {
+    let documents = SERVICE.replace("clusterIP: 10.9.0.1", "clusterIP: 10.9.0.1\n  selector: {app: web}");
+    let built = clusters("sidecar", &documents, MeshConfig::with_defaults());
+    assert_eq!(built["inbound|8080||"].discovery, Discovery::OriginalDst);
+    assert!(built["inbound|8080||"].source_address.is_some());
+    assert!(built.contains_key("inbound|5432||") && !built.contains_key("inbound|80||"));
+}
+
+#[test]
+fn auto_passthrough_gateways_get_clusters_by_server_name_without_tls() {
+    let gateway = "
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: east-west, namespace: a}
+spec:
+  servers: [{port: {number: 15443, name: tls, protocol: TLS}, hosts: ['*.local'], tls: {mode: AUTO_PASSTHROUGH}}]
+";
+    let built = clusters("gateway", &format!("{SERVICE}{gateway}"), MeshConfig::with_defaults());
+    let cluster = &built[&super::names::sni(80, "", "db.a.svc.cluster.local")];
+    assert!(tls(cluster).is_none());
+    // None of its endpoints speaks mesh mTLS.
+    assert!(cluster.endpoints.is_empty());
+}
+
+const ENTRY: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vm, namespace: a}
+spec:
+  hosts: [vm.example.com]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: two, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.1.0.1, serviceAccount: vm, labels: {app: vm}}]
+";
+
+fn marks(policy: &str) -> (bool, bool) {
+    let documents = format!(
+        "{ENTRY}---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: p, namespace: a}}
+spec: {policy}
+"
+    );
+    let built = clusters("sidecar", &documents, MeshConfig::with_defaults());
+    let cluster = &built["outbound|80||vm.example.com"];
+    (tls(cluster).is_some(), cluster.endpoints[0].mtls)
+}
+
+#[test]
+fn a_namespace_that_disables_mtls_is_called_in_plaintext() {
+    assert_eq!(marks("{mtls: {mode: STRICT}}"), (true, true));
+    assert_eq!(marks("{mtls: {mode: DISABLE}}"), (false, false));
+}
+
+#[test]
+fn a_workload_that_disables_mtls_only_loses_its_mark() {
+    let policy = "selector: {matchLabels: {app: vm}}, mtls: {mode: STRICT}";
+    let on = |port: u16| marks(&format!("{{{policy}, portLevelMtls: {{{port}: {{mode: DISABLE}}}}}}"));
+    assert_eq!(on(80), (true, false));
+    assert_eq!(on(81), (true, true));
 }

@@ -217,9 +217,13 @@ fn take_names_from_requests(cluster: &mut Cluster, settings: &ClientTlsSettings,
 
 /// The resource that a `credentialName` stands for: a Secret where no scheme says otherwise.
 fn credential(name: &str) -> Arc<str> {
-    const SCHEMES: [&str; 5] =
-        ["kubernetes://", "kubernetes-gateway://", "configmap://", "builtin://", "invalid://"];
-    if SCHEMES.iter().any(|scheme| name.starts_with(scheme)) {
+    const KEPT: [&str; 3] = ["kubernetes://", "kubernetes-gateway://", "configmap://"];
+    let has = |scheme: &&str| name.starts_with(scheme);
+    if has(&"builtin://") {
+        "default".into()
+    } else if has(&"invalid://") {
+        "invalid://".into()
+    } else if KEPT.iter().any(has) {
         name.into()
     } else {
         format!("kubernetes://{name}").into()

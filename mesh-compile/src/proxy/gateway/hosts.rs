@@ -1,6 +1,7 @@
 //! Hosts of servers: namespaces before them, server names, and what they have in common with VirtualServices
 //! (T-415 to T-417, T-421, E-030).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::name::{host_intersection, host_matches};
@@ -50,10 +51,11 @@ pub(super) fn intersection<'h>(
     namespace: &str,
 ) -> Vec<&'h str> {
     let mut common = Vec::new();
+    let mut seen = BTreeSet::new();
     for server_host in usable(server_hosts, namespace) {
         for host in hosts {
             if let Some(narrower) = host_intersection(server_host, host)
-                && !common.contains(&narrower)
+                && seen.insert(narrower)
             {
                 common.push(narrower);
             }
@@ -77,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn t415_namespaces_before_hosts_are_resolved() {
+    fn t_415_namespaces_before_hosts_are_resolved() {
         let hosts = owned(&["a.com", "./b.com", "*/c.com", "prod/d.com"]);
         assert_eq!(sanitize(&hosts, "ns"), ["a.com", "ns/b.com", "c.com", "prod/d.com"]);
         assert_eq!(sanitize(&owned(&["a.com", "*/*", "./b.com"]), "ns"), ["*"]);
     }
 
     #[test]
-    fn t416_the_narrower_of_two_hosts_is_bound() {
+    fn t_416_the_narrower_of_two_hosts_is_bound() {
         let server = owned(&["*.com", "prod/x.org"]);
         assert_eq!(
             intersection(&server, &owned(&["a.com", "*.com", "x.org"]), "prod"),
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn t421_a_star_leaves_no_condition_on_server_names() {
+    fn t_421_a_star_leaves_no_condition_on_server_names() {
         assert!(server_names(["a.com", "*"].into_iter()).is_empty());
         let names: Vec<_> = server_names(["B.com", "*.a.com", "b.com"].into_iter());
         assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["*.a.com", "b.com"]);

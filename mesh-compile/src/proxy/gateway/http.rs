@@ -47,6 +47,12 @@ struct Draft {
     origin: Origin,
 }
 
+/// A VirtualService at a Gateway: `ns/name` of the Gateway, namespace and name.
+type Binding = (Arc<str>, Arc<str>, Arc<str>);
+
+/// What virtual hosts share: whether they redirect, and their contributions.
+type Content = (bool, Vec<usize>);
+
 /// A route table in the making.
 struct Table<'v, 's> {
     view: &'v View<'s>,
@@ -54,8 +60,8 @@ struct Table<'v, 's> {
     hosts: BTreeMap<String, Draft>,
     /// Compiled routes of one VirtualService for one Gateway.
     routes: Vec<Vec<Route>>,
-    /// Position in `routes` by gateway, namespace and name: compiled once, for the first server that had any (T-418).
-    compiled: BTreeMap<(Arc<str>, Arc<str>, Arc<str>), usize>,
+    /// Position in `routes`: compiled once, for the first server that had any (T-418).
+    compiled: BTreeMap<Binding, usize>,
     /// `blackhole:PORT`, and where the first server was written.
     empty: Option<(String, Origin)>,
 }
@@ -151,7 +157,7 @@ impl<'v, 's> Table<'v, 's> {
     /// Domains with the same routes share a virtual host; a table without any answers 404 to all (T-419).
     fn finish(self, name: Arc<str>) -> RouteTable {
         let Self { hosts, routes, empty, .. } = self;
-        let mut shared: BTreeMap<(bool, Vec<usize>), (Draft, Vec<Arc<str>>)> = BTreeMap::new();
+        let mut shared: BTreeMap<Content, (Draft, Vec<Arc<str>>)> = BTreeMap::new();
         for (domain, draft) in hosts {
             let key = (draft.requires_tls, draft.contributions.clone());
             shared.entry(key).or_insert_with(|| (draft, Vec::new())).1.push(domain.into());

@@ -33,19 +33,49 @@ pub(super) fn build(
         unprivileged: settings::metadata(view, "UNPRIVILEGED_POD").is_some_and(is_true),
     };
     let mut taken = TakenNames::default();
-    let mut listeners: BTreeMap<(Bind, u16), Listener> = BTreeMap::new();
+    let mut drafts: BTreeMap<(Bind, u16), Draft> = BTreeMap::new();
     for group in &merged.groups {
         let Some(bind) = builder.bind(group, report) else { continue };
         let chains = builder.chains(group, &mut taken, report);
         let Some(origin) = chains.first().map(|chain| chain.origin.clone()) else { continue };
         let port = group.key.port;
-        listeners
-            .entry((bind.clone(), port))
-            .or_insert_with(|| listener(&bind, port, origin))
-            .filter_chains
-            .extend(chains);
+        let draft = drafts.entry((bind.clone(), port)).or_insert_with(|| Draft {
+            listener: listener(&bind, port, origin),
+            conditions: BTreeMap::new(),
+        });
+        for chain in chains {
+            draft.add(chain, report);
+        }
     }
-    listeners.into_values().collect()
+    drafts.into_values().map(|draft| draft.listener).collect()
+}
+
+/// Server names and application protocols: all that chains of gateways ask for.
+type Conditions = (Vec<Arc<str>>, Vec<Arc<str>>);
+
+/// A listener in the making.
+struct Draft {
+    listener: Listener,
+    /// Conditions that chains have, and where those were written.
+    conditions: BTreeMap<Conditions, Origin>,
+}
+
+impl Draft {
+    /// Of chains with equal conditions the first stays: the data plane accepts no two (T-412).
+    fn add(&mut self, chain: FilterChain, report: &mut Report) {
+        let ChainMatch { server_names, application_protocols, .. } = &chain.matches;
+        let conditions = (server_names.clone(), application_protocols.clone());
+        if let Some(first) = self.conditions.get(&conditions) {
+            let message = format!("another server takes the same connections on port {}", self.listener.port);
+            report.push(
+                Diagnostic::new(Code::ServerRejected, &chain.origin, message)
+                    .help(format!("the first is {first}")),
+            );
+            return;
+        }
+        self.conditions.insert(conditions, chain.origin.clone());
+        self.listener.filter_chains.push(chain);
+    }
 }
 
 /// Go's spellings of true.

@@ -90,7 +90,7 @@ impl Builder<'_, '_> {
             let chains = self.chains(&target, mode, &mode_origin);
             match port.bind {
                 Some(address) => {
-                    bound.push(listener(&target.name, address, port.number, false, chains, &port.origin))
+                    bound.push(listener(&target.name, address, port.number, false, chains, &port.origin));
                 }
                 None => virtual_chains.extend(chains),
             }

@@ -8,10 +8,8 @@ use mesh_model::name::Protocol;
 use mesh_model::networking::sidecar::spec::CaptureMode;
 use mesh_model::origin::Origin;
 
+use crate::proxy::settings;
 use crate::view::View;
-
-/// Ports that every sidecar keeps for itself: health and metrics (T-494).
-const RESERVED: [u16; 2] = [15021, 15090];
 
 /// A workload port with chains of its own.
 #[derive(Debug, Clone)]
@@ -38,7 +36,8 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
                 let wildcard = listener.bind == "0.0.0.0" || listener.bind == "::";
                 let protocol = Protocol::parse(&port.protocol);
                 // A reserved port clashes only where the wildcard is named, or where HTTP leaves the address open.
-                if RESERVED.contains(&number) && (wildcard || listener.bind.is_empty() && protocol.is_http())
+                if settings::is_static_port(view, u32::from(number))
+                    && (wildcard || listener.bind.is_empty() && protocol.is_http())
                 {
                     continue;
                 }
@@ -56,7 +55,8 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
         }
         None => {
             for target in view.service_targets() {
-                if RESERVED.contains(&target.target_port) || own_ports(view).contains(&target.target_port) {
+                let number = u32::from(target.target_port);
+                if settings::is_static_port(view, number) || settings::is_capture_port(view, number) {
                     continue;
                 }
                 let origin =

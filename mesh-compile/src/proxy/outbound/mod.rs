@@ -32,12 +32,12 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
     let client = Client::of(view);
     let mut report = Report::new();
     let entries = entries::collect(&client, &mut report);
-    let mut names: BTreeSet<_> = entries.values().flat_map(conflicts::Entry::tables).cloned().collect();
+    let mut names: Vec<_> = entries.values().flat_map(conflicts::Entry::tables).cloned().collect();
     let mut listeners: Vec<_> =
         entries.into_values().flat_map(|entry| listeners::build(&client, entry)).collect();
     if let Some((listener, table)) = listeners::explicit_proxy(&client) {
         listeners.push(listener);
-        names.insert(table);
+        names.push(table);
     }
     listeners.sort_by_key(|listener| (listener.address, listener.port));
     let mut route_tables = tables::build(&client, &names, &mut report);

@@ -1,5 +1,6 @@
 //! Which VirtualService owns which service of a table, and which hosts are nobody's (T-103 to T-110).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -68,9 +69,11 @@ pub(super) fn owners_of(
 ) -> Vec<Owner> {
     let listener_port = port.unwrap_or(0);
     let known = |host: &str| services.get(host).map(|service| &**service);
+    let wildcards: Vec<&str> = services.keys().map(|name| &**name).filter(|name| is_wildcard(name)).collect();
     let mut owners = Vec::new();
     for virtual_service in &egress.virtual_services {
-        if virtual_service.spec.http.is_empty() || !concerns(virtual_service, services, listener_port) {
+        let considered = listener_port == 80 || concerns(virtual_service, services, &wildcards);
+        if virtual_service.spec.http.is_empty() || !considered {
             continue;
         }
         let context =
@@ -80,11 +83,10 @@ pub(super) fn owners_of(
             owners.extend(owned_by(view, virtual_service, egress, services, listener_port, &routes));
         }
     }
-    let owned: Vec<Arc<str>> = owners
+    let owned: BTreeSet<Arc<str>> = owners
         .iter()
-        .flat_map(|owner| owner.services.iter().map(|(service, _)| Arc::clone(&service.hostname)))
+        .flat_map(|owner: &Owner| owner.services.iter().map(|(service, _)| Arc::clone(&service.hostname)))
         .collect();
-    let owned: std::collections::BTreeSet<_> = owned.into_iter().collect();
     for (name, service) in services {
         // Aliases have no virtual host of their own: their names are domains of the concrete service (T-308).
         if owned.contains(name) || service.resolution == Resolution::Alias {
@@ -102,20 +104,18 @@ pub(super) fn owners_of(
     owners
 }
 
-/// Whether a VirtualService is looked at for a table: table 80 considers all, others those with a host among their
-/// services (T-108).
-fn concerns(virtual_service: &MergedVirtualService, services: &Services, port: u16) -> bool {
-    port == 80
-        || virtual_service.spec.hosts.iter().any(|host| {
-            let host = host.to_ascii_lowercase();
-            if services.contains_key(host.as_str()) {
-                return true;
+/// Whether a VirtualService has a host among the services of a table; table 80 does not ask (T-108). `wildcards` are the
+/// services whose names are.
+fn concerns(virtual_service: &MergedVirtualService, services: &Services, wildcards: &[&str]) -> bool {
+    virtual_service.spec.hosts.iter().any(|host| {
+        let host = host.to_ascii_lowercase();
+        services.contains_key(host.as_str())
+            || if is_wildcard(&host) {
+                services.keys().any(|name| host_matches(&host, name))
+            } else {
+                wildcards.iter().any(|name| host_matches(&host, name))
             }
-            if is_wildcard(&host) {
-                return services.keys().any(|name| host_matches(&host, name));
-            }
-            services.keys().any(|name| is_wildcard(name) && host_matches(&host, name))
-        })
+    })
 }
 
 /// What a VirtualService with routes owns, by port of its services.

@@ -1,6 +1,6 @@
 //! Route tables of a sidecar (Appendix A.1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
@@ -15,35 +15,42 @@ use super::unknown;
 use crate::route_table::{RouteTable, VirtualHost};
 use crate::view::EgressScope;
 
-/// The tables of these names. What a port's tables share is worked out once.
-pub(super) fn build(
-    client: &Client<'_, '_>,
-    names: &BTreeSet<TableName>,
-    report: &mut Report,
-) -> Vec<RouteTable> {
-    let mut by_source: BTreeMap<(u16, &str), Vec<&TableName>> = BTreeMap::new();
+/// The tables of these names, one a listener. What a port's tables share is worked out once.
+pub(super) fn build(client: &Client<'_, '_>, names: &[TableName], report: &mut Report) -> Vec<RouteTable> {
+    let mut uses: BTreeMap<&TableName, usize> = BTreeMap::new();
     for name in names {
+        *uses.entry(name).or_default() += 1;
+    }
+    let mut by_source: BTreeMap<(u16, &str), Vec<Wanted<'_>>> = BTreeMap::new();
+    for (name, uses) in uses {
         let source = match name {
             TableName::Port(port) | TableName::Service(_, port) => (*port, ""),
             TableName::Unix(path) => (0, &**path),
             TableName::HttpProxy => (0, "http_proxy"),
         };
-        by_source.entry(source).or_default().push(name);
+        by_source.entry(source).or_default().push(Wanted { name, is_shared: uses > 1 });
     }
     by_source.into_iter().flat_map(|(source, names)| tables_of(client, source, &names, report)).collect()
+}
+
+/// A table that listeners ask for.
+struct Wanted<'n> {
+    name: &'n TableName,
+    /// By several of them.
+    is_shared: bool,
 }
 
 /// The tables of one port (or Unix path): the shared one and those of sniffed services.
 fn tables_of(
     client: &Client<'_, '_>,
     (port, bind): (u16, &str),
-    names: &[&TableName],
+    wanted: &[Wanted<'_>],
     report: &mut Report,
 ) -> Vec<RouteTable> {
     let Some(egress) = client.view.egress_for(u32::from(port), bind) else {
         let only_unknown =
-            |name: &&TableName| RouteTable::new(name.to_text(), vec![unknown::virtual_host(client)]);
-        return names.iter().map(only_unknown).collect();
+            |wanted: &Wanted<'_>| RouteTable::new(wanted.name.to_text(), vec![unknown::virtual_host(client)]);
+        return wanted.iter().map(only_unknown).collect();
     };
     // Explicit proxies and Unix sockets take every port of their services (T-041).
     let port = Some(port).filter(|port| *port != 0 && !is_explicit_proxy(egress));
@@ -55,17 +62,20 @@ fn tables_of(
     }
     drafts.sort_by(|a, b| a.name.cmp(&b.name));
     let by_domain = ByDomain::of(&drafts);
-    names
-        .iter()
-        .map(|name| match name {
-            TableName::Service(host, port) => sniffed_table(&by_domain, host, *port, name),
-            _ => {
-                let mut hosts: Vec<_> = drafts.iter().map(Draft::finish).collect();
-                hosts.push(unknown::virtual_host(client));
-                RouteTable::new(name.to_text(), hosts)
+    let table = |wanted: &Wanted<'_>| {
+        let hosts = match wanted.name {
+            // As the control plane generates it: the service's virtual host is given away once, and listeners that
+            // share the table (pods of a headless service, T-307) are left with none.
+            TableName::Service(..) if wanted.is_shared => Vec::new(),
+            TableName::Service(host, port) => by_domain.sniffed(host, *port),
+            TableName::Port(_) | TableName::Unix(_) | TableName::HttpProxy => {
+                let known = drafts.iter().map(Draft::finish);
+                known.chain(std::iter::once(unknown::virtual_host(client))).collect()
             }
-        })
-        .collect()
+        };
+        RouteTable::new(wanted.name.to_text(), hosts)
+    };
+    wanted.iter().map(table).collect()
 }
 
 /// A virtual host that has its domains but not yet its index.
@@ -139,21 +149,18 @@ impl<'d, 'o> ByDomain<'d, 'o> {
             drafts.iter().flat_map(|draft| draft.domains.iter().map(move |domain| (&**domain, draft)));
         Self { drafts: pairs.collect() }
     }
-}
 
-/// The table of one sniffed service: its virtual host alone, for every host that is asked for (T-044, T-487).
-fn sniffed_table(by_domain: &ByDomain<'_, '_>, host: &str, port: u16, name: &TableName) -> RouteTable {
-    let full_name = format!("{host}:{port}");
-    let plain = by_domain.drafts.get(host);
-    let with_port = by_domain
-        .drafts
-        .get(full_name.as_str())
-        .filter(|other| plain.is_none_or(|plain| plain.name != other.name));
-    let hosts = match (plain, with_port) {
-        (Some(only), None) | (None, Some(only)) => vec![only.with_domains(vec!["*".into()])],
-        (plain, with_port) => plain.into_iter().chain(with_port).map(|draft| draft.finish()).collect(),
-    };
-    RouteTable::new(name.to_text(), hosts)
+    /// What one sniffed service's table holds: its virtual host alone, for every host that is asked for (T-044, T-487).
+    fn sniffed(&self, host: &str, port: u16) -> Vec<VirtualHost> {
+        let full_name = format!("{host}:{port}");
+        let plain = self.drafts.get(host);
+        let other = self.drafts.get(full_name.as_str());
+        let other = other.filter(|other| plain.is_none_or(|plain| plain.name != other.name));
+        match (plain, other) {
+            (Some(only), None) | (None, Some(only)) => vec![only.with_domains(vec!["*".into()])],
+            (plain, other) => plain.into_iter().chain(other).map(|draft| draft.finish()).collect(),
+        }
+    }
 }
 
 fn is_explicit_proxy(egress: &EgressScope) -> bool {

@@ -1,5 +1,6 @@
 //! Chains of ports that carry bytes: `tcp` routes, else one chain to the service (T-190).
 
+use crate::proxy::tcp_proxy::to_routes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
                 continue;
             }
             let origin = Origin::written(&virtual_service.provenance, format!("spec.tcp[{index}]"));
-            let Some(proxy) = tcp_proxy::to_routes(client, &tcp.route, request.port, &origin, report) else {
+            let Some(proxy) = to_routes(client.view, &tcp.route, request.port, &origin, report) else {
                 continue;
             };
             let chain = |cidrs: Vec<Arc<str>>, origin: Origin| Chain {

@@ -190,3 +190,141 @@ spec:
     assert!(answer(table, "ratings.other").is_some_and(|cluster| cluster.starts_with("outbound|9080")));
     assert_eq!(listener(&fragment, "0.0.0.0_9080").origin.field(), "spec.egress[0]");
 }
+
+#[test]
+fn unknown_http_is_looked_up_by_name_where_the_mesh_says_so() {
+    let fragment = compiled("", r#"{"outboundTrafficPolicy": {"mode": "ALLOW_ANY_DYNAMIC_DNS"}}"#);
+    let virtual_outbound = listener(&fragment, "virtualOutbound");
+    assert!(virtual_outbound.http_inspector);
+    assert_eq!(cluster(&virtual_outbound.filter_chains[1]), "table allow_any_dynamic_dns");
+    assert_eq!(cluster(virtual_outbound.default_chain.as_ref().expect("always")), "PassthroughCluster");
+    for name in ["allow_any_dynamic_dns", "9080"] {
+        assert_eq!(answer(table(&fragment, name), "nobody").as_deref(), Some("AllowAnyDynamicDNSCluster"));
+    }
+}
+
+#[test]
+fn the_explicit_proxy_knows_hosts_of_port_80_without_their_port() {
+    let fragment = compiled(
+        "apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {clusterIP: 10.0.0.9, ports: [{name: http, port: 80}]}
+",
+        r#"{"proxyHttpPort": 15007}"#,
+    );
+    assert_eq!(&*listener(&fragment, "127.0.0.1_15007").address.to_string(), "127.0.0.1");
+    let table = table(&fragment, "http_proxy");
+    let web = "outbound|80||web.default.svc.cluster.local";
+    assert_eq!(answer(table, "web").as_deref(), Some(web));
+    assert_eq!(answer(table, "reviews").as_deref(), Some("PassthroughCluster"));
+}
+
+#[test]
+fn the_capture_ports_are_never_passed_on() {
+    let fragment = compiled("", "{}");
+    let inbound = listener(&fragment, "virtualInbound");
+    assert_eq!((inbound.port, cluster(&inbound.filter_chains[0])), (15006, "BlackHoleCluster".to_owned()));
+    assert!(inbound.default_chain.is_none() && !inbound.catch_all);
+}
+
+#[test]
+fn http_and_bytes_on_one_wildcard_port_are_told_apart_by_their_bytes() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: db, namespace: default}
+spec: {hosts: [db.ext], ports: [{number: 9080, name: tcp, protocol: TCP}], resolution: DNS}
+",
+        "{}",
+    );
+    let shared = listener(&fragment, "0.0.0.0_9080");
+    assert_eq!(cluster(&shared.filter_chains[0]), "table 9080");
+    assert_eq!(cluster(shared.default_chain.as_ref().expect("bytes")), "outbound|9080||db.ext");
+}
+
+#[test]
+fn server_names_tell_tls_services_without_address_apart() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a, namespace: default}
+spec: {hosts: [A.ext, b.ext], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v, namespace: default}
+spec:
+  hosts: [b.ext]
+  tls:
+  - {match: [{sniHosts: [b.ext], sourceLabels: {app: nobody}}], route: [{destination: {host: nobody.ext}}]}
+  - {match: [{sniHosts: [b.ext]}], route: [{destination: {host: to.ext}, weight: 0}, {destination: {host: other.ext}, weight: 3}]}
+",
+        "{}",
+    );
+    let shared = listener(&fragment, "0.0.0.0_443");
+    let by_name = |name: &str| {
+        let chain = shared
+            .filter_chains
+            .iter()
+            .find(|chain| chain.matches.server_names.iter().any(|own| **own == *name));
+        chain.map(cluster)
+    };
+    assert_eq!(by_name("a.ext").as_deref(), Some("outbound|443||A.ext"));
+    assert_eq!(by_name("b.ext").as_deref(), Some("outbound|443||other.ext"));
+}
+
+#[test]
+fn a_sidecar_listener_can_be_a_socket_of_its_own() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s, namespace: default}
+spec:
+  egress:
+  - {port: {number: 3128, protocol: HTTP_PROXY, name: proxy}, captureMode: NONE, hosts: ['other/*']}
+  - {port: {number: 7000, protocol: TCP, name: tcp}, bind: 127.0.0.9, hosts: ['./*']}
+  - {port: {number: 0, protocol: HTTP, name: unix}, bind: 'unix:///var/run/egress.sock', hosts: ['other/*']}
+",
+        "{}",
+    );
+    let proxy = listener(&fragment, "127.0.0.1_3128");
+    assert_eq!(cluster(proxy.default_chain.as_ref().expect("whatever comes")), "table 3128");
+    let tcp = listener(&fragment, "127.0.0.9_7000");
+    let reviews = "outbound|7000||reviews.default.svc.cluster.local";
+    assert_eq!(cluster(tcp.default_chain.as_ref().expect("the service")), reviews);
+    let socket = listener(&fragment, "unix:///var/run/egress.sock");
+    assert_eq!((socket.port, socket.filter_chains.len()), (0, 0));
+    assert!(fragment.route_tables.iter().any(|table| &*table.name == "unix:///var/run/egress.sock"));
+}
+
+#[test]
+fn a_headless_service_listens_at_each_endpoint() {
+    let fragment = compiled(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: h, namespace: default}
+spec:
+  hosts: [none.ext]
+  ports: [{number: 6000, name: tcp, protocol: TCP}]
+  resolution: NONE
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: default}
+spec: {clusterIP: None, ports: [{name: tcp, port: 6001}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: db-1, namespace: default, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.2.3]}, {addresses: [10.1.2.4]}]
+ports: [{name: tcp, port: 6001}]
+",
+        "{}",
+    );
+    let names: Vec<_> = fragment.listeners.iter().map(|listener| &*listener.name).collect();
+    // The proxy's own address is left out; NONE without addresses takes every address.
+    assert!(names.contains(&"10.1.2.4_6001") && !names.contains(&"10.1.2.3_6001"), "{names:?}");
+    assert!(names.contains(&"0.0.0.0_6000"), "{names:?}");
+}

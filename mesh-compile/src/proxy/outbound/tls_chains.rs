@@ -1,5 +1,6 @@
 //! Chains of ports that carry TLS: `tls` routes, else one chain to the service (T-186 to T-188).
 
+use crate::proxy::tcp_proxy::to_routes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
                 let field = format!("spec.tls[{index}]");
                 let origin = Origin::written(&virtual_service.provenance, field.as_str());
                 if seen.insert((&condition.sni_hosts, &condition.destination_subnets)) {
-                    let Some(proxy) = tcp_proxy::to_routes(client, &tls.route, request.port, &origin, report)
+                    let Some(proxy) = to_routes(client.view, &tls.route, request.port, &origin, report)
                     else {
                         continue;
                     };

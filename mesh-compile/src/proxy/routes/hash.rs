@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesh_model::part::{ConsistentHashLb, Destination, LoadBalancerSettings, PortTrafficPolicy};
+use mesh_model::value::Duration;
 
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::registry::service::{Service, ServicePort};
@@ -69,7 +70,7 @@ pub(super) fn policy(hash: &ConsistentHashLb) -> Option<HashPolicy> {
     if let Some(cookie) = http_cookie {
         return Some(HashPolicy::Cookie {
             name: cookie.name.as_str().into(),
-            ttl_ms: cookie.ttl.map(|ttl| ttl.as_millis()),
+            ttl_ms: cookie.ttl.map(Duration::as_millis),
             path: cookie.path.as_str().into(),
         });
     }

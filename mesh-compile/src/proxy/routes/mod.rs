@@ -201,7 +201,7 @@ impl Entry<'_, '_, '_> {
 
     /// A field of the entry.
     fn origin_of(&self, suffix: &str) -> Origin {
-        Origin::written(&self.origin.object, format!("{}{suffix}", self.origin.path))
+        self.origin.field(suffix)
     }
 }
 

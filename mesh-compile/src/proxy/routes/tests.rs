@@ -69,7 +69,7 @@ fn gateways_switch_label_checks_off() {
 #[test]
 fn without_headers_counts_a_missing_header_as_empty_unless_presence_is_denied() {
     let routes = routes(
-        "[{match: [{withoutHeaders: {B: {exact: x}, a: {}}, headers: {'@request.auth.claims.a.b': {exact: y}}}],
+        "[{match: [{withoutHeaders: {B: {exact: x}, a: {}}, headers: {'@request.auth.claims.a.b': {exact: admin}}}],
            route: [{destination: {host: reviews}}]}]",
     );
     let [denied, other] = routes[0].matcher.headers.as_slice() else { panic!("two headers") };
@@ -80,7 +80,7 @@ fn without_headers_counts_a_missing_header_as_empty_unless_presence_is_denied() 
 
 #[test]
 fn one_destination_and_several_apply_headers_in_opposite_order() {
-    let headers = "headers: {request: {set: {X: route}, remove: [y]}}";
+    let headers = "headers: {request: {set: {X: route}, remove: [q]}}";
     let own = "headers: {request: {set: {x: dest}, remove: [z]}}";
     let single = routes(&format!("[{{{headers}, route: [{{destination: {{host: reviews}}, {own}}}]}}]"));
     let text = |op: &HeaderOp| match op {
@@ -89,7 +89,7 @@ fn one_destination_and_several_apply_headers_in_opposite_order() {
         HeaderOp::Remove(name) => format!("remove {name}"),
     };
     let ops: Vec<_> = single[0].request_headers.ops.iter().map(text).collect();
-    assert_eq!(ops, ["remove y", "remove z", "set x route", "set x dest"]);
+    assert_eq!(ops, ["remove q", "remove z", "set x route", "set x dest"]);
     let several = routes(&format!(
         "[{{{headers}, route: [{{destination: {{host: reviews}}, weight: 1, {own}}}, {{destination: {{host: ratings}}, weight: 0}}]}}]"
     ));

@@ -14,7 +14,7 @@ pub struct DestinationRule {
     /// The service; a short name is completed with the rule's namespace (T-020).
     #[serde(skip_serializing_if = "is_default")]
     pub host: String,
-    /// The policy of the whole service (T-230..T-236).
+    /// The policy of the whole service (T-232..T-236).
     #[serde(skip_serializing_if = "is_default")]
     pub traffic_policy: Option<TrafficPolicy>,
     /// Named parts of the service (T-237).

@@ -17,7 +17,8 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, Tls
 use mesh_model::origin::Origin;
 use serde_json::Value;
 
-use crate::decide::{Query, decide, explain};
+use crate::decide::{decide, explain};
+use crate::query::Query;
 
 pub(super) fn origin() -> Origin {
     Origin::built_in("test")

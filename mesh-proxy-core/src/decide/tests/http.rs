@@ -10,7 +10,8 @@ use mesh_model::trace::Stage;
 use serde_json::json;
 
 use super::builder::*;
-use crate::decide::{Query, explain};
+use crate::decide::explain;
+use crate::query::Query;
 
 fn forwarding(forward: mesh_compile::route_table::action::Forward) -> RouteAction {
     RouteAction::Forward(Box::new(forward))

@@ -7,7 +7,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, Tls
 use proptest::prelude::*;
 
 use super::builder::*;
-use crate::decide::Query;
+use crate::query::Query;
 
 /// Something of everything.
 fn mixed() -> ProxyConfig {

@@ -117,7 +117,7 @@ fn protocols(names: &[&str]) -> ChainMatch {
     }
 }
 
-fn dial() -> crate::decide::Query<'static> {
+fn dial() -> crate::query::Query<'static> {
     to_address(Direction::Outbound, "10.0.0.1", 443)
 }
 

@@ -1,0 +1,91 @@
+//! The proxy that configuration is compiled for: who it is, before anything is known of what it runs.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::config_set::ConfigSet;
+use mesh_model::kubernetes::{Node, Pod};
+use mesh_model::object::Object;
+use serde::Deserialize;
+
+/// The proxy that is asked (`proxy.json` of FORMAT.md).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    /// Sidecar or gateway.
+    #[serde(rename = "type")]
+    pub kind: ProxyKind,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Pod name.
+    #[serde(default)]
+    pub name: Arc<str>,
+    /// Pod labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Pod address; `None`: unknown.
+    #[serde(default)]
+    pub ip: Option<IpAddr>,
+    /// Service account.
+    #[serde(default)]
+    pub service_account: Arc<str>,
+    /// `region/zone/subzone`; empty: unknown.
+    #[serde(default)]
+    pub locality: Arc<str>,
+    /// The cluster it runs in.
+    #[serde(default = "default_cluster")]
+    pub cluster_id: Arc<str>,
+    /// Proxy metadata (`DNS_CAPTURE`, `HTTP10`, `NETWORK`, ...).
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Proxy {
+    /// The proxy of a Pod, as the Pod and its Node describe it; `None`: the configuration has no such Pod.
+    ///
+    /// Of Pods with one name in several clusters the first cluster's is taken.
+    pub fn of_pod(kind: ProxyKind, namespace: &str, name: &str, config: &ConfigSet) -> Option<Self> {
+        let named =
+            |object: &&Arc<Object<Pod>>| &*object.meta.namespace == namespace && &*object.meta.name == name;
+        let pod = config.pods.iter().find(named)?;
+        Some(Self {
+            kind,
+            namespace: Arc::clone(&pod.meta.namespace),
+            name: Arc::clone(&pod.meta.name),
+            labels: pod.meta.labels.clone(),
+            ip: pod.spec.status.pod_ip.parse().ok(),
+            service_account: pod.spec.spec.service_account_name.as_str().into(),
+            locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
+            cluster_id: Arc::clone(&pod.meta.cluster),
+            metadata: BTreeMap::new(),
+        })
+    }
+}
+
+/// `region/zone/subzone` of a Node; empty where it is not known.
+fn locality(node: &str, cluster: &str, config: &ConfigSet) -> Arc<str> {
+    let named = |object: &&Arc<Object<Node>>| &*object.meta.name == node && &*object.meta.cluster == cluster;
+    let Some(node) = config.nodes.iter().find(named) else { return "".into() };
+    let label = |name: &str| node.meta.labels.get(name).map_or("", String::as_str);
+    let parts = [
+        label("topology.kubernetes.io/region"),
+        label("topology.kubernetes.io/zone"),
+        label("topology.istio.io/subzone"),
+    ];
+    parts.join("/").trim_end_matches('/').into()
+}
+
+fn default_cluster() -> Arc<str> {
+    "Kubernetes".into()
+}
+
+/// Role of a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyKind {
+    /// Beside a workload, traffic is captured.
+    Sidecar,
+    /// At the edge, traffic is addressed to it.
+    Gateway,
+}

@@ -1,0 +1,312 @@
+//! The command line as a black box: exit status, the shape of its JSON, and what it reads.
+//!
+//! Runs the built example; skipped, with a line that says so, where `cargo build --example mesh` has not been run.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const WEB: &str = "sidecar:shop/web-0";
+const BAD: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x, namespace: shop}\nspec:\n  hosts: 5\n";
+const ODD: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x, namespace: shop}\nspec:\n  hosts: [reviews]\n  htpp: []\n  http: [{route: [{destination: {host: reviews}}]}]\n";
+
+/// The example beside this test's own executable (`target/debug/deps/cli-..`, `target/debug/examples/mesh`).
+fn binary() -> Option<PathBuf> {
+    let own = std::env::current_exe().unwrap();
+    let profile = own.ancestors().nth(2).unwrap();
+    let path = profile.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
+    if path.is_file() {
+        return Some(path);
+    }
+    println!("skipped: no {}, build it with `cargo build --example mesh`", path.display());
+    None
+}
+
+/// Runs `mesh` in the root of the repository with something on standard input.
+fn run(binary: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(binary)
+        .args(arguments)
+        .current_dir(common::root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that does not read its input closes it early.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}\n{}", text(&output.stdout), text(&output.stderr)))
+}
+
+/// A folder of its own for each test, empty at the start.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+#[test]
+fn the_exit_status_says_what_was_found() {
+    let Some(mesh) = binary() else { return };
+    for (arguments, input, expected) in [
+        (&["check", "examples/shop"][..], "", 0),
+        (&["check", "-"], BAD, 1),
+        (&["check", "-"], ODD, 0),
+        (&["check", "--strict", "-"], ODD, 1),
+        (&["check"], "", 2),
+        (&["check", "no-such-file.yaml"], "", 2),
+        (&["check", "no-such-*.yaml"], "", 2),
+        (&["check", "[a"], "", 2),
+        (&["check", "--format", "xml", "-"], "", 2),
+        (&["nonsense"], "", 2),
+        (&[], "", 2),
+        (&["--help"], "", 0),
+        (&["--version"], "", 0),
+        (&["show", "clusters", "--config", "examples/shop", "--proxy", WEB], "", 0),
+        (&["show", "clusters", "--config", "examples/shop", "--proxy", "sidecar:shop/nobody"], "", 2),
+        (&["show", "clusters", "--config", "examples/shop", "--proxy", "no-such-proxy.json"], "", 2),
+        (&["explain", "--config", "examples/shop", "--proxy", WEB, "GET", "reviews"], "", 2),
+        (&["explain", "--config", "examples/shop", "--proxy", WEB, "GET", "http://reviews:99999/"], "", 2),
+        (&["decide", "--config", "examples/shop", "--proxy", WEB, "--probes", "no-such-file"], "", 2),
+    ] {
+        let output = run(&mesh, arguments, input);
+        assert_eq!(status(&output), expected, "{arguments:?}: {}", text(&output.stderr));
+        if expected == 2 && !arguments.is_empty() {
+            assert!(output.stdout.is_empty(), "{arguments:?} answers although it cannot");
+            assert!(!output.stderr.is_empty(), "{arguments:?} says nothing");
+        }
+    }
+}
+
+#[test]
+fn findings_have_the_shape_of_the_format() {
+    let Some(mesh) = binary() else { return };
+    let findings = json(&run(&mesh, &["check", "--format", "json", "-"], &format!("{BAD}---\n{ODD}")));
+    assert_eq!(findings["documents"], 2);
+    let list = findings["findings"].as_array().unwrap();
+    let keys = [
+        "code",
+        "istio_code",
+        "stage",
+        "severity",
+        "resource",
+        "file",
+        "line",
+        "column",
+        "field",
+        "message",
+        "help",
+    ];
+    for finding in list {
+        for key in keys {
+            assert!(finding.get(key).is_some(), "{key} is missing in {finding}");
+        }
+    }
+    let first = &list[0];
+    assert_eq!((&first["code"], &first["severity"]), (&"wrong-type".into(), &"error".into()));
+    assert_eq!((&first["line"], &first["column"], &first["file"]), (&5.into(), &10.into(), &"-".into()));
+    assert_eq!((&first["field"], &first["stage"]), (&"spec.hosts".into(), &"read".into()));
+    assert_eq!(
+        first["resource"],
+        serde_json::json!({"kind": "VirtualService", "namespace": "shop", "name": "x"})
+    );
+    assert!(list.iter().any(|finding| finding["help"] == "did you mean `http`?"), "{findings}");
+}
+
+#[test]
+fn every_part_is_shown_as_json_and_for_people() {
+    let Some(mesh) = binary() else { return };
+    for part in ["listeners", "routes", "clusters", "endpoints", "policies"] {
+        let base = ["show", part, "--config", "examples/shop", "--proxy", "sidecar:shop/reviews-v1-0"];
+        let shown = json(&run(&mesh, &[&base[..], &["--format", "json"]].concat(), ""));
+        let is_empty =
+            shown.as_object().map_or_else(|| shown.as_array().unwrap().is_empty(), |map| map.is_empty());
+        assert!(!is_empty, "{part}: {shown}");
+        let people = run(&mesh, &base, "");
+        assert!(!people.stdout.is_empty() && !people.stdout.starts_with(b"{"), "{part}");
+    }
+    let base = ["show", "clusters", "--config", "examples/shop", "--proxy", WEB, "--format", "json"];
+    let clusters = json(&run(&mesh, &base, ""));
+    let cluster = &clusters["outbound|9080|v2|reviews.shop.svc.cluster.local"];
+    for key in ["type", "lb", "limits", "endpoints", "localities", "tls", "http", "origins"] {
+        assert!(cluster.get(key).is_some(), "{key} is missing in {cluster}");
+    }
+}
+
+#[test]
+fn an_explanation_has_the_decision_and_its_steps() {
+    let Some(mesh) = binary() else { return };
+    let question = [
+        "explain",
+        "--config",
+        "examples/shop",
+        "--proxy",
+        WEB,
+        "GET",
+        "http://reviews:9080/reviews/7",
+        "-H",
+        "end-user: jason",
+    ];
+    let answer = json(&run(&mesh, &[&question[..], &["--format", "json"]].concat(), ""));
+    assert_eq!(answer["decision"]["result"], "forward");
+    assert_eq!(
+        answer["decision"]["clusters"][0]["cluster"],
+        "outbound|9080|v2|reviews.shop.svc.cluster.local"
+    );
+    let steps = answer["steps"].as_array().unwrap();
+    for step in steps {
+        for key in ["stage", "rule", "outcome", "because", "origin"] {
+            assert!(step.get(key).is_some(), "{key} is missing in {step}");
+        }
+        let outcome = step["outcome"].as_str().unwrap();
+        assert!(["won", "lost", "not asked"].contains(&outcome), "{step}");
+        assert!(outcome != "lost" || step["because"].is_object(), "a loser without a reason: {step}");
+    }
+    let origin = &steps
+        .iter()
+        .find(|step| {
+            step["stage"] == "route" && step["outcome"] == "won" && step["origin"]["kind"] == "VirtualService"
+        })
+        .unwrap()["origin"];
+    assert!(origin["file"].as_str().unwrap().ends_with("31-reviews.yaml"), "{origin}");
+    assert!(origin["line"].as_u64().unwrap() > 0 && origin["column"].as_u64().unwrap() > 0, "{origin}");
+    let people = text(&run(&mesh, &question, "").stdout);
+    assert!(people.contains("31-reviews.yaml:") && people.contains("decision"), "{people}");
+}
+
+#[test]
+fn pipes_and_no_color_get_plain_text() {
+    let Some(mesh) = binary() else { return };
+    let question = ["explain", "--config", "examples/shop", "--proxy", WEB, "GET", "http://reviews:9080/"];
+    let colours = |variables: &[(&str, &str)]| {
+        let output = Command::new(&mesh)
+            .args(question)
+            .current_dir(common::root())
+            .envs(variables.iter().copied())
+            .output();
+        output.unwrap().stdout.contains(&0x1b)
+    };
+    assert!(!colours(&[]), "a pipe gets colours");
+    assert!(!colours(&[("NO_COLOR", "1")]));
+    assert!(colours(&[("CLICOLOR_FORCE", "1")]), "colours cannot be forced");
+}
+
+#[test]
+fn each_probe_gets_a_line_and_a_bad_one_an_error() {
+    let Some(mesh) = binary() else { return };
+    let base = ["decide", "--config", "examples/shop", "--proxy", WEB, "--probes", "-"];
+    let good = r#"{"id":"a","direction":"outbound","conn":{"dst_port":1}}"#;
+    let output = run(&mesh, &base, &format!("{good}\n\n{{\"id\":\"b\",\"dst\":1}}\n{{\n{good}\n"));
+    assert_eq!(status(&output), 1);
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!((&lines[0]["id"], &lines[3]["id"]), (&"a".into(), &"a".into()));
+    assert!(lines[0]["result"].is_string());
+    assert_eq!((&lines[1]["id"], &lines[1]["error"]["line"]), (&"b".into(), &3.into()));
+    assert_eq!((&lines[2]["id"], &lines[2]["error"]["line"]), (&Value::Null, &4.into()));
+    assert!(lines[2]["error"]["message"].is_string());
+    let fine = run(
+        &mesh,
+        &["decide", "--config", "examples/shop", "--proxy", WEB, "--probes", "examples/shop/probes.jsonl"],
+        "",
+    );
+    assert_eq!((status(&fine), text(&fine.stderr)), (0, String::new()));
+}
+
+#[test]
+fn files_come_from_globs_folders_and_standard_input() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("cli-files");
+    std::fs::create_dir_all(root.join("a/b")).unwrap();
+    let namespace = |name: &str| format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n");
+    for (path, name) in
+        [("one.yaml", "one"), ("a/two.yml", "two"), ("a/b/three.json", "three"), ("a/notes.txt", "no")]
+    {
+        std::fs::write(root.join(path), namespace(name)).unwrap();
+    }
+    let documents = |arguments: &[&str], input: &str| {
+        let output = run(&mesh, &[&["check", "--format", "json"], arguments].concat(), input);
+        json(&output)["documents"].as_u64().unwrap()
+    };
+    let within = |pattern: &str| root.join(pattern).display().to_string();
+    assert_eq!(documents(&[&within("")], ""), 3);
+    assert_eq!(documents(&[&within("*.yaml")], ""), 1);
+    assert_eq!(documents(&[&within("**/*.{yaml,yml}")], ""), 2);
+    assert_eq!(documents(&[&within("one.yaml"), "-"], &namespace("input")), 2);
+    // A file that is named is read, whatever it is called.
+    assert_eq!(documents(&[&within("a/notes.txt")], ""), 1);
+    assert_eq!(documents(&[&format!("west={}", within("one.yaml"))], ""), 1);
+}
+
+#[test]
+fn a_folder_without_configuration_is_noted() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("cli-empty");
+    std::fs::write(root.join("notes.txt"), "nothing").unwrap();
+    let output = run(&mesh, &["check", "--format", "json", &root.display().to_string()], "");
+    let findings = json(&output);
+    assert_eq!(findings["findings"][0]["code"], "no-documents");
+    assert!(findings["findings"][0]["help"].as_str().unwrap().contains(".yaml"));
+    assert_eq!(status(&output), 0);
+}
+
+#[test]
+fn binary_files_broken_links_and_bad_documents_are_findings_among_the_others() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("cli-broken");
+    std::fs::write(root.join("0.yaml"), b"\x7fELF\x02\x01\x01\0\0\0\xff").unwrap();
+    std::fs::write(root.join("1.yaml"), BAD).unwrap();
+    std::fs::write(root.join("2.yaml"), "apiVersion: v1\nkind: Namespace\nmetadata: {name: fine}\n").unwrap();
+    let output = run(&mesh, &["check", "--format", "json", &root.display().to_string()], "");
+    let findings = json(&output);
+    let codes: Vec<&str> = findings["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap())
+        .collect();
+    assert_eq!((status(&output), codes), (1, vec!["encoding", "wrong-type"]));
+    assert_eq!(findings["documents"], 2);
+}
+
+#[test]
+fn a_secret_is_not_printed_with_its_finding() {
+    let Some(mesh) = binary() else { return };
+    let text_of_secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: HUSH\n";
+    let root = folder("cli-secret");
+    std::fs::write(root.join("s.yaml"), text_of_secret).unwrap();
+    let output = run(&mesh, &["check", &root.display().to_string()], "");
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert!(shown.contains("Secret default/s") || shown.contains("Secret s"), "{shown}");
+    assert!(!shown.contains("HUSH"), "{shown}");
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    let Some(mesh) = binary() else { return };
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = run(&mesh, &["completions", shell], "");
+        assert_eq!(status(&output), 0);
+        assert!(text(&output.stdout).contains("explain"), "{shell}");
+    }
+    assert_eq!(status(&run(&mesh, &["completions", "cmd"], "")), 2);
+}
