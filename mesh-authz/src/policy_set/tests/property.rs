@@ -67,7 +67,7 @@ fn canonical_rule() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(cases(CASES))]
 
     #[test]
     fn the_index_is_the_walk(specs in prop::collection::vec(policy(), 1..6), calls in prop::collection::vec(call(), 4)) {
@@ -81,7 +81,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES / 4))]
+    #![proptest_config(cases(CASES / 4))]
 
     #[test]
     fn another_deny_never_opens(specs in prop::collection::vec(policy(), 0..4), rule in rule(), call in call()) {
@@ -140,3 +140,9 @@ proptest! {
 
 /// Random policies, each asked about four calls.
 const CASES: u32 = 5_000;
+
+/// So many, unless the environment asks for another number.
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(usual))
+}
