@@ -1,4 +1,5 @@
 //! The stories that the bundled mesh tells (`examples/shop/README.md`) are true: each probe has the answer written here.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use mesh::proxy_core::probe;
 use mesh::{Action, Mesh, Proxy, decide};

@@ -54,9 +54,15 @@ fn outline(out: &mut impl Write, value: &Value, depth: usize) -> std::io::Result
             for item in items {
                 match leaf(item) {
                     Some(text) => writeln!(out, "{indent}- {text}")?,
+                    // The first line of an item stands behind its dash.
                     None => {
-                        writeln!(out, "{indent}-")?;
-                        outline(out, item, depth + 1)?;
+                        let mut text = Vec::new();
+                        outline(&mut text, item, depth + 1)?;
+                        write!(out, "{indent}- ")?;
+                        match text.trim_ascii_start() {
+                            [] => writeln!(out)?,
+                            text => out.write_all(text)?,
+                        }
                     }
                 }
             }

@@ -17,6 +17,10 @@ pub fn proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, Unusable> {
         _ => None,
     };
     let Some((kind, pod)) = kind else {
+        if !Path::new(argument).exists() {
+            let message = "no such file; a Pod of the configuration is named as `sidecar:NAMESPACE/POD` or `gateway:NAMESPACE/POD`";
+            return Err(unusable(message.to_owned()));
+        }
         return serde_json::from_slice(&read(Path::new(argument))?)
             .map_err(|error| unusable(error.to_string()));
     };

@@ -80,7 +80,7 @@ pub(super) fn policies(
 }
 
 /// S-099, S-100: Go's spelling of booleans; anything else counts as false, so the policy is enforced.
-fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
+pub(super) fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
     const ANNOTATION: &str = "istio.io/dry-run";
     match policy.meta.annotations.get(ANNOTATION).map(String::as_str) {
         Some("1" | "t" | "T" | "TRUE" | "true" | "True") => true,
@@ -295,7 +295,7 @@ impl Compiler<'_> {
 }
 
 /// S-143, S-181: decimal and exact.
-fn port(value: &str) -> Result<u16, &'static str> {
+pub(super) fn port(value: &str) -> Result<u16, &'static str> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { value.parse::<u32>().ok() } else { None };
     number.and_then(|number| u16::try_from(number).ok()).ok_or("not a port from 0 to 65535")

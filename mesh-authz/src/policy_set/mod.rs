@@ -10,6 +10,7 @@ mod evaluate;
 mod identity;
 mod index;
 mod linear;
+pub mod rbac;
 mod request_principal;
 mod rule;
 mod rule_list;
