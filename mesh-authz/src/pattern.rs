@@ -1,7 +1,7 @@
 //! The string forms of policy values: `*`, `*x`, `x*`, `x` (S-119).
 
 /// A value of a policy, ready to compare with bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum StringPattern {
     /// `*`: anything that is not empty (S-120).
     NonEmpty,

@@ -6,7 +6,9 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
-use crate::gateway_api::{self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute};
+use crate::gateway_api::{
+    self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
+};
 use crate::kubernetes::{
     config_map::ConfigMap,
     endpoint_slice::EndpointSlice,

@@ -11,7 +11,7 @@ use crate::request_header;
 use crate::verdict::Facts;
 
 /// What is looked at. The names of the API are kept: `source.ip`, `request.headers[x]`, `paths`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Attribute {
     /// The physical peer (S-136).
     SourceIp,
@@ -42,7 +42,7 @@ pub(super) enum Attribute {
 }
 
 /// One value of a field, compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Pattern {
     /// An address block.
     Ip(IpBlock),

@@ -8,7 +8,7 @@ use crate::pattern::StringPattern;
 const SCHEME: &str = "spiffe://";
 
 /// One value of an identity field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum IdentityPattern {
     /// `principals`: the text after `spiffe://`.
     Principal(StringPattern),

@@ -4,7 +4,7 @@ use crate::pattern::StringPattern;
 use crate::verdict::Claims;
 
 /// What both claims must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct RequestPrincipal {
     pub(super) issuer: StringPattern,
     pub(super) subject: StringPattern,

@@ -47,6 +47,12 @@ impl RuleList {
         }
     }
 
+    /// How many rules may be asked about the request.
+    #[cfg(test)]
+    pub(super) fn asked(&self, facts: &Facts<'_>) -> usize {
+        self.index.as_ref().map_or(self.rules.len(), |index| index.candidates(facts).len())
+    }
+
     /// Indexes however few rules there are.
     #[cfg(test)]
     pub(super) fn force_index(&mut self) {

@@ -1,6 +1,7 @@
 //! Policies in YAML's JSON form, requests and connections, and the verdict.
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
+mod flat;
 mod forms;
 mod keys;
 mod property;
@@ -125,6 +126,15 @@ impl Call {
 
     /// Asks with and without a trace; both must agree.
     fn ask(&self, set: &PolicySet) -> Verdict {
+        self.with_facts(|facts| {
+            let mut trace = Trace::default();
+            let explained = set.decide(facts, &mut trace);
+            assert_eq!(explained, set.decide(facts, &mut ()), "the trace changes the verdict");
+            explained
+        })
+    }
+
+    fn with_facts<T>(&self, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
         let claims = self.claims.clone().map(|payload| {
             let payload: Map<String, Value> = payload.as_object().unwrap().clone();
             Claims { principal: None, payload }
@@ -139,10 +149,7 @@ impl Call {
             request: self.request.as_ref(),
             claims: claims.as_ref(),
         };
-        let mut trace = Trace::default();
-        let explained = set.decide(&facts, &mut trace);
-        assert_eq!(explained, set.decide(&facts, &mut ()), "the trace changes the verdict");
-        explained
+        ask(&facts)
     }
 
     /// Whether policies of these specs, all of namespace `shop`, let it pass.

@@ -42,11 +42,18 @@ pub(super) fn selected<'s>(
     let is_kept = |gateway: &Object<Gateway>, binding: Option<&GatewayBinding>| {
         managed.is_empty() || binding.is_some() || managed.contains(&*gateway.meta.namespace)
     };
-    found.into_iter().filter(|(gateway, binding)| is_kept(gateway, *binding)).map(|(gateway, _)| gateway).collect()
+    found
+        .into_iter()
+        .filter(|(gateway, binding)| is_kept(gateway, *binding))
+        .map(|(gateway, _)| gateway)
+        .collect()
 }
 
 /// Who serves a Gateway that a listener came to.
-pub(super) fn binding<'s>(snapshot: &'s MeshSnapshot, gateway: &Object<Gateway>) -> Option<&'s GatewayBinding> {
+pub(super) fn binding<'s>(
+    snapshot: &'s MeshSnapshot,
+    gateway: &Object<Gateway>,
+) -> Option<&'s GatewayBinding> {
     let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
     snapshot.gateway_bindings.get(name.as_str())
 }

@@ -17,9 +17,9 @@ mod targets;
 mod tests;
 
 pub use egress::EgressScope;
+pub(crate) use gateways::is_bound;
 pub use outbound_policy::OutboundPolicy;
 pub use scope::{Scope, ScopeKey};
-pub(crate) use gateways::is_bound;
 pub use targets::ServiceTarget;
 
 use std::sync::Arc;

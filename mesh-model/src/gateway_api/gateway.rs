@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectReference, kind};
+use super::{ObjectReference, kind, limits};
+use crate::diagnostic::Report;
 use crate::mesh_config::LabelSelector;
-use crate::object::{Body, Kind};
+use crate::object::{Body, Kind, Object};
 use crate::part::is_default;
 
 /// A class of gateways.
@@ -44,7 +45,12 @@ pub struct KubernetesGateway {
     pub spec: GatewaySpec,
 }
 
-kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"]);
+kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"], validate);
+
+fn validate(object: &Object<KubernetesGateway>, report: &mut Report) {
+    let count = object.spec.spec.listeners.len();
+    limits::check(object, "spec.listeners", count, limits::LISTENERS, report);
+}
 
 /// `spec` of a gateway.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, ParentReference, RouteFilter, kind};
+use super::{BackendReference, ParentReference, RouteFilter, kind, limits};
+use crate::diagnostic::Report;
+use crate::object::Object;
 use crate::part::is_default;
 
 /// Routes of HTTP requests.
@@ -14,7 +16,22 @@ pub struct HttpRoute {
     pub spec: HttpRouteSpec,
 }
 
-kind!(HttpRoute, "HTTPRoute", ["v1", "v1beta1"]);
+kind!(HttpRoute, "HTTPRoute", ["v1", "v1beta1"], validate);
+
+fn validate(object: &Object<HttpRoute>, report: &mut Report) {
+    let spec = &object.spec.spec;
+    limits::check(object, "spec.parentRefs", spec.parent_refs.len(), limits::PARENTS, report);
+    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
+    limits::check(object, "spec.rules", spec.rules.len(), limits::RULES, report);
+    let matches = spec.rules.iter().map(|rule| rule.matches.len()).sum();
+    limits::check(object, "spec.rules", matches, limits::MATCHES, report);
+    for (index, rule) in spec.rules.iter().enumerate() {
+        let field = format!("spec.rules[{index}]");
+        let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
+        limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
+        limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
+    }
+}
 
 /// `spec` of an HTTP route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod gateway;
 mod grpc_route;
 mod http_route;
 mod l4_route;
+mod limits;
 mod reference;
 mod reference_grant;
 #[cfg(test)]
@@ -28,8 +29,8 @@ pub use gateway::{
 };
 pub use grpc_route::{GrpcMethodMatch, GrpcRoute, GrpcRouteMatch, GrpcRouteRule, GrpcRouteSpec};
 pub use http_route::{
-    HttpPathMatch, HttpRoute, HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteSpec, HttpRouteTimeouts,
-    NamedValueMatch,
+    HttpPathMatch, HttpRoute, HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteSpec,
+    HttpRouteTimeouts, NamedValueMatch,
 };
 pub use l4_route::{L4RouteRule, TcpRoute, TcpRouteSpec, TlsRoute, TlsRouteSpec};
 pub use reference::{BackendReference, ObjectReference, ParentReference};
@@ -45,6 +46,18 @@ macro_rules! kind {
             const GROUP: &'static str = crate::gateway_api::GROUP;
             const VERSIONS: &'static [&'static str] = &$versions;
             const BODY: crate::object::Body = crate::object::Body::Document;
+        }
+    };
+    ($type:ty, $kind:literal, $versions:expr, $validate:path) => {
+        impl crate::object::Kind for $type {
+            const KIND: &'static str = $kind;
+            const GROUP: &'static str = crate::gateway_api::GROUP;
+            const VERSIONS: &'static [&'static str] = &$versions;
+            const BODY: crate::object::Body = crate::object::Body::Document;
+
+            fn validate(object: &crate::object::Object<Self>, report: &mut crate::diagnostic::Report) {
+                $validate(object, report);
+            }
         }
     };
 }

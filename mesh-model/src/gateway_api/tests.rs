@@ -60,5 +60,8 @@ metadata: {name: istio}
 spec: {controllerName: istio.io/gateway-controller}
 ",
     );
-    assert_eq!(config.gateway_classes.iter().next().map(|class| class.meta.namespace.to_string()), Some(String::new()));
+    assert_eq!(
+        config.gateway_classes.iter().next().map(|class| class.meta.namespace.to_string()),
+        Some(String::new())
+    );
 }

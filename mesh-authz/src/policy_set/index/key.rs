@@ -16,12 +16,14 @@ pub(super) enum Subject {
     Sni,
     /// The whole identity.
     Identity,
+    /// Any part of the identity between two slashes.
+    IdentitySegment,
     /// What follows any `/ns/` of the identity.
     AfterNamespace,
     /// `iss`
-    Issuer,
+    Iss,
     /// `sub`
-    TokenSubject,
+    Sub,
     /// By its path.
     Claim(Vec<String>),
     Header(String),
@@ -118,7 +120,10 @@ fn identity(pattern: &IdentityPattern) -> Vec<Key> {
         IdentityPattern::Principal(pattern) => vec![text(Subject::Identity, pattern)],
         IdentityPattern::Namespace(literals) => {
             let first = literals.first().and_then(|literal| literal.strip_prefix(NAMESPACE));
-            vec![key(Subject::AfterNamespace, Shape::Start, first.unwrap_or(""))]
+            let start = key(Subject::AfterNamespace, Shape::Start, first.unwrap_or(""));
+            // Where the first literal is not the last, the last is all behind a star.
+            let last = literals.get(1..).and_then(<[String]>::last).and_then(|last| last.strip_suffix('/'));
+            std::iter::once(start).chain(last.and_then(segment_end)).collect()
         }
         IdentityPattern::ServiceAccount { namespace, account } => {
             let name = namespace.strip_prefix(NAMESPACE).and_then(|rest| rest.strip_suffix('/'));
@@ -130,13 +135,22 @@ fn identity(pattern: &IdentityPattern) -> Vec<Key> {
             }
         }
         IdentityPattern::TrustDomain(text) => start(text),
-        IdentityPattern::TrustDomainGlob(before, _) => start(&format!("spiffe://{before}")),
+        IdentityPattern::TrustDomainGlob(before, after) => {
+            let start = key(Subject::Identity, Shape::Start, &format!("spiffe://{before}"));
+            std::iter::once(start).chain(segment_end(after)).collect()
+        }
     }
+}
+
+/// Text that stands before a slash, behind something else.
+fn segment_end(text: &str) -> Option<Key> {
+    let is_one_segment = !text.is_empty() && !text.contains('/');
+    is_one_segment.then(|| key(Subject::IdentitySegment, Shape::End, text))
 }
 
 /// What stands before a namespace in an identity.
 pub(super) const NAMESPACE: &str = "/ns/";
 
 fn request_principal(pattern: &RequestPrincipal) -> Vec<Key> {
-    vec![text(Subject::Issuer, &pattern.issuer), text(Subject::TokenSubject, &pattern.subject)]
+    vec![text(Subject::Iss, &pattern.issuer), text(Subject::Sub, &pattern.subject)]
 }

@@ -40,6 +40,11 @@ pub(super) fn candidates(index: &RuleIndex, facts: &Facts<'_>, visit: &mut Visit
 
 fn identity(index: &RuleIndex, peer: &str, visit: &mut Visit<'_>) {
     index.identity.look_up(peer.as_bytes(), visit);
+    if !index.identity_segment.is_empty()
+        && let Some((segments, _)) = peer.rsplit_once('/')
+    {
+        segments.split('/').for_each(|segment| index.identity_segment.look_up(segment.as_bytes(), visit));
+    }
     if index.after_namespace.is_empty() && index.accounts.is_empty() {
         return;
     }

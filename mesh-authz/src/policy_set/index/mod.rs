@@ -6,6 +6,7 @@
 
 mod blocks;
 mod choose;
+mod distinct;
 mod key;
 mod lookup;
 mod prefixes;
@@ -40,6 +41,8 @@ pub(super) struct RuleIndex {
     port: Hashed<u16, Positions>,
     sni: TextIndex,
     identity: TextIndex,
+    /// What stands before a slash and after the one before.
+    identity_segment: TextIndex,
     /// What follows `/ns/` in the identity.
     after_namespace: TextIndex,
     /// By account, then by namespace, both without a slash.
@@ -70,8 +73,10 @@ impl RuleIndex {
     /// Indexes rules, however few.
     pub(super) fn of(rules: &[Rule]) -> Self {
         let mut index = Self::default();
-        for (position, keys) in (0u32..).zip(choose::keys(rules)) {
+        let distinct = distinct::distinct(rules);
+        for ((position, keys), is_distinct) in (0u32..).zip(choose::keys(rules)).zip(distinct) {
             match keys {
+                _ if !is_distinct => {}
                 None => index.always.push(position),
                 Some(keys) => keys.into_iter().for_each(|key| index.insert(key, position)),
             }
@@ -86,6 +91,10 @@ impl RuleIndex {
         let mut found = None;
         lookup::candidates(self, facts, &mut |positions| {
             for position in positions {
+                if best.is_some_and(|best| best <= (false, *position)) {
+                    // Positions ascend: nothing that follows can be named.
+                    break;
+                }
                 let Some(rule) = rules.get(*position as usize) else { continue };
                 let rank = (rule.dry_run, *position);
                 if best.is_none_or(|best| rank < best) && rule.mismatch(facts).is_none() {
@@ -94,6 +103,14 @@ impl RuleIndex {
                 }
             }
         });
+        found
+    }
+
+    /// The rules that may be asked.
+    #[cfg(test)]
+    pub(super) fn candidates(&self, facts: &Facts<'_>) -> std::collections::BTreeSet<u32> {
+        let mut found = std::collections::BTreeSet::new();
+        lookup::candidates(self, facts, &mut |positions| found.extend(positions));
         found
     }
 
@@ -124,8 +141,9 @@ impl RuleIndex {
         match subject {
             Subject::Sni => &mut self.sni,
             Subject::AfterNamespace => &mut self.after_namespace,
-            Subject::Issuer => &mut self.issuer,
-            Subject::TokenSubject => &mut self.subject,
+            Subject::IdentitySegment => &mut self.identity_segment,
+            Subject::Iss => &mut self.issuer,
+            Subject::Sub => &mut self.subject,
             Subject::Header(name) => self.headers.entry(name.into()).or_default(),
             Subject::Host => &mut self.host,
             Subject::Method => &mut self.method,
@@ -145,6 +163,7 @@ impl RuleIndex {
             &mut self.sni,
             &mut self.identity,
             &mut self.after_namespace,
+            &mut self.identity_segment,
             &mut self.issuer,
             &mut self.subject,
             &mut self.host,

@@ -30,14 +30,14 @@ enum Tree {
 }
 
 impl Tree {
-    fn all(self, members: Vec<Value>) -> Value {
+    fn all(self, members: &[Value]) -> Value {
         match self {
             Self::Permissions => json!({ "andRules": { "rules": members } }),
             Self::Principals => json!({ "andIds": { "ids": members } }),
         }
     }
 
-    fn any(self, members: Vec<Value>) -> Value {
+    fn any(self, members: &[Value]) -> Value {
         match self {
             Self::Permissions => json!({ "orRules": { "rules": members } }),
             Self::Principals => json!({ "orIds": { "ids": members } }),
@@ -127,7 +127,7 @@ impl RuleWriter<'_> {
             if members.is_empty() {
                 members.push(json!({ "any": true }));
             }
-            alternatives.push(tree.all(members));
+            alternatives.push(tree.all(&members));
         }
         Ok(alternatives)
     }
@@ -144,7 +144,7 @@ impl RuleWriter<'_> {
             Attribute::RequestPrincipal => {
                 let mut members: Vec<Value> = values.iter().map(|value| request_principal(value)).collect();
                 let only = if members.len() == 1 { members.pop() } else { None };
-                return Ok(only.or_else(|| Some(tree.any(members))));
+                return Ok(only.or_else(|| Some(tree.any(&members))));
             }
             Attribute::Claim(path) => return Ok(Some(matcher::claim(path, values))),
             Attribute::FilterMetadata => return Ok(filter_metadata(field.key, values)),
@@ -159,7 +159,7 @@ impl RuleWriter<'_> {
                 }
             }
         }
-        Ok((!members.is_empty()).then(|| tree.any(members)))
+        Ok((!members.is_empty()).then(|| tree.any(&members)))
     }
 
     fn unusable(&self, rest: Option<Value>) -> Result<Option<Value>, Unusable> {
@@ -218,7 +218,7 @@ impl RuleWriter<'_> {
 fn request_principal(value: &str) -> Value {
     let RequestPrincipal { issuer, subject } = RequestPrincipal::parse(value);
     let texts = [matcher::token_text("iss", &issuer), matcher::token_text("sub", &subject)];
-    Tree::Principals.all(texts.into())
+    Tree::Principals.all(&texts)
 }
 
 /// `experimental.envoy.filters.NAME[KEY]`

@@ -230,6 +230,11 @@ pub(super) fn policies(specs: &[(Value, bool)]) -> Vec<Arc<Object<AuthorizationP
 
 /// Compiled for what the call is, with every list of rules indexed.
 pub(super) fn indexed(policies: &[Arc<Object<AuthorizationPolicy>>], call: &Call) -> PolicySet {
+    indexed_for(policies, if call.request.is_some() { Protocol::Http } else { Protocol::Tcp })
+}
+
+/// Compiled with every list of rules indexed.
+pub(super) fn indexed_for(policies: &[Arc<Object<AuthorizationPolicy>>], protocol: Protocol) -> PolicySet {
     let aliases = ["old".to_owned()];
     let options = PolicyOptions {
         trust_domain: "td",
@@ -238,7 +243,6 @@ pub(super) fn indexed(policies: &[Arc<Object<AuthorizationPolicy>>], call: &Call
         ..options()
     };
     let policies: Vec<_> = policies.iter().collect();
-    let protocol = if call.request.is_some() { Protocol::Http } else { Protocol::Tcp };
     let mut set = PolicySet::compile(&policies, protocol, &options).0.unwrap_or_default();
     set.force_index();
     set

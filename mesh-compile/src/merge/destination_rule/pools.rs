@@ -47,8 +47,10 @@ impl DestinationRuleIndex {
         let mut local: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
         let mut exported: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
         let mut root_private = Draft::default();
-        let (selecting, plain): (Vec<_>, Vec<_>) =
-            rules.into_iter().map(|object| MergedDestinationRule::single(object)).partition(MergedDestinationRule::has_selector);
+        let (selecting, plain): (Vec<_>, Vec<_>) = rules
+            .into_iter()
+            .map(|object| MergedDestinationRule::single(object))
+            .partition(MergedDestinationRule::has_selector);
         for rule in selecting.into_iter().chain(made).chain(plain) {
             let namespace = Arc::clone(&rule.namespace);
             if is_usable_at_home(&rule) {

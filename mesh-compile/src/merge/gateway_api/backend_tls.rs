@@ -8,9 +8,7 @@ use mesh_model::gateway_api::{BackendTlsPolicy, BackendTlsValidation, PolicyTarg
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Origin;
-use mesh_model::part::{
-    ClientTlsMode, ClientTlsSettings, PortSelector, PortTrafficPolicy, TrafficPolicy,
-};
+use mesh_model::part::{ClientTlsMode, ClientTlsSettings, PortSelector, PortTrafficPolicy, TrafficPolicy};
 
 use super::{MADE, Scope, listener_tls, report_at};
 use crate::merge::destination_rule::{MergedDestinationRule, RuleSource};
@@ -67,7 +65,11 @@ fn target_key(
     (Arc::clone(&policy.meta.namespace), kind.clone(), name.clone(), section_name.clone())
 }
 
-fn find(scope: &Scope<'_>, policy: &Object<BackendTlsPolicy>, target: &PolicyTarget) -> Result<Found, String> {
+fn find(
+    scope: &Scope<'_>,
+    policy: &Object<BackendTlsPolicy>,
+    target: &PolicyTarget,
+) -> Result<Found, String> {
     let namespace = &policy.meta.namespace;
     let is_it = |meta: &ObjectMeta| meta.namespace == *namespace && *meta.name == *target.name;
     let missing = || format!("no {} `{namespace}/{}` is known", target.kind, target.name);
@@ -128,7 +130,9 @@ fn add(
                         tls: Some(settings.clone()),
                         ..PortTrafficPolicy::default()
                     });
-                    policies.port_level_settings.sort_by_key(|port| port.port.as_ref().map(|port| port.number));
+                    policies
+                        .port_level_settings
+                        .sort_by_key(|port| port.port.as_ref().map(|port| port.number));
                 }
             }
             None => policies.tls = policies.tls.take().or_else(|| Some(settings.clone())),

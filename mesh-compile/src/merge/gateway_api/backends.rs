@@ -53,6 +53,12 @@ pub(super) fn has_weight(references: &[BackendReference]) -> bool {
     references.iter().any(|reference| weight(reference) > 0)
 }
 
+/// Positions of the backends that have a weight.
+pub(super) fn weighted(references: &[BackendReference]) -> Vec<usize> {
+    let has_weight = |(_, reference): &(usize, &BackendReference)| weight(reference) > 0;
+    references.iter().enumerate().filter(has_weight).map(|(index, _)| index).collect()
+}
+
 fn weight(reference: &BackendReference) -> i32 {
     reference.weight.map_or(1, |weight| i32::try_from(weight).unwrap_or(i32::MAX))
 }

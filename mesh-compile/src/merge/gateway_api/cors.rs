@@ -10,10 +10,20 @@ const ANY_ORIGIN: &str = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s?#]+$";
 
 /// The policy; preflights that do not match are not forwarded.
 pub(super) fn policy(written: &HttpCorsFilter) -> CorsPolicy {
-    let HttpCorsFilter { allow_origins, allow_credentials, allow_methods, allow_headers, expose_headers, max_age } =
-        written;
+    let HttpCorsFilter {
+        allow_origins,
+        allow_credentials,
+        allow_methods,
+        allow_headers,
+        expose_headers,
+        max_age,
+    } = written;
     CorsPolicy {
-        allow_origins: allow_origins.iter().filter(|origin| !origin.is_empty()).map(|text| origin(text)).collect(),
+        allow_origins: allow_origins
+            .iter()
+            .filter(|origin| !origin.is_empty())
+            .map(|text| origin(text))
+            .collect(),
         allow_methods: allow_methods.clone(),
         allow_headers: allow_headers.clone(),
         expose_headers: expose_headers.clone(),

@@ -87,7 +87,7 @@ impl Translation<'_> {
         }
         let percentage = match (&mirror.fraction, mirror.percent) {
             (Some(fraction), _) => {
-                let denominator = f64::from(fraction.denominator.unwrap_or(100));
+                let denominator = fraction.denominator.filter(|whole| *whole > 0).map_or(100.0, f64::from);
                 Some(Percent { value: 100.0 * f64::from(fraction.numerator) / denominator })
             }
             (None, percent) => percent.map(|percent| Percent { value: f64::from(percent) }),

@@ -158,11 +158,13 @@ impl Builder<'_> {
         let provenance = &self.gateway.provenance;
         let mut is_valid = true;
         if !matches!(listener.protocol.as_str(), "HTTP" | "HTTPS" | "TLS" | "TCP") {
-            let message = format!("protocol `{}` is not supported: the listener is left out", listener.protocol);
+            let message =
+                format!("protocol `{}` is not supported: the listener is left out", listener.protocol);
             report_at(provenance, &format!("{field}.protocol"), Code::ServerRejected, message, report);
             is_valid = false;
         }
-        let context = listener_tls::Context { config: self.config, grants: self.grants, gateway: self.gateway };
+        let context =
+            listener_tls::Context { config: self.config, grants: self.grants, gateway: self.gateway };
         let tls = listener.tls.as_ref().and_then(|tls| match context.build(listener, tls) {
             Ok(settings) => Some(settings),
             Err(problem) => {

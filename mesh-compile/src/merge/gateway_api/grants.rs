@@ -49,12 +49,8 @@ impl Grants {
         if target.namespace == namespace {
             return true;
         }
-        let pair = (
-            kind.to_owned(),
-            namespace.to_owned(),
-            target.kind.to_owned(),
-            target.namespace.to_owned(),
-        );
+        let pair =
+            (kind.to_owned(), namespace.to_owned(), target.kind.to_owned(), target.namespace.to_owned());
         let names = self.by_pair.get(&pair).map_or(&[][..], Vec::as_slice);
         names.iter().any(|name| name.as_deref().is_none_or(|name| name == target.name))
     }

@@ -12,7 +12,11 @@ use super::precedence::Entry;
 
 impl Translation<'_> {
     /// The rules of a route: one entry for every match.
-    pub(super) fn grpc_rules(&self, rules: &[GrpcRouteRule], report: &mut Report) -> Result<Vec<Entry>, Refusal> {
+    pub(super) fn grpc_rules(
+        &self,
+        rules: &[GrpcRouteRule],
+        report: &mut Report,
+    ) -> Result<Vec<Entry>, Refusal> {
         let mut entries = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let field = format!("spec.rules[{index}]");
@@ -24,7 +28,7 @@ impl Translation<'_> {
             let mut route = HttpRoute { name, ..HttpRoute::default() };
             self.filters(&rule.filters, &format!("{field}.filters"), Protocol::Grpc, &mut route, report)?;
             self.send(&rule.backend_refs, &field, &mut route, report)?;
-            entries.extend(self.spread(&route, conditions, &field));
+            entries.extend(self.spread(&route, conditions, &field, &rule.backend_refs));
         }
         Ok(entries)
     }
@@ -49,7 +53,9 @@ fn path(written: &GrpcMethodMatch, field: &str) -> Result<StringMatch, Refusal> 
         ("Exact", Some(service), Some(method)) => StringMatch::Exact(format!("/{service}/{method}")),
         ("Exact" | "RegularExpression", None, Some(method)) => StringMatch::Regex(format!("/[^/]+/{method}")),
         ("RegularExpression", Some(service), None) => StringMatch::Regex(format!("/{service}/.+")),
-        ("RegularExpression", Some(service), Some(method)) => StringMatch::Regex(format!("/{service}/{method}")),
+        ("RegularExpression", Some(service), Some(method)) => {
+            StringMatch::Regex(format!("/{service}/{method}"))
+        }
         (other, ..) => return Err(unknown_type(other, field)),
     })
 }

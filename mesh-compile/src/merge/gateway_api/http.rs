@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
-use mesh_model::gateway_api::{HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, NamedValueMatch};
+use mesh_model::gateway_api::{
+    BackendReference, HttpRouteMatch, HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, NamedValueMatch,
+};
 use mesh_model::networking::virtual_service::spec::{HttpDirectResponse, HttpMatchRequest, HttpRoute};
 use mesh_model::part::{HttpRetry, StringMatch};
 use mesh_model::value::Duration;
 
-use super::backends::{Refusal, Translation, has_weight};
+use super::backends::{Refusal, Translation, has_weight, weighted};
 use super::filters::Protocol;
 use super::precedence::Entry;
 use crate::merge::virtual_service::HttpOrigin;
@@ -19,7 +21,11 @@ const RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cancelled";
 
 impl Translation<'_> {
     /// The rules of a route: one entry for every match.
-    pub(super) fn http_rules(&self, rules: &[HttpRouteRule], report: &mut Report) -> Result<Vec<Entry>, Refusal> {
+    pub(super) fn http_rules(
+        &self,
+        rules: &[HttpRouteRule],
+        report: &mut Report,
+    ) -> Result<Vec<Entry>, Refusal> {
         let mut entries = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let field = format!("spec.rules[{index}]");
@@ -29,7 +35,7 @@ impl Translation<'_> {
             }
             let name = rule.name.as_deref();
             let route = self.http_rule(rule, name, index, &field, report)?;
-            entries.extend(self.spread(&route, conditions, &field));
+            entries.extend(self.spread(&route, conditions, &field, &rule.backend_refs));
         }
         Ok(entries)
     }
@@ -61,7 +67,7 @@ impl Translation<'_> {
     /// Destinations, or a 500 where none has a weight and nothing else answers (E-103).
     pub(super) fn send(
         &self,
-        references: &[mesh_model::gateway_api::BackendReference],
+        references: &[BackendReference],
         field: &str,
         route: &mut HttpRoute,
         report: &mut Report,
@@ -75,10 +81,22 @@ impl Translation<'_> {
     }
 
     /// An entry for every match; one alone where there is none.
-    pub(super) fn spread(&self, route: &HttpRoute, conditions: Vec<HttpMatchRequest>, field: &str) -> Vec<Entry> {
+    pub(super) fn spread(
+        &self,
+        route: &HttpRoute,
+        conditions: Vec<HttpMatchRequest>,
+        field: &str,
+        references: &[BackendReference],
+    ) -> Vec<Entry> {
         let object = self.head.provenance;
         let path: Arc<str> = field.into();
-        let origin = HttpOrigin { object: Arc::clone(object), path, matches: Vec::new(), inherited: None };
+        let origin = HttpOrigin {
+            object: Arc::clone(object),
+            path,
+            matches: Vec::new(),
+            backends: weighted(references),
+            inherited: None,
+        };
         if conditions.is_empty() {
             return vec![(route.clone(), origin)];
         }

@@ -146,7 +146,11 @@ fn tcp_with_port(mut routes: Vec<TcpRoute>, port: Option<u16>) -> Vec<TcpRoute> 
 }
 
 /// Hosts and server names narrowed to those of the listener.
-fn at_listener(parent: &Attachment, hostnames: &[String], routes: &[TlsRoute]) -> Vec<(String, Vec<TlsRoute>)> {
+fn at_listener(
+    parent: &Attachment,
+    hostnames: &[String],
+    routes: &[TlsRoute],
+) -> Vec<(String, Vec<TlsRoute>)> {
     let any = ["*".to_owned()];
     let hostnames = if hostnames.is_empty() { &any[..] } else { hostnames };
     if parent.hostname.is_empty() {

@@ -46,8 +46,12 @@ impl Context<'_> {
             _ => {}
         }
         if let Some(suites) = tls.options.get(CIPHER_SUITES_OPTION) {
-            settings.cipher_suites =
-                suites.split(',').map(str::trim).filter(|suite| !suite.is_empty()).map(str::to_owned).collect();
+            settings.cipher_suites = suites
+                .split(',')
+                .map(str::trim)
+                .filter(|suite| !suite.is_empty())
+                .map(str::to_owned)
+                .collect();
         }
         Ok(settings)
     }
@@ -70,7 +74,8 @@ impl Context<'_> {
         if tls.certificate_refs.len() > 2 {
             return Err(other("more than two certificates"));
         }
-        let found: Vec<_> = tls.certificate_refs.iter().map(|reference| self.certificate(reference)).collect();
+        let found: Vec<_> =
+            tls.certificate_refs.iter().map(|reference| self.certificate(reference)).collect();
         let usable = found.iter().filter(|certificate| certificate.is_ok()).count();
         match usable {
             0 => {
@@ -111,7 +116,8 @@ impl Context<'_> {
         settings: &mut ServerTlsSettings,
         tls: &ListenerTls,
     ) -> Result<(), Problem> {
-        let Some(validation) = self.frontend(listener.port).and_then(|found| found.validation.as_ref()) else {
+        let Some(validation) = self.frontend(listener.port).and_then(|found| found.validation.as_ref())
+        else {
             return Ok(());
         };
         let reference = match validation.ca_certificate_refs.as_slice() {
@@ -127,9 +133,17 @@ impl Context<'_> {
             (true, "ConfigMap") if self.config_map_has_root(namespace, &reference.name) => "configmap",
             (true, "Secret") if self.secret_has_root(namespace, &reference.name) => "kubernetes-gateway",
             (true, "ConfigMap" | "Secret") => {
-                return Err(other(format!("caCertificateRef `{namespace}/{}` holds no authority", reference.name)));
+                return Err(other(format!(
+                    "caCertificateRef `{namespace}/{}` holds no authority",
+                    reference.name
+                )));
             }
-            _ => return Err(other(format!("caCertificateRef `{}` is no Secret or ConfigMap", reference.name))),
+            _ => {
+                return Err(other(format!(
+                    "caCertificateRef `{}` is no Secret or ConfigMap",
+                    reference.name
+                )));
+            }
         };
         settings.ca_cert_credential_name = format!("{scheme}://{namespace}/{}-cacert", reference.name);
         let is_insecure = validation.mode == "AllowInsecureFallback";
@@ -164,7 +178,8 @@ impl Context<'_> {
     }
 
     fn secret(&self, namespace: &str, name: &str) -> Option<&Arc<Object<Secret>>> {
-        let is_it = |meta: &mesh_model::object::ObjectMeta| *meta.namespace == *namespace && *meta.name == *name;
+        let is_it =
+            |meta: &mesh_model::object::ObjectMeta| *meta.namespace == *namespace && *meta.name == *name;
         self.config.secrets.iter().find(|secret| is_it(&secret.meta))
     }
 

@@ -152,21 +152,23 @@ fn to_gateway(
     let namespace = namespace_of(reference, &head.meta.namespace);
     let Some(listeners) = scope.listeners.of(namespace, &reference.name) else {
         // A gateway of another controller is none of ours; one that does not exist is a slip.
-        let exists = scope
-            .config
-            .kubernetes_gateways
-            .iter()
-            .any(|gateway| *gateway.meta.namespace == *namespace && *gateway.meta.name == *reference.name);
+        let exists =
+            scope.config.kubernetes_gateways.iter().any(|gateway| {
+                *gateway.meta.namespace == *namespace && *gateway.meta.name == *reference.name
+            });
         let message = || format!("no gateway `{namespace}/{}` is known", reference.name);
         return if exists { Ok(()) } else { Err(message()) };
     };
-    let before = found.len();
+    let mut is_taken = false;
     let mut reason = "it has no listener".to_owned();
     for listener in listeners {
         match admits(listener, head, reference) {
+            // Another reference led here already: its rules would only be there twice.
+            Ok(()) if found.iter().any(|earlier| earlier.gateway == listener.internal) => is_taken = true,
             Ok(()) => {
                 let is_beside =
                     |other: &&Parent| other.port == listener.port && other.protocol == listener.protocol;
+                is_taken = true;
                 let others = listeners.iter().filter(is_beside).map(|other| other.hostname.clone());
                 found.push(Attachment {
                     gateway: Arc::clone(&listener.internal),
@@ -179,7 +181,7 @@ fn to_gateway(
             Err(refusal) => reason = refusal,
         }
     }
-    if found.len() > before {
+    if is_taken {
         return Ok(());
     }
     Err(format!("no listener of gateway `{namespace}/{}` takes the route: {reason}", reference.name))

@@ -12,8 +12,8 @@ use super::backends::{Reach, Refusal, Translation};
 use super::parents::{Attachment, RouteHead, attachments};
 use super::precedence::{Entry, sort};
 use super::{Scope, report_at};
-use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::export_to::virtual_service_export_to;
+use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 
 /// Rules of one route for one host of one parent.
 struct Contribution {
@@ -42,9 +42,8 @@ pub(super) fn http_and_grpc(scope: &Scope<'_>, report: &mut Report) -> Vec<Arc<M
             parent_refs: &spec.parent_refs,
             hostnames: &spec.hostnames,
         };
-        let rules = |translation: &Translation<'_>, report: &mut Report| {
-            translation.http_rules(&spec.rules, report)
-        };
+        let rules =
+            |translation: &Translation<'_>, report: &mut Report| translation.http_rules(&spec.rules, report);
         bind(scope, &head, rules, &mut by_key, report);
     }
     for route in scope.discovered(&scope.config.grpc_routes) {
@@ -56,9 +55,8 @@ pub(super) fn http_and_grpc(scope: &Scope<'_>, report: &mut Report) -> Vec<Arc<M
             parent_refs: &spec.parent_refs,
             hostnames: &spec.hostnames,
         };
-        let rules = |translation: &Translation<'_>, report: &mut Report| {
-            translation.grpc_rules(&spec.rules, report)
-        };
+        let rules =
+            |translation: &Translation<'_>, report: &mut Report| translation.grpc_rules(&spec.rules, report);
         bind(scope, &head, rules, &mut by_key, report);
     }
     by_key.into_iter().filter_map(|(key, found)| merge(scope, &key, found)).map(Arc::new).collect()
@@ -88,7 +86,9 @@ fn bind(
     for parent in &parents {
         let (entries, hosts, key) = match &parent.mesh_hosts {
             None => (at_gateways.clone(), hostnames, parent.gateway.to_string()),
-            Some(hosts) => (with_port(on_mesh.clone(), parent.port), hosts.as_slice(), mesh_key(head.meta, parent)),
+            Some(hosts) => {
+                (with_port(on_mesh.clone(), parent.port), hosts.as_slice(), mesh_key(head.meta, parent))
+            }
         };
         if entries.is_empty() {
             continue;
@@ -186,4 +186,3 @@ impl Contribution {
         (self.created.unwrap_or(i64::MIN), &self.namespace, &self.name)
     }
 }
-
