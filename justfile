@@ -27,7 +27,3 @@ bench *filter:
 conformance *arguments:
     cargo build --example mesh
     python3 ../shared/conformance/run.py --mesh target/debug/examples/mesh --floor 0 {{arguments}}
-
-# Rewrite the generated pages of docs/.
-docs:
-    BLESS=1 cargo test --test support

@@ -138,7 +138,7 @@ fn every_part_is_shown_as_json_and_for_people() {
         let base = ["show", part, "--config", "examples/shop", "--proxy", "sidecar:shop/reviews-v1-0"];
         let shown = json(&run(&mesh, &[&base[..], &["--format", "json"]].concat(), ""));
         let is_empty =
-            shown.as_object().map_or_else(|| shown.as_array().unwrap().is_empty(), |map| map.is_empty());
+            shown.as_object().map_or_else(|| shown.as_array().unwrap().is_empty(), serde_json::Map::is_empty);
         assert!(!is_empty, "{part}: {shown}");
         let people = run(&mesh, &base, "");
         assert!(!people.stdout.is_empty() && !people.stdout.starts_with(b"{"), "{part}");

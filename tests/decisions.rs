@@ -5,13 +5,14 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::{Case, NOW, corpus, on_two_threads, shop};
 use mesh::model::document::{Document, Node, snake_case};
-use mesh::model::origin::Origin;
 use mesh::proxy_core::decide::{decide, explain};
+use mesh::proxy_core::describe;
+use serde_json::Value;
 
 /// What a walk over one case found.
 #[derive(Default)]
@@ -54,11 +55,11 @@ fn report<T: Sync>(items: &[T], walk: impl Fn(&T) -> Walk + Sync) {
 
 fn walk(case: &Case) -> Walk {
     let documents = case.documents();
-    let objects: BTreeSet<_> = documents.iter().map(|document| identity(document)).collect();
+    let objects: BTreeSet<_> = documents.iter().map(identity).collect();
     let lines: Vec<&str> = case.text.lines().collect();
     let config = case.compile_documents(documents).config;
     let mut walk = Walk::default();
-    let mut seen: BTreeMap<Origin, ()> = BTreeMap::new();
+    let mut origins = BTreeSet::new();
     for probe in &case.probes {
         walk.probes += 1;
         let query = probe.query(NOW);
@@ -68,18 +69,56 @@ fn walk(case: &Case) -> Walk {
         if plain != explained {
             walk.problems.push(format!("{} {}: {plain:?}\nexplained: {explained:?}", case.name, probe.id));
         }
-        let origins = trace.steps.iter().filter_map(|step| step.origin.as_deref());
-        for origin in origins.filter(|origin| origin.object().is_some()) {
-            if seen.insert(origin.clone(), ()).is_some() {
-                continue;
-            }
-            walk.origins += 1;
-            if let Err(problem) = check_origin(origin, &lines, &objects) {
-                walk.problems.push(format!("{} {}: {origin}: {problem}", case.name, probe.id));
-            }
+        for origin in trace.steps.iter().filter_map(|step| step.origin.as_deref()) {
+            collect(&serde_json::to_value(origin).unwrap(), &mut origins);
         }
     }
+    let shown = [describe::listeners, describe::route_tables, describe::clusters, describe::policies];
+    for show in shown {
+        collect(&show(&config), &mut origins);
+    }
+    walk.origins = origins.len();
+    let wrong = |origin: &Origin| {
+        let problem = check_origin(origin, &lines, &objects).err()?;
+        Some(format!("{}: {origin:?}: {problem}", case.name))
+    };
+    walk.problems.extend(origins.iter().filter_map(wrong));
     walk
+}
+
+/// An origin as it is printed.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin {
+    kind: String,
+    namespace: String,
+    name: String,
+    field: String,
+    line: usize,
+    column: usize,
+}
+
+/// Gathers what has the shape of a written origin, at any depth.
+fn collect(value: &Value, origins: &mut BTreeSet<Origin>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, origins)),
+        Value::Object(map) => {
+            if let Some(file) = map.get("file") {
+                assert_eq!(file, "config.yaml");
+                let text = |key: &str| map[key].as_str().unwrap().to_owned();
+                let number = |key: &str| usize::try_from(map[key].as_u64().unwrap()).unwrap();
+                origins.insert(Origin {
+                    kind: text("kind"),
+                    namespace: text("namespace"),
+                    name: text("name"),
+                    field: text("field"),
+                    line: number("line"),
+                    column: number("column"),
+                });
+            }
+            map.values().for_each(|item| collect(item, origins));
+        }
+        _ => {}
+    }
 }
 
 /// Kind, namespace as written, name.
@@ -95,22 +134,19 @@ fn check_origin(
     lines: &[&str],
     objects: &BTreeSet<(String, String, String)>,
 ) -> Result<(), String> {
-    let object = origin.object().unwrap();
-    let named = |namespace: &str| {
-        objects.contains(&(object.kind.to_owned(), namespace.to_owned(), object.name.to_string()))
-    };
-    // A document that leaves its namespace out is in `default`.
-    if !named(&object.namespace) && !(&*object.namespace == "default" && named("")) {
+    let named =
+        |namespace: &str| objects.contains(&(origin.kind.clone(), namespace.to_owned(), origin.name.clone()));
+    // A document that leaves its namespace out is in `default`, or in none.
+    let is_default = origin.namespace == "default" && named("");
+    if !is_default && !named(&origin.namespace) {
         return Err("names an object that is not in the text".to_owned());
     }
-    let (file, line, column) = origin.place().unwrap();
-    assert_eq!(file, "config.yaml");
-    let Some(text) = lines.get((line as usize).wrapping_sub(1)) else {
-        return Err(format!("line {line} is not in the text"));
+    let Some(text) = lines.get(origin.line.wrapping_sub(1)) else {
+        return Err("the line is not in the text".to_owned());
     };
-    let before: String = text.chars().take(column as usize - 1).collect();
-    let after: String = text.chars().skip(column as usize - 1).collect();
-    let field = origin.field();
+    let before: String = text.chars().take(origin.column - 1).collect();
+    let after: String = text.chars().skip(origin.column - 1).collect();
+    let field = &*origin.field;
     if field.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 mod common;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use common::{Case, NOW, shop};
@@ -17,6 +18,8 @@ use mesh::model::yaml::{LoadOptions, load};
 use mesh::proxy_core::decide::decide;
 use mesh::proxy_core::query::Query;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// Fragments of words, so that what is asked for and what is sent meet often.
 fn word() -> impl Strategy<Value = &'static str> {
@@ -82,10 +85,18 @@ fn action() -> impl Strategy<Value = String> {
 
 fn virtual_service() -> impl Strategy<Value = String> {
     let route = (prop::collection::vec(http_match(), 0..3), action());
-    let hosts =
-        prop::sample::select(vec!["reviews", "web", "'*.shop.svc.cluster.local'", "shop.example.com", "'*'"]);
-    let gateways =
-        prop::sample::select(vec!["mesh", "istio-system/front-door", "istio-system/front-door, mesh"]);
+    let hosts = prop_oneof![
+        4 => Just("reviews"),
+        1 => Just("web"),
+        1 => Just("'*.shop.svc.cluster.local'"),
+        3 => Just("shop.example.com"),
+        1 => Just("'*'"),
+    ];
+    let gateways = prop_oneof![
+        1 => Just("mesh"),
+        1 => Just("istio-system/front-door"),
+        3 => Just("istio-system/front-door, mesh"),
+    ];
     (hosts, gateways, prop::collection::vec(route, 1..7)).prop_map(|(host, gateways, routes)| {
         let mut text = format!("hosts: [{host}]\n  gateways: [{gateways}]\n  http:\n");
         for (matches, action) in routes {
@@ -137,21 +148,25 @@ fn rules() -> impl Strategy<Value = String> {
 }
 
 fn request() -> impl Strategy<Value = RequestFacts<'static>> {
-    let authority = prop::sample::select(vec![
-        "reviews",
-        "reviews:9080",
-        "Reviews.shop",
-        "web.shop.svc.cluster.local",
-        "shop.example.com",
-        "10.96.0.20",
-        "x",
-    ]);
+    let authority = prop_oneof![
+        4 => Just("reviews"),
+        4 => Just("shop.example.com"),
+        1 => Just("Reviews:9080"),
+        1 => Just("reviews.shop"),
+        1 => Just("web.shop.svc.cluster.local"),
+        1 => Just("10.96.0.20"),
+        1 => Just("x"),
+    ];
     let header = (
         prop::sample::select(vec!["end-user", "End-User", "x"]),
         prop_oneof![word().prop_map(str::to_owned), path()],
     );
-    let version = prop::sample::select(vec![HttpVersion::Http10, HttpVersion::Http11, HttpVersion::Http2]);
-    let method = prop::sample::select(vec!["GET", "POST", "OPTIONS", ""]);
+    let version = prop_oneof![
+        1 => Just(HttpVersion::Http10),
+        9 => Just(HttpVersion::Http11),
+        9 => Just(HttpVersion::Http2),
+    ];
+    let method = prop_oneof![9 => Just("GET"), 3 => Just("POST"), 2 => Just("OPTIONS"), 1 => Just("")];
     (version, method, authority, path(), prop::collection::vec(header, 0..3)).prop_map(
         |(version, method, authority, path, headers)| RequestFacts {
             version,
@@ -175,13 +190,20 @@ fn connection() -> impl Strategy<Value = ConnectionFacts<'static>> {
         alpn: vec!["istio".into(), "http/1.1".into()],
         peer: Some("spiffe://cluster.local/ns/shop/sa/web".into()),
     };
-    let address = prop::sample::select(vec!["10.96.0.20", "10.0.1.21", "10.0.1.5", "1.3.3.7"]);
-    let port = prop::sample::select(vec![9080, 80, 8080, 8443, 5432, 1]);
-    (address, port, prop::option::of(Just(mutual))).prop_map(|(address, dst_port, tls)| ConnectionFacts {
+    // Where the services, the workload and the gateway listen, and where nobody does.
+    let place = prop_oneof![
+        8 => Just(("10.96.0.20", 9080)),
+        2 => Just(("10.96.0.10", 80)),
+        2 => Just(("10.0.1.21", 9080)),
+        6 => Just(("10.0.1.5", 8443)),
+        1 => Just(("10.0.1.5", 8080)),
+        1 => Just(("1.3.3.7", 1)),
+    ];
+    (place, any::<bool>()).prop_map(move |((address, dst_port), is_tls)| ConnectionFacts {
         src_ip: "10.1.2.3".parse().unwrap(),
         dst_ip: address.parse().unwrap(),
         dst_port,
-        tls,
+        tls: is_tls.then(|| mutual.clone()),
     })
 }
 
@@ -252,17 +274,25 @@ proptest! {
     }
 }
 
+/// A generator whose rules are all refused, or whose probes never meet them, would prove nothing.
 #[test]
 fn the_generated_meshes_do_something() {
-    // A generator whose rules are all refused would prove nothing.
-    let case = &shop()[0];
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let (mut written, mut accepted) = (0, 0);
-    for _ in 0..60 {
-        let text = proptest::strategy::ValueTree::current(&rules().new_tree(&mut runner).unwrap());
-        let documents = load("rules.yaml", &text, &LoadOptions::default()).documents;
-        written += documents.len();
-        accepted += case.compile_documents(documents).set.len();
+    let mut runner = TestRunner::deterministic();
+    let mut results = BTreeMap::<String, usize>::new();
+    for _ in 0..40 {
+        let rules = rules().new_tree(&mut runner).unwrap().current();
+        let probes = prop::collection::vec((connection(), request()), 20).new_tree(&mut runner).unwrap();
+        for (direction, config) in meshes(&rules) {
+            for (connection, request) in probes.current() {
+                let query = Query { direction, connection, request: Some(request), now: NOW };
+                let decision = serde_json::to_value(decide(&config, &query, &mut ())).unwrap();
+                let kind = decision.get("reason").or(decision.get("result")).unwrap();
+                *results.entry(kind.as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
     }
-    assert!(accepted * 3 > written * 2, "{accepted} of {written} documents were accepted");
+    println!("{results:?}");
+    for wanted in ["forward", "rbac", "redirect", "direct_response", "no_route", "fault"] {
+        assert!(results.contains_key(wanted), "no probe comes to {wanted}: {results:?}");
+    }
 }

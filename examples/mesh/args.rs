@@ -66,6 +66,12 @@ pub struct Check {
     /// A MeshConfig to check, as a bare message.
     #[arg(long, value_name = "FILE")]
     pub mesh_config: Option<PathBuf>,
+    /// A MeshNetworks to check, as a bare message.
+    #[arg(long, value_name = "FILE")]
+    pub mesh_networks: Option<PathBuf>,
+    /// A ProxyConfig of the mesh (what `defaultConfig` holds) to check, as a bare message.
+    #[arg(long, value_name = "FILE")]
+    pub proxy_config: Option<PathBuf>,
     /// Warnings count as errors, unknown fields are errors.
     #[arg(long)]
     pub strict: bool,

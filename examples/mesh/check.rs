@@ -6,20 +6,28 @@ use std::process::ExitCode;
 use mesh_compile::snapshot::MeshSnapshot;
 use mesh_model::diagnostic::Severity;
 use mesh_model::kind_table::Strictness;
+use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
 use serde_json::json;
 
 use crate::Unusable;
 use crate::args::{Check, Format};
-use crate::load::read_all;
+use crate::load::{read_all, read_message};
 use crate::render;
 
 pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
-    if command.paths.is_empty() && command.mesh_config.is_none() {
+    let bare = [&command.mesh_config, &command.mesh_networks, &command.proxy_config];
+    if command.paths.is_empty() && bare.iter().all(|file| file.is_none()) {
         let message = "name a file, a directory, a glob, or `-` for standard input".to_owned();
         return Err(Unusable::Input { what: "mesh check".to_owned(), message });
     }
     let strictness = if command.strict { Strictness::Strict } else { Strictness::Lenient };
-    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness)?;
+    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
+    if let Some(file) = &command.mesh_networks {
+        let _: Option<MeshNetworks> = read_message(file, strictness, &mut read.report)?;
+    }
+    if let Some(file) = &command.proxy_config {
+        let _: Option<ProxyConfig> = read_message(file, strictness, &mut read.report)?;
+    }
     let (_, problems) = MeshSnapshot::resolve(&read.config, read.mesh);
     read.report.merge(problems);
     read.report.sort();

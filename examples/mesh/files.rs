@@ -51,7 +51,7 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Unusable> {
         }));
     }
     if !pattern.contains(['*', '?', '[', '{']) {
-        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let source = std::fs::metadata(path).err().unwrap_or_else(|| std::io::ErrorKind::InvalidInput.into());
         return Err(Unusable::Read { path: pattern.to_owned(), source });
     }
     let glob = GlobBuilder::new(pattern)

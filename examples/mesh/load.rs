@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_compile::snapshot::MeshSnapshot;
-use mesh_model::config_set::{Change, ConfigSet};
-use mesh_model::decode::{DecodeOptions, Unknown, decode};
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
+use mesh_model::decode::Unknown;
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::document::Span;
 use mesh_model::kind_table::Strictness;
-use mesh_model::mesh_config::MeshConfig;
+use mesh_model::mesh_config::{MeshConfig, read_bare};
+use mesh_model::object::Kind;
 use mesh_model::yaml::{LoadOptions, load};
 
 use crate::Unusable;
@@ -29,8 +30,9 @@ pub struct Read {
 pub fn read_all(
     paths: &[String],
     mesh_config: Option<&Path>,
-    strictness: Strictness,
+    options: ApplyOptions,
 ) -> Result<Read, Unusable> {
+    let strictness = options.strictness;
     let mut report = Report::new();
     let mut config = ConfigSet::new();
     let mut documents = Vec::new();
@@ -39,10 +41,10 @@ pub fn read_all(
     for file in &files {
         let name = file.path.display().to_string();
         let bytes = read(&file.path)?;
-        let options = LoadOptions::default()
+        let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
             .with_strict(strictness == Strictness::Strict);
-        let loaded = load(&name, &bytes, &options);
+        let loaded = load(&name, &bytes, &load_options);
         report.merge(loaded.report);
         documents.extend(loaded.documents);
         bar.inc(1);
@@ -61,39 +63,50 @@ pub fn read_all(
         }
     }
     let count = documents.len();
-    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), strictness);
+    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), options);
     report.merge(applied.report);
-    let mesh = read_mesh_config(mesh_config, &mut report)?;
+    let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
     Ok(Read { config, mesh, report, documents: count })
 }
 
 /// Reads and resolves; problems of all stages are in the report.
+///
+/// What validation refuses is in force here: the question is what a control plane that has these objects does.
 pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
-    let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), Strictness::default())?;
+    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+    let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), options)?;
     let (snapshot, report) = MeshSnapshot::resolve(&read.config, Arc::clone(&read.mesh));
     read.report.merge(report);
     Ok((snapshot, read))
 }
 
 /// The mesh configuration over Istio's defaults (T-471).
-fn read_mesh_config(path: Option<&Path>, report: &mut Report) -> Result<Arc<MeshConfig>, Unusable> {
+fn read_mesh_config(
+    path: Option<&Path>,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Result<Arc<MeshConfig>, Unusable> {
     let defaults = MeshConfig::with_defaults();
     let Some(path) = path else { return Ok(Arc::new(defaults)) };
-    let name = path.display().to_string();
-    let loaded = load(&name, &read(path)?, &LoadOptions::default());
-    report.merge(loaded.report);
-    let Some(document) = loaded.documents.first() else { return Ok(Arc::new(defaults)) };
-    let resource = ResourceRef { kind: "MeshConfig".to_owned(), ..ResourceRef::default() };
-    let place = |path: &str, span: Span| {
-        let mut place = Place::in_document(document, resource.clone(), path);
-        if span.line > 0 {
-            (place.line, place.column) = (span.line, span.column);
-        }
-        place
-    };
-    let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };
-    let written = decode::<MeshConfig>(&document.root, "", options, &place, report);
+    let written = read_message(path, strictness, report)?;
     Ok(Arc::new(written.map_or_else(MeshConfig::with_defaults, |written| defaults.overlay(written))))
+}
+
+/// A message that stands in a file of its own; `None`: there is none that can be read.
+pub fn read_message<S: Kind>(
+    path: &Path,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Result<Option<S>, Unusable> {
+    let name = path.display().to_string();
+    let unknown = match strictness {
+        Strictness::Strict => Unknown::Error,
+        Strictness::Lenient => Unknown::Warning,
+    };
+    let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
+    let loaded = load(&name, &read(path)?, &options);
+    report.merge(loaded.report);
+    Ok(loaded.documents.first().and_then(|document| read_bare(document, unknown, report)))
 }
 
 /// A bar on a terminal, and only where there is enough to do.

@@ -1,5 +1,6 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::config_set::{ConfigSet, Store};
@@ -14,6 +15,7 @@ use mesh_model::security::{
 
 use crate::merge::cluster_local::ClusterLocalHosts;
 use crate::merge::destination_rule::DestinationRuleIndex;
+use crate::merge::gateway_api::{self, GatewayBinding};
 use crate::merge::ingress;
 use crate::merge::virtual_service::{self, MergedVirtualService};
 use crate::registry::Registry;
@@ -32,6 +34,8 @@ pub struct MeshSnapshot {
     pub virtual_services: Vec<Arc<MergedVirtualService>>,
     /// Gateways in T-004 order.
     pub gateways: Vec<Arc<Object<Gateway>>>,
+    /// Who serves the Gateways that the Gateway API's listeners come to, by `ns/name`.
+    pub gateway_bindings: BTreeMap<Arc<str>, GatewayBinding>,
     /// Sidecars in T-004 order.
     pub sidecars: Vec<Arc<Object<Sidecar>>>,
     /// PeerAuthentications in T-004 order.
@@ -58,21 +62,25 @@ impl MeshSnapshot {
         let (registry, mut report) = Registry::build(config, &mesh);
         let namespaces = &registry.namespaces;
         let made = ingress::convert(config, &registry, &mesh, &mut report);
+        let from_gateway_api = gateway_api::convert(config, &registry, &mesh, &mut report);
         let mut gateways = discovered(&config.gateways, namespaces);
         gateways.extend(made.gateways);
+        gateways.extend(from_gateway_api.gateways);
         sort(&mut gateways);
         let written = discovered(&config.virtual_services, namespaces);
         let mut virtual_services = virtual_service::merge_all(&written, &mesh, &mut report);
         virtual_services.extend(made.virtual_services);
+        virtual_services.extend(from_gateway_api.virtual_services);
         virtual_services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         let rules = discovered(&config.destination_rules, namespaces);
         let snapshot = Self {
             service_index: ServiceIndex::build(&registry.services, &mesh),
             virtual_service_index: VirtualServiceIndex::build(&virtual_services),
-            destination_rules: DestinationRuleIndex::build(&rules, &mesh),
+            destination_rules: DestinationRuleIndex::build(&rules, from_gateway_api.destination_rules, &mesh),
             cluster_local: ClusterLocalHosts::of(&mesh),
             virtual_services,
             gateways,
+            gateway_bindings: from_gateway_api.bindings,
             sidecars: discovered(&config.sidecars, namespaces),
             peer_authentications: discovered(&config.peer_authentications, namespaces),
             request_authentications: discovered(&config.request_authentications, namespaces),

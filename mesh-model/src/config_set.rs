@@ -1,16 +1,15 @@
 //! The live store of objects: documents go in, typed objects stay, problems come out.
 //!
-//! An object that turns bad keeps its last good version in force. Iteration order is that of cluster, namespace and name.
+//! An object that turns bad keeps its last good version in force, unless [`Admission`] lets it in with its errors. Iteration order is that of cluster, namespace and name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
 use crate::document::Document;
-use crate::kind_table::Strictness;
 use crate::object::ResourceKey;
 
-pub use crate::kind_table::ConfigSet;
+pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness};
 pub use crate::store::{Applied, Change, Store};
 
 impl ConfigSet {
@@ -22,21 +21,22 @@ impl ConfigSet {
     /// Takes in documents and removals, in order. Later documents of one object replace earlier ones, with a finding
     /// where both come in one batch.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Applied {
-        self.apply_with(changes, Strictness::default())
+        self.apply_with(changes, ApplyOptions::default())
     }
 
-    /// [`apply`](Self::apply) with a choice of how unknown fields are treated.
+    /// [`apply`](Self::apply) with a choice of how unknown fields and errors of validation are treated.
     pub fn apply_with(
         &mut self,
         changes: impl IntoIterator<Item = Change>,
-        strictness: Strictness,
+        options: impl Into<ApplyOptions>,
     ) -> Applied {
+        let options = options.into();
         let mut applied = Applied::default();
         let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
         for change in changes {
             match change {
                 Change::Upsert(document) => {
-                    let Some(key) = self.upsert(&document, strictness, &mut applied) else { continue };
+                    let Some(key) = self.upsert(&document, options, &mut applied) else { continue };
                     if let Some(earlier) = seen.insert(key.clone(), Arc::clone(&document)) {
                         applied.report.push(duplicate(&key, &document, &earlier));
                     }

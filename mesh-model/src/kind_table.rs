@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
-use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::gateway_api::{
+    self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
+};
 use crate::kubernetes::{
     config_map::ConfigMap,
     endpoint_slice::EndpointSlice,
@@ -38,6 +42,43 @@ pub enum Strictness {
     Lenient,
 }
 
+/// Whether errors of validation keep an object out; what cannot be read always stays out.
+///
+/// Istio's webhook refuses what its validation refuses, but objects also reach the control plane past it: written before
+/// the webhook was installed, or by Istio itself. The control plane then acts on them as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Admission {
+    /// They do, as at Istio's webhook: the last good version stays in force.
+    #[default]
+    Refuse,
+    /// They do not: the errors are reported, the object is in force, as in a control plane that was handed it.
+    Accept,
+}
+
+impl Admission {
+    /// Whether an object with these findings stays out.
+    fn keeps_out(self, report: &Report) -> bool {
+        report.iter().any(|found| {
+            found.severity == Severity::Error && (self == Self::Refuse || found.code.stage() == Stage::Read)
+        })
+    }
+}
+
+/// How documents are taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ApplyOptions {
+    /// Fields that are not known.
+    pub strictness: Strictness,
+    /// Errors of validation.
+    pub admission: Admission,
+}
+
+impl From<Strictness> for ApplyOptions {
+    fn from(strictness: Strictness) -> Self {
+        Self { strictness, ..Self::default() }
+    }
+}
+
 macro_rules! kinds {
     ($($field:ident: $type:ty,)*) => {
         /// All objects of a mesh, typed.
@@ -57,13 +98,13 @@ macro_rules! kinds {
             pub(crate) fn upsert(
                 &mut self,
                 document: &Arc<Document>,
-                strictness: Strictness,
+                options: ApplyOptions,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
                 let header = read_meta(document, &mut applied.report)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
-                        return read_into(&mut self.$field, document, header, strictness, applied);
+                        return read_into(&mut self.$field, document, header, options, applied);
                     }
                 )*
                 applied.report.push(unknown_kind(document, &header));
@@ -107,6 +148,14 @@ kinds! {
     ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
+    gateway_classes: GatewayClass,
+    kubernetes_gateways: KubernetesGateway,
+    http_routes: gateway_api::HttpRoute,
+    grpc_routes: GrpcRoute,
+    tls_routes: TlsRoute,
+    tcp_routes: TcpRoute,
+    reference_grants: ReferenceGrant,
+    backend_tls_policies: BackendTlsPolicy,
 }
 
 /// Decodes and validates a document of a known kind and puts it into its store.
@@ -114,7 +163,7 @@ fn read_into<S: Kind>(
     store: &mut Store<S>,
     document: &Arc<Document>,
     header: Header,
-    strictness: Strictness,
+    options: ApplyOptions,
     applied: &mut Applied,
 ) -> Option<ResourceKey> {
     let mut meta = header.meta;
@@ -139,7 +188,7 @@ fn read_into<S: Kind>(
             .help(format!("served versions: `{served}`")),
         );
     }
-    let spec = read_body::<S>(document, &provenance, strictness, &mut report);
+    let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
     let key = ResourceKey {
         group: S::GROUP,
         kind: S::KIND,
@@ -149,8 +198,11 @@ fn read_into<S: Kind>(
     };
     if let Some(spec) = spec {
         let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+        if S::BODY == Body::Spec {
+            annotations(&mut Checker::new(&object, &mut report), &object);
+        }
         S::validate(&object, &mut report);
-        if !report.has_errors() {
+        if !options.admission.keeps_out(&report) {
             applied.accepted += 1;
             applied.changed.insert(key.clone());
             store.put(key.clone(), object);

@@ -67,6 +67,7 @@
 //! `yaml` (default): YAML as input and output. JSON is read with or without it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod check;
 pub mod config_set;
 #[cfg(test)]
 mod conformance_test;
@@ -74,6 +75,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod facts;
+pub mod gateway_api;
 pub mod kind_table;
 pub mod kubernetes;
 pub mod mesh_config;

@@ -228,10 +228,10 @@ pub(crate) fn on_two_threads<T: Sync, R: Send>(items: &[T], check: impl Fn(&T) -
     };
     std::thread::scope(|scope| {
         let odd = scope.spawn(half(1));
-        let mut even = half(0)().into_iter();
+        let even = half(0)();
         let mut odd = odd.join().unwrap().into_iter();
         let mut all = Vec::with_capacity(items.len());
-        while let Some(item) = even.next() {
+        for item in even {
             all.push(item);
             all.extend(odd.next());
         }

@@ -2,5 +2,6 @@
 
 pub mod cluster_local;
 pub mod destination_rule;
+pub mod gateway_api;
 pub mod ingress;
 pub mod virtual_service;

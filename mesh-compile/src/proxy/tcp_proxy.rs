@@ -12,6 +12,7 @@ use super::listener::TcpProxy;
 use super::routes::{destination_cluster, rule_for};
 use super::settings;
 use crate::merge::destination_rule::MergedDestinationRule;
+use crate::merge::virtual_service::l4_destination_origin;
 use crate::route_table::action::{Destination, Destinations, HashPolicy, HeaderOps};
 use crate::view::View;
 
@@ -44,7 +45,7 @@ pub(crate) fn to_routes(
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
             authority: None,
-            origin: origin.child(&format!(".route[{index}]")),
+            origin: l4_destination_origin(origin, index),
         }
     };
     // The rule of the first destination counts for all (T-247).

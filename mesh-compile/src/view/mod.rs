@@ -17,6 +17,7 @@ mod targets;
 mod tests;
 
 pub use egress::EgressScope;
+pub(crate) use gateways::is_bound;
 pub use outbound_policy::OutboundPolicy;
 pub use scope::{Scope, ScopeKey};
 pub use targets::ServiceTarget;
@@ -33,6 +34,7 @@ use mesh_model::security::{
 };
 
 use crate::merge::destination_rule::MergedDestinationRule;
+use crate::merge::gateway_api::GatewayBinding;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
@@ -164,7 +166,12 @@ impl<'s> View<'s> {
 
     /// Gateways that select this proxy, in T-004 order (T-400 to T-402).
     pub fn gateways(&self) -> Vec<&'s Arc<Object<Gateway>>> {
-        gateways::selected(self.snapshot, self.proxy)
+        gateways::selected(self.snapshot, self.proxy, &self.targets)
+    }
+
+    /// Who serves a Gateway that a listener of the Gateway API came to; `None`: a Gateway with a selector.
+    pub fn gateway_binding(&self, gateway: &Object<Gateway>) -> Option<&'s GatewayBinding> {
+        gateways::binding(self.snapshot, gateway)
     }
 
     /// VirtualServices bound to the gateway `ns/name` that this proxy may see, in T-102 order.

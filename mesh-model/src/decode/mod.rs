@@ -7,7 +7,7 @@
 mod access;
 mod deserializer;
 mod error;
-mod path;
+pub(crate) mod path;
 
 #[cfg(test)]
 mod tests;

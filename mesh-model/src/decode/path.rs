@@ -1,4 +1,4 @@
-//! The field path of the value being decoded: a list of borrowed segments, written out only for findings.
+//! The field path of the value being decoded or checked: a list of borrowed segments, written out only for findings.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::document::join_key;
 
 /// Where the decoder stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'p> {
+pub(crate) enum Path<'p> {
     /// The path that the caller gave.
     Root(&'p str),
     /// A field of a map.
@@ -15,7 +15,17 @@ pub(super) enum Path<'p> {
     Index(&'p Path<'p>, usize),
 }
 
-impl Path<'_> {
+impl<'p> Path<'p> {
+    /// The field `name` of this value.
+    pub(crate) fn field(&'p self, name: &'p str) -> Self {
+        Self::Key(self, name)
+    }
+
+    /// The element at `index` of this value.
+    pub(crate) fn index(&'p self, index: usize) -> Self {
+        Self::Index(self, index)
+    }
+
     fn text(&self) -> String {
         // The depth budget of the reader bounds this recursion.
         match self {

@@ -87,4 +87,9 @@ codes! {
     EndpointUnused "endpoint-unused" Analyze Info None, "endpoints that belong to no known service";
     EndpointWithoutPod "endpoint-without-pod" Analyze Warning None, "an endpoint that names a Pod that is not known";
     AliasLoop "alias-loop" Analyze Warning None, "an ExternalName service that stands for itself";
+    RouteNotAttached "route-not-attached" Analyze Warning None, "a route that no gateway or service of its parents takes";
+    RouteRefused "route-refused" Analyze Error None, "a route with a rule that cannot be translated: none of its rules is in force";
+    ReferenceNotPermitted "reference-not-permitted" Analyze Error None, "a reference into another namespace that no ReferenceGrant allows";
+    NotServed "not-served" Analyze Warning None, "a gateway that no workload serves";
+    Suspicious "suspicious" Validate Warning None, "a setting that Istio accepts with a warning";
 }

@@ -27,7 +27,16 @@ pub struct Secret {
 impl Secret {
     /// Whether `key` is there with something in it.
     pub fn has(&self, key: &str) -> bool {
-        self.string_data.get(key).or_else(|| self.data.get(key)) == Some(&Content::Present)
+        matches!(self.content(key), Some(Content::Present | Content::Pem))
+    }
+
+    /// Whether `key` holds what looks like PEM: certificates and keys that can be used.
+    pub fn has_pem(&self, key: &str) -> bool {
+        self.content(key) == Some(&Content::Pem)
+    }
+
+    fn content(&self, key: &str) -> Option<&Content> {
+        self.string_data.get(key).or_else(|| self.data.get(key))
     }
 }
 
@@ -46,13 +55,18 @@ pub enum Content {
     Empty,
     /// The key has a value.
     Present,
+    /// The key has a value that starts as PEM does, as it is or in base64.
+    Pem,
 }
+
+/// How PEM starts, as it is and in base64.
+const PEM_STARTS: [&str; 2] = ["-----BEGIN ", "LS0tLS1CRUdJTi"];
 
 impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
             Self::Empty => "",
-            Self::Present => "<redacted>",
+            Self::Present | Self::Pem => "<redacted>",
         })
     }
 }
@@ -127,7 +141,11 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Content, E> {
-        Ok(if value.is_empty() { Content::Empty } else { Content::Present })
+        Ok(match value {
+            "" => Content::Empty,
+            _ if PEM_STARTS.iter().any(|start| value.trim_start().starts_with(start)) => Content::Pem,
+            _ => Content::Present,
+        })
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Content, E> {

@@ -14,6 +14,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod bare;
 mod connection_settings;
 mod defaults;
 
@@ -27,7 +28,9 @@ mod settings;
 mod spec;
 mod tracing;
 mod tracing_provider;
+mod validate;
 
+pub use bare::read_bare;
 pub use connection_settings::*;
 pub use networks::*;
 pub use provider::*;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::{Body, Kind};
+use crate::diagnostic::Report;
+use crate::object::{Body, Kind, Object};
 use crate::part::is_default;
 
 /// The networks of a mesh, one document without `apiVersion` and `kind`.
@@ -64,4 +65,8 @@ impl Kind for MeshNetworks {
     const VERSIONS: &'static [&'static str] = &["v1alpha1"];
     const NAMESPACED: bool = false;
     const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::mesh_networks(object, report);
+    }
 }

@@ -63,6 +63,7 @@ impl MeshConfig {
             discovery_selectors,
             path_normalization,
             default_http_retry_policy,
+            default_inbound_http_retry_policy,
             mesh_mtls,
             tls_defaults,
             default_traffic_policy,
@@ -130,6 +131,8 @@ impl MeshConfig {
             },
             path_normalization: path_normalization.or(self.path_normalization),
             default_http_retry_policy: default_http_retry_policy.or(self.default_http_retry_policy),
+            default_inbound_http_retry_policy: default_inbound_http_retry_policy
+                .or(self.default_inbound_http_retry_policy),
             mesh_mtls: mesh_mtls.or(self.mesh_mtls),
             tls_defaults: tls_defaults.or(self.tls_defaults),
             default_traffic_policy: default_traffic_policy.or(self.default_traffic_policy),

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use super::connection_settings::ConnectionSettings;
 use super::proxy_headers::{ForwardClientCertDetails, ProxyHeaders};
 use super::tracing::Tracing;
+use crate::diagnostic::Report;
+use crate::object::{Body, Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{ClientTlsSettings, TcpKeepalive, is_default};
 use crate::value::Duration;
@@ -139,6 +141,18 @@ pub struct ProxyConfig {
     /// Limits and strictness of connections (T-442).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_settings: Option<ConnectionSettings>,
+}
+
+impl Kind for ProxyConfig {
+    const KIND: &'static str = "ProxyConfig";
+    const GROUP: &'static str = "";
+    const VERSIONS: &'static [&'static str] = &["v1alpha1"];
+    const NAMESPACED: bool = false;
+    const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::proxy_config(object, report);
+    }
 }
 
 proto_enum! {

@@ -13,7 +13,8 @@ use super::settings::{
     LabelSelector, OutboundTrafficPolicy, PathNormalization, ServiceEntryVisibility, ServiceScopeConfig,
     ServiceSettings, TlsConfig,
 };
-use crate::object::{Body, Kind};
+use crate::diagnostic::Report;
+use crate::object::{Body, Kind, Object};
 use crate::part::{HttpRetry, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting};
 use crate::value::Duration;
 
@@ -159,6 +160,9 @@ pub struct MeshConfig {
     /// Replaces the built-in retry policy (T-455).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_http_retry_policy: Option<HttpRetry>,
+    /// Retries of sidecars towards their own workload; unset or without attempts: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_inbound_http_retry_policy: Option<HttpRetry>,
     /// TLS parameters inside the mesh.
     #[serde(rename = "meshMTLS", skip_serializing_if = "Option::is_none")]
     pub mesh_mtls: Option<TlsConfig>,
@@ -179,4 +183,8 @@ impl Kind for MeshConfig {
     const VERSIONS: &'static [&'static str] = &["v1alpha1"];
     const NAMESPACED: bool = false;
     const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::mesh_config(object, report);
+    }
 }

@@ -13,7 +13,7 @@ pub(super) fn namespace_problem(name: &str) -> Option<&'static str> {
 }
 
 /// `name` or `prefix/name`: keys of labels and annotations.
-pub(super) fn label_key_problem(key: &str) -> Option<&'static str> {
+pub(crate) fn label_key_problem(key: &str) -> Option<&'static str> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
@@ -24,7 +24,7 @@ pub(super) fn label_key_problem(key: &str) -> Option<&'static str> {
 }
 
 /// At most 63 characters, empty allowed: values of labels.
-pub(super) fn label_value_problem(value: &str) -> Option<&'static str> {
+pub(crate) fn label_value_problem(value: &str) -> Option<&'static str> {
     let fits = value.is_empty() || is_label_text(value);
     (!fits).then_some(
         "is not a label value: at most 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends",

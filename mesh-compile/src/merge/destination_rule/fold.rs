@@ -1,6 +1,8 @@
 //! Folding a rule into those of the same host that came before it (T-226).
 
-use super::MergedDestinationRule;
+use mesh_model::part::{PortTrafficPolicy, TrafficPolicy};
+
+use super::{MergedDestinationRule, RuleSource};
 
 /// Takes `rule` into the list of its host, folded, as an entry of its own, or both.
 ///
@@ -54,9 +56,60 @@ fn fold(existing: &mut MergedDestinationRule, rule: &MergedDestinationRule) {
             existing.subset_origins.push(origin.clone());
         }
     }
-    if existing.spec.traffic_policy.is_none() {
-        existing.spec.traffic_policy.clone_from(&rule.spec.traffic_policy);
-        existing.policy_origin.clone_from(&rule.policy_origin);
+    match (existing.source, rule.source) {
+        (RuleSource::Written, RuleSource::BackendPolicy) => {
+            let written = existing.spec.traffic_policy.take();
+            existing.spec.traffic_policy = overlay(written, rule.spec.traffic_policy.clone());
+        }
+        (RuleSource::BackendPolicy, RuleSource::Written) => {
+            let made = existing.spec.traffic_policy.take();
+            existing.spec.traffic_policy = overlay(rule.spec.traffic_policy.clone(), made);
+            if rule.policy_origin.is_some() {
+                existing.policy_origin.clone_from(&rule.policy_origin);
+            }
+        }
+        _ if existing.spec.traffic_policy.is_none() => {
+            existing.spec.traffic_policy.clone_from(&rule.spec.traffic_policy);
+            existing.policy_origin.clone_from(&rule.policy_origin);
+        }
+        _ => {}
     }
     existing.from.extend(rule.from.iter().cloned());
+}
+
+/// What is written over what a policy of the Gateway API wants, block by block (T-226, point 5).
+fn overlay(written: Option<TrafficPolicy>, made: Option<TrafficPolicy>) -> Option<TrafficPolicy> {
+    let (written, made) = match (written, made) {
+        (Some(written), Some(made)) => (written, made),
+        (written, made) => return written.or(made),
+    };
+    Some(TrafficPolicy {
+        load_balancer: written.load_balancer.or(made.load_balancer),
+        connection_pool: written.connection_pool.or(made.connection_pool),
+        outlier_detection: written.outlier_detection.or(made.outlier_detection),
+        tls: written.tls.or(made.tls),
+        port_level_settings: overlay_ports(written.port_level_settings, made.port_level_settings),
+        tunnel: written.tunnel.or(made.tunnel),
+        proxy_protocol: written.proxy_protocol.or(made.proxy_protocol),
+        retry_budget: written.retry_budget.or(made.retry_budget),
+    })
+}
+
+fn overlay_ports(
+    mut written: Vec<PortTrafficPolicy>,
+    made: Vec<PortTrafficPolicy>,
+) -> Vec<PortTrafficPolicy> {
+    let number = |port: &PortTrafficPolicy| port.port.as_ref().map_or(0, |port| port.number);
+    for made in made {
+        // Of several entries for one port the last counts.
+        let Some(port) = written.iter_mut().rfind(|port| number(port) == number(&made)) else {
+            written.push(made);
+            continue;
+        };
+        port.load_balancer = port.load_balancer.take().or(made.load_balancer);
+        port.connection_pool = port.connection_pool.take().or(made.connection_pool);
+        port.outlier_detection = port.outlier_detection.take().or(made.outlier_detection);
+        port.tls = port.tls.take().or(made.tls);
+    }
+    written
 }

@@ -35,6 +35,18 @@ pub struct MergedDestinationRule {
     pub policy_origin: Option<Origin>,
     /// Every rule that was folded in, the first one first.
     pub from: Vec<Arc<Provenance>>,
+    /// What the first rule was.
+    pub source: RuleSource,
+}
+
+/// What a rule was made from (T-226, point 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RuleSource {
+    /// A DestinationRule that someone wrote.
+    #[default]
+    Written,
+    /// A policy of the Gateway API: what is written wins over it, block by block.
+    BackendPolicy,
 }
 
 impl MergedDestinationRule {
@@ -50,6 +62,7 @@ impl MergedDestinationRule {
             subset_origins: (0..spec.subsets.len()).map(subset_origin).collect(),
             policy_origin: spec.traffic_policy.as_ref().map(|_| object.origin("spec.trafficPolicy")),
             from: vec![Arc::clone(&object.provenance)],
+            source: RuleSource::Written,
             spec,
         }
     }

@@ -33,7 +33,13 @@ struct Pool {
 
 impl DestinationRuleIndex {
     /// Sorts the rules into pools and folds those of one host, whatever the order they come in (T-005, T-222, T-226).
-    pub fn build(rules: &[Arc<Object<DestinationRule>>], mesh: &MeshConfig) -> Self {
+    ///
+    /// `made` come from policies of the Gateway API: they have no age, so they come before those that are written.
+    pub fn build(
+        rules: &[Arc<Object<DestinationRule>>],
+        made: Vec<MergedDestinationRule>,
+        mesh: &MeshConfig,
+    ) -> Self {
         let mut rules: Vec<_> = rules.iter().collect();
         rules.sort_by(|a, b| order(a).cmp(&order(b)));
         let private_by_default =
@@ -41,8 +47,11 @@ impl DestinationRuleIndex {
         let mut local: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
         let mut exported: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
         let mut root_private = Draft::default();
-        for object in rules {
-            let rule = MergedDestinationRule::single(object);
+        let (selecting, plain): (Vec<_>, Vec<_>) = rules
+            .into_iter()
+            .map(|object| MergedDestinationRule::single(object))
+            .partition(MergedDestinationRule::has_selector);
+        for rule in selecting.into_iter().chain(made).chain(plain) {
             let namespace = Arc::clone(&rule.namespace);
             if is_usable_at_home(&rule) {
                 local.entry(Arc::clone(&namespace)).or_default().add(rule.clone());

@@ -186,7 +186,8 @@ fn routes(rule: &Rule<'_>, registry: &Registry, report: &mut Report) -> Vec<(Htt
         let uri = uri(entry);
         let matches =
             uri.iter().map(|_| (Arc::clone(&ingress.provenance), format!("{path}.path").into())).collect();
-        let origin = HttpOrigin { object: Arc::clone(&ingress.provenance), path, matches, inherited: None };
+        let object = Arc::clone(&ingress.provenance);
+        let origin = HttpOrigin { object, path, matches, backends: Vec::new(), inherited: None };
         let matched = uri.map(|uri| HttpMatchRequest { uri: Some(uri), ..HttpMatchRequest::default() });
         let weighted = HttpRouteDestination {
             destination: Some(destination),

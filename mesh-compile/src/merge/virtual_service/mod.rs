@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::MESH_GATEWAY;
 use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::object::Object;
 use mesh_model::origin::{Origin, Provenance};
@@ -42,6 +43,52 @@ impl MergedVirtualService {
     pub fn precedence(&self) -> (i64, &str, &str) {
         (self.created.unwrap_or(i64::MIN), &self.name, &self.namespace)
     }
+
+    /// Where `spec.hosts[index]` was written.
+    pub fn host_origin(&self, index: usize) -> Origin {
+        match self.semantics {
+            RouteSemantics::GatewayApi if self.spec.gateways.iter().any(|name| name == MESH_GATEWAY) => {
+                self.origin("spec.parentRefs")
+            }
+            RouteSemantics::GatewayApi => self.origin("spec.hostnames"),
+            RouteSemantics::Istio | RouteSemantics::Ingress => self.origin(format!("spec.hosts[{index}]")),
+        }
+    }
+
+    /// Where `spec.tcp[index]` was written; routes of the Gateway API have one for every rule.
+    pub fn tcp_origin(&self, index: usize) -> Origin {
+        self.rule_origin("tcp", index)
+    }
+
+    /// Where `spec.tls[index]` was written.
+    pub fn tls_origin(&self, index: usize) -> Origin {
+        self.rule_origin("tls", index)
+    }
+
+    /// Where `spec.tls[index].match[position]` was written.
+    pub fn tls_match_origin(&self, index: usize, position: usize) -> Origin {
+        match self.semantics {
+            RouteSemantics::GatewayApi => self.origin("spec.hostnames"),
+            _ => self.origin(format!("spec.tls[{index}].match[{position}]")),
+        }
+    }
+
+    /// Where `spec.tcp[index].match[position]` was written.
+    pub fn tcp_match_origin(&self, index: usize, position: usize) -> Origin {
+        match self.semantics {
+            RouteSemantics::GatewayApi => self.tcp_origin(index),
+            _ => self.origin(format!("spec.tcp[{index}].match[{position}]")),
+        }
+    }
+
+    fn rule_origin(&self, list: &str, index: usize) -> Origin {
+        let list = if self.semantics == RouteSemantics::GatewayApi { "rules" } else { list };
+        self.origin(format!("spec.{list}[{index}]"))
+    }
+
+    fn origin(&self, path: impl Into<Arc<str>>) -> Origin {
+        Origin::written(&self.provenance, path)
+    }
 }
 
 /// Where an `http` entry and its matches were written.
@@ -53,6 +100,8 @@ pub struct HttpOrigin {
     pub path: Arc<str>,
     /// Object and path of each match (`spec.http[2].match[0]`); same length as `match`.
     pub matches: Vec<(Arc<Provenance>, Arc<str>)>,
+    /// Position of each `route[i]` among the backends that were written; empty: all are there in order.
+    pub backends: Vec<usize>,
     /// What a delegate's entry took from the entry that names it; `None`: nothing.
     pub inherited: Option<Inherited>,
 }
@@ -66,6 +115,15 @@ pub struct Inherited {
     pub path: Arc<str>,
     /// `timeout`, `corsPolicy`, ...
     pub fields: Vec<&'static str>,
+}
+
+/// Where destination `index` of a `tcp` or `tls` rule was written.
+pub fn l4_destination_origin(rule: &Origin, index: usize) -> Origin {
+    if rule.field().starts_with("spec.rules[") {
+        // Backends without a weight are left out, so positions do not tell.
+        return rule.child(".backendRefs");
+    }
+    rule.child(&format!(".route[{index}]"))
 }
 
 /// How prefixes and unknown backends are treated.
@@ -131,7 +189,7 @@ impl HttpOrigin {
         let path: Arc<str> = format!("spec.http[{index}]").into();
         let of_match = |position: usize| (Arc::clone(object), format!("{path}.match[{position}]").into());
         let matches = (0..route.r#match.len()).map(of_match).collect();
-        Self { object: Arc::clone(object), path, matches, inherited: None }
+        Self { object: Arc::clone(object), path, matches, backends: Vec::new(), inherited: None }
     }
 
     /// Where a field of the entry (`.timeout`, `.mirrors[0]`) was written; empty: the entry itself.
@@ -141,7 +199,27 @@ impl HttpOrigin {
             Some(from) if from.fields.contains(&name) => {
                 Origin::written(&from.object, format!("{}{suffix}", from.path))
             }
-            _ => Origin::written(&self.object, format!("{}{suffix}", self.path)),
+            _ if self.object.kind == "VirtualService" => {
+                Origin::written(&self.object, format!("{}{suffix}", self.path))
+            }
+            _ => self.field_of_other_kind(name),
         }
+    }
+
+    /// The field of a route of the Gateway API that came to `name`; the entry where it is not written, or of
+    /// another kind.
+    fn field_of_other_kind(&self, name: &str) -> Origin {
+        let written = match name {
+            "timeout" => "timeouts",
+            "retries" => "retry",
+            "route" => "backendRefs",
+            "" => "",
+            _ => "filters",
+        };
+        let path: Arc<str> = format!("{}.{written}", self.path).into();
+        let root = &self.object.document.root;
+        // A path that is not written is located at its parent.
+        let is_written = !written.is_empty() && root.locate(&path) != root.locate(&self.path);
+        Origin::written(&self.object, if is_written { path } else { Arc::clone(&self.path) })
     }
 }

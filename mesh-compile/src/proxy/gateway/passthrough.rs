@@ -84,7 +84,7 @@ impl Route<'_> {
             if !tcp::fits(self.server, condition.port, &condition.gateways) {
                 continue;
             }
-            let origin = self.origin(&format!(".match[{position}]"));
+            let origin = self.service.tls_match_origin(self.index, position);
             if let Err(gone) = taken.take(self.server, &condition.sni_hosts) {
                 let message =
                     format!("server name `{gone}` is already routed on port {}", self.server.listen_port);
@@ -104,8 +104,13 @@ impl Route<'_> {
         policies: &Policies,
         report: &mut Report,
     ) -> Option<FilterChain> {
-        let mut proxy =
-            tcp_proxy::to_routes(view, &self.tls.route, self.server.number, &self.origin(""), report)?;
+        let mut proxy = tcp_proxy::to_routes(
+            view,
+            &self.tls.route,
+            self.server.number,
+            &self.service.tls_origin(self.index),
+            report,
+        )?;
         proxy.authz = policies.tcp.clone();
         Some(FilterChain {
             name: format!("{} {}", self.server.gateway, condition.sni_hosts.join(",")).into(),
@@ -117,10 +122,6 @@ impl Route<'_> {
             network: Network::Tcp(Box::new(proxy)),
             origin,
         })
-    }
-
-    fn origin(&self, suffix: &str) -> Origin {
-        Origin::written(&self.service.provenance, format!("spec.tls[{}]{suffix}", self.index))
     }
 }
 

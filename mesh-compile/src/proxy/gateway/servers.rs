@@ -1,5 +1,6 @@
 //! The servers of the Gateways that a proxy serves, hosts and ports resolved (T-404, T-410, T-413, T-415).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Report};
@@ -10,7 +11,8 @@ use mesh_model::origin::Origin;
 use mesh_model::part::{ServerTlsMode, ServerTlsSettings};
 
 use super::hosts;
-use crate::view::{ServiceTarget, View};
+use crate::merge::gateway_api::GatewayBinding;
+use crate::view::{ServiceTarget, View, is_bound};
 
 /// A server as this proxy serves it.
 #[derive(Debug)]
@@ -39,35 +41,53 @@ pub(super) struct GatewayServer<'s> {
 pub(super) fn of<'s>(view: &View<'s>, report: &mut Report) -> Vec<GatewayServer<'s>> {
     let mut servers = Vec::new();
     for gateway in view.gateways() {
+        let binding = view.gateway_binding(gateway);
         for (index, spec) in gateway.spec.servers.iter().enumerate() {
-            let origin = gateway.origin(format!("spec.servers[{index}]"));
-            match one(gateway, spec, origin.clone(), view.service_targets()) {
-                Ok(server) => servers.push(server),
-                Err(reason) => report.push(Diagnostic::new(Code::ServerRejected, &origin, reason)),
-            }
+            let origin = match binding {
+                Some(binding) => gateway.origin(Arc::clone(&binding.field)),
+                None => gateway.origin(format!("spec.servers[{index}]")),
+            };
+            let number = match number_of(spec) {
+                Ok(number) => number,
+                Err(reason) => {
+                    report.push(Diagnostic::new(Code::ServerRejected, &origin, reason));
+                    continue;
+                }
+            };
+            let ports = match binding {
+                Some(binding) => bound_ports(gateway, binding, number, view.service_targets()),
+                None => [listen_port(number, view.service_targets())].into(),
+            };
+            let at = |port| one(gateway, spec, number, port, origin.clone());
+            servers.extend(ports.into_iter().filter_map(at));
         }
     }
     servers
 }
 
+fn number_of(spec: &Server) -> Result<u16, String> {
+    let port = spec.port.as_ref().ok_or("the server has no port")?;
+    u16::try_from(port.number)
+        .ok()
+        .filter(|number| *number != 0)
+        .ok_or_else(|| format!("`{}` is not a port number", port.number))
+}
+
 fn one<'s>(
     gateway: &Object<Gateway>,
     spec: &'s Server,
+    number: u16,
+    listen_port: u16,
     origin: Origin,
-    targets: &[ServiceTarget],
-) -> Result<GatewayServer<'s>, String> {
-    let port = spec.port.as_ref().ok_or("the server has no port")?;
-    let number = u16::try_from(port.number)
-        .ok()
-        .filter(|number| *number != 0)
-        .ok_or_else(|| format!("`{}` is not a port number", port.number))?;
+) -> Option<GatewayServer<'s>> {
+    let port = spec.port.as_ref()?;
     let (name, namespace) = (&gateway.meta.name, &gateway.meta.namespace);
-    Ok(GatewayServer {
+    Some(GatewayServer {
         gateway: format!("{namespace}/{name}").into(),
         spec,
         port,
         number,
-        listen_port: listen_port(number, targets),
+        listen_port,
         protocol: Protocol::parse(&port.protocol),
         hosts: hosts::sanitize(&spec.hosts, namespace),
         origin,
@@ -82,6 +102,20 @@ fn listen_port(number: u16, targets: &[ServiceTarget]) -> u16 {
         .filter(|target| !target.service.no_gateway_port_translation)
         .find(|target| target.port.number == number)
         .map_or(number, |target| target.target_port)
+}
+
+/// The ports of the workload behind the Services of a listener; a port that they do not have is not served.
+fn bound_ports(
+    gateway: &Object<Gateway>,
+    binding: &GatewayBinding,
+    number: u16,
+    targets: &[ServiceTarget],
+) -> BTreeSet<u16> {
+    targets
+        .iter()
+        .filter(|target| target.port.number == number && is_bound(gateway, binding, target))
+        .map(|target| target.target_port)
+        .collect()
 }
 
 impl GatewayServer<'_> {

@@ -1,7 +1,6 @@
 //! Byte streams: a TCP server, or one whose TLS is terminated, takes the first fitting `tcp` route (T-425, T-192).
 
 use mesh_model::diagnostic::Report;
-use mesh_model::origin::Origin;
 
 use super::hosts;
 use super::servers::GatewayServer;
@@ -25,7 +24,7 @@ pub(super) fn first_route(
             let applies = tcp.r#match.is_empty()
                 || tcp.r#match.iter().any(|condition| fits(server, condition.port, &condition.gateways));
             if applies && !tcp.route.is_empty() {
-                let origin = Origin::written(&service.provenance, format!("spec.tcp[{index}]"));
+                let origin = service.tcp_origin(index);
                 let mut proxy = tcp_proxy::to_routes(view, &tcp.route, server.number, &origin, report)?;
                 proxy.authz = policies.tcp.clone();
                 return Some(proxy);

@@ -165,7 +165,7 @@ fn separate(
     let mut foreign = Vec::new();
     let mut owned: Owned = Vec::new();
     let written = virtual_service.spec.hosts.iter().enumerate().map(|(index, host)| {
-        let origin = Origin::written(&virtual_service.provenance, format!("spec.hosts[{index}]"));
+        let origin = virtual_service.host_origin(index);
         (host.to_ascii_lowercase(), origin)
     });
     let (wildcards, exact): (Vec<_>, Vec<_>) = written.partition(|(host, _)| is_wildcard(host));

@@ -27,7 +27,7 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
             if tcp.route.is_empty() {
                 continue;
             }
-            let origin = Origin::written(&virtual_service.provenance, format!("spec.tcp[{index}]"));
+            let origin = virtual_service.tcp_origin(index);
             let Some(proxy) = to_routes(client.view, &tcp.route, request.port, &origin, report) else {
                 continue;
             };
@@ -41,8 +41,8 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
             };
             match reach(client, request, tcp) {
                 Reach::Everything(position) => {
-                    let origin =
-                        position.map_or_else(|| origin.clone(), |at| origin.child(&format!(".match[{at}]")));
+                    let origin = position
+                        .map_or_else(|| origin.clone(), |at| virtual_service.tcp_match_origin(index, at));
                     chains.push(chain(request.cidrs.clone(), origin));
                     return chains;
                 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::name::{MESH_GATEWAY, host_matches, is_wildcard, labels_subset_of};
 use mesh_model::networking::virtual_service::spec::TlsMatchAttributes;
-use mesh_model::origin::Origin;
 
 use super::chain::{Chain, Content};
 use super::client::Client;
@@ -39,8 +38,7 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
                     cidrs =
                         condition.destination_subnets.iter().map(|subnet| subnet.as_str().into()).collect();
                 }
-                let field = format!("spec.tls[{index}]");
-                let origin = Origin::written(&virtual_service.provenance, field.as_str());
+                let origin = virtual_service.tls_origin(index);
                 if seen.insert((&condition.sni_hosts, &condition.destination_subnets)) {
                     let Some(proxy) = to_routes(client.view, &tls.route, request.port, &origin, report)
                     else {
@@ -53,7 +51,7 @@ pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut
                         cidrs: cidrs.clone(),
                         sniffed: false,
                         content: Content::Tcp(Box::new(proxy)),
-                        origin: origin.child(&format!(".match[{position}]")),
+                        origin: virtual_service.tls_match_origin(index, position),
                     });
                 }
             }

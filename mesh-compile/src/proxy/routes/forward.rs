@@ -114,7 +114,7 @@ impl Entry<'_, '_, '_> {
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
             authority: None,
-            origin: self.origin_of(&format!(".route[{index}]")),
+            origin: self.destination_origin(index),
         }
     }
 

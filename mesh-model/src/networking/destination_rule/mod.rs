@@ -1,3 +1,4 @@
 //! DestinationRule: how clients treat a service.
 
 pub mod spec;
+mod validate;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::{TrafficPolicy, WorkloadSelector, is_default};
 
 /// How clients treat a service, and which parts it has.
@@ -32,6 +33,10 @@ impl Kind for DestinationRule {
     const KIND: &'static str = "DestinationRule";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// A part of a service.

@@ -1,3 +1,4 @@
 //! Gateway: what a gateway listens to.
 
 pub mod spec;
+mod validate;

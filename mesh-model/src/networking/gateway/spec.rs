@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::{ServerTlsSettings, is_default};
 
 /// What gateway proxies listen to.
@@ -23,6 +24,10 @@ impl Kind for Gateway {
     const KIND: &'static str = "Gateway";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// A port, and the hosts served on it.

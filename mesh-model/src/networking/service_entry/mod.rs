@@ -1,3 +1,4 @@
 //! ServiceEntry: a service that the platform does not know.
 
 pub mod spec;
+mod validate;

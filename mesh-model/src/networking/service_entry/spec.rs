@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::diagnostic::Report;
 use crate::networking::workload_entry::spec::WorkloadEntry;
-use crate::object::Kind;
+use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{NetworkingWorkloadSelector, is_default};
 
@@ -44,6 +45,10 @@ impl Kind for ServiceEntry {
     const KIND: &'static str = "ServiceEntry";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// A port of the service.

@@ -1,3 +1,4 @@
 //! Sidecar: what a workload's sidecar sees and serves.
 
 pub mod spec;
+mod validate;

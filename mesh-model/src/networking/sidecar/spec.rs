@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{
     ConnectionPoolSettings, Destination, NetworkingWorkloadSelector, ServerTlsSettings, is_default,
@@ -33,6 +34,10 @@ impl Kind for Sidecar {
     const KIND: &'static str = "Sidecar";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// An inbound listener (T-391).

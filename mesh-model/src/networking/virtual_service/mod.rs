@@ -1,3 +1,4 @@
 //! VirtualService: how requests to hosts are routed.
 
 pub mod spec;
+mod validate;

@@ -10,7 +10,8 @@ pub use self::http_action::{
     CorsPolicy, Delegate, FaultAbort, FaultDelay, HttpBody, HttpDirectResponse, HttpFaultInjection,
     HttpMirrorPolicy, HttpRedirect, HttpRewrite, RedirectPortSelection, RegexRewrite, UnmatchedPreflights,
 };
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::{Destination, Headers, HttpRetry, Percent, StringMatch, is_default};
 use crate::value::Duration;
 
@@ -42,6 +43,10 @@ impl Kind for VirtualService {
     const KIND: &'static str = "VirtualService";
     const GROUP: &'static str = "networking.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1", "v1alpha3"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }
 
 /// An HTTP route: conditions, one action (`route`, `redirect`, `directResponse` or `delegate`), and what goes with it.

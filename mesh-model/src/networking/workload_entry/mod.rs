@@ -1,3 +1,4 @@
 //! WorkloadEntry: an endpoint outside of Kubernetes.
 
 pub mod spec;
+pub(crate) mod validate;

@@ -1,5 +1,6 @@
 //! AuthorizationPolicy: who may do what.
 
 pub mod spec;
+mod validate;
 
 pub use spec::AuthorizationPolicy;

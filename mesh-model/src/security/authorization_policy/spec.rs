@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
@@ -183,4 +184,8 @@ impl Kind for AuthorizationPolicy {
     const KIND: &'static str = "AuthorizationPolicy";
     const GROUP: &'static str = "security.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }

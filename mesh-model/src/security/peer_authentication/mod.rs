@@ -2,5 +2,6 @@
 
 mod port_keys;
 pub mod spec;
+mod validate;
 
 pub use spec::PeerAuthentication;

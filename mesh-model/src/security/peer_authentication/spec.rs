@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::port_keys;
-use crate::object::Kind;
+use crate::diagnostic::Report;
+use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{WorkloadSelector, is_default};
 
@@ -51,4 +52,8 @@ impl Kind for PeerAuthentication {
     const KIND: &'static str = "PeerAuthentication";
     const GROUP: &'static str = "security.istio.io";
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1"];
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::validate::validate(object, report);
+    }
 }

@@ -1,5 +1,6 @@
 //! RequestAuthentication: which tokens are accepted.
 
 pub mod spec;
+mod validate;
 
 pub use spec::RequestAuthentication;

@@ -1,0 +1,46 @@
+//! Ports, their names and protocols (T-196, T-197).
+
+use super::{Checked, Problem, short};
+use crate::diagnostic::Code;
+use crate::name::{PortNumber, Protocol, is_dns_label};
+
+/// 1 to 65535.
+pub(crate) fn number(port: impl Into<i64>) -> Checked {
+    let port = port.into();
+    match PortNumber::new(port) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::invalid(format!("port `{port}` is not in 1 to 65535"))),
+    }
+}
+
+/// 1 to 65535 as text.
+pub(crate) fn number_text(port: &str) -> Checked {
+    match port.parse::<i64>() {
+        Ok(port) => number(port),
+        Err(_) => Err(Problem::invalid(format!("port `{}` is not a number", short(port)))),
+    }
+}
+
+/// A DNS label.
+pub(crate) fn name(name: &str) -> Checked {
+    if is_dns_label(name) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::InvalidName, format!("`{}` is not a port name", short(name)))
+        .help("letters, digits and inner hyphens, at most 63"))
+}
+
+/// A known token, or none.
+pub(crate) fn protocol(token: &str) -> Checked {
+    if token.is_empty() { Ok(()) } else { known_protocol(token) }
+}
+
+/// A known token.
+pub(crate) fn known_protocol(token: &str) -> Checked {
+    if !Protocol::parse(token).is_unsupported() {
+        return Ok(());
+    }
+    let problem = Problem::invalid(format!("`{}` is not a protocol", short(token)));
+    Err(problem
+        .help("one of `HTTP`, `HTTPS`, `HTTP2`, `GRPC`, `GRPC-WEB`, `TCP`, `TLS`, `MONGO`, `REDIS`, `MYSQL`"))
+}

@@ -1,0 +1,94 @@
+//! Durations, percentages, regexes and string matches.
+
+use super::{Checked, Checker, Path, Problem, short};
+use crate::diagnostic::Code;
+use crate::part::StringMatch;
+use crate::value::{Duration, Re2Pattern};
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// At least 1 ms, in whole milliseconds (T-168).
+pub(crate) fn duration(duration: Duration) -> Checked {
+    if duration.as_nanos() < NANOS_PER_MILLI {
+        return Err(Problem::invalid(format!("`{duration}` is shorter than 1ms")));
+    }
+    whole_millis(duration)
+}
+
+/// Whole milliseconds.
+pub(crate) fn whole_millis(duration: Duration) -> Checked {
+    if duration.as_nanos() % NANOS_PER_MILLI != 0 {
+        return Err(Problem::invalid(format!("`{duration}` is finer than a millisecond")));
+    }
+    Ok(())
+}
+
+/// Whole seconds.
+pub(crate) fn whole_seconds(duration: Duration) -> Checked {
+    if duration.as_nanos() % NANOS_PER_SECOND != 0 {
+        return Err(Problem::invalid(format!("`{duration}` is finer than a second")));
+    }
+    Ok(())
+}
+
+/// 0 to 100.
+pub(crate) fn percent(percent: i32) -> Checked {
+    if (0..=100).contains(&percent) {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100")))
+}
+
+/// 0 to 100, any fraction.
+pub(crate) fn share(percent: f64) -> Checked {
+    if (0.0..=100.0).contains(&percent) {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100")))
+}
+
+/// 0, or 0.0001 to 100: what can be told apart in parts of a million.
+pub(crate) fn fault_share(percent: f64) -> Checked {
+    share(percent)?;
+    if percent > 0.0 && percent < 0.0001 {
+        return Err(Problem::invalid(format!("`{percent}` is less than 0.0001 percent, but not 0")));
+    }
+    Ok(())
+}
+
+/// 200 to 600: one more than Istio's own message says.
+pub(crate) fn http_status(status: i64) -> Checked {
+    if (200..=600).contains(&status) {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!("HTTP status `{status}` is not in 200 to 599")))
+}
+
+/// RE2, not empty, at most 1024 bytes (T-147).
+pub(crate) fn regex(pattern: &str) -> Checked {
+    if pattern.is_empty() {
+        return Err(Problem::new(Code::InvalidRegex, "the regex is empty"));
+    }
+    match Re2Pattern::parse(pattern) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::new(Code::InvalidRegex, format!("`{}`: {error}", short(pattern)))
+            .help("patterns are RE2: https://github.com/google/re2/wiki/Syntax")),
+    }
+}
+
+/// A string match: neither an empty prefix nor a bad regex (T-142, T-147).
+pub(crate) fn string_match(found: &mut Checker<'_>, at: &Path<'_>, text: &StringMatch) {
+    if matches!(text, StringMatch::Prefix(prefix) if prefix.is_empty()) {
+        let problem = Problem::invalid("an empty prefix matches everything");
+        found.find(&at.field("prefix"), problem.help("leave the match out, or name a prefix"));
+    }
+    regex_of(found, at, text);
+}
+
+/// The regex of a string match.
+pub(crate) fn regex_of(found: &mut Checker<'_>, at: &Path<'_>, text: &StringMatch) {
+    if let StringMatch::Regex(pattern) = text {
+        found.check(&at.field("regex"), regex(pattern));
+    }
+}

@@ -1,0 +1,94 @@
+//! `GRPCRoute`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind, limits};
+use crate::diagnostic::Report;
+use crate::object::Object;
+use crate::part::is_default;
+
+/// Routes of gRPC calls.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrpcRoute {
+    /// What was asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: GrpcRouteSpec,
+}
+
+kind!(GrpcRoute, "GRPCRoute", ["v1"], validate);
+
+fn validate(object: &Object<GrpcRoute>, report: &mut Report) {
+    let spec = &object.spec.spec;
+    limits::check(object, "spec.parentRefs", spec.parent_refs.len(), limits::PARENTS, report);
+    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
+    limits::check(object, "spec.rules", spec.rules.len(), limits::RULES, report);
+    let matches = spec.rules.iter().map(|rule| rule.matches.len()).sum();
+    limits::check(object, "spec.rules", matches, limits::MATCHES, report);
+    for (index, rule) in spec.rules.iter().enumerate() {
+        let field = format!("spec.rules[{index}]");
+        let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
+        limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
+        limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
+    }
+}
+
+/// `spec` of a gRPC route.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrpcRouteSpec {
+    /// What it is attached to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parent_refs: Vec<ParentReference>,
+    /// Hosts; empty: all of the listener. On the mesh they do not count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hostnames: Vec<String>,
+    /// Rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<GrpcRouteRule>,
+}
+
+/// What is done with calls that one of the matches takes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrpcRouteRule {
+    /// Name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Any of them takes the call; empty: all calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<GrpcRouteMatch>,
+    /// What is done to messages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<RouteFilter>,
+    /// Where calls go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backend_refs: Vec<BackendReference>,
+}
+
+/// Conditions on a call; all must hold.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrpcRouteMatch {
+    /// Its service and method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<GrpcMethodMatch>,
+    /// Its metadata.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<NamedValueMatch>,
+}
+
+/// A condition on service and method; at least one of them is set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrpcMethodMatch {
+    /// `Exact` (also where unset) or `RegularExpression`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// `package.Service`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+}

@@ -1,0 +1,93 @@
+//! `TLSRoute` and `TCPRoute`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackendReference, ParentReference, kind, limits};
+use crate::diagnostic::Report;
+use crate::object::Object;
+use crate::part::is_default;
+
+/// Routes of TLS connections by server name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TlsRoute {
+    /// What was asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: TlsRouteSpec,
+}
+
+kind!(TlsRoute, "TLSRoute", ["v1", "v1alpha3", "v1alpha2"], validate_tls);
+
+fn validate_tls(object: &Object<TlsRoute>, report: &mut Report) {
+    let spec = &object.spec.spec;
+    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
+    validate_rules(object, &spec.parent_refs, &spec.rules, report);
+}
+
+fn validate_rules<S>(
+    object: &Object<S>,
+    parents: &[ParentReference],
+    rules: &[L4RouteRule],
+    report: &mut Report,
+) {
+    limits::check(object, "spec.parentRefs", parents.len(), limits::PARENTS, report);
+    limits::check(object, "spec.rules", rules.len(), limits::RULES, report);
+    for (index, rule) in rules.iter().enumerate() {
+        let field = format!("spec.rules[{index}].backendRefs");
+        limits::check(object, &field, rule.backend_refs.len(), limits::BACKENDS, report);
+    }
+}
+
+/// `spec` of a TLS route.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TlsRouteSpec {
+    /// What it is attached to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parent_refs: Vec<ParentReference>,
+    /// Server names; empty: all of the listener.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hostnames: Vec<String>,
+    /// Rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<L4RouteRule>,
+}
+
+/// Routes of connections.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TcpRoute {
+    /// What was asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: TcpRouteSpec,
+}
+
+kind!(TcpRoute, "TCPRoute", ["v1", "v1alpha2"], validate_tcp);
+
+fn validate_tcp(object: &Object<TcpRoute>, report: &mut Report) {
+    validate_rules(object, &object.spec.spec.parent_refs, &object.spec.spec.rules, report);
+}
+
+/// `spec` of a TCP route.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TcpRouteSpec {
+    /// What it is attached to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parent_refs: Vec<ParentReference>,
+    /// Rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<L4RouteRule>,
+}
+
+/// Where connections go.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct L4RouteRule {
+    /// Name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Backends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub backend_refs: Vec<BackendReference>,
+}

@@ -1,0 +1,59 @@
+//! `ReferenceGrant`: who may refer to objects of its namespace.
+
+use serde::{Deserialize, Serialize};
+
+use super::kind;
+use crate::part::is_default;
+
+/// Permission to refer to objects of its namespace from others.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ReferenceGrant {
+    /// What is granted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub spec: ReferenceGrantSpec,
+}
+
+kind!(ReferenceGrant, "ReferenceGrant", ["v1", "v1beta1"]);
+
+/// `spec` of a grant: each of `from` may refer to each of `to`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ReferenceGrantSpec {
+    /// Who may refer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<GrantFrom>,
+    /// To what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<GrantTo>,
+}
+
+/// Objects that may refer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrantFrom {
+    /// API group.
+    #[serde(skip_serializing_if = "is_default")]
+    pub group: String,
+    /// Kind.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: String,
+    /// Namespace.
+    #[serde(skip_serializing_if = "is_default")]
+    pub namespace: String,
+}
+
+/// Objects that may be referred to.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct GrantTo {
+    /// API group; empty: the core group.
+    #[serde(skip_serializing_if = "is_default")]
+    pub group: String,
+    /// Kind.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: String,
+    /// Name; unset: all of the kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}

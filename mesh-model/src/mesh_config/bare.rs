@@ -1,0 +1,34 @@
+//! Messages that stand in a file of their own, without `apiVersion` and `metadata`.
+
+use std::sync::Arc;
+
+use crate::decode::{DecodeOptions, Unknown, decode};
+use crate::diagnostic::{Place, Report};
+use crate::document::{Document, Span};
+use crate::object::{Kind, Object, ObjectMeta};
+use crate::origin::Provenance;
+
+/// Decodes and validates a whole document as `S`, fields that it does not have by the choice of `unknown`: a [`MeshConfig`](super::MeshConfig), a
+/// [`MeshNetworks`](super::MeshNetworks) or a [`ProxyConfig`](super::ProxyConfig).
+///
+/// The message is given back although validation found errors, which are in the report; `None`: it cannot be read.
+pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &mut Report) -> Option<S> {
+    let meta = ObjectMeta { cluster: Arc::clone(&document.source.cluster), ..ObjectMeta::default() };
+    let provenance = Arc::new(Provenance {
+        kind: S::KIND,
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+        document: Arc::clone(document),
+    });
+    let place = |path: &str, span: Span| {
+        let mut place = Place::of(&provenance, path);
+        if span.line > 0 {
+            (place.line, place.column) = (span.line, span.column);
+        }
+        place
+    };
+    let spec = decode::<S>(&document.root, "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
+    let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+    S::validate(&object, report);
+    Some(object.spec)
+}

@@ -1,0 +1,192 @@
+//! What Istio refuses or warns about in a VirtualService.
+
+mod http_action;
+mod http_match;
+mod http_route;
+mod l4_route;
+#[cfg(test)]
+mod tests;
+mod unreachable;
+
+use std::collections::BTreeSet;
+
+use super::spec::VirtualService;
+use crate::check::export_to::{Exporter, export_to};
+use crate::check::{Checked, Checker, Path, Problem, header, host, port, short, value};
+use crate::diagnostic::{Code, Report};
+use crate::name::{host_matches, is_dns_label, is_wildcard};
+use crate::object::Object;
+use crate::part::Destination;
+
+const SPEC: Path<'static> = Path::Root("spec");
+
+/// The name that stands for all sidecars (T-024).
+const MESH: &str = "mesh";
+
+/// What the parts of a VirtualService need to know of the whole.
+#[derive(Debug, Clone, Copy)]
+struct Scope<'s> {
+    service: &'s VirtualService,
+    /// It has no hosts, so another one includes it (T-125).
+    is_delegate: bool,
+    /// It names gateways, and `mesh` is not among them.
+    is_for_gateways_only: bool,
+}
+
+/// Checks an object.
+pub(super) fn validate(object: &Object<VirtualService>, report: &mut Report) {
+    let service = &object.spec;
+    let found = &mut Checker::new(object, report);
+    let scope = Scope {
+        service,
+        is_delegate: service.hosts.is_empty(),
+        is_for_gateways_only: !service.gateways.is_empty()
+            && !service.gateways.iter().any(|name| name == MESH),
+    };
+    if scope.is_delegate {
+        delegate(found, service);
+    }
+    gateways(found, &SPEC.field("gateways"), &service.gateways);
+    hosts(found, scope);
+    let has_route = !service.http.is_empty() || !service.tls.is_empty() || !service.tcp.is_empty();
+    found.require(has_route, &SPEC, || Problem::missing("one of `http`, `tls`, `tcp` is required"));
+    for (index, route) in service.http.iter().enumerate() {
+        http_route::http_route(found, &SPEC.field("http").index(index), route, scope);
+    }
+    for (index, route) in service.tls.iter().enumerate() {
+        l4_route::tls_route(found, &SPEC.field("tls").index(index), route, scope);
+    }
+    for (index, route) in service.tcp.iter().enumerate() {
+        l4_route::tcp_route(found, &SPEC.field("tcp").index(index), route);
+    }
+    export_to(found, &SPEC.field("exportTo"), &service.export_to, Exporter::Other);
+    unreachable::http(found, &SPEC.field("http"), &service.http);
+    unreachable::tcp(found, &SPEC.field("tcp"), &service.tcp);
+    unreachable::tls(found, &SPEC.field("tls"), &service.tls);
+}
+
+/// What only a VirtualService with hosts can have (T-125).
+fn delegate(found: &mut Checker<'_>, service: &VirtualService) {
+    let refused = [
+        ("gateways", service.gateways.is_empty()),
+        ("tls", service.tls.is_empty()),
+        ("tcp", service.tcp.is_empty()),
+    ];
+    for (name, is_empty) in refused {
+        found.require(is_empty, &SPEC.field(name), || {
+            Problem::conflict(format!(
+                "a VirtualService without hosts is a delegate, which cannot have `{name}`"
+            ))
+            .help("write `hosts`, or leave only `http`")
+        });
+    }
+}
+
+fn hosts(found: &mut Checker<'_>, scope: Scope<'_>) {
+    let service = scope.service;
+    let at = SPEC.field("hosts");
+    let has_sni = service.tls.iter().flat_map(|route| &route.r#match).any(|one| !one.sni_hosts.is_empty());
+    let mut are_valid = true;
+    for (index, name) in service.hosts.iter().enumerate() {
+        let checked = if host::is_address(name) {
+            Ok(())
+        } else if scope.is_for_gateways_only {
+            host::gateway_domain(name, has_sni)
+        } else if name == "*" {
+            Err(Problem::new(Code::InvalidHost, "`*` alone is for gateways, not for sidecars")
+                .help("name the hosts, or the gateways in `gateways` without `mesh`"))
+        } else {
+            host::wildcard_domain(name)
+        };
+        are_valid &= checked.is_ok();
+        found.check(&at.index(index), checked);
+    }
+    if !are_valid {
+        return;
+    }
+    overlaps(found, &at, &service.hosts);
+}
+
+/// No two hosts of one VirtualService take the same name (T-112).
+fn overlaps(found: &mut Checker<'_>, at: &Path<'_>, hosts: &[String]) {
+    let mut exact = BTreeSet::new();
+    let mut wildcards: Vec<&str> = Vec::new();
+    for (index, later) in hosts.iter().enumerate() {
+        let earlier = if is_wildcard(later) {
+            hosts.iter().take(index).map(String::as_str).find(|earlier| host_matches(earlier, later))
+        } else {
+            // Two exact hosts overlap when they are equal, so only wildcards are compared one by one.
+            let same = exact.get(later.as_str()).copied();
+            same.or_else(|| wildcards.iter().copied().find(|earlier| host_matches(earlier, later)))
+        };
+        if let Some(earlier) = earlier {
+            let message = format!("host `{}` overlaps `{}`", short(later), short(earlier));
+            found.find(&at.index(index), Problem::conflict(message).help("remove one of the two"));
+        }
+        if is_wildcard(later) {
+            wildcards.push(later);
+        } else {
+            exact.insert(later.as_str());
+        }
+    }
+}
+
+/// Names of gateways: `name`, `namespace/name`, `mesh`, or the older `name.namespace.svc...` (T-023).
+fn gateways(found: &mut Checker<'_>, at: &Path<'_>, names: &[String]) {
+    for (index, name) in names.iter().enumerate() {
+        let at = at.index(index);
+        let Some((namespace, gateway)) = name.split_once('/') else {
+            let mut labels = name.split('.');
+            if let (Some(first), Some(second)) = (labels.next(), labels.next()) {
+                let problem = Problem::new(Code::Deprecated, "gateways named by host name are a legacy form");
+                found.find(&at, problem.help(format!("write `{second}/{first}`")));
+            }
+            found.check(&at, host::fqdn(name));
+            continue;
+        };
+        found.check(&at, host::namespace(namespace));
+        found.require(is_dns_label(gateway), &at, || {
+            Problem::new(Code::InvalidName, format!("`{}` is not the name of a gateway", short(gateway)))
+        });
+    }
+}
+
+/// Where traffic goes (T-150).
+fn destination(found: &mut Checker<'_>, at: &Path<'_>, to: &Destination) {
+    found.check(&at.field("host"), destination_host(&to.host));
+    if !to.subset.is_empty() {
+        found.require(is_dns_label(&to.subset), &at.field("subset"), || {
+            Problem::new(Code::InvalidName, format!("`{}` is not a subset name", short(&to.subset)))
+        });
+    }
+    if let Some(selector) = &to.port {
+        found.check(&at.field("port").field("number"), port::number(selector.number));
+    }
+}
+
+fn destination_host(name: &str) -> Checked {
+    if name.is_empty() {
+        return Err(Problem::missing("`host` is required"));
+    }
+    if name == "*" {
+        return Err(Problem::new(Code::InvalidHost, "`*` is not a destination"));
+    }
+    host::wildcard_domain(name)
+}
+
+/// Weights: none below zero, and not all zero where there are several (T-155).
+fn weights(found: &mut Checker<'_>, at: &Path<'_>, weights: &[i32]) {
+    for (index, weight) in weights.iter().enumerate() {
+        found.require(*weight >= 0, &at.index(index).field("weight"), || {
+            Problem::invalid(format!("weight `{weight}` is negative"))
+        });
+    }
+    let total: i64 = weights.iter().copied().map(i64::from).sum();
+    found.require(weights.len() < 2 || total != 0, at, || {
+        Problem::invalid("the weights add up to 0").help("give a destination a `weight`")
+    });
+    // The data plane adds them up in 32 bits.
+    found.require(total <= i64::from(u32::MAX), at, || {
+        Problem::invalid(format!("the weights add up to {total}, more than {}", u32::MAX))
+    });
+}

@@ -1,0 +1,84 @@
+//! `when`: keys and their values (S-131 to S-145).
+
+use super::{Checker, Path, Problem, short, text};
+use crate::check::Checked;
+use crate::security::authorization_policy::spec::{Action, Condition};
+
+/// Keys without brackets.
+const KEYS: [&str; 12] = [
+    "source.ip",
+    "remote.ip",
+    "source.namespace",
+    "source.serviceAccount",
+    "source.principal",
+    "source.trustDomain",
+    "request.auth.principal",
+    "request.auth.audiences",
+    "request.auth.presenter",
+    "destination.ip",
+    "destination.port",
+    "connection.sni",
+];
+
+/// Starts of keys with brackets.
+const MAPS: [&str; 3] = ["request.headers", "request.auth.claims", "experimental.envoy.filters."];
+
+/// Checks one entry of `when`.
+pub(super) fn condition(found: &mut Checker<'_>, at: &Path<'_>, condition: &Condition, action: Action) {
+    let Condition { key, values, not_values } = condition;
+    if key.is_empty() {
+        found.find(at, Problem::missing("`key` is required"));
+        return;
+    }
+    found.check(&at.field("key"), known_key(key));
+    let is_identity = ["source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal"]
+        .contains(&key.as_str())
+        || key.starts_with("request.auth.");
+    found.require(action != Action::Custom || !is_identity, &at.field("key"), || {
+        Problem::conflict(format!("action `CUSTOM` does not support `{}`", short(key)))
+    });
+    found.require(!values.is_empty() || !not_values.is_empty(), at, || {
+        Problem::missing("`values` or `notValues` is required")
+    });
+    for (name, list) in [("values", values), ("notValues", not_values)] {
+        found.each(&at.field(name), list, value_check(key));
+        if key == "source.serviceAccount" {
+            found.at_most(&at.field(name), list.len(), 16);
+        }
+    }
+}
+
+/// How the values of a key are written.
+pub(super) fn value_check(key: &str) -> fn(&str) -> Checked {
+    match key {
+        "source.ip" | "remote.ip" | "destination.ip" => text::address,
+        "source.serviceAccount" => text::service_account,
+        "source.trustDomain" => text::one_wildcard,
+        "destination.port" => text::port,
+        _ => text::not_empty,
+    }
+}
+
+/// A key that the table of attributes has.
+pub(super) fn known_key(key: &str) -> Checked {
+    if KEYS.contains(&key) {
+        return Ok(());
+    }
+    if MAPS.iter().any(|start| key.starts_with(start)) {
+        let inner = key.strip_suffix(']').and_then(|rest| rest.split_once('['));
+        if inner.is_some_and(|(start, inner)| !start.is_empty() && !inner.is_empty()) {
+            return Ok(());
+        }
+        return Err(Problem::invalid(format!("key `{}` needs a name in brackets", short(key)))
+            .help("for example `request.headers[x-user]`"));
+    }
+    let problem = Problem::invalid(format!("`{}` is not an attribute", short(key)));
+    Err(match key {
+        "destination.namespace" => problem.help("a policy applies to the workloads of its own namespace"),
+        _ if key.starts_with("destination.labels") => problem.help("select workloads in `spec.selector`"),
+        _ => match crate::diagnostic::nearest(key, KEYS) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        },
+    })
+}
