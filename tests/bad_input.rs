@@ -215,27 +215,6 @@ fn y24_no_finding_repeats_a_secret() {
 }
 
 #[test]
-fn y17_of_several_ways_to_say_it_one_is_taken() {
-    let with = |uri: &str| format!("{VIRTUAL_SERVICE}  http: [{{match: [{{uri: {{{uri}}}}}]}}]\n");
-    let case = &shop()[0];
-    let errors = |text: &str| {
-        let outcome = beside_the_shop(case, text.as_bytes());
-        of_bad_file(&outcome)
-            .iter()
-            .filter(|finding| finding.at.field.starts_with("spec.http[0].match[0].uri"))
-            .count()
-    };
-    let ways = ["exact: a", "prefix: a", "regex: a"];
-    for (number, one) in ways.iter().enumerate() {
-        assert_eq!(errors(&with(one)), 0, "{one}");
-        for other in &ways[number + 1..] {
-            assert_eq!(errors(&with(&format!("{one}, {other}"))), 1, "{one}, {other}");
-        }
-    }
-    assert_eq!(errors(&with("exact: a, prefix: null")), 0);
-}
-
-#[test]
 fn a_bad_probe_names_its_line_and_the_others_are_answered() {
     let good = r#"{"id":"p","direction":"outbound","conn":{"dst_port":80}}"#;
     let bad = [
@@ -326,43 +305,6 @@ proptest! {
     fn a_damaged_shop_is_survived(seed in any::<u64>(), who in 0_usize..3) {
         let case = &shop()[who];
         survives(case, &case.documents(), seed);
-    }
-
-    #[test]
-    fn y10_whole_numbers_are_exact_or_refused(number in prop_oneof![any::<i128>(), -2_i128..70_000, (u32::MAX as i128 - 2)..(u32::MAX as i128 + 3)], form in 0..4) {
-        let written = match form {
-            0 => number.to_string(),
-            1 if number >= 0 => format!("0x{number:x}"),
-            2 if number >= 0 => format!("0o{number:o}"),
-            _ => format!("\"{number}\""),
-        };
-        let text = format!("{VIRTUAL_SERVICE}  hosts: [a]\n  http: [{{match: [{{port: {written}}}], route: [{{destination: {{host: a}}}}]}}]\n");
-        let loaded = load("bad.yaml", &text, &LoadOptions::default());
-        let mut set = ConfigSet::new();
-        let report = set.apply(loaded.documents.into_iter().map(Change::Upsert)).report;
-        match set.virtual_services.iter().next() {
-            Some(object) => prop_assert_eq!(i128::from(object.spec.http[0].r#match[0].port), number, "{}", written),
-            None => prop_assert!(report.has_errors() || loaded.report.has_errors(), "{} vanished", written),
-        }
-        if u16::try_from(number).is_ok_and(|port| port > 0) {
-            prop_assert!(!set.virtual_services.is_empty(), "{} refused: {:?}", written, report);
-        }
-    }
-
-    #[test]
-    fn y11_durations_are_exact_or_refused(parts in prop::collection::vec((0_u64..5_000_000, prop::sample::select(vec![("h", 3_600_000_000_000_i128), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)])), 1..5)) {
-        let written: String = parts.iter().map(|(count, (unit, _))| format!("{count}{unit}")).collect();
-        let nanos: i128 = parts.iter().map(|(count, (_, nanos))| i128::from(*count) * nanos).sum();
-        let text = format!("{VIRTUAL_SERVICE}  hosts: [a]\n  http: [{{timeout: {written}, route: [{{destination: {{host: a}}}}]}}]\n");
-        let mut set = ConfigSet::new();
-        let report = set.apply(load("bad.yaml", &text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert)).report;
-        match set.virtual_services.iter().next() {
-            Some(object) => prop_assert_eq!(i128::from(object.spec.http[0].timeout.unwrap().as_nanos()), nanos),
-            None => prop_assert!(report.iter().any(|finding| finding.at.field == "spec.http[0].timeout"), "{:?}", report),
-        }
-        if i64::try_from(nanos).is_ok() && nanos >= 1_000_000 && nanos % 1_000_000 == 0 {
-            prop_assert!(!set.virtual_services.is_empty(), "{} refused: {:?}", written, report);
-        }
     }
 }
 

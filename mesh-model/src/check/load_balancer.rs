@@ -113,5 +113,7 @@ fn warm_up(found: &mut Checker<'_>, at: &Path<'_>, warmup: &WarmupConfiguration)
 /// Trial division; called for numbers below [`MAGLEV_LIMIT`] only.
 fn is_prime(number: u64) -> bool {
     number >= 2
-        && (2..number).take_while(|factor| factor * factor <= number).all(|factor| number % factor != 0)
+        && (2..number)
+            .take_while(|factor| factor * factor <= number)
+            .all(|factor| !number.is_multiple_of(factor))
 }

@@ -4,8 +4,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Checker;
 use crate::config_set::{Change, ConfigSet};
+use crate::diagnostic::Report;
 use crate::document::{Document, Node, Source, Span};
+use crate::object::{Object, ObjectMeta};
+use crate::origin::Provenance;
+
+fn document(json: &Value) -> Arc<Document> {
+    let source = Source { file: "a.yaml".into(), cluster: "Kubernetes".into() };
+    Arc::new(Document { source, index: 0, root: Node::from_json(json, Span::default()) })
+}
 
 /// `code field` of every problem of an object of `kind` in namespace `default`.
 pub(crate) fn problems(api_version: &str, kind: &str, spec: &Value) -> Vec<String> {
@@ -17,8 +26,30 @@ pub(crate) fn problems(api_version: &str, kind: &str, spec: &Value) -> Vec<Strin
 
 /// `code field` of every problem of a whole document.
 pub(crate) fn problems_of(json: &Value) -> Vec<String> {
-    let source = Source { file: "a.yaml".into(), cluster: "Kubernetes".into() };
-    let document = Document { source, index: 0, root: Node::from_json(json, Span::default()) };
-    let applied = ConfigSet::new().apply([Change::Upsert(Arc::new(document))]);
-    applied.report.iter().map(|found| format!("{} {}", found.code.as_str(), found.at.field)).collect()
+    lines(&ConfigSet::new().apply([Change::Upsert(document(json))]).report)
+}
+
+/// `code field` of every problem of a message that stands alone.
+pub(crate) fn problems_of_message<S: crate::object::Kind>(json: &Value) -> Vec<String> {
+    let mut report = Report::new();
+    crate::mesh_config::read_bare::<S>(&document(json), crate::decode::Unknown::Error, &mut report);
+    lines(&report)
+}
+
+/// `code field` of every problem that `check` finds in an object of `namespace`.
+pub(crate) fn checked(namespace: &str, check: impl FnOnce(&mut Checker<'_>)) -> Vec<String> {
+    let provenance = Arc::new(Provenance {
+        kind: "Test",
+        namespace: namespace.into(),
+        name: "a".into(),
+        document: document(&Value::Null),
+    });
+    let object = Object { meta: ObjectMeta::default(), spec: (), provenance };
+    let mut report = Report::new();
+    check(&mut Checker::new(&object, &mut report));
+    lines(&report)
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.iter().map(|found| format!("{} {}", found.code.as_str(), found.at.field)).collect()
 }

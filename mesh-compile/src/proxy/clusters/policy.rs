@@ -27,7 +27,7 @@ impl<T> Clone for Block<'_, T> {
 
 impl<'r, T> Block<'r, T> {
     fn of(value: Option<&'r T>, parent: &Origin, field: &str) -> Option<Self> {
-        value.map(|value| Self { value, origin: parent.child(field) })
+        value.map(|value| Self { value, origin: part_of(parent, field) })
     }
 }
 
@@ -59,7 +59,7 @@ impl<'r> Policy<'r> {
     fn level(policy: &'r TrafficPolicy, origin: &Origin, port: u16) -> (Self, bool) {
         match port_entry(policy, port) {
             Some((index, entry)) => {
-                let origin = origin.child(&format!(".portLevelSettings[{index}]"));
+                let origin = part_of(origin, &format!(".portLevelSettings[{index}]"));
                 (Self::of_port(entry, &origin), true)
             }
             None => (Self::plain(policy, origin), false),
@@ -128,6 +128,14 @@ impl<'r> Policy<'r> {
             proxy_protocol: upper.proxy_protocol.or_else(|| self.proxy_protocol.clone()),
             retry_budget: upper.retry_budget.or_else(|| self.retry_budget.clone()),
         }
+    }
+}
+
+/// A field of a policy; a policy that was made from another kind of object has one place only.
+fn part_of(origin: &Origin, suffix: &str) -> Origin {
+    match origin.object() {
+        Some(object) if object.kind != "DestinationRule" => origin.clone(),
+        _ => origin.child(suffix),
     }
 }
 

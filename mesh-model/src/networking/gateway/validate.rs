@@ -1,5 +1,8 @@
 //! What Istio refuses or warns about in a Gateway (T-406, T-432).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use super::spec::{Gateway, Port, Server};

@@ -2,6 +2,8 @@
 
 mod endpoint;
 mod resolution;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

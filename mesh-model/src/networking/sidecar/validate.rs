@@ -1,6 +1,8 @@
 //! What Istio refuses or warns about in a Sidecar (T-375, T-394).
 
 mod egress;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -8,11 +8,13 @@ mod l4_route;
 mod tests;
 mod unreachable;
 
+use std::collections::BTreeSet;
+
 use super::spec::VirtualService;
 use crate::check::export_to::{Exporter, export_to};
 use crate::check::{Checked, Checker, Path, Problem, header, host, port, short, value};
 use crate::diagnostic::{Code, Report};
-use crate::name::{host_matches, is_dns_label};
+use crate::name::{host_matches, is_dns_label, is_wildcard};
 use crate::object::Object;
 use crate::part::Destination;
 
@@ -90,9 +92,9 @@ fn hosts(found: &mut Checker<'_>, scope: Scope<'_>) {
             Ok(())
         } else if scope.is_for_gateways_only {
             host::gateway_domain(name, has_sni)
-        } else if name == "*" && service.gateways.iter().all(|gateway| gateway == MESH) {
-            Err(Problem::new(Code::InvalidHost, "`*` alone needs a gateway")
-                .help("name the hosts, or a gateway in `gateways`"))
+        } else if name == "*" {
+            Err(Problem::new(Code::InvalidHost, "`*` alone is for gateways, not for sidecars")
+                .help("name the hosts, or the gateways in `gateways` without `mesh`"))
         } else {
             host::wildcard_domain(name)
         };
@@ -102,10 +104,29 @@ fn hosts(found: &mut Checker<'_>, scope: Scope<'_>) {
     if !are_valid {
         return;
     }
-    for (index, later) in service.hosts.iter().enumerate() {
-        if let Some(earlier) = service.hosts.iter().take(index).find(|earlier| host_matches(earlier, later)) {
+    overlaps(found, &at, &service.hosts);
+}
+
+/// No two hosts of one VirtualService take the same name (T-112).
+fn overlaps(found: &mut Checker<'_>, at: &Path<'_>, hosts: &[String]) {
+    let mut exact = BTreeSet::new();
+    let mut wildcards: Vec<&str> = Vec::new();
+    for (index, later) in hosts.iter().enumerate() {
+        let earlier = if is_wildcard(later) {
+            hosts.iter().take(index).map(String::as_str).find(|earlier| host_matches(earlier, later))
+        } else {
+            // Two exact hosts overlap when they are equal, so only wildcards are compared one by one.
+            let same = exact.get(later.as_str()).copied();
+            same.or_else(|| wildcards.iter().copied().find(|earlier| host_matches(earlier, later)))
+        };
+        if let Some(earlier) = earlier {
             let message = format!("host `{}` overlaps `{}`", short(later), short(earlier));
             found.find(&at.index(index), Problem::conflict(message).help("remove one of the two"));
+        }
+        if is_wildcard(later) {
+            wildcards.push(later);
+        } else {
+            exact.insert(later.as_str());
         }
     }
 }

@@ -1,1 +1,160 @@
-#![cfg(test)]
+//! One test per rule, and the tables of known answers where they lie beside the workspace.
+
+use serde_json::{Value, json};
+
+use super::{condition, text};
+use crate::check::testing::{problems, problems_of};
+use crate::conformance_test::shared;
+
+const NONE: [&str; 0] = [];
+
+fn check(spec: &Value) -> Vec<String> {
+    problems("security.istio.io/v1", "AuthorizationPolicy", spec)
+}
+
+fn source(fields: &Value) -> Vec<String> {
+    check(&json!({"rules": [{"from": [{"source": fields}]}]}))
+}
+
+#[test]
+fn an_action_that_never_applies_is_refused() {
+    assert_eq!(check(&json!({})), NONE);
+    assert_eq!(check(&json!({"action": "DENY", "rules": []})), ["missing-field spec"]);
+    assert_eq!(check(&json!({"action": "DENY", "rules": [{}]})), NONE);
+    assert_eq!(check(&json!({"action": "CUSTOM", "rules": [{}]})), ["missing-field spec.provider"]);
+    assert_eq!(check(&json!({"provider": {"name": "a"}})), ["conflict spec.provider"]);
+}
+
+#[test]
+fn sources_and_operations_hold_something() {
+    assert_eq!(source(&json!({})), ["missing-field spec.rules[0].from[0].source"]);
+    assert_eq!(check(&json!({"rules": [{"from": [{}]}]})), ["missing-field spec.rules[0].from[0]"]);
+    assert_eq!(
+        check(&json!({"rules": [{"to": [{"operation": {}}]}]})),
+        ["missing-field spec.rules[0].to[0].operation"]
+    );
+    assert_eq!(
+        source(&json!({"principals": [""]})),
+        ["invalid-value spec.rules[0].from[0].source.principals[0]"]
+    );
+}
+
+#[test]
+fn service_accounts_stand_alone_and_are_exact() {
+    assert_eq!(source(&json!({"serviceAccounts": ["a/b", "c"], "trustDomains": ["x"]})), NONE);
+    assert_eq!(
+        source(&json!({"serviceAccounts": ["a"], "namespaces": ["b"]})),
+        ["conflict spec.rules[0].from[0].source"]
+    );
+    for bad in ["a*", "a/b/c", "/a", "a/", ""] {
+        assert_eq!(
+            source(&json!({"serviceAccounts": [bad]})),
+            ["invalid-value spec.rules[0].from[0].source.serviceAccounts[0]"],
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn addresses_and_ports_are_read() {
+    assert_eq!(source(&json!({"ipBlocks": ["10.0.0.0/8", "::1"]})), NONE);
+    assert_eq!(
+        source(&json!({"notIpBlocks": ["10.0.0.0/33"]})),
+        ["invalid-value spec.rules[0].from[0].source.notIpBlocks[0]"]
+    );
+    for (port, fits) in
+        [("80", true), ("0", true), ("65536", false), ("http", false), ("+80", false), ("", false)]
+    {
+        assert_eq!(text::port(port).is_ok(), fits, "{port}");
+    }
+}
+
+#[test]
+fn custom_looks_at_no_identity() {
+    let spec = json!({"action": "CUSTOM", "provider": {"name": "a"}, "rules": [{
+        "from": [{"source": {"principals": ["x"], "ipBlocks": ["10.0.0.1"]}}],
+        "when": [{"key": "request.auth.claims[a]", "values": ["b"]}]
+    }]});
+    assert_eq!(
+        check(&spec),
+        ["conflict spec.rules[0].from[0].source.principals", "conflict spec.rules[0].when[0].key"]
+    );
+}
+
+#[test]
+fn a_deny_of_http_attributes_only_denies_tcp() {
+    let deny = |rule: Value| check(&json!({"action": "DENY", "rules": [rule]}));
+    assert_eq!(deny(json!({"to": [{"operation": {"methods": ["GET"]}}]})), ["suspicious spec.rules[0]"]);
+    assert_eq!(deny(json!({"to": [{"operation": {"methods": ["GET"], "ports": ["80"]}}]})), NONE);
+    assert_eq!(
+        deny(json!({"from": [{"source": {"requestPrincipals": ["*"]}}]})),
+        ["suspicious spec.rules[0]"]
+    );
+    assert_eq!(deny(json!({"from": [{"source": {"principals": ["*"]}}]})), NONE);
+}
+
+#[test]
+fn only_two_actions_can_be_rehearsed() {
+    let rehearse = |action: &str, value: &str| {
+        problems_of(&json!({
+            "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+            "metadata": {"name": "a", "annotations": {"istio.io/dry-run": value}},
+            "spec": {"action": action, "rules": [{}]}
+        }))
+    };
+    let place = "invalid-value metadata.annotations[\"istio.io/dry-run\"]";
+    assert_eq!(rehearse("DENY", "true"), NONE);
+    assert_eq!(rehearse("DENY", "yes"), [place]);
+    assert_eq!(rehearse("AUDIT", "true"), [place]);
+}
+
+#[test]
+fn a_policy_is_attached_in_one_way() {
+    let target = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "a"});
+    assert_eq!(check(&json!({"targetRefs": [target]})), NONE);
+    assert_eq!(
+        check(&json!({"selector": {"matchLabels": {"a": "b"}}, "targetRefs": [target]})),
+        ["conflict spec.targetRefs"]
+    );
+    assert_eq!(
+        check(&json!({"selector": {"matchLabels": {"a": "*"}}})),
+        ["invalid-value spec.selector.matchLabels.a"]
+    );
+    assert_eq!(check(&json!({"selector": {}})), ["suspicious spec.selector"]);
+    assert_eq!(
+        check(&json!({"targetRefs": [{"kind": "Gateway", "name": "", "namespace": "x"}]})),
+        [
+            "missing-field spec.targetRefs[0].name",
+            "invalid-value spec.targetRefs[0].namespace",
+            "invalid-value spec.targetRefs[0].kind"
+        ]
+    );
+}
+
+#[test]
+fn values_are_judged_as_by_istio() {
+    let Some(table) = shared("conformance/validation/tables.json") else { return };
+    let rows: Vec<Value> = serde_json::from_str(&table).unwrap();
+    let mut checked = 0;
+    for row in &rows {
+        let input = &row["input"];
+        let values: Vec<&str> =
+            input["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let all = |check: fn(&str) -> crate::check::Checked| values.iter().all(|value| check(value).is_ok());
+        let target = row["target"].as_str().unwrap_or_default();
+        let holds = match target.split(' ').next().unwrap_or_default() {
+            "CheckWildcardValues" => all(text::one_wildcard),
+            "CheckTrustDomainValues" => all(text::trust_domain),
+            "CheckValidPathTemplate" => all(text::path),
+            "IsValidLiteral" => text::is_literal(input["glob"].as_str().unwrap_or_default()),
+            "ValidateAttribute" => {
+                let key = input["key"].as_str().unwrap_or_default();
+                condition::known_key(key).is_ok() && all(condition::value_check(key))
+            }
+            _ => continue,
+        };
+        checked += 1;
+        assert_eq!(holds, row["expect"] == "valid", "{row}");
+    }
+    assert!(checked > 40, "only {checked} rows");
+}

@@ -1,0 +1,30 @@
+use serde_json::{Value, json};
+
+use crate::check::testing::problems;
+
+const NONE: [&str; 0] = [];
+
+fn check(spec: &Value) -> Vec<String> {
+    problems("networking.istio.io/v1", "WorkloadEntry", spec)
+}
+
+#[test]
+fn an_address_is_an_ip_a_name_or_a_socket() {
+    for good in ["10.0.0.1", "::1", "vm.example.com", "unix:///a", "unix://@a"] {
+        assert_eq!(check(&json!({"address": good})), NONE, "{good}");
+    }
+    assert_eq!(check(&json!({})), ["missing-field spec"]);
+    assert_eq!(check(&json!({"address": "a_b"})), ["invalid-host spec.address"]);
+    assert_eq!(check(&json!({"address": "unix://a"})), ["invalid-value spec.address"]);
+    assert_eq!(check(&json!({"network": "n"})), ["suspicious spec"]);
+}
+
+#[test]
+fn ports_have_names_and_numbers() {
+    assert_eq!(check(&json!({"address": "10.0.0.1", "ports": {"http": 80}})), NONE);
+    assert_eq!(
+        check(&json!({"address": "10.0.0.1", "ports": {"a_b": 0}})),
+        ["invalid-name spec.ports.a_b", "invalid-value spec.ports.a_b"]
+    );
+    assert_eq!(check(&json!({"address": "unix:///a", "ports": {"http": 80}})), ["conflict spec.ports"]);
+}
