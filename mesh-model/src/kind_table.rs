@@ -198,7 +198,7 @@ fn read_into<S: Kind>(
     };
     if let Some(spec) = spec {
         let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
-        if S::BODY == Body::Spec {
+        if S::GROUP.ends_with(".istio.io") {
             annotations(&mut Checker::new(&object, &mut report), &object);
         }
         S::validate(&object, &mut report);

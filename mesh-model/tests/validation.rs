@@ -11,6 +11,7 @@ use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Report, Severity, Stage};
 use mesh_model::kind_table::KINDS;
 use mesh_model::mesh_config::{MeshConfig, MeshNetworks, read_bare};
+use mesh_model::value::Duration;
 use mesh_model::yaml::{LoadOptions, load};
 use serde_json::Value;
 
@@ -89,6 +90,42 @@ fn documents_are_judged_as_by_the_schema_of_the_api() {
     }
 }
 
+/// The paths of all scalars.
+fn scalars(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| scalars(item, &format!("{at}/{index}"), found));
+        }
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                scalars(value, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+            }
+        }
+        _ => found.push(at.to_owned()),
+    }
+}
+
+#[test]
+fn odd_values_in_any_field_are_judged() {
+    let Some(folder) = folder() else { return };
+    let rows: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(folder.join("messages.json")).unwrap()).unwrap();
+    let mut judged = 0;
+    for row in rows.iter().filter(|row| is_read(row) && row["expect"] == "valid") {
+        let mut paths = Vec::new();
+        scalars(&row["message"], "", &mut paths);
+        for path in paths.iter().filter(|path| path.starts_with("/spec")) {
+            for odd in ["", "*", "%(", "/", "unix://", "\u{e9}:\u{0}", "-1"] {
+                let mut message = row["message"].clone();
+                *message.pointer_mut(path).unwrap() = Value::from(odd);
+                drop(judge(&message.to_string(), row["kind"].as_str().unwrap()));
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged > 1000, "{judged}");
+}
+
 const REVIEWS: &str = "
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -121,7 +158,7 @@ fn an_invalid_version_does_not_replace_a_good_one() {
     let applied = config.apply(change(REVIEWS));
     assert!(applied.report.iter().any(|found| found.code == Code::KeptLastGood));
     let [object] = config.virtual_services.iter().collect::<Vec<_>>()[..] else { panic!("one is in force") };
-    assert_eq!(object.spec.http[0].timeout.map(|timeout| timeout.as_millis()), Some(1000));
+    assert_eq!(object.spec.http[0].timeout.map(Duration::as_millis), Some(1000));
 }
 
 #[test]

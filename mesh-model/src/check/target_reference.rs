@@ -19,13 +19,10 @@ pub(crate) fn attachment(
     target: Option<&PolicyTargetReference>,
     targets: &[PolicyTargetReference],
 ) {
+    let are_written = !targets.is_empty() || found.is_written_empty(&at.field("targetRefs"));
     found.at_most_one(
         at,
-        &[
-            ("selector", selector.is_some()),
-            ("targetRef", target.is_some()),
-            ("targetRefs", !targets.is_empty()),
-        ],
+        &[("selector", selector.is_some()), ("targetRef", target.is_some()), ("targetRefs", are_written)],
     );
     if let Some(selector) = selector {
         selector::workload(found, &at.field("selector"), selector);

@@ -62,6 +62,9 @@ fn addresses(found: &mut Checker<'_>, entry: &ServiceEntry) {
     let at = SPEC.field("addresses");
     found.at_most(&at, entry.addresses.len(), 256);
     found.each(&at, &entry.addresses, host::subnet);
+    for (index, address) in entry.addresses.iter().enumerate() {
+        found.no_longer_than(&at.index(index), address, 64);
+    }
     if matches!(entry.resolution, Resolution::None | Resolution::Static) {
         return;
     }

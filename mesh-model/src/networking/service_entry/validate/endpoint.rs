@@ -1,5 +1,7 @@
 //! Endpoints of a ServiceEntry.
 
+use std::collections::BTreeSet;
+
 use super::{Checker, Path, Problem, host, short};
 use crate::check::Checked;
 use crate::networking::service_entry::spec::ServiceEntry;
@@ -19,8 +21,9 @@ pub(super) enum Address {
 pub(super) fn endpoints(found: &mut Checker<'_>, entry: &ServiceEntry, kind: Address) {
     let list = super::SPEC.field("endpoints");
     found.at_most(&list, entry.endpoints.len(), 4096);
+    let ports: BTreeSet<&str> = entry.ports.iter().map(|port| port.name.as_str()).collect();
     for (index, one) in entry.endpoints.iter().enumerate() {
-        endpoint(found, &list.index(index), one, entry, kind);
+        endpoint(found, &list.index(index), one, &ports, kind);
     }
 }
 
@@ -28,7 +31,7 @@ fn endpoint(
     found: &mut Checker<'_>,
     at: &Path<'_>,
     one: &WorkloadEntry,
-    entry: &ServiceEntry,
+    service_ports: &BTreeSet<&str>,
     kind: Address,
 ) {
     match kind {
@@ -38,17 +41,13 @@ fn endpoint(
     }
     workload::common(found, at, one);
     for name in one.ports.keys() {
-        found.require(
-            entry.ports.iter().any(|port| port.name == *name),
-            &at.field("ports").field(name),
-            || {
-                Problem::invalid(format!("the service has no port `{}`", short(name)))
-                    .help("endpoints name the service's ports by `ports[].name`")
-            },
-        );
+        found.require(service_ports.contains(name.as_str()), &at.field("ports").field(name), || {
+            Problem::invalid(format!("the service has no port `{}`", short(name)))
+                .help("endpoints name the service's ports by `ports[].name`")
+        });
     }
     let is_socket = kind == Address::Fixed && one.address.starts_with("unix://");
-    found.require(!is_socket || entry.ports.len() == 1, &at.field("address"), || {
+    found.require(!is_socket || service_ports.len() == 1, &at.field("address"), || {
         Problem::conflict("a unix socket serves exactly one port of the service")
     });
 }

@@ -8,13 +8,13 @@ mod l4_route;
 mod tests;
 mod unreachable;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::spec::VirtualService;
 use crate::check::export_to::{Exporter, export_to};
 use crate::check::{Checked, Checker, Path, Problem, header, host, port, short, value};
 use crate::diagnostic::{Code, Report};
-use crate::name::{host_matches, is_dns_label, is_wildcard};
+use crate::name::is_dns_label;
 use crate::object::Object;
 use crate::part::Destination;
 
@@ -108,26 +108,32 @@ fn hosts(found: &mut Checker<'_>, scope: Scope<'_>) {
 }
 
 /// No two hosts of one VirtualService take the same name (T-112).
+///
+/// Hosts overlap when they are equal, or when the suffix of a wildcard ends the other one: read backwards, when it
+/// starts the other one, which sorted sets answer without comparing each with each.
 fn overlaps(found: &mut Checker<'_>, at: &Path<'_>, hosts: &[String]) {
-    let mut exact = BTreeSet::new();
-    let mut wildcards: Vec<&str> = Vec::new();
+    let mut all: BTreeMap<String, &str> = BTreeMap::new();
+    let mut wildcards: BTreeMap<String, &str> = BTreeMap::new();
     for (index, later) in hosts.iter().enumerate() {
-        let earlier = if is_wildcard(later) {
-            hosts.iter().take(index).map(String::as_str).find(|earlier| host_matches(earlier, later))
-        } else {
-            // Two exact hosts overlap when they are equal, so only wildcards are compared one by one.
-            let same = exact.get(later.as_str()).copied();
-            same.or_else(|| wildcards.iter().copied().find(|earlier| host_matches(earlier, later)))
+        let suffix = later.strip_prefix('*');
+        let backwards: String = suffix.unwrap_or(later).chars().rev().collect();
+        let covered_by = || {
+            let starts = backwards.char_indices().map(|(length, _)| length).chain([backwards.len()]);
+            starts.filter_map(|length| backwards.get(..length)).find_map(|start| wildcards.get(start))
         };
-        if let Some(earlier) = earlier {
+        let covers = || {
+            let (other, earlier) = all.range(backwards.clone()..).next()?;
+            let overlaps = if suffix.is_some() { other.starts_with(&backwards) } else { *earlier == later };
+            overlaps.then_some(earlier)
+        };
+        if let Some(earlier) = covered_by().or_else(covers) {
             let message = format!("host `{}` overlaps `{}`", short(later), short(earlier));
             found.find(&at.index(index), Problem::conflict(message).help("remove one of the two"));
         }
-        if is_wildcard(later) {
-            wildcards.push(later);
-        } else {
-            exact.insert(later.as_str());
+        if suffix.is_some() {
+            wildcards.insert(backwards.clone(), later);
         }
+        all.insert(backwards, later);
     }
 }
 

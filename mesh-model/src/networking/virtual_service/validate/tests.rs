@@ -53,6 +53,31 @@ fn hosts_are_names_wildcards_or_addresses_and_do_not_overlap() {
 }
 
 #[test]
+fn overlaps_are_those_of_host_matching() {
+    let names = [
+        "a.com",
+        "b.a.com",
+        "*.a.com",
+        "*a.com",
+        "*.com",
+        "c.b.a.com",
+        "*-a.com",
+        "x-a.com",
+        "*.b.a.com",
+        "com",
+    ];
+    for first in names {
+        for second in names {
+            let spec = json!({
+                "hosts": [first, second], "gateways": ["edge"], "http": [{"route": [{"destination": {"host": "a"}}]}]
+            });
+            let overlap = crate::name::host_matches(first, second);
+            assert_eq!(check(&spec) == ["conflict spec.hosts[1]"], overlap, "{first} {second}");
+        }
+    }
+}
+
+#[test]
 fn the_whole_wildcard_is_for_gateways() {
     let with = |gateways: Value| {
         check(
