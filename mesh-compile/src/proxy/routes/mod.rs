@@ -201,7 +201,7 @@ impl Entry<'_, '_, '_> {
 
     /// A field of the entry.
     fn origin_of(&self, suffix: &str) -> Origin {
-        self.origin.field(self.written_field(suffix))
+        self.origin.field(suffix)
     }
 
     /// A destination of the entry.
@@ -212,23 +212,6 @@ impl Entry<'_, '_, '_> {
                 Origin::written(&self.origin.object, format!("{}.backendRefs[{position}]", self.origin.path))
             }
             RouteSemantics::Istio | RouteSemantics::Ingress => self.origin_of(&format!(".route[{index}]")),
-        }
-    }
-
-    /// What a VirtualService's field is called in the object that the entry was made from.
-    fn written_field<'f>(&self, suffix: &'f str) -> &'f str {
-        match self.semantics {
-            RouteSemantics::Istio => suffix,
-            RouteSemantics::Ingress if suffix.starts_with(".route") => ".backend",
-            RouteSemantics::Ingress => suffix,
-            RouteSemantics::GatewayApi => match suffix {
-                ".timeout" => ".timeouts",
-                ".retries" => ".retry",
-                _ if suffix.starts_with(".route") => ".backendRefs",
-                ".redirect" | ".rewrite" | ".corsPolicy" => ".filters",
-                _ if suffix.starts_with(".mirror") => ".filters",
-                _ => suffix,
-            },
         }
     }
 }
