@@ -18,6 +18,9 @@ use mesh_model::trace::{Observer, Step};
 
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
 
+/// Rule `n` of many.
+type Shape = fn(usize) -> Rule;
+
 /// Asks for every rule, as a trace does, and keeps nothing: the walk alone.
 struct Walk;
 
@@ -70,7 +73,8 @@ fn paths(n: usize) -> Rule {
 }
 
 fn hosts(n: usize) -> Rule {
-    let value = if n % 2 == 0 { format!("host-{n}.example.com") } else { format!("*-{n}.example.com") };
+    let value =
+        if n.is_multiple_of(2) { format!("host-{n}.example.com") } else { format!("*-{n}.example.com") };
     to(Operation { hosts: vec![value], ..Operation::default() })
 }
 
@@ -88,7 +92,7 @@ fn mixed(n: usize) -> Rule {
         2 => hosts(n),
         _ => when(n),
     };
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         let operation = rule.to.pop().and_then(|to| to.operation).unwrap_or_default();
         let not_methods = vec!["DELETE".to_owned()];
         rule.to.push(To { operation: Some(Operation { not_methods, ..operation }) });
@@ -113,7 +117,7 @@ fn request(n: usize) -> RequestFacts<'static> {
 }
 
 fn authz(criterion: &mut Criterion) {
-    let shapes: [(&str, fn(usize) -> Rule); 5] =
+    let shapes: [(&str, Shape); 5] =
         [("principals", principals), ("paths", paths), ("hosts", hosts), ("when", when), ("mixed", mixed)];
     for (shape, rule) in shapes {
         for size in SIZES {

@@ -25,12 +25,6 @@ pub(crate) fn serve<O: Observer>(
     manager: &HttpManager,
     observer: &mut O,
 ) -> Decision {
-    if let Some(policies) = &manager.network_authz {
-        let verdict = policies.decide(&tcp::facts(connected), observer);
-        if !verdict.allowed {
-            return Decision { policy: verdict.decided_by, ..RefuseReason::Rbac.into() };
-        }
-    }
     // E-091: bytes that are no request.
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
     match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {

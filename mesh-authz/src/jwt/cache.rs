@@ -147,6 +147,12 @@ mod tests {
     }
 
     #[test]
+    fn threads_can_share_it() {
+        fn shared<T: Send + Sync>(_: &T) {}
+        shared(&TokenCache::new(1));
+    }
+
+    #[test]
     fn long_tokens_are_not_kept() {
         let cache = TokenCache::new(64);
         let text = vec![b'a'; TOKEN_BYTES_MAX + 1];

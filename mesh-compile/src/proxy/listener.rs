@@ -151,8 +151,6 @@ pub struct HttpManager {
     pub use_remote_address: bool,
     /// Trusted hops of X-Forwarded-For.
     pub trusted_hops: u32,
-    /// Network filters that run before HTTP (S-198): policies over the connection; `None`: none.
-    pub network_authz: Option<Arc<PolicySet>>,
 }
 
 /// `MeshConfig.pathNormalization`.

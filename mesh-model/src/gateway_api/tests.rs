@@ -1,4 +1,3 @@
-use super::*;
 use crate::config_set::{Change, ConfigSet};
 use crate::yaml::{LoadOptions, load};
 
@@ -64,4 +63,21 @@ spec: {controllerName: istio.io/gateway-controller}
         config.gateway_classes.iter().next().map(|class| class.meta.namespace.to_string()),
         Some(String::new())
     );
+}
+
+#[test]
+fn lists_are_as_short_as_the_api_server_wants_them() {
+    let parents = vec!["{name: edge}"; 33].join(", ");
+    let yaml = format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {{name: a, namespace: b}}
+spec: {{parentRefs: [{parents}]}}
+"
+    );
+    let loaded = load("t.yaml", &yaml, &LoadOptions::default());
+    let mut config = ConfigSet::new();
+    let applied = config.apply(loaded.documents.into_iter().map(Change::Upsert));
+    assert!(applied.report.has_errors());
+    assert!(config.tcp_routes.is_empty());
 }

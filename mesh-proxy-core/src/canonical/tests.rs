@@ -11,7 +11,6 @@ fn manager() -> HttpManager {
         http10: false,
         use_remote_address: false,
         trusted_hops: 0,
-        network_authz: None,
     }
 }
 

@@ -8,6 +8,7 @@ use mesh_model::diagnostic::{Code, Report};
 use mesh_model::gateway_api::{AllowedRoutes, GROUP, KubernetesGateway, Listener};
 use mesh_model::networking::gateway::spec::{Gateway, Port, Server};
 use mesh_model::object::{Object, ObjectMeta};
+use mesh_model::part::ServerTlsSettings;
 
 use super::grants::Grants;
 use super::parents::{Listeners, Parent};
@@ -165,15 +166,15 @@ impl Builder<'_> {
         }
         let context =
             listener_tls::Context { config: self.config, grants: self.grants, gateway: self.gateway };
-        let tls = listener.tls.as_ref().and_then(|tls| match context.build(listener, tls) {
-            Ok(settings) => Some(settings),
+        let tls = listener.tls.as_ref().map(|tls| match context.build(listener, tls) {
+            Ok(settings) => settings,
             Err(problem) => {
                 is_valid = false;
                 let code = if problem.is_grant { Code::ReferenceNotPermitted } else { Code::ServerRejected };
                 let message = format!("{}: the listener is left out", problem.message);
                 report_at(provenance, &format!("{field}.tls"), code, message, report);
                 // Routes find the listener all the same.
-                Some(Default::default())
+                ServerTlsSettings::default()
             }
         });
         if tls.is_none() && matches!(listener.protocol.as_str(), "HTTPS" | "TLS") {

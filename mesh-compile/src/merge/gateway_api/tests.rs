@@ -1,5 +1,7 @@
 use mesh_model::diagnostic::Report;
+use mesh_model::networking::virtual_service::spec::HttpRoute;
 use mesh_model::part::{ServerTlsMode, StringMatch};
+use mesh_model::value::Duration;
 
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::snapshot::MeshSnapshot;
@@ -42,11 +44,11 @@ fn only(snapshot: &MeshSnapshot) -> &MergedVirtualService {
 
 /// Path and first destination of each entry.
 fn entries(service: &MergedVirtualService) -> Vec<(String, String)> {
-    let uri = |route: &mesh_model::networking::virtual_service::spec::HttpRoute| {
+    let uri = |route: &HttpRoute| {
         let uri = route.r#match.first().and_then(|found| found.uri.as_ref());
         uri.and_then(StringMatch::text).unwrap_or("-").to_owned()
     };
-    let host = |route: &mesh_model::networking::virtual_service::spec::HttpRoute| {
+    let host = |route: &HttpRoute| {
         let target = route.route.first().and_then(|target| target.destination.as_ref());
         target.map_or_else(|| "-".to_owned(), |target| target.host.clone())
     };
@@ -170,12 +172,12 @@ fn e104_the_backend_timeout_is_per_try_beside_retries_alone() {
             )
     };
     let snapshot = resolve(&yaml(""));
-    assert_eq!(only(&snapshot).spec.http[0].timeout.map(|limit| limit.as_millis()), Some(2000));
+    assert_eq!(only(&snapshot).spec.http[0].timeout.map(Duration::as_millis), Some(2000));
     let snapshot = resolve(&yaml("retry: {codes: [503]},"));
     let http = &only(&snapshot).spec.http[0];
     let retries = http.retries.as_ref().unwrap();
-    assert_eq!(http.timeout.map(|limit| limit.as_millis()), Some(10_000));
-    assert_eq!(retries.per_try_timeout.map(|limit| limit.as_millis()), Some(2000));
+    assert_eq!(http.timeout.map(Duration::as_millis), Some(10_000));
+    assert_eq!(retries.per_try_timeout.map(Duration::as_millis), Some(2000));
     assert_eq!(
         (retries.attempts, retries.retry_on.as_str()),
         (2, "connect-failure,refused-stream,unavailable,cancelled,503")
@@ -239,7 +241,8 @@ fn a_listener_is_served_by_the_workloads_of_its_service() {
 
 #[test]
 fn t402_a_managed_gateway_drops_gateways_of_other_namespaces() {
-    let classic = |namespace: &str, name: &str| aged("Gateway", namespace, name, 5, "{servers: []}");
+    let server = "{servers: [{port: {number: 81, name: http, protocol: HTTP}, hosts: ['*']}]}";
+    let classic = |namespace: &str, name: &str| aged("Gateway", namespace, name, 5, server);
     let yaml = edge(OPEN) + &classic("infra", "near") + &classic("far", "away");
     let snapshot = resolve(&yaml);
     let names = |proxy| {
@@ -304,4 +307,64 @@ fn t226_what_is_written_wins_over_a_backend_policy_block_by_block() {
     let policy = found.spec.traffic_policy.as_ref().unwrap();
     assert_eq!(policy.tls.as_ref().map(|tls| tls.sni.as_str()), Some("in.test"));
     assert!(policy.connection_pool.is_some());
+}
+
+#[test]
+fn origins_lead_to_the_backends_that_were_written() {
+    let yaml = edge(OPEN)
+        + &service("a", "x")
+        + &route(
+            "a",
+            "r",
+            1,
+            "rules: [{backendRefs: [{name: x, port: 80, weight: 0}, {name: x, port: 80}]}]",
+        );
+    let snapshot = resolve(&yaml);
+    let origin = &only(&snapshot).http_origins[0];
+    assert_eq!((&*origin.path, origin.backends.as_slice()), ("spec.rules[0]", &[1][..]));
+}
+
+#[test]
+fn two_references_to_one_listener_attach_a_route_once() {
+    let rules = "rules: [{backendRefs: [{name: x, port: 80}]}]";
+    let twice =
+        "{parentRefs: [{name: edge, namespace: infra}, {name: edge, namespace: infra, sectionName: http}], ";
+    let yaml =
+        edge(OPEN) + &service("a", "x") + &object("HTTPRoute", "a", "r", 1, &format!("{twice}{rules}}}"));
+    assert_eq!(only(&resolve(&yaml)).spec.http.len(), 1);
+}
+
+#[test]
+fn tls_routes_are_narrowed_to_the_listeners_host() {
+    let listener = "{name: tls, port: 443, protocol: TLS, hostname: '*.example.com', tls: {mode: Passthrough}, \
+                    allowedRoutes: {namespaces: {from: All}}}";
+    let rest = "{parentRefs: [{name: edge, namespace: infra}], hostnames: ['*.com', other.test], \
+                rules: [{backendRefs: [{name: x, port: 443}]}]}";
+    let yaml = edge(listener) + &service("a", "x") + &object("TLSRoute", "a", "r", 1, rest);
+    let snapshot = resolve(&yaml);
+    let found = only(&snapshot);
+    assert_eq!(found.spec.hosts, ["*.example.com"]);
+    assert_eq!(found.spec.tls[0].r#match[0].sni_hosts, ["*.example.com"]);
+    assert_eq!(found.tls_origin(0).field(), "spec.rules[0]");
+    assert_eq!(found.tls_match_origin(0, 0).field(), "spec.hostnames");
+}
+
+#[test]
+fn grpc_methods_are_paths() {
+    let matches = "[{method: {service: s.A, method: M}}, {method: {service: s.A}}, {method: {method: M}}, \
+                   {method: {type: RegularExpression, service: 's.*'}}]";
+    let rest = format!(
+        "{{parentRefs: [{{name: edge, namespace: infra}}], rules: [{{matches: {matches}, backendRefs: [{{name: x, port: 80}}]}}]}}"
+    );
+    let yaml = edge(OPEN) + &service("a", "x") + &object("GRPCRoute", "a", "r", 1, &rest);
+    let snapshot = resolve(&yaml);
+    let uris: Vec<_> =
+        only(&snapshot).spec.http.iter().filter_map(|http| http.r#match[0].uri.clone()).collect();
+    let wanted = [
+        StringMatch::Exact("/s.A/M".to_owned()),
+        StringMatch::Prefix("/s.A/".to_owned()),
+        StringMatch::Regex("/[^/]+/M".to_owned()),
+        StringMatch::Regex("/s.*/.+".to_owned()),
+    ];
+    assert_eq!(uris, wanted);
 }

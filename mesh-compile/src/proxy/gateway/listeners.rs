@@ -188,7 +188,6 @@ impl Builder<'_, '_> {
             http10: settings::http10(self.view),
             use_remote_address: true,
             trusted_hops: settings::trusted_hops(self.view),
-            network_authz: None,
         };
         self.chain(server, Network::Http(Box::new(manager)))
     }

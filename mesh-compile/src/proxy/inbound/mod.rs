@@ -21,8 +21,7 @@ use super::listener::{
 use super::policies::Policies;
 use super::settings;
 use crate::proxy::listener::ClientCertificate;
-use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
-use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
+use crate::route_table::action::{Destination, Forward, HeaderOps, RouteAction};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 use crate::view::View;
 use chains::{Class, Shape, Speaks, shapes};
@@ -180,45 +179,24 @@ impl Builder<'_, '_> {
             http10: self.http10,
             use_remote_address: false,
             trusted_hops: settings::trusted_hops(self.view),
-            network_authz: None,
         }
     }
 
     /// One virtual host for every authority, one route for every path (T-491).
     fn table(&self, name: &Arc<str>, target: &Target) -> RouteTable {
-        let forward = Forward {
-            destinations: Destinations::Single(Box::new(Destination {
-                cluster: Arc::clone(&target.cluster),
-                weight: 100,
-                request_headers: HeaderOps::default(),
-                response_headers: HeaderOps::default(),
-                authority: None,
-                origin: target.origin.clone(),
-            })),
-            timeout_ms: 0,
-            timeout_origin: None,
-            retries: (!target.protocol.is_grpc()).then(super::routes::retries::inbound),
-            path_rewrite: None,
-            authority_rewrite: None,
-            mirrors: Vec::new(),
-            hash_policy: Vec::new(),
-            fault: None,
-            cors: None,
-            no_cluster_status: 503,
-        };
-        let route = Route {
-            name: "default".into(),
-            matcher: RouteMatch {
-                path: PathMatch::Prefix("/".into(), Case::Sensitive),
-                headers: Vec::new(),
-                query: Vec::new(),
-                claims: Vec::new(),
-            },
-            action: RouteAction::Forward(Box::new(forward)),
+        let destination = Destination {
+            cluster: Arc::clone(&target.cluster),
+            weight: 100,
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
+            authority: None,
             origin: target.origin.clone(),
         };
+        // Retries do not work well for gRPC streams (T-169).
+        let retries = (!target.protocol.is_grpc()).then(super::routes::retries::inbound);
+        let forward = Forward { retries, ..Forward::to(destination) };
+        let action = RouteAction::Forward(Box::new(forward));
+        let route = Route::to_everything("default", action, target.origin.clone());
         let host = VirtualHost::new(
             format!("inbound|http|{}", target.service_port),
             vec!["*".into()],

@@ -53,7 +53,6 @@ impl<'v, 's> Client<'v, 's> {
             http10: settings::http10(self.view),
             use_remote_address: false,
             trusted_hops: 0,
-            network_authz: None,
         }
     }
 

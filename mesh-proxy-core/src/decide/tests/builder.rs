@@ -33,7 +33,6 @@ pub(super) fn manager(table: &str) -> HttpManager {
         http10: false,
         use_remote_address: false,
         trusted_hops: 0,
-        network_authz: None,
     }
 }
 
