@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::{Code, Report};
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::Protocol;
@@ -421,7 +421,8 @@ fn what_multiplies_beyond_the_room_is_left_out_and_said_once() {
     );
     let mut config = ConfigSet::new();
     let documents = load("a.yaml", entry("e", "", &spec), &LoadOptions::default()).documents;
-    config.apply(documents.into_iter().map(Change::Upsert));
+    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+    config.apply_with(documents.into_iter().map(Change::Upsert), options);
     let (registry, report) = Registry::build_within(Room::of(1 << 20), &config, &MeshConfig::with_defaults());
     assert!((1..1000).contains(&registry.services.len()), "{}", registry.services.len());
     assert_eq!(report.iter().filter(|problem| problem.code == Code::BudgetExceeded).count(), 1);
