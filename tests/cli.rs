@@ -152,6 +152,18 @@ fn every_part_is_shown_as_json_and_for_people() {
 }
 
 #[test]
+fn shown_policies_name_rules_issuers_and_where_they_are_written() {
+    let Some(mesh) = binary() else { return };
+    let base = ["show", "policies", "--config", "examples/shop", "--proxy", "sidecar:shop/reviews-v1-0"];
+    let shown = text(&run(&mesh, &base, "").stdout);
+    for wanted in
+        ["policy: shop/no-admin", "action: DENY", "issuer: https://login.shop.example", "40-security.yaml"]
+    {
+        assert!(shown.contains(wanted), "no `{wanted}` in:\n{shown}");
+    }
+}
+
+#[test]
 fn an_explanation_has_the_decision_and_its_steps() {
     let Some(mesh) = binary() else { return };
     let question = [

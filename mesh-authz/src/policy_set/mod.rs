@@ -139,6 +139,18 @@ impl PolicySet {
         (Some(set), report)
     }
 
+    /// Every rule with what it does, in the order in which they are asked: `CUSTOM`, `AUDIT`, `DENY`, `ALLOW`, then
+    /// those in dry-run mode. For people; decisions do not go through it.
+    pub fn rules(&self) -> impl Iterator<Item = (&'static str, &RuleRef)> {
+        let custom = self.external.iter().map(|external| ("CUSTOM", &external.rules));
+        let lists = custom
+            .chain([("AUDIT", &self.audit), ("DENY", &self.deny)])
+            .chain(self.allow.iter().map(|rules| ("ALLOW", rules)))
+            .chain([("DENY (dry run)", &self.dry_run_deny)])
+            .chain(self.dry_run_allow.iter().map(|rules| ("ALLOW (dry run)", rules)));
+        lists.flat_map(|(action, list)| list.rules().iter().map(move |rule| (action, &rule.reference)))
+    }
+
     /// The whole decision: CUSTOM, AUDIT, DENY, ALLOW (S-080).
     ///
     /// Envoy looks at CUSTOM policies before tokens are verified (S-078). Callers that verify tokens ask

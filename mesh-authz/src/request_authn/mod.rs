@@ -16,6 +16,7 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::facts::RequestFacts;
 use mesh_model::object::Object;
+use mesh_model::origin::Origin;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::request_authentication::RequestAuthentication;
 use mesh_model::trace::Observer;
@@ -170,6 +171,11 @@ impl RequestAuthn {
     #[must_use]
     pub fn with_token_cache(self, entries_max: usize) -> Self {
         Self { cache: (entries_max > 0).then(|| Arc::new(TokenCache::new(entries_max))), ..self }
+    }
+
+    /// The issuer (empty: any) and the origin of every token rule, in the order in which they are tried.
+    pub fn issuers(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.rules.iter().map(|rule| (rule.issuer.as_str(), &rule.origin))
     }
 
     /// Looks for tokens and judges them (S-261 to S-304). `now` is in seconds since 1970.

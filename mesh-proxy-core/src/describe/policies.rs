@@ -1,12 +1,16 @@
 //! Which security resources are in force where.
 
+use mesh_authz::policy_set::PolicySet;
+use mesh_authz::request_authn::RequestAuthn;
 use mesh_compile::proxy::ProxyConfig;
-use mesh_compile::proxy::listener::{FilterChain, Listener, Network};
+use mesh_compile::proxy::listener::{Direction, FilterChain, Listener, Network};
 use serde_json::{Value, json};
 
-/// Per listener and chain: what a client must present, and which resources judge it.
+/// Per listener and chain that serves others: what a client must present, and which rules judge it. What a sidecar's own
+/// application sends is judged where it arrives.
 pub fn policies(config: &ProxyConfig) -> Value {
-    config.listeners.iter().map(|listener| listener_policies(listener)).collect()
+    let serving = config.listeners.iter().filter(|listener| listener.direction != Direction::Outbound);
+    serving.map(|listener| listener_policies(listener)).collect()
 }
 
 fn listener_policies(listener: &Listener) -> Value {
@@ -23,8 +27,19 @@ fn chain(chain: &FilterChain) -> Value {
         "chain": &*chain.name,
         "port": chain.matches.destination_port,
         "mtls": chain.tls.is_some(),
-        "peer_authentication": chain.origin,
-        "request_authentication": authn.is_some(),
-        "authorization": authz.is_some(),
+        "origin": chain.origin,
+        "request_authentication": authn.map(token_rules),
+        "authorization": authz.map(policy_rules),
     })
+}
+
+fn token_rules(rules: &RequestAuthn) -> Vec<Value> {
+    rules.issuers().map(|(issuer, origin)| json!({"issuer": issuer, "origin": origin})).collect()
+}
+
+fn policy_rules(policies: &PolicySet) -> Vec<Value> {
+    policies
+        .rules()
+        .map(|(action, rule)| json!({"action": action, "policy": &*rule.policy, "origin": rule.origin}))
+        .collect()
 }
