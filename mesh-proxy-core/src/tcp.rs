@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesh_authz::verdict::Facts;
+use mesh_compile::proxy::clusters::names::BLACK_HOLE;
 use mesh_compile::proxy::listener::TcpProxy;
 use mesh_compile::route_table::action::{Destination, Destinations};
 use mesh_model::trace::Observer;
@@ -10,9 +11,6 @@ use mesh_model::trace::Observer;
 use crate::cluster_step;
 use crate::decision::{Action, ClusterChoice, Decision, Forward, RefuseReason};
 use crate::query::Connected;
-
-/// The cluster that accepts connections to close them.
-const BLACK_HOLE: &str = "BlackHoleCluster";
 
 /// What becomes of a connection on a TCP chain; HTTP bytes are bytes like others.
 pub(crate) fn serve<O: Observer>(connected: &Connected<'_>, proxy: &TcpProxy, observer: &mut O) -> Decision {

@@ -22,7 +22,7 @@ pub use connection_pool::{
     ConnectionKeepalive, ConnectionPoolSettings, H2UpgradePolicy, HttpSettings, TcpKeepalive, TcpSettings,
 };
 pub use destination::{Destination, PortSelector};
-pub use http::{HeaderOperations, Headers, HttpRetry, Percent};
+pub use http::{GRPC_STATUS, HeaderOperations, Headers, HttpRetry, Percent};
 pub use load_balancer::{
     BackendUtilization, ConsistentHashLb, HttpCookie, HttpCookieAttribute, LoadBalancerSettings, MagLev,
     RingHash, SimpleLb, WarmupConfiguration,

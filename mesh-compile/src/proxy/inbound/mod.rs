@@ -15,6 +15,7 @@ use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
 
 use super::Fragment;
+use super::clusters::names;
 use super::listener::{
     ChainMatch, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network, TcpProxy,
 };
@@ -25,10 +26,7 @@ use crate::route_table::action::{Destination, Forward, HeaderOps, RouteAction};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 use crate::view::View;
 use chains::{Class, Shape, Speaks, shapes};
-use ports::{InboundPort, cluster_name, own_ports, ports};
-
-/// The cluster of ports that no Service names.
-const PASSTHROUGH: &str = "InboundPassthroughCluster";
+use ports::{InboundPort, own_ports, ports};
 
 /// Inbound listener and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
@@ -80,7 +78,7 @@ impl Builder<'_, '_> {
                 port: Some(port.number),
                 service_port: port.service_port,
                 protocol: port.protocol,
-                cluster: cluster_name(port.number),
+                cluster: names::inbound(port.number),
                 name: format!("0.0.0.0_{}", port.number).into(),
                 origin: port.origin.clone(),
             };
@@ -110,7 +108,7 @@ impl Builder<'_, '_> {
             name: "virtualInbound-blackhole".into(),
             matches: ChainMatch { destination_port: Some(number), ..ChainMatch::default() },
             tls: None,
-            network: Network::Tcp(Box::new(TcpProxy::to("BlackHoleCluster", origin.clone()))),
+            network: Network::Tcp(Box::new(TcpProxy::to(names::BLACK_HOLE, origin.clone()))),
             origin,
         }
     }
@@ -133,7 +131,7 @@ impl Builder<'_, '_> {
                 port,
                 service_port: 0,
                 protocol: Protocol::parse(""),
-                cluster: PASSTHROUGH.into(),
+                cluster: names::INBOUND_PASSTHROUGH.into(),
                 name: "virtualInbound".into(),
                 origin: Origin::built_in("inbound passthrough (T-490)"),
             };

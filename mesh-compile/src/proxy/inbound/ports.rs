@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use mesh_model::name::Protocol;
 use mesh_model::networking::sidecar::spec::CaptureMode;
@@ -78,9 +77,4 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
 pub(super) fn own_ports(view: &View<'_>) -> [u16; 2] {
     let port = |number: i32, default: u16| u16::try_from(number).unwrap_or(default);
     [port(view.mesh().proxy_listen_port(), 15001), port(view.mesh().proxy_inbound_listen_port(), 15006)]
-}
-
-/// `inbound|8080||`.
-pub(super) fn cluster_name(port: u16) -> Arc<str> {
-    format!("inbound|{port}||").into()
 }

@@ -7,13 +7,11 @@ use mesh_model::origin::Origin;
 
 use super::chain::SNIFFED_HTTP;
 use super::client::Client;
+use crate::proxy::clusters::names::{ALLOW_ANY_DYNAMIC_DNS as DYNAMIC_DNS, BLACK_HOLE, PASSTHROUGH};
 use crate::proxy::listener::{ChainMatch, Direction, FilterChain, Listener, Network, TcpProxy, Transport};
 use crate::route_table::action::{Destination, DirectResponse, Forward, HeaderOps, RouteAction};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 
-const PASSTHROUGH: &str = "PassthroughCluster";
-const BLACK_HOLE: &str = "BlackHoleCluster";
-const DYNAMIC_DNS: &str = "AllowAnyDynamicDNSCluster";
 /// Name of the virtual host and table of unknown HTTP that is resolved by name.
 const DYNAMIC_DNS_TABLE: &str = "allow_any_dynamic_dns";
 

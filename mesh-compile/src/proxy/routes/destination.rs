@@ -6,12 +6,8 @@ use mesh_model::name::MESH_GATEWAY;
 use mesh_model::part::Destination;
 
 use super::RouteContext;
+use crate::proxy::clusters::names::outbound as cluster_name;
 use crate::registry::service::Service;
-
-/// `outbound|9080|v1|reviews.default.svc.cluster.local`.
-pub(crate) fn cluster_name(port: u16, subset: &str, host: &str) -> Arc<str> {
-    format!("outbound|{port}|{subset}|{host}").into()
-}
 
 /// The cluster of a destination, where the service behind it is known and `port` is the listener's (T-150, T-152).
 ///

@@ -4,28 +4,9 @@ use mesh_model::networking::virtual_service::spec::{
     FaultAbort as WrittenAbort, FaultDelay, HttpFaultInjection,
 };
 
-use crate::route_table::action::{Fault, FaultAbort};
+use mesh_model::part::GRPC_STATUS;
 
-/// gRPC status codes by name, from 0.
-const GRPC_STATUS: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
+use crate::route_table::action::{Fault, FaultAbort};
 
 /// The faults that the proxy knows; `None` where none is left.
 pub(super) fn convert(written: &HttpFaultInjection) -> Option<Fault> {

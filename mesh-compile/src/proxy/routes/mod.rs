@@ -27,7 +27,8 @@ use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, 
 use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
 use crate::view::View;
 
-pub(crate) use destination::{cluster_name, destination_cluster};
+pub(crate) use super::clusters::names::outbound as cluster_name;
+pub(crate) use destination::destination_cluster;
 pub(crate) use hash::rule_for;
 
 /// Where routes are compiled for.

@@ -5,32 +5,11 @@ use crate::networking::virtual_service::spec::{
     CorsPolicy, FaultAbort, FaultDelay, HttpBody, HttpDirectResponse, HttpFaultInjection, HttpMatchRequest,
     HttpRedirect, HttpRewrite,
 };
-use crate::part::StringMatch;
+use crate::part::{GRPC_STATUS, StringMatch};
 
 /// Methods that a CORS policy may list.
 const CORS_METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
-
-/// Names of gRPC statuses.
-const GRPC_STATUS: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// Bodies above this many bytes are refused.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
