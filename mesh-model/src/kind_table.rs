@@ -6,6 +6,7 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
@@ -20,8 +21,9 @@ use crate::kubernetes::{
     service::Service,
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
-    sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
+    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
+    workload_entry::spec::WorkloadEntry,
 };
 use crate::object::{Body, Kind, Object, ResourceKey};
 use crate::object::{Header, read_meta};
@@ -136,6 +138,9 @@ kinds! {
     service_entries: ServiceEntry,
     workload_entries: WorkloadEntry,
     sidecars: Sidecar,
+    envoy_filters: EnvoyFilter,
+    wasm_plugins: WasmPlugin,
+    traffic_extensions: TrafficExtension,
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
