@@ -8,11 +8,14 @@ use std::path::PathBuf;
 
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::networking::gateway::spec::Gateway;
+use mesh_model::networking::proxy_config::spec::ProxyConfig;
 use mesh_model::networking::service_entry::spec::ServiceEntry;
 use mesh_model::networking::sidecar::spec::Sidecar;
 use mesh_model::networking::virtual_service::spec::VirtualService;
 use mesh_model::networking::workload_entry::spec::WorkloadEntry;
+use mesh_model::networking::workload_group::spec::WorkloadGroup;
 use mesh_model::object::Kind;
+use mesh_model::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -55,6 +58,30 @@ fn canonical_spelling(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// Takes out the enums written at their zero, which protobuf does not tell apart from unwritten ones; says where.
+fn take_zeros(
+    value: &mut Value,
+    at: &str,
+    zeros: &BTreeMap<String, String>,
+    maps: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let mut taken = BTreeSet::new();
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| taken.extend(take_zeros(item, &format!("{at}[]"), zeros, maps)));
+        }
+        Value::Object(entries) => entries.retain(|key, value| {
+            let below = if maps.contains(at) { format!("{at}{{}}") } else { format!("{at}.{key}") };
+            let is_zero = zeros.get(&below).is_some_and(|zero| *value == json!(zero));
+            taken.extend(is_zero.then(|| below.clone()));
+            taken.extend(take_zeros(value, &below, zeros, maps));
+            !is_zero
+        }),
+        _ => {}
+    }
+    taken
 }
 
 /// `1` and `1.0` are the same number to protobuf, but not to JSON's data model.
@@ -111,6 +138,12 @@ impl Fields {
 
     fn maps(&self) -> BTreeSet<String> {
         self.rows.iter().filter(|row| row.kind == "map").map(|row| row.path.clone()).collect()
+    }
+
+    /// Enums without presence, and their zeros.
+    fn enum_zeros(&self) -> BTreeMap<String, String> {
+        let enums = self.rows.iter().filter(|row| row.kind == "enum" && !row.in_oneof);
+        enums.map(|row| (row.path.clone(), row.variants.first().unwrap().clone())).collect()
     }
 }
 
@@ -170,6 +203,7 @@ fn every_field_survives<K: Kind + Serialize>(fields: &Fields, full: &str) {
     for document in documents(full) {
         let mut written = document.get("spec").cloned().unwrap();
         canonical_spelling(&mut written);
+        printed_paths.extend(take_zeros(&mut written, "spec", &fields.enum_zeros(), &maps));
         let spec: K =
             serde_json::from_value(written.clone()).unwrap_or_else(|error| panic!("{kind}: {error}"));
         let printed = numbers_alike(serde_json::to_value(&spec).unwrap());
@@ -239,4 +273,19 @@ fn workload_entry_has_every_field() {
 #[test]
 fn sidecar_has_every_field() {
     check::<Sidecar>();
+}
+
+#[test]
+fn workload_group_has_every_field() {
+    check::<WorkloadGroup>();
+}
+
+#[test]
+fn proxy_config_has_every_field() {
+    check::<ProxyConfig>();
+}
+
+#[test]
+fn telemetry_has_every_field() {
+    check::<Telemetry>();
 }
