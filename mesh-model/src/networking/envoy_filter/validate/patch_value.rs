@@ -277,7 +277,9 @@ fn is_bytes(value: &Value) -> bool {
             let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
             let content = digits.iter().take_while(|byte| is_digit(byte)).count();
             let padding = digits.len() - content;
-            digits.len().is_multiple_of(4) && padding <= 2 && digits.iter().skip(content).all(|byte| *byte == b'=')
+            digits.len().is_multiple_of(4)
+                && padding <= 2
+                && digits.iter().skip(content).all(|byte| *byte == b'=')
         }
         Value::Array(items) => items.iter().all(|item| is_whole(item, 0, 255) && item.is_number()),
         _ => false,
