@@ -138,8 +138,14 @@ fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>,
     };
     let (help, replacement) = help::unknown_field(&entry.key, fields);
     let message = format!("unknown field `{}`", shorten(&entry.key));
-    let finding =
-        Finding { code: Code::UnknownField, severity, span: entry.key_span, message, help, replacement };
+    let finding = Finding {
+        code: Code::UnknownField,
+        severity,
+        span: entry.key_span,
+        message,
+        help: Some(help),
+        replacement: replacement.map(str::to_owned),
+    };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
 

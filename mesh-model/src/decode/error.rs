@@ -17,8 +17,8 @@ pub(super) struct DecodeError {
     pub(super) path: Option<String>,
     span: Span,
     message: String,
-    help: Option<String>,
-    replacement: Option<String>,
+    help: Option<Box<str>>,
+    replacement: Option<&'static str>,
     missing: Option<&'static str>,
 }
 
@@ -37,7 +37,7 @@ impl DecodeError {
 
     /// Adds what to do about it.
     pub(super) fn help(mut self, help: Option<String>) -> Self {
-        self.help = help;
+        self.help = help.map(String::into_boxed_str);
         self
     }
 
@@ -75,8 +75,8 @@ impl DecodeError {
             severity: self.code.severity(),
             span: self.span,
             message: self.message.clone(),
-            help: self.help.clone(),
-            replacement: self.replacement.clone(),
+            help: self.help.as_deref().map(str::to_owned),
+            replacement: self.replacement.map(str::to_owned),
         }
     }
 }
@@ -116,7 +116,7 @@ impl de::Error for DecodeError {
         let mut error =
             Self::new(Code::BadValue, format!("expected one of {known}, found `{}`", shorten(variant)));
         let near = nearest(variant, expected.iter().copied());
-        error.replacement = near.map(str::to_owned);
+        error.replacement = near;
         error.help(Some(match near {
             Some(name) => format!("did you mean `{name}`?"),
             None => "write one of these names, spelled exactly like this".to_owned(),
@@ -125,8 +125,9 @@ impl de::Error for DecodeError {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let mut error = Self::new(Code::UnknownField, format!("unknown field `{}`", shorten(field)));
-        (error.help, error.replacement) = help::unknown_field(field, expected);
-        error
+        let (help, replacement) = help::unknown_field(field, expected);
+        error.replacement = replacement;
+        error.help(Some(help))
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -135,7 +135,8 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: &Node) -> Opt
             _ => fields.iter().find(|field| **field == "exact"),
         }
     {
-        return Some(format!("write `{{{field}: {scalar}}}`; {}", known_fields(fields)));
+        let others = if fields.len() > 1 { format!("; {}", known_fields(fields)) } else { String::new() };
+        return Some(format!("write `{{{field}: {scalar}}}`{others}"));
     }
     Some(format!("write a map; {}", known_fields(fields)))
 }
@@ -144,10 +145,10 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: &Node) -> Opt
 pub(super) fn unknown_field(
     written: &str,
     fields: &'static [&'static str],
-) -> (Option<String>, Option<String>) {
+) -> (String, Option<&'static str>) {
     match nearest(written, fields.iter().copied()) {
-        Some(field) => (Some(format!("did you mean `{field}`?")), Some(field.to_owned())),
-        None => (Some(known_fields(fields)), None),
+        Some(field) => (format!("did you mean `{field}`?"), Some(field)),
+        None => (known_fields(fields), None),
     }
 }
 

@@ -21,6 +21,7 @@ mod problems;
 mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
+mod template;
 mod text;
 
 #[cfg(all(test, feature = "yaml"))]
@@ -116,10 +117,19 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
         return;
     }
     let source = Source { file: file.into(), cluster: Arc::clone(&options.cluster) };
+    let mut is_template = false;
     for chunk in text::split(bytes) {
         let mut problems = Problems::new(file);
         let trees = read_chunk(&chunk, options, &mut problems);
-        problems.into_report(&mut loaded.report);
+        match problems.template(&chunk) {
+            // Said once: what else is wrong with a template comes of its being one.
+            Some(finding) if !is_template => {
+                loaded.report.push(finding);
+                is_template = true;
+            }
+            Some(_) => {}
+            None => problems.into_report(&mut loaded.report),
+        }
         for root in trees {
             if !add(root, &source, options, loaded) {
                 return;

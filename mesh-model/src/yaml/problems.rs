@@ -1,5 +1,7 @@
 //! The findings of one document: bounded in number, completed with the resource once its name is read.
 
+use super::template;
+use super::text::Chunk;
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Node, Span};
 
@@ -92,6 +94,16 @@ impl<'a> Problems<'a> {
             }
         }
         Some(root)
+    }
+
+    /// What is said instead, where the text cannot be read because it is a template.
+    pub(super) fn template(&self, chunk: &Chunk<'_>) -> Option<Diagnostic> {
+        let is_broken = self
+            .notes
+            .iter()
+            .any(|note| matches!(note.code, Code::Syntax | Code::BadKey) && note.severity == Severity::Error);
+        let text = std::str::from_utf8(chunk.bytes).ok().filter(|_| is_broken)?;
+        template::finding(self.file, text, chunk)
     }
 
     /// Hands the findings over.
