@@ -81,7 +81,7 @@ fn round_trip(document: &Arc<Document>, strictness: Strictness) -> Result<Value,
     let (second, errors) = take_in(again, Strictness::Strict);
     assert_eq!(errors, Vec::<String>::new(), "{text}");
     assert!(are_alike(&config, &second), "{text}");
-    assert_eq!(print_all(&second), [printed.clone()], "{text}");
+    assert_eq!(print_all(&second), std::slice::from_ref(&printed), "{text}");
     Ok(printed)
 }
 
@@ -342,12 +342,12 @@ fn change(value: &mut Value, choices: &mut impl Iterator<Item = u32>) {
                 _ => {}
             }
         }
-        Value::String(text) if choice % 3 == 0 => *text = TEXTS[choice / 3 % TEXTS.len()].to_owned(),
-        Value::Number(_) if choice % 3 == 0 => {
+        Value::String(text) if choice.is_multiple_of(3) => *text = TEXTS[choice / 3 % TEXTS.len()].to_owned(),
+        Value::Number(_) if choice.is_multiple_of(3) => {
             let numbers = [json!(0), json!(1), json!(-1), json!(0.5), json!(65535), json!(4_294_967_295_u32)];
             *value = numbers[choice / 3 % numbers.len()].clone();
         }
-        Value::Bool(flag) => *flag = choice % 2 == 0,
+        Value::Bool(flag) => *flag = choice.is_multiple_of(2),
         _ => {}
     }
 }

@@ -160,8 +160,8 @@ fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>,
 fn note_spelling(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
     let message = format!("unknown field `{}`", shorten(&entry.key));
     let help = Some(format!("write `{field}`: the API server knows no other spelling"));
-    let (code, severity) = (Code::UnknownField, Severity::Error);
-    let finding = Finding { code, severity, span: entry.key_span, message, help };
+    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span);
+    let finding = Finding { code, severity, span, message, help, replacement: Some(field.to_owned()) };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
 

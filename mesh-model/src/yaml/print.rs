@@ -17,8 +17,8 @@ pub struct PrintError {
 }
 
 impl PrintError {
-    fn new(message: impl ToString) -> Self {
-        Self { message: message.to_string() }
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
     }
 }
 
@@ -33,7 +33,7 @@ impl PrintError {
 /// # Errors
 /// When the value's `Serialize` fails, when a map key has no YAML form, or when a number is not finite.
 pub fn to_yaml<T: Serialize>(value: &T) -> Result<String, PrintError> {
-    let value = serde_yaml::to_value(value).map_err(PrintError::new)?;
+    let value = serde_yaml::to_value(value).map_err(|error| PrintError::new(error.to_string()))?;
     let mut printer = Printer { out: String::new() };
     match &value {
         Value::Mapping(map) if !map.is_empty() => printer.map(map, 0, false)?,
@@ -136,7 +136,7 @@ fn text_of(value: &Value) -> Result<String, PrintError> {
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Number(number) if number.as_f64().is_some_and(f64::is_finite) => {
             let json = serde_json::to_string(value);
-            json.map_err(PrintError::new)
+            json.map_err(|error| PrintError::new(error.to_string()))
         }
         Value::Number(number) => Err(PrintError::new(format!("the number {number} is not finite"))),
         Value::String(text) => Ok(quoted_if_needed(text)),
