@@ -6,6 +6,7 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
@@ -23,9 +24,10 @@ use crate::kubernetes::{
     service_account::ServiceAccount,
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
-    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
-    workload_entry::spec::WorkloadEntry, workload_group::spec::WorkloadGroup,
+    destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
+    proxy_config::spec::ProxyConfig, service_entry::spec::ServiceEntry, sidecar::spec::Sidecar,
+    virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ResourceKey};
 use crate::object::{Header, read_meta};
@@ -157,6 +159,9 @@ kinds! {
     service_entries: ServiceEntry,
     workload_entries: WorkloadEntry,
     sidecars: Sidecar,
+    envoy_filters: EnvoyFilter,
+    wasm_plugins: WasmPlugin,
+    traffic_extensions: TrafficExtension,
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
