@@ -9,6 +9,7 @@ mod files;
 mod load;
 mod render;
 mod road;
+mod schema;
 mod show;
 mod target;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Decide(command) => decide::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
+        Command::Schema(command) => schema::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

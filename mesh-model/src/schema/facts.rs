@@ -28,7 +28,7 @@ pub struct Fact<'t> {
     pub alias_of: &'t str,
 }
 
-const TABLE: &str = include_str!("facts.tsv");
+pub(super) const TABLE: &str = include_str!("facts.tsv");
 
 /// Every row, in order.
 pub fn facts() -> impl Iterator<Item = Fact<'static>> {

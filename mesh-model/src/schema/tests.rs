@@ -97,6 +97,46 @@ fn nothing_in_a_schema_is_only_for_us() {
     }
 }
 
+/// The table as the lists of Istio's API have it, where they lie beside the workspace. `UPDATE=1` writes it anew.
+#[test]
+fn the_table_is_that_of_the_api() {
+    let Some(list) = crate::conformance_test::shared("ledger/fields.tsv") else { return };
+    let mut lines = list.lines();
+    let titles: Vec<&str> = lines.next().unwrap().split('\t').collect();
+    let listed: Vec<String> = lines
+        .map(|line| {
+            let cells: BTreeMap<&str, &str> = titles.iter().copied().zip(line.split('\t')).collect();
+            let flags = [
+                ("required", !cells["required"].is_empty()),
+                ("nullable", !cells["nullable"].is_empty()),
+                ("deprecated", !cells["deprecated"].is_empty()),
+                ("hidden", !cells["hidden"].is_empty()),
+                ("new", cells["in_api_mirror"].is_empty()),
+            ];
+            let flags: Vec<&str> =
+                flags.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| *flag).collect();
+            let flags = flags.join(",");
+            let [kind, path, holds, words] = ["kind", "path", "type", "enum"].map(|title| cells[title]);
+            let [oneof, constraints, alias] = ["oneof", "constraints", "alias_of"].map(|title| cells[title]);
+            [kind, path, holds, words, &flags, oneof, constraints, alias].join("\t")
+        })
+        .collect();
+    let written = super::facts::TABLE;
+    let (ours, unlisted): (Vec<&str>, Vec<&str>) =
+        written.lines().skip(1).partition(|line| !line.contains("unlisted"));
+    if std::env::var_os("UPDATE").is_some() {
+        let title = written.lines().next().unwrap().to_owned();
+        let rows: Vec<String> =
+            std::iter::once(title).chain(listed).chain(unlisted.into_iter().map(str::to_owned)).collect();
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/schema/facts.tsv");
+        std::fs::write(file, rows.join("\n") + "\n").unwrap();
+        return;
+    }
+    let missing: Vec<_> = listed.iter().filter(|row| !ours.contains(&row.as_str())).collect();
+    let more: Vec<_> = ours.iter().filter(|row| !listed.iter().any(|listed| listed == *row)).collect();
+    assert!(missing.is_empty() && more.is_empty(), "missing: {missing:#?}\nmore: {more:#?}");
+}
+
 /// The API's type of each field against that of our type, in both directions.
 #[test]
 fn types_and_table_agree() {
@@ -161,5 +201,5 @@ fn types_and_table_agree() {
         wrong.extend(ours.into_keys().map(|path| format!("{kind} {path}: the API has no such field")));
     }
     assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{seen} fields");
+    assert_eq!(seen, facts().count(), "rows of kinds that are not read");
 }
