@@ -5,12 +5,15 @@ mod args;
 mod check;
 mod decide;
 mod explain;
+mod explain_code;
 mod files;
 mod load;
-mod render;
+mod progress;
+mod report;
 mod road;
 mod schema;
 mod show;
+mod source;
 mod target;
 
 use std::process::ExitCode;
