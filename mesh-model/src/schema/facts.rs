@@ -145,10 +145,10 @@ fn constraints(text: &str) -> Vec<(&str, String)> {
 }
 
 fn allow_null(field: &mut Value) {
-    if let Some(types) = field.get_mut("type") {
-        if let Value::String(one) = types {
-            *types = json!([one, "null"]);
-        }
+    if let Some(types) = field.get_mut("type")
+        && let Value::String(one) = types
+    {
+        *types = json!([one, "null"]);
     }
 }
 

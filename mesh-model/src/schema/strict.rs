@@ -38,12 +38,12 @@ fn take_null(schema: &mut Value) {
             *schema = only;
         }
     }
-    if let Some(types) = schema.get_mut("type") {
-        if let Value::Array(list) = types {
-            list.retain(|one| one != "null");
-            if let [only] = list.as_mut_slice() {
-                *types = only.take();
-            }
+    if let Some(types) = schema.get_mut("type")
+        && let Value::Array(list) = types
+    {
+        list.retain(|one| one != "null");
+        if let [only] = list.as_mut_slice() {
+            *types = only.take();
         }
     }
     if let Some(Value::Array(words)) = schema.get_mut("enum") {

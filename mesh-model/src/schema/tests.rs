@@ -181,10 +181,10 @@ fn types_and_table_agree() {
             if field.holds.as_str() != holds {
                 wrong.push(format!("{kind} {path}: `{}`, the API has `{holds}`", field.holds.as_str()));
             }
-            if let FieldType::Enum(words) = &field.holds {
-                if words.join(",") != fact.words {
-                    wrong.push(format!("{kind} {path}: {words:?}, the API has {}", fact.words));
-                }
+            if let FieldType::Enum(words) = &field.holds
+                && words.join(",") != fact.words
+            {
+                wrong.push(format!("{kind} {path}: {words:?}, the API has {}", fact.words));
             }
             // Settings of the mesh tell unset fields from zeros everywhere, for they are laid over each other.
             let is_mesh = !kind.starts_with('(') && !fact.path.starts_with("spec");
