@@ -74,7 +74,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), String> {
     let mut files = Files::open(args.config, args.mesh_config, &args.proxy, args.identity)?;
     let loaded = files.load()?;
-    for problem in loaded.report.iter() {
+    for problem in &loaded.report {
         tracing::warn!("{problem}");
     }
     let mut options = Options::default();

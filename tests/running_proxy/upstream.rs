@@ -91,9 +91,9 @@ impl Upstream {
         let (parts, body) = request.into_parts();
         let text =
             |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let authority = parts.uri.authority().map(|authority| authority.to_string());
+        let authority = parts.uri.authority().map(ToString::to_string);
         let seen = Seen {
-            target: parts.uri.path_and_query().map(|target| target.to_string()).unwrap_or_default(),
+            target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             authority: authority.or_else(|| parts.headers.get("host").map(text)).unwrap_or_default(),
             version: format!("{:?}", parts.version),
             headers: parts.headers.iter().map(|(key, value)| (key.to_string(), text(value))).collect(),
