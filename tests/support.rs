@@ -257,7 +257,7 @@ fn compare(files: &BTreeMap<String, String>) {
         assert!(
             &written == text,
             "docs/support/{name} is stale from line {}: `UPDATE=1 cargo test --test support`",
-            line.map_or_else(|| written.lines().count().min(text.lines().count()), |line| line) + 1
+            line.unwrap_or_else(|| written.lines().count().min(text.lines().count())) + 1
         );
     }
 }
