@@ -1,1 +1,3 @@
-//! Benches only: see `benches/`.
+//! Generated work that several benches, and engines of others, are measured on.
+
+pub mod workloads;
