@@ -6,22 +6,28 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
 use crate::kubernetes::{
     config_map::ConfigMap,
+    deployment::Deployment,
     endpoint_slice::EndpointSlice,
+    endpoints::Endpoints,
     ingress::{Ingress, IngressClass},
     namespace::Namespace,
     node::Node as KubernetesNode,
     pod::Pod,
     secret::Secret,
     service::Service,
+    service_account::ServiceAccount,
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
-    sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
+    proxy_config::spec::ProxyConfig, service_entry::spec::ServiceEntry, sidecar::spec::Sidecar,
+    virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ResourceKey};
 use crate::object::{Header, read_meta};
@@ -31,6 +37,7 @@ use crate::security::{
     request_authentication::RequestAuthentication,
 };
 use crate::store::{Applied, Store};
+use crate::telemetry::Telemetry;
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -136,9 +143,15 @@ kinds! {
     service_entries: ServiceEntry,
     workload_entries: WorkloadEntry,
     sidecars: Sidecar,
+    envoy_filters: EnvoyFilter,
+    wasm_plugins: WasmPlugin,
+    traffic_extensions: TrafficExtension,
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
+    workload_groups: WorkloadGroup,
+    proxy_configs: ProxyConfig,
+    telemetries: Telemetry,
     namespaces: Namespace,
     services: Service,
     pods: Pod,
@@ -148,6 +161,9 @@ kinds! {
     ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
+    deployments: Deployment,
+    endpoints: Endpoints,
+    service_accounts: ServiceAccount,
     gateway_classes: GatewayClass,
     kubernetes_gateways: KubernetesGateway,
     http_routes: gateway_api::HttpRoute,

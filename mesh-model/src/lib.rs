@@ -59,7 +59,7 @@
 //! | [`diagnostic`], [`trace`] | problems as data; steps of a decision and who listens to them |
 //! | [`facts`] | all that a rule may look at: one connection, one request |
 //! | [`yaml`], [`decode`] | text to trees, trees to types |
-//! | [`part`], [`networking`], [`security`], [`kubernetes`], [`mesh_config`] | the API, 1:1 |
+//! | [`part`], [`networking`], [`security`], [`telemetry`], [`kubernetes`], [`mesh_config`] | the API, 1:1 |
 //! | [`object`], [`kind_table`], [`config_set`] | objects, the table of kinds, all objects of a mesh |
 //!
 //! # Features
@@ -74,6 +74,7 @@ mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
+pub mod extensions;
 pub mod facts;
 pub mod gateway_api;
 pub mod kind_table;
@@ -86,6 +87,7 @@ pub mod origin;
 pub mod part;
 pub mod security;
 mod store;
+pub mod telemetry;
 pub mod trace;
 pub mod value;
 pub mod yaml;

@@ -116,7 +116,7 @@ spec:
         assert!(answers(&config, token).iter().all(|passes| !passes), "without keys nobody passes");
 
         let mut store = JwksStore::default();
-        let mut fetch = |store: &mut JwksStore, key: &str, now| {
+        let fetch = |store: &mut JwksStore, key: &str, now| {
             let due = store.due(now);
             let keys = serde_json::json!({ "keys": [tokens["keys"][key]] }).to_string();
             let answer = store.answered(&due[0].issuer, &due[0].jwks_uri, Ok(keys.as_bytes()), now);
