@@ -5,13 +5,16 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn read(provider: Value) -> Result<Arc<ExternalAuthorizer>, String> {
+type Read = Result<Arc<ExternalAuthorizer>, String>;
+
+fn read(provider: Value) -> Read {
     let provider: ExtensionProvider = serde_json::from_value(provider).unwrap();
     let name = provider.name.clone();
     ExternalAuthorizer::all(&[provider]).remove(&name).unwrap()
 }
 
-fn http(more: Value) -> Result<Arc<ExternalAuthorizer>, String> {
+#[expect(clippy::needless_pass_by_value, reason = "settings read best where they are written")]
+fn http(more: Value) -> Read {
     let mut settings = json!({ "service": "shop/authz.shop.svc.cluster.local", "port": 8000 });
     settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     read(json!({ "name": "ext", "envoyExtAuthzHttp": settings }))

@@ -99,8 +99,15 @@ mod aws_lc {
     /// A key in the library's form.
     pub(super) enum Prepared {
         One(ParsedPublicKey),
-        Rsa { modulus: Box<[u8]>, exponent: Box<[u8]>, by_algorithm: [OnceLock<Option<ParsedPublicKey>>; 6] },
-        Secret { secret: Box<[u8]>, by_algorithm: Box<[OnceLock<hmac::Key>; 3]> },
+        Rsa {
+            modulus: Box<[u8]>,
+            exponent: Box<[u8]>,
+            by_algorithm: Box<[OnceLock<Option<ParsedPublicKey>>; 6]>,
+        },
+        Secret {
+            secret: Box<[u8]>,
+            by_algorithm: Box<[OnceLock<hmac::Key>; 3]>,
+        },
     }
 
     /// Secrets are never shown.

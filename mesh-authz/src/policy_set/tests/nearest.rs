@@ -2,7 +2,10 @@
 
 use super::*;
 
-fn near(call: &Call, specs: &[Value]) -> Option<(String, Vec<(String, String, String)>)> {
+/// Field, what was wanted, what was there.
+type Lacked = (String, String, String);
+
+fn near(call: &Call, specs: &[Value]) -> Option<(String, Vec<Lacked>)> {
     let policies: Vec<_> =
         specs.iter().enumerate().map(|(at, spec)| named("shop", &format!("p{at}"), spec.clone())).collect();
     let set = compile(&policies, Protocol::Http);
@@ -20,7 +23,7 @@ fn near(call: &Call, specs: &[Value]) -> Option<(String, Vec<(String, String, St
     Some((format!("{}[{}]", found.rule.policy, found.rule.rule?), lacks.collect()))
 }
 
-fn lack(field: &str, wanted: &str, got: &str) -> (String, String, String) {
+fn lack(field: &str, wanted: &str, got: &str) -> Lacked {
     (field.to_owned(), wanted.to_owned(), got.to_owned())
 }
 
