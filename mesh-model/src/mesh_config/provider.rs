@@ -145,12 +145,8 @@ pub struct ExtAuthzGrpcProvider {
 }
 
 /// How much of the request's body an authorizer is shown.
-<<<<<<< HEAD
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-=======
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
->>>>>>> main
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestBody {
     /// At most so many bytes.
