@@ -101,6 +101,22 @@ macro_rules! kinds {
         pub const KINDS: &[(&str, &str, &[&str], bool)] =
             &[$((<$type>::KIND, <$type>::GROUP, <$type>::VERSIONS, <$type>::NAMESPACED),)*];
 
+        /// What a kind's type looks like, and which part of a document it holds.
+        #[cfg(feature = "schema")]
+        pub(crate) fn schema_of(
+            kind: &str,
+            group: &str,
+            generator: &mut schemars::SchemaGenerator,
+        ) -> Option<(Body, schemars::Schema)> {
+            use schemars::JsonSchema as _;
+            $(
+                if kind == <$type>::KIND && group == <$type>::GROUP {
+                    return Some((<$type>::BODY, <$type>::json_schema(generator)));
+                }
+            )*
+            None
+        }
+
         impl ConfigSet {
             pub(crate) fn upsert(
                 &mut self,
