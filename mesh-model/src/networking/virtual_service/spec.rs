@@ -92,7 +92,7 @@ pub struct HttpRoute {
     #[serde(skip_serializing_if = "is_default")]
     pub mirrors: Vec<HttpMirrorPolicy>,
     /// Deprecated share of `mirror`, whole percents.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(alias = "mirror_percent", skip_serializing_if = "is_default")]
     pub mirror_percent: Option<u32>,
     /// Share of requests that `mirror` gets; unset: all, written empty: none (T-524).
     #[serde(skip_serializing_if = "is_default")]
