@@ -250,7 +250,11 @@ impl Compiler<'_> {
                     Ok(found) => patterns.extend(found),
                     Err(why) => {
                         let place = self.policy.origin(field.place.clone());
-                        report.push(Diagnostic::new(Code::InvalidValue, &place, format!("`{value}`: {why}")));
+                        let message = format!("`{value}`: {why}");
+                        report.push(
+                            Diagnostic::new(Code::InvalidValue, &place, message)
+                                .help("correct the value: it matches nothing as it is"),
+                        );
                         if self.action == Action::Allow {
                             return Err(Unusable(format!("`{}` has the value `{value}`: {why}", field.name)));
                         }
@@ -320,7 +324,10 @@ impl Compiler<'_> {
             Err(malformed) => {
                 let at = self.policy.origin(format!("{place}.key"));
                 let message = format!("`{key}` does not name {malformed} in brackets");
-                report.push(Diagnostic::new(Code::InvalidValue, &at, message.clone()));
+                report.push(
+                    Diagnostic::new(Code::InvalidValue, &at, message.clone())
+                        .help("write it as `request.headers[x-user]` is written"),
+                );
                 if self.action == Action::Allow {
                     return Err(Unusable(message));
                 }
