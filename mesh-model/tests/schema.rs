@@ -21,61 +21,56 @@ fn problem(schema: &Value, value: &Value) -> Option<String> {
         Value::Bool(false) => return Some("nothing may be here".to_owned()),
         schema => schema.as_object().unwrap(),
     };
-    schema.iter().find_map(|(word, rule)| {
-        let found = match word.as_str() {
-            "$schema" | "title" | "description" | "deprecated" | "format" => None,
-            "type" => {
-                let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
-                (!types.iter().any(|one| is_of(one.as_str().unwrap(), value)))
-                    .then(|| format!("not a {rule}"))
-            }
-            "const" => (value != rule).then(|| format!("not {rule}")),
-            "enum" => (!rule.as_array().unwrap().contains(value)).then(|| format!("not one of {rule}")),
-            "anyOf" => {
-                let fits = rule.as_array().unwrap().iter().any(|one| problem(one, value).is_none());
-                (!fits).then(|| format!("none of {rule}"))
-            }
-            "oneOf" => {
-                let fitting =
-                    rule.as_array().unwrap().iter().filter(|one| problem(one, value).is_none()).count();
-                (fitting != 1).then(|| format!("{fitting} of {rule}"))
-            }
-            "allOf" => rule.as_array().unwrap().iter().find_map(|one| problem(one, value)),
-            "not" => problem(rule, value).is_none().then(|| format!("{rule}")),
-            "minimum" | "maximum" => value.as_f64().and_then(|number| {
-                let bound = rule.as_f64().unwrap();
-                let is_out = if word == "minimum" { number < bound } else { number > bound };
-                is_out.then(|| format!("{word} {bound}"))
-            }),
-            "minLength" | "maxLength" => {
-                value.as_str().and_then(|text| outside(word, rule, text.chars().count()))
-            }
-            "minItems" | "maxItems" => value.as_array().and_then(|items| outside(word, rule, items.len())),
-            "minProperties" | "maxProperties" => {
-                value.as_object().and_then(|entries| outside(word, rule, entries.len()))
-            }
-            "pattern" => {
-                let pattern = Regex::new(rule.as_str().unwrap()).unwrap();
-                value.as_str().filter(|text| !pattern.is_match(text)).map(|_| format!("{word} {rule}"))
-            }
-            "items" => {
-                let items = value.as_array().into_iter().flatten();
-                items.enumerate().find_map(|(at, item)| Some(format!("[{at}] {}", problem(rule, item)?)))
-            }
-            "required" => {
-                let names = rule.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
-                let missing = names.filter(|name| value.is_object() && value.get(name).is_none()).next();
-                missing.map(|name| format!("`{name}` is missing"))
-            }
-            "properties" => rule
-                .as_object()
-                .unwrap()
-                .iter()
-                .find_map(|(name, rule)| Some(format!(".{name} {}", problem(rule, value.get(name)?)?))),
-            "patternProperties" | "additionalProperties" => entries_problem(schema, word, rule, value),
-            other => panic!("no schema of ours says `{other}`"),
-        };
-        found
+    schema.iter().find_map(|(word, rule)| match word.as_str() {
+        "$schema" | "title" | "description" | "deprecated" | "format" => None,
+        "type" => {
+            let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
+            (!types.iter().any(|one| is_of(one.as_str().unwrap(), value))).then(|| format!("not a {rule}"))
+        }
+        "const" => (value != rule).then(|| format!("not {rule}")),
+        "enum" => (!rule.as_array().unwrap().contains(value)).then(|| format!("not one of {rule}")),
+        "anyOf" => {
+            let fits = rule.as_array().unwrap().iter().any(|one| problem(one, value).is_none());
+            (!fits).then(|| format!("none of {rule}"))
+        }
+        "oneOf" => {
+            let fitting = rule.as_array().unwrap().iter().filter(|one| problem(one, value).is_none()).count();
+            (fitting != 1).then(|| format!("{fitting} of {rule}"))
+        }
+        "allOf" => rule.as_array().unwrap().iter().find_map(|one| problem(one, value)),
+        "not" => problem(rule, value).is_none().then(|| format!("{rule}")),
+        "minimum" | "maximum" => value.as_f64().and_then(|number| {
+            let bound = rule.as_f64().unwrap();
+            let is_out = if word == "minimum" { number < bound } else { number > bound };
+            is_out.then(|| format!("{word} {bound}"))
+        }),
+        "minLength" | "maxLength" => {
+            value.as_str().and_then(|text| outside(word, rule, text.chars().count()))
+        }
+        "minItems" | "maxItems" => value.as_array().and_then(|items| outside(word, rule, items.len())),
+        "minProperties" | "maxProperties" => {
+            value.as_object().and_then(|entries| outside(word, rule, entries.len()))
+        }
+        "pattern" => {
+            let pattern = Regex::new(rule.as_str().unwrap()).unwrap();
+            value.as_str().filter(|text| !pattern.is_match(text)).map(|_| format!("{word} {rule}"))
+        }
+        "items" => {
+            let items = value.as_array().into_iter().flatten();
+            items.enumerate().find_map(|(at, item)| Some(format!("[{at}] {}", problem(rule, item)?)))
+        }
+        "required" => {
+            let mut names = rule.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+            let missing = names.find(|name| value.is_object() && value.get(name).is_none());
+            missing.map(|name| format!("`{name}` is missing"))
+        }
+        "properties" => rule
+            .as_object()
+            .unwrap()
+            .iter()
+            .find_map(|(name, rule)| Some(format!(".{name} {}", problem(rule, value.get(name)?)?))),
+        "patternProperties" | "additionalProperties" => entries_problem(schema, word, rule, value),
+        other => panic!("no schema of ours says `{other}`"),
     })
 }
 
