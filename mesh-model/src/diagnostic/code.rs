@@ -94,4 +94,5 @@ codes! {
     ReferenceNotPermitted "reference-not-permitted" Analyze Error None, "a reference into another namespace that no ReferenceGrant allows";
     NotServed "not-served" Analyze Warning None, "a gateway that no workload serves";
     Suspicious "suspicious" Validate Warning None, "a setting that Istio accepts with a warning";
+    TencentName "tencent-name" Validate Info None, "a name that asks Tencent Cloud Mesh for what its server cannot have";
 }

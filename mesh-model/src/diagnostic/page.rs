@@ -50,6 +50,7 @@ pages! {
     "suspicious"
     "syntax"
     "template"
+    "tencent-name"
     "unknown-field"
     "unknown-kind"
     "unreachable"
