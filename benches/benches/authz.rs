@@ -8,7 +8,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol};
 use mesh_authz::verdict::{Facts, Verdict};
-use mesh_model::document::{Document, Node, Source as File};
+use mesh_model::document::{Document, Source as File, Tree};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Provenance;
@@ -31,11 +31,11 @@ impl Observer for Walk {
 
 fn policy(n: usize, rule: Rule) -> Arc<Object<AuthorizationPolicy>> {
     let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), format!("policy-{n:06}").into());
-    let document = Arc::new(Document {
-        source: File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec: AuthorizationPolicy { rules: vec![rule], ..AuthorizationPolicy::default() },

@@ -53,7 +53,7 @@ impl ConfigSet {
 }
 
 fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) -> Diagnostic {
-    let span = earlier.root.locate("metadata.name");
+    let span = earlier.root().locate("metadata.name");
     let resource = ResourceRef {
         kind: key.kind.to_owned(),
         namespace: key.namespace.to_string(),

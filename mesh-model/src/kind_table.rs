@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
-use crate::document::{Document, Node, Span, Value};
+use crate::document::{Document, Span, Tree};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
@@ -242,16 +242,18 @@ fn read_body<S: Kind>(
                 Strictness::Strict => Unknown::Error,
                 Strictness::Lenient => Unknown::Warning,
             };
-            let empty = Node { value: Value::Map(Vec::new()), span: document.root.span };
-            let node = match document.root.get("spec") {
-                Some(node) if node.value != Value::Null => node,
-                _ => &empty,
-            };
-            decode(node, "spec", DecodeOptions { protobuf: true, unknown }, &place, report)
+            let options = DecodeOptions { protobuf: true, unknown };
+            match document.root().get("spec").filter(|spec| !spec.is_null()) {
+                Some(spec) => decode(spec, "spec", options, &place, report),
+                None => {
+                    let empty = Tree::empty_map(document.root().span());
+                    decode(empty.root(), "spec", options, &place, report)
+                }
+            }
         }
         Body::Document => {
             let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
-            decode(&document.root, "", options, &place, report)
+            decode(document.root(), "", options, &place, report)
         }
     }
 }

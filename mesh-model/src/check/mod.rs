@@ -153,13 +153,13 @@ impl<'c> Checker<'c> {
     }
 
     /// The value written at `path` of the document, also where the type cannot tell it from an absent one.
-    pub(crate) fn written(&self, path: &Path<'_>) -> Option<&'c Node> {
-        find(&self.object.document.root, path)
+    pub(crate) fn written(&self, path: &Path<'_>) -> Option<Node<'c>> {
+        find(self.object.document.root(), path)
     }
 
     /// Whether an empty list or map is written at `path`.
     pub(crate) fn is_written_empty(&self, path: &Path<'_>) -> bool {
-        self.written(path).is_some_and(|node| match &node.value {
+        self.written(path).is_some_and(|node| match node.value() {
             Value::List(items) => items.is_empty(),
             Value::Map(entries) => entries.is_empty(),
             _ => false,
@@ -174,7 +174,7 @@ impl fmt::Debug for Checker<'_> {
 }
 
 /// Both spellings of a field are found, as the decoder takes both.
-fn find<'n>(root: &'n Node, path: &Path<'_>) -> Option<&'n Node> {
+fn find<'n>(root: Node<'n>, path: &Path<'_>) -> Option<Node<'n>> {
     match path {
         Path::Root("") => Some(root),
         Path::Root(name) => root.get(name),
@@ -182,7 +182,7 @@ fn find<'n>(root: &'n Node, path: &Path<'_>) -> Option<&'n Node> {
             let parent = find(root, parent)?;
             parent.get(name).or_else(|| parent.get(&crate::document::snake_case(name)))
         }
-        Path::Index(parent, index) => find(root, parent)?.items().get(*index),
+        Path::Index(parent, index) => find(root, parent)?.items().nth(*index),
     }
 }
 

@@ -64,20 +64,20 @@ const FINDINGS_MAX: usize = 256;
 /// ```
 /// # use mesh_model::decode::{DecodeOptions, decode};
 /// # use mesh_model::diagnostic::{Place, Report};
-/// # use mesh_model::document::{Node, Span};
+/// # use mesh_model::document::{Span, Tree};
 /// #[derive(serde::Deserialize)]
 /// #[serde(rename_all = "camelCase", default)]
 /// # #[derive(Default)]
 /// struct Retry { attempts: i32, retry_on: String }
 ///
-/// let node = Node::from_json(&serde_json::json!({"attempts": "3", "retry_on": "5xx"}), Span::default());
+/// let tree = Tree::from_json(&serde_json::json!({"attempts": "3", "retry_on": "5xx"}), Span::default());
 /// let mut report = Report::new();
 /// let place = |_: &str, span| Place::in_file("a.yaml", span);
-/// let retry: Retry = decode(&node, "spec", DecodeOptions::ISTIO, &place, &mut report).unwrap();
+/// let retry: Retry = decode(tree.root(), "spec", DecodeOptions::ISTIO, &place, &mut report).unwrap();
 /// assert_eq!((retry.attempts, retry.retry_on.as_str()), (3, "5xx"));
 /// ```
 pub fn decode<T: DeserializeOwned>(
-    node: &Node,
+    node: Node<'_>,
     path: &str,
     options: DecodeOptions,
     place: &dyn Fn(&str, Span) -> Place,
@@ -95,9 +95,9 @@ pub fn decode<T: DeserializeOwned>(
                 break;
             }
             Err(error) => {
-                let error = error.at(&root, node.span);
+                let error = error.at(&root, node);
                 failed = true;
-                let at = error.path.clone().unwrap_or_default();
+                let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
                     context.find(&at, error.finding());
                 }

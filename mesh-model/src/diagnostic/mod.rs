@@ -60,7 +60,7 @@ impl Place {
 
     /// The field `path` of an object.
     pub fn of(object: &Provenance, path: &str) -> Self {
-        let span = object.document.root.locate(path);
+        let span = object.document.root().locate(path);
         Self {
             resource: ResourceRef {
                 kind: object.kind.to_owned(),
@@ -76,7 +76,7 @@ impl Place {
 
     /// The field `path` of a document whose resource is known by reference only.
     pub fn in_document(document: &Arc<Document>, resource: ResourceRef, path: &str) -> Self {
-        let span = document.root.locate(path);
+        let span = document.root().locate(path);
         Self {
             resource,
             file: document.source.file.to_string(),

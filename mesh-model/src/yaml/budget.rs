@@ -10,7 +10,7 @@ pub struct Budget {
     pub document_bytes: usize,
     /// Documents of one file, items of lists included.
     pub documents: usize,
-    /// Nodes of one document: values, after aliases and merges are expanded.
+    /// Nodes of one document: keys and values, after aliases and merges are expanded.
     pub nodes: usize,
     /// Levels of nesting of one document.
     pub depth: usize,

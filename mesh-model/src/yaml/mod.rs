@@ -30,9 +30,10 @@ pub use budget::Budget;
 pub use print::{PrintError, to_yaml};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Code, Diagnostic, Place, Report};
-use crate::document::{Document, Node, Source, Span, Value};
+use crate::document::{Document, Source, Span, Tree, TreeBuilder};
 use problems::Problems;
 
 /// How to read.
@@ -45,11 +46,13 @@ pub struct LoadOptions {
     pub budget: Budget,
     /// Duplicate keys and foreign tags are errors, not warnings.
     pub strict: bool,
+    /// Documents of one text are read on so many threads at once; 1 unless set. The outcome is the same.
+    pub threads: usize,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { cluster: "Kubernetes".into(), budget: Budget::default(), strict: false }
+        Self { cluster: "Kubernetes".into(), budget: Budget::default(), strict: false, threads: 1 }
     }
 }
 
@@ -65,6 +68,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Reads on several threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -114,12 +124,12 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
         return;
     }
     let source = Source { file: file.into(), cluster: Arc::clone(&options.cluster) };
-    for chunk in text::split(bytes) {
-        let mut problems = Problems::new(file);
-        let trees = read_chunk(&chunk, options, &mut problems);
-        problems.into_report(&mut loaded.report);
-        for root in trees {
-            if !add(root, &source, options, loaded) {
+    let chunks = text::split(bytes);
+    let mut builder = TreeBuilder::default();
+    for (trees, report) in read_all(file, bytes, &chunks, options, &mut builder) {
+        loaded.report.merge(report);
+        for tree in trees {
+            if !add(tree, &source, options, loaded) {
                 return;
             }
         }
@@ -130,7 +140,65 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     }
 }
 
-fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+/// What a chunk holds.
+type Read = (Vec<Tree>, Report);
+
+/// Reads the chunks in order: one after the other as they are asked for, or all at once on several threads.
+fn read_all<'a>(
+    file: &'a str,
+    bytes: &'a [u8],
+    chunks: &'a [text::Cut],
+    options: &'a LoadOptions,
+    builder: &'a mut TreeBuilder,
+) -> Box<dyn Iterator<Item = Read> + 'a> {
+    let threads = options.threads.min(bytes.len() / THREAD_BYTES).max(1);
+    if threads == 1 || chunks.len() < 2 * threads {
+        return Box::new(chunks.iter().map(|cut| read_one(file, &cut.of(bytes), options, builder)));
+    }
+    // Small shares, so that one thread with the long documents does not keep the others waiting.
+    let share = chunks.len().div_ceil(threads * 8);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut builder = TreeBuilder::default();
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = chunks.chunks(share).nth(at) else { break };
+            let read = share.iter().map(|cut| read_one(file, &cut.of(bytes), options, &mut builder));
+            done.push((at, read.collect::<Vec<_>>()));
+        }
+        done
+    };
+    let mut shares = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            // A thread that panicked would be a bug of ours: its panic goes on here.
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    shares.sort_unstable_by_key(|(at, _)| *at);
+    Box::new(shares.into_iter().flat_map(|(_, read)| read))
+}
+
+/// Text below this size is not worth a thread.
+const THREAD_BYTES: usize = 64 << 10;
+
+fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder: &mut TreeBuilder) -> Read {
+    let mut problems = Problems::new(file);
+    let trees = read_chunk(chunk, options, builder, &mut problems);
+    let mut report = Report::new();
+    problems.into_report(&mut report);
+    (trees, report)
+}
+
+fn read_chunk(
+    chunk: &text::Chunk<'_>,
+    options: &LoadOptions,
+    builder: &mut TreeBuilder,
+    problems: &mut Problems<'_>,
+) -> Vec<Tree> {
     let place = Span { line: text::narrow(chunk.line), column: 1, ..Span::default() };
     let limit = options.budget.document_bytes;
     if chunk.bytes.len() > limit {
@@ -144,7 +212,7 @@ fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Pro
     };
     let chunk = text::Chunk { bytes: rest, offset: chunk.offset + bom, line: chunk.line };
     match text::decode(&chunk) {
-        Ok(text) => parse(text, &chunk, options, problems),
+        Ok(text) => parse(text, &chunk, options, builder, problems),
         Err((message, span)) => {
             problems.note(Code::Encoding, Code::Encoding.severity(), span, "", message);
             Vec::new()
@@ -157,9 +225,10 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
-    events::read(text, chunk, options, problems)
+) -> Vec<Tree> {
+    events::read(text, chunk, options, builder, problems)
 }
 
 #[cfg(not(feature = "yaml"))]
@@ -167,31 +236,33 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
-    json::read(text, chunk, options, problems)
+) -> Vec<Tree> {
+    json::read(text, chunk, options, builder, problems)
 }
 
 /// Adds a tree's documents. `false`: the file has too many.
-fn add(root: Node, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
+fn add(tree: Tree, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
     let mut parts = Vec::new();
-    list::expand(root, &mut parts);
-    for root in parts {
-        if root.value == Value::Null {
+    list::expand(tree, &mut parts);
+    for part in parts {
+        let index = loaded.documents.len();
+        let document = Document::part(source.clone(), index, &part.tree, part.at);
+        if document.root().is_null() {
             continue;
         }
         let limit = options.budget.documents;
-        if loaded.documents.len() >= limit {
+        if index >= limit {
             let message = format!("more than {limit} documents");
             loaded.report.push(Diagnostic::new(
                 Code::BudgetExceeded,
-                Place::in_file(&source.file, root.span),
+                Place::in_file(&source.file, document.root().span()),
                 message,
             ));
             return false;
         }
-        let index = loaded.documents.len();
-        loaded.documents.push(Arc::new(Document { source: source.clone(), index, root }));
+        loaded.documents.push(Arc::new(document));
     }
     true
 }

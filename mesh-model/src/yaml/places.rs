@@ -2,21 +2,41 @@
 
 use granit_parser::{ErrorKind, ScanError, Span as Marks, Tag};
 
-use super::events::{Builder, FrameKind, Key};
+use super::events::{Builder, FrameKind};
 use super::text::narrow;
 use crate::diagnostic::{Code, Severity};
 use crate::document::Span;
 
 impl Builder<'_, '_, '_> {
-    pub(super) fn duplicate(&mut self, key: &Key, first: Span) {
+    pub(super) fn duplicate(&mut self, first: usize, key: usize) {
         let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let name = shorten(&key.text);
+        let name = shorten(self.tree.string(self.text, key).unwrap_or_default());
+        // Counting lines back to a place costs more than a finding that is not kept.
+        if self.problems.is_full(severity) {
+            return self.problems.drop_one(severity);
+        }
+        let (first, span) = (self.place(first), self.place(key));
         let message = format!(
             "the key `{name}` stands at line {}, column {} already; the last one is used",
             first.line, first.column
         );
         let path = crate::document::join_key(&self.path(), &name);
-        self.problems.note(Code::DuplicateKey, severity, key.span, &path, message);
+        self.problems.note(Code::DuplicateKey, severity, span, &path, message);
+    }
+
+    /// The place of a key or value that is read already.
+    pub(super) fn place(&self, at: usize) -> Span {
+        let range = self.tree.range(at);
+        let before = self.text.get(..range.start as usize).unwrap_or_default();
+        let mut span = super::text::place_after(before, self.chunk);
+        span.end = self.offset(Some(range.end as usize));
+        span
+    }
+
+    /// The bytes of the chunk's text.
+    pub(super) fn range(&self, marks: &Marks) -> std::ops::Range<u32> {
+        let start = narrow(marks.start.byte_offset().unwrap_or_default());
+        start..narrow(marks.end.byte_offset().unwrap_or_default()).max(start)
     }
 
     pub(super) fn unusual_tag(&mut self, tag: &Tag, marks: &Marks) {
@@ -57,9 +77,10 @@ impl Builder<'_, '_, '_> {
         let mut path = String::new();
         for frame in &self.frames {
             match &frame.kind {
-                FrameKind::List(items) => path.push_str(&format!("[{}]", items.len())),
+                FrameKind::List(elements) => path.push_str(&format!("[{elements}]")),
                 FrameKind::Map { key: Some(key), .. } => {
-                    path = crate::document::join_key(&path, &shorten(&key.text));
+                    let key = self.tree.string(self.text, *key).unwrap_or_default();
+                    path = crate::document::join_key(&path, &shorten(key));
                 }
                 FrameKind::Map { key: None, .. } => {}
             }
