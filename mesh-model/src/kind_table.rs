@@ -11,17 +11,21 @@ use crate::gateway_api::{
 };
 use crate::kubernetes::{
     config_map::ConfigMap,
+    deployment::Deployment,
     endpoint_slice::EndpointSlice,
+    endpoints::Endpoints,
     ingress::{Ingress, IngressClass},
     namespace::Namespace,
     node::Node as KubernetesNode,
     pod::Pod,
     secret::Secret,
     service::Service,
+    service_account::ServiceAccount,
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
-    sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    destination_rule::spec::DestinationRule, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
+    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
+    workload_entry::spec::WorkloadEntry, workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ResourceKey};
 use crate::object::{Header, read_meta};
@@ -31,6 +35,7 @@ use crate::security::{
     request_authentication::RequestAuthentication,
 };
 use crate::store::{Applied, Store};
+use crate::telemetry::Telemetry;
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -139,6 +144,9 @@ kinds! {
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
+    workload_groups: WorkloadGroup,
+    proxy_configs: ProxyConfig,
+    telemetries: Telemetry,
     namespaces: Namespace,
     services: Service,
     pods: Pod,
@@ -148,6 +156,9 @@ kinds! {
     ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
+    deployments: Deployment,
+    endpoints: Endpoints,
+    service_accounts: ServiceAccount,
     gateway_classes: GatewayClass,
     kubernetes_gateways: KubernetesGateway,
     http_routes: gateway_api::HttpRoute,

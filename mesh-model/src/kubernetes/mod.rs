@@ -15,6 +15,7 @@ pub mod open_enum;
 pub mod pod;
 pub mod secret;
 pub mod service;
+pub mod service_account;
 
 pub use config_map::ConfigMap;
 pub use deployment::Deployment;
@@ -27,6 +28,7 @@ pub use node::Node;
 pub use pod::Pod;
 pub use secret::Secret;
 pub use service::{Protocol, Service};
+pub use service_account::ServiceAccount;
 
 use crate::part::is_default;
 
