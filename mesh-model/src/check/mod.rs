@@ -27,13 +27,16 @@ pub(crate) mod value;
 use std::fmt;
 
 pub(crate) use crate::decode::path::Path;
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use crate::document::{Node, Value};
 use crate::object::Object;
 use crate::origin::Provenance;
 
 /// The annotation that makes a policy a rehearsal (S-101).
 pub(crate) const DRY_RUN: &str = "istio.io/dry-run";
+
+/// Findings of validation kept per object; one error is kept in any case, so that none passes for good.
+const FINDINGS_MAX: usize = 256;
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +104,11 @@ impl<'c> Checker<'c> {
 
     /// Adds a problem of the field at `at`.
     pub(crate) fn find(&mut self, at: &Path<'_>, problem: Problem) {
+        // A document with a hundred thousand bad routes is no better told by a hundred thousand findings.
+        let is_full = self.report.len() >= FINDINGS_MAX;
+        if is_full && (problem.code.severity() != Severity::Error || self.report.has_errors()) {
+            return;
+        }
         let mut found =
             Diagnostic::new(problem.code, Place::of(self.object, &at.to_string()), problem.message);
         found.help = problem.help;
@@ -182,7 +190,7 @@ fn find<'n>(root: Node<'n>, path: &Path<'_>) -> Option<Node<'n>> {
             let parent = find(root, parent)?;
             parent.get(name).or_else(|| parent.get(&crate::document::snake_case(name)))
         }
-        Path::Index(parent, index) => find(root, parent)?.items().nth(*index),
+        Path::Index(parent, index) => find(root, parent)?.item(*index),
     }
 }
 

@@ -52,6 +52,9 @@ impl DecodeOptions {
 /// Wrong fields reported per document: after that many, the rest waits for the next run.
 const ROUNDS_MAX: usize = 64;
 
+/// Keys and values looked at in all rounds together: a huge document with errors gets fewer rounds.
+const WORK_MAX: usize = 1_000_000;
+
 /// Unknown or doubled fields reported per document.
 const FINDINGS_MAX: usize = 256;
 
@@ -87,7 +90,8 @@ pub fn decode<T: DeserializeOwned>(
     let mut failed = false;
     let mut value = None;
     // serde stops at the first error: note it, leave its field out, and look again.
-    for _ in 0..ROUNDS_MAX {
+    let rounds = (WORK_MAX / node.slots().max(1)).clamp(2, ROUNDS_MAX);
+    for _ in 0..rounds {
         let root = Path::Root(path);
         match T::deserialize(NodeDeserializer { node, path: &root, context: &context }) {
             Ok(decoded) => {
@@ -152,6 +156,7 @@ impl Context {
 
     fn is_skipped(&self, path: &Path<'_>) -> bool {
         let skipped = self.skipped.borrow();
-        !skipped.is_empty() && skipped.contains(&path.to_string())
+        // Writing out a path costs more than most values: first look at its last part.
+        skipped.iter().any(|field| path.may_be(field)) && skipped.contains(&path.to_string())
     }
 }

@@ -60,7 +60,11 @@ impl Place {
 
     /// The field `path` of an object.
     pub fn of(object: &Provenance, path: &str) -> Self {
-        let span = object.document.root().locate(path);
+        Self::at(object, path, object.document.root().locate(path))
+    }
+
+    /// The field `path` of an object, which is known to stand at `span`.
+    pub(crate) fn at(object: &Provenance, path: &str, span: Span) -> Self {
         Self {
             resource: ResourceRef {
                 kind: object.kind.to_owned(),

@@ -16,7 +16,9 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use build::{Plain, TreeBuilder};
+#[cfg(feature = "yaml")]
+pub(crate) use build::Plain;
+pub(crate) use build::TreeBuilder;
 pub use node::{Entries, Entry, Items, Node, Value};
 pub use path::{join_key, snake_case};
 pub use tree::Tree;

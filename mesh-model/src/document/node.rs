@@ -50,6 +50,11 @@ impl<'t> Node<'t> {
         Self { tree, at }
     }
 
+    /// Keys and values in it, itself included.
+    pub(crate) fn slots(self) -> usize {
+        self.tree.size(self.at) as usize
+    }
+
     /// Its slot, to come back to it.
     pub(crate) fn position(self) -> u32 {
         self.at
@@ -119,6 +124,14 @@ impl<'t> Node<'t> {
     pub fn items(self) -> Items<'t> {
         let end = if self.is_list() { self.end() } else { self.at };
         Items { tree: self.tree, at: self.at + 1, end }
+    }
+
+    /// The element at `index` of a list, without stepping over all before it.
+    pub fn item(self, index: usize) -> Option<Self> {
+        let mut items = self.items();
+        let (at, steps) = self.tree.stride(self.at, index);
+        items.at = at;
+        items.nth(steps)
     }
 
     /// The entries, for a map; nothing otherwise.

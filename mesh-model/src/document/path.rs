@@ -16,7 +16,7 @@ impl Node<'_> {
                     let entry = node.entry(&key).or_else(|| node.entry(&snake_case(&key)));
                     entry.map(|entry| (Some(entry), entry.value))
                 }
-                Segment::Index(index) => node.items().nth(index).map(|item| (None, item)),
+                Segment::Index(index) => node.item(index).map(|item| (None, item)),
             };
             let Some((entry, child)) = next else { break };
             key = entry;

@@ -33,3 +33,17 @@ fn paths_lead_to_what_is_written() {
 fn a_slot_is_sixteen_bytes() {
     assert_eq!(size_of::<tree::Slot>(), 16);
 }
+
+#[test]
+fn elements_of_long_lists_are_found() {
+    let items: Vec<_> = (0..1_000).map(|number| json!([number, {"a": [number]}])).collect();
+    let tree = tree(&json!({"list": items, "short": [1, 2]}));
+    let list = tree.root().get("list").unwrap();
+    for (index, item) in list.items().enumerate() {
+        assert_eq!(list.item(index).map(Node::to_json), Some(item.to_json()));
+    }
+    assert!(list.item(1_000).is_none() && list.item(usize::MAX).is_none());
+    let short = tree.root().get("short").unwrap();
+    assert_eq!(short.item(1).map(Node::to_json), Some(json!(2)));
+    assert!(short.item(2).is_none() && tree.root().item(0).is_none());
+}

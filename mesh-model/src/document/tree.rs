@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::Span;
+use super::{Node, Span};
 
 /// One value or key, in document order. A list is followed by its elements; a map by its keys, each followed by its
 /// value.
@@ -66,6 +66,8 @@ pub struct Tree {
     pub(super) slots: Box<[Slot]>,
     pub(super) side: Option<Box<Side>>,
     pub(super) origin: Origin,
+    /// For long lists, by the list's slot: where every [`STRIDE`]th element starts.
+    strides: Vec<(u32, Box<[u32]>)>,
     /// Offsets at which lines start, for long texts, once somebody asks for a place.
     lines: OnceLock<Box<[u32]>>,
 }
@@ -79,12 +81,35 @@ pub(super) enum Origin {
     Fixed(Span),
 }
 
+/// Elements that are stepped over to reach one of a long list.
+const STRIDE: usize = 64;
+
 /// Texts above this size get a table of their lines.
 const LINES_MIN: usize = 16 << 10;
 
 impl Tree {
     pub(super) fn new(text: Arc<str>, slots: Box<[Slot]>, side: Option<Box<Side>>, origin: Origin) -> Self {
-        Self { text, slots, side, origin, lines: OnceLock::new() }
+        let mut tree = Self { text, slots, side, origin, strides: Vec::new(), lines: OnceLock::new() };
+        if tree.slots.len() > STRIDE {
+            tree.strides = tree.long_lists();
+        }
+        tree
+    }
+
+    fn long_lists(&self) -> Vec<(u32, Box<[u32]>)> {
+        let is_long = |slot: &Slot| slot.kind == Kind::List && slot.data as usize > STRIDE;
+        let long = (0_u32..).zip(&self.slots).filter(|(_, slot)| is_long(slot));
+        // Every slot is an element of one list at most, so this is one pass over the tree.
+        long.map(|(at, _)| (at, Node::at(self, at).items().step_by(STRIDE).map(Node::position).collect()))
+            .collect()
+    }
+
+    /// The slot of an element at or before `index` of the list at `at`, and how many elements are between.
+    pub(super) fn stride(&self, at: u32, index: usize) -> (u32, usize) {
+        let long = self.strides.binary_search_by_key(&at, |(list, _)| *list).ok();
+        let strides = long.and_then(|long| self.strides.get(long));
+        let start = strides.and_then(|(_, starts)| starts.get(index / STRIDE));
+        start.map_or((at + 1, index), |start| (*start, index % STRIDE))
     }
 
     /// The slot at a position; nothing beyond the end.

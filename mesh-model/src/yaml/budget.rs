@@ -27,7 +27,7 @@ impl Default for Budget {
         Self {
             input_bytes: 256 << 20,
             document_bytes: 4 << 20,
-            documents: 200_000,
+            documents: 100_000,
             nodes: 500_000,
             depth: 64,
             alias_nodes: 100_000,

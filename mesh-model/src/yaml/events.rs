@@ -11,7 +11,7 @@ use super::places::shorten;
 use super::problems::Problems;
 use super::scalar::{self, Resolved};
 use super::text::{Chunk, narrow};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Severity};
 use crate::document::{Plain, Tree, TreeBuilder};
 
 /// The trees of a chunk (normally one); a document with an error is left out.
@@ -22,15 +22,52 @@ pub(super) fn read(
     tree: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {
+    let mark = problems.mark();
+    let mut spelt = Cow::Borrowed(text);
+    // In flow collections Go reads a plain scalar on over a colon (`{a: 2001:db8::}`) where YAML 1.2 sees the start of
+    // a value. Such a colon is put under another name, and the text is read again.
+    for _ in 0..COLONS_MAX {
+        match read_spelt(&spelt, text, chunk, options, tree, problems) {
+            Ok(trees) => return trees,
+            Err(colon) => {
+                problems.back_to(mark);
+                spelt.to_mut().replace_range(colon..=colon, ";");
+            }
+        }
+    }
+    let message = "too many colons at the ends of words between brackets: quote them";
+    problems.note(
+        Code::BudgetExceeded,
+        Severity::Error,
+        super::text::place_after("", chunk),
+        "",
+        message.to_owned(),
+    );
+    Vec::new()
+}
+
+/// How often a text is read again for a colon; the bound of the work that one text can ask for.
+const COLONS_MAX: usize = 8;
+
+/// Reads `spelt`, which is `text` but for colons that belong to words. `Err`: there is one more at this offset.
+fn read_spelt(
+    spelt: &str,
+    text: &str,
+    chunk: &Chunk<'_>,
+    options: &LoadOptions,
+    tree: &mut TreeBuilder,
+    problems: &mut Problems<'_>,
+) -> Result<Vec<Tree>, usize> {
     let mut settings = Options::default();
     settings.emit_comments = false;
     settings.emit_unresolved_aliases = true;
     // One more than allowed, so that the tree builder reports the depth with its own words.
     settings.flow_nesting_limit = options.budget.depth_limit() + 1;
     settings.block_nesting_limit = options.budget.depth_limit() + 1;
-    let mut parser = Parser::new_from_str_with_options(text, settings);
+    let mut parser = Parser::new_from_str_with_options(spelt, settings);
     let mut trees = Vec::new();
     let mut builder = Builder::new(text, chunk, options, tree, problems);
+    builder.is_respelt = spelt != text;
     while let Some(next) = parser.next_event() {
         match next {
             Ok((Event::StreamEnd, _)) => break,
@@ -40,18 +77,21 @@ pub(super) fn read(
                 if builder.event(event, &marks).is_none() {
                     // Over budget: the rest of the chunk is not worth its memory.
                     builder.abandon();
-                    return trees;
+                    return Ok(trees);
                 }
             }
             Err(error) => {
+                if let Some(colon) = builder.colon_of_word(spelt, &error) {
+                    return Err(colon);
+                }
                 builder.syntax(&error);
                 builder.abandon();
                 // What follows a complete value may be what is wrong with it.
-                return Vec::new();
+                return Ok(Vec::new());
             }
         }
     }
-    trees
+    Ok(trees)
 }
 
 /// A value and what it costs, for aliases.
@@ -89,6 +129,10 @@ pub(super) enum FrameKind {
 
 pub(super) struct Builder<'a, 'p, 'r> {
     pub(super) text: &'a str,
+    /// Whether the parser reads another spelling of the text.
+    is_respelt: bool,
+    /// Where the last scalar ends.
+    pub(super) last_end: usize,
     pub(super) chunk: &'a Chunk<'a>,
     pub(super) options: &'a LoadOptions,
     pub(super) problems: &'p mut Problems<'r>,
@@ -113,6 +157,8 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         tree.clear();
         Self {
             text,
+            is_respelt: false,
+            last_end: 0,
             chunk,
             options,
             problems,
@@ -278,7 +324,13 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             self.report(Code::Encoding, marks, "an escaped NUL may not stand in a string".to_owned());
         }
         let mut range = self.range(marks);
+        let written = self.text.get(range.start as usize..range.end as usize);
+        let text = match written.filter(|written| self.is_respelt && plain && written.len() == text.len()) {
+            Some(written) => Cow::Borrowed(written),
+            None => text,
+        };
         let text = self.as_go_reads(text, style, &mut range, marks);
+        self.last_end = range.end as usize;
         let before = (self.nodes, self.bytes);
         let is_key = self.expects_key();
         let merge = is_key && plain && tag.is_none() && &*text == "<<";

@@ -126,17 +126,52 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let source = Source { file: file.into(), cluster: Arc::clone(&options.cluster) };
     let chunks = text::split(bytes);
     let mut builder = TreeBuilder::default();
+    let mut unsaid = Unsaid::default();
     for (trees, report) in read_all(file, bytes, &chunks, options, &mut builder) {
-        loaded.report.merge(report);
+        if loaded.report.len() < FINDINGS_MAX {
+            loaded.report.merge(report);
+        } else {
+            unsaid.add(report);
+        }
         for tree in trees {
             if !add(tree, &source, options, loaded) {
-                return;
+                return unsaid.tell(&mut loaded.report);
             }
         }
     }
+    unsaid.tell(&mut loaded.report);
     if loaded.documents.is_empty() && !loaded.report.has_errors() {
         let message = "the text holds no document";
         loaded.report.push(Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message));
+    }
+}
+
+/// Findings kept per text, those of one document more: a hundred thousand broken documents must not bury the rest.
+const FINDINGS_MAX: usize = 10_000;
+
+/// Findings that are only counted.
+#[derive(Default)]
+struct Unsaid {
+    count: usize,
+    worst: Option<Diagnostic>,
+}
+
+impl Unsaid {
+    fn add(&mut self, report: Report) {
+        self.count += report.len();
+        for found in report {
+            if self.worst.as_ref().is_none_or(|worst| found.severity < worst.severity) {
+                self.worst = Some(found);
+            }
+        }
+    }
+
+    fn tell(self, report: &mut Report) {
+        if let Some(mut worst) = self.worst {
+            worst.message =
+                format!("{}; {} findings of this text are not shown", worst.message, self.count - 1);
+            report.push(worst);
+        }
     }
 }
 

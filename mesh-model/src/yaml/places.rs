@@ -50,6 +50,21 @@ impl Builder<'_, '_, '_> {
         self.problems.note(code, code.severity(), self.span(marks), &self.path(), message);
     }
 
+    /// The colon that an error is about, when it ends a plain word in a flow collection.
+    pub(super) fn colon_of_word(&self, spelt: &str, error: &ScanError) -> Option<usize> {
+        if !self.frames.last().is_some_and(|frame| frame.flow) {
+            return None;
+        }
+        let at = error.marker().byte_offset()?;
+        let bytes = spelt.as_bytes();
+        let is_it = |colon: &usize| {
+            let ends = matches!(bytes.get(colon + 1), Some(b',' | b']' | b'}'));
+            let follows = colon.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b':');
+            bytes.get(*colon) == Some(&b':') && ends && follows && colon + 1 >= self.last_end
+        };
+        (at.saturating_sub(2)..=at + 1).find(is_it)
+    }
+
     pub(super) fn syntax(&mut self, error: &ScanError) {
         let (code, message) = match error.kind() {
             ErrorKind::RecursionLimitExceeded => {

@@ -38,6 +38,19 @@ impl<'a> Problems<'a> {
         self.notes.push(Diagnostic::new(code, at, message).severity(severity));
     }
 
+    /// Where it is, to come back to.
+    #[cfg(feature = "yaml")]
+    pub(super) fn mark(&self) -> (usize, usize, usize) {
+        (self.notes.len(), self.dropped, self.errors)
+    }
+
+    /// Forgets what was found since.
+    #[cfg(feature = "yaml")]
+    pub(super) fn back_to(&mut self, (notes, dropped, errors): (usize, usize, usize)) {
+        self.notes.truncate(notes);
+        (self.dropped, self.errors) = (dropped, errors);
+    }
+
     /// Whether a finding more would not be kept.
     pub(super) fn is_full(&self, severity: Severity) -> bool {
         let most = if severity == Severity::Error { 2 * NOTES_MAX } else { NOTES_MAX };
@@ -108,7 +121,7 @@ fn item_of<'t, 'f>(root: Node<'t>, field: &'f str) -> (Node<'t>, &'f str) {
     let (mut item, mut field) = (root, field);
     while item.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"))
         && let Some((index, rest)) = field.strip_prefix("items[").and_then(|field| field.split_once(']'))
-        && let Some(inner) = index.parse().ok().and_then(|index| item.get("items")?.items().nth(index))
+        && let Some(inner) = index.parse().ok().and_then(|index| item.get("items")?.item(index))
     {
         item = inner;
         field = rest.strip_prefix('.').unwrap_or(rest);

@@ -80,6 +80,10 @@ fn scalars_mean_what_they_mean_to_kubernetes() {
         ("!!null \"\"", json!(null)),
         ("!!timestamp 2001-01-01", json!("2001-01-01")),
         ("[2001:db8::]", json!(["2001:db8::"])),
+        ("[2001:db8::, 2001:db8::1]", json!(["2001:db8::", "2001:db8::1"])),
+        ("{b: 2001:db8::}", json!({"b": "2001:db8::"})),
+        ("{b: 2001:db8::, c: fe80::}", json!({"b": "2001:db8::", "c": "fe80::"})),
+        ("{b: [fe80::, {c: d::}]}", json!({"b": ["fe80::", {"c": "d::"}]})),
         ("[a:]", json!(["a:"])),
         ("{a:}", json!({"a:": null})),
         ("\"5\"", json!("5")),
@@ -361,6 +365,44 @@ fn spans_point_at_keys_and_values() {
     assert_eq!(&text[hosts.start as usize..hosts.end as usize], "\"a\"");
     let value = loaded.documents[1].root().get("x").unwrap().get("v").unwrap().span();
     assert_eq!((value.line, value.column, &text[value.start as usize..value.end as usize]), (6, 8, "zz"));
+}
+
+#[test]
+fn a_secret_in_a_list_or_a_broken_document_is_not_repeated() {
+    let items = "items:\n- kind: A\n  metadata: {name: a}\n  x: yes\n- kind: Secret\n  metadata: {name: s}\n";
+    for text in [
+        format!("apiVersion: v1\nkind: List\n{items}  data: {{k: !!int HUSH, l: HUSH::, m: 0777}}\n"),
+        format!("{items}  data: {{k: !!int HUSH}}\napiVersion: v1\nkind: List\n"),
+        format!("apiVersion: v1\nkind: List\n{items}  data: {{k: !!int HUSH}}\n b: [\n"),
+        "apiVersion: v1\nkind: SecretList\nitems: [{data: {k: !!int HUSH}}]\n".to_owned(),
+        "apiVersion: v1\nkind: Secret\ndata: {k: !!int HUSH, k: ::}\n".to_owned(),
+        "data: {k: !!int HUSH}\nb: [\n".to_owned(),
+        "data: {k: !!int HUSH, kind: B, b: [\n".to_owned(),
+        "apiVersion: v1\nkind: List\nitems:\n- kind: List\n  items: [{kind: Secret, data: {k: !!int HUSH}}]\n".to_owned(),
+    ] {
+        let report = lenient(&text).report;
+        assert!(report.has_errors(), "{text}");
+        for finding in &report {
+            assert!(!finding.message.contains("HUSH") && !finding.message.contains("0777"), "{text}\n{finding}");
+        }
+        assert!(report.iter().all(|finding| finding.at.resource.kind != "A" || finding.message.starts_with("`yes`")));
+    }
+    let shown = lenient("kind: A\ndata: {k: !!int SHOW}\nb: [\n").report;
+    assert!(shown.iter().any(|finding| finding.message.contains("SHOW")));
+}
+
+#[test]
+fn several_threads_read_what_one_reads() {
+    let mut text = String::new();
+    for number in 0..4_000 {
+        let odd =
+            ["b: [", "b: yes", "b: *x", "c: {d: 2001:db8::}"].get(number % 40).copied().unwrap_or("b: 1");
+        text.push_str(&format!("kind: A\nmetadata: {{name: n{number}}}\n{odd}\n---\n"));
+    }
+    let one = lenient(&text);
+    for threads in [2, 3, 64] {
+        assert!(load("t.yaml", &text, &LoadOptions::default().with_threads(threads)) == one);
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(super) fn split(bytes: &[u8]) -> Vec<Cut> {
             blank = true;
         } else if blank && text.starts_with(b"%") {
             directives = true;
-        } else if blank && !text.starts_with(b"#") && !text.iter().all(u8::is_ascii_whitespace) {
+        } else if blank && !matches!(text.trim_ascii_start(), [] | [b'#', ..]) {
             blank = false;
             directives = false;
         }

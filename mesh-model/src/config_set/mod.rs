@@ -1,6 +1,11 @@
 //! The live store of objects: documents go in, typed objects stay, problems come out.
 //!
-//! An object that turns bad keeps its last good version in force, unless [`Admission`] lets it in with its errors. Iteration order is that of cluster, namespace and name.
+//! An object that turns bad keeps its last good version in force, unless [`Admission`] lets it in with its errors;
+//! [`Store::status`] and [`ConfigSet::refusals`] tell since when, and why. A document that comes again letter by letter
+//! costs a comparison. Iteration order is that of cluster, namespace and name.
+
+#[cfg(all(test, feature = "yaml"))]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +14,8 @@ use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
 use crate::document::Document;
 use crate::object::ResourceKey;
 
-pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness};
-pub use crate::store::{Applied, Change, Store};
+pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
+pub use crate::store::{Applied, Change, Refusal, Stamp, Status, Store};
 
 impl ConfigSet {
     /// An empty store.
@@ -31,12 +36,13 @@ impl ConfigSet {
         options: impl Into<ApplyOptions>,
     ) -> Applied {
         let options = options.into();
+        let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
         let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
         for change in changes {
             match change {
                 Change::Upsert(document) => {
-                    let Some(key) = self.upsert(&document, options, &mut applied) else { continue };
+                    let Some(key) = self.upsert(&document, options, stamp, &mut applied) else { continue };
                     if let Some(earlier) = seen.insert(key.clone(), Arc::clone(&document)) {
                         applied.report.push(duplicate(&key, &document, &earlier));
                     }
