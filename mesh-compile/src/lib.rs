@@ -55,6 +55,7 @@
 //! | [`snapshot`] | the mesh as a whole |
 //! | [`proxy_identity`], [`view`] | who asks, and what does it see? |
 //! | [`proxy`], [`compiler`] | what does it run? |
+//! | [`shared_map`] | how do revisions share what did not change? |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod compiler;
@@ -64,6 +65,7 @@ pub mod proxy;
 pub mod proxy_identity;
 pub mod registry;
 pub mod route_table;
+pub mod shared_map;
 pub mod snapshot;
 pub mod view;
 pub mod visibility;

@@ -6,6 +6,7 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Span, Tree};
+use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
@@ -23,9 +24,10 @@ use crate::kubernetes::{
     service_account::ServiceAccount,
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
-    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
-    workload_entry::spec::WorkloadEntry, workload_group::spec::WorkloadGroup,
+    destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
+    proxy_config::spec::ProxyConfig, service_entry::spec::ServiceEntry, sidecar::spec::Sidecar,
+    virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ResourceKey};
 use crate::object::{Header, read_meta};
@@ -181,6 +183,9 @@ kinds! {
     service_entries: ServiceEntry,
     workload_entries: WorkloadEntry,
     sidecars: Sidecar,
+    envoy_filters: EnvoyFilter,
+    wasm_plugins: WasmPlugin,
+    traffic_extensions: TrafficExtension,
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
@@ -297,7 +302,7 @@ fn read_body<S: Kind>(
     report: &mut Report,
 ) -> Option<S> {
     let place = |path: &str, span: Span| {
-        if span.line > 0 { Place::at(provenance, path, span) } else { Place::of(provenance, path) }
+        if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
     };
     match S::BODY {
         Body::Spec => {

@@ -49,6 +49,7 @@ const YAML_EXCEPTIONS: &[(&str, &str)] = &[
     ("L24T/01", "so it is"),
     ("SM9W/01", "null cannot be a key"),
     ("UKK6/02", "`!` makes a string"),
+    ("ZYU8/02", "a directive with two versions is refused"),
 ];
 
 #[test]

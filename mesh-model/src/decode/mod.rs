@@ -7,12 +7,13 @@
 mod access;
 mod deserializer;
 mod error;
+mod help;
 pub(crate) mod path;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
@@ -55,6 +56,10 @@ const ROUNDS_MAX: usize = 64;
 /// Keys and values looked at in all rounds together: a huge document with errors gets fewer rounds.
 const WORK_MAX: usize = 1_000_000;
 
+/// Bytes that the elements of all lists and maps of one document may take as typed values: a list of `{}` is short as
+/// text, and long as routes.
+const BYTES_MAX: usize = 32 << 20;
+
 /// Unknown or doubled fields reported per document.
 const FINDINGS_MAX: usize = 256;
 
@@ -86,13 +91,19 @@ pub fn decode<T: DeserializeOwned>(
     place: &dyn Fn(&str, Span) -> Place,
     report: &mut Report,
 ) -> Option<T> {
-    let context = Context { options, skipped: RefCell::default(), findings: RefCell::default() };
+    let context = Context {
+        options,
+        skipped: RefCell::default(),
+        findings: RefCell::default(),
+        bytes: Cell::default(),
+    };
     let mut failed = false;
     let mut value = None;
     // serde stops at the first error: note it, leave its field out, and look again.
     let rounds = (WORK_MAX / node.slots().max(1)).clamp(2, ROUNDS_MAX);
     for _ in 0..rounds {
         let root = Path::Root(path);
+        context.bytes.set(0);
         match T::deserialize(NodeDeserializer { node, path: &root, context: &context }) {
             Ok(decoded) => {
                 value = Some(decoded);
@@ -106,7 +117,7 @@ pub fn decode<T: DeserializeOwned>(
                     context.find(&at, error.finding());
                 }
                 let looped = !context.skipped.borrow_mut().insert(at.clone());
-                if at == path || looped {
+                if at == path || looped || context.bytes.get() > BYTES_MAX {
                     break;
                 }
             }
@@ -114,7 +125,7 @@ pub fn decode<T: DeserializeOwned>(
     }
     for (at, finding) in context.findings.into_inner().order {
         let mut diagnostic = Diagnostic::new(finding.code, place(&at, finding.span), finding.message);
-        diagnostic.help = finding.help;
+        (diagnostic.help, diagnostic.replacement) = (finding.help, finding.replacement);
         report.push(diagnostic.severity(finding.severity));
     }
     value.filter(|_| !failed)
@@ -128,6 +139,7 @@ struct Finding {
     span: Span,
     message: String,
     help: Option<String>,
+    replacement: Option<String>,
 }
 
 /// What all rounds of one decode share.
@@ -137,6 +149,8 @@ struct Context {
     /// Fields left out because of an error found before.
     skipped: RefCell<BTreeSet<String>>,
     findings: RefCell<Findings>,
+    /// Size of the elements of lists and maps so far, in this round.
+    bytes: Cell<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -152,6 +166,17 @@ impl Context {
         if findings.order.len() < FINDINGS_MAX && findings.seen.insert((path.to_owned(), finding.code)) {
             findings.order.push((path.to_owned(), finding));
         }
+    }
+
+    /// Counts an element of a list or map.
+    fn take(&self, bytes: usize) -> Result<(), error::DecodeError> {
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+        if self.bytes.get() <= BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("more than {} MiB of typed values in one document", BYTES_MAX >> 20);
+        let help = "split the resource; a list of this length is a mistake of its generator".to_owned();
+        Err(error::DecodeError::new(Code::BudgetExceeded, message).help(Some(help)))
     }
 
     fn is_skipped(&self, path: &Path<'_>) -> bool {

@@ -36,13 +36,9 @@ pub(super) fn read(
         }
     }
     let message = "too many colons at the ends of words between brackets: quote them";
-    problems.note(
-        Code::BudgetExceeded,
-        Severity::Error,
-        super::text::place_after("", chunk),
-        "",
-        message.to_owned(),
-    );
+    let place = super::text::place_after("", chunk);
+    let noted = problems.note(Code::BudgetExceeded, Severity::Error, place, "", message.to_owned());
+    noted.help("write them in quotes");
     Vec::new()
 }
 
@@ -68,12 +64,14 @@ fn read_spelt(
     let mut trees = Vec::new();
     let mut builder = Builder::new(text, chunk, options, tree, problems);
     builder.is_respelt = spelt != text;
+    let mut read_until = 0;
     while let Some(next) = parser.next_event() {
         match next {
             Ok((Event::StreamEnd, _)) => break,
             Ok((Event::DocumentStart(..), _)) => builder.start(),
             Ok((Event::DocumentEnd, _)) => trees.extend(builder.finish()),
             Ok((event, marks)) => {
+                read_until = marks.end.byte_offset().unwrap_or(read_until);
                 if builder.event(event, &marks).is_none() {
                     // Over budget: the rest of the chunk is not worth its memory.
                     builder.abandon();
@@ -84,7 +82,7 @@ fn read_spelt(
                 if let Some(colon) = builder.colon_of_word(spelt, &error) {
                     return Err(colon);
                 }
-                builder.syntax(&error);
+                builder.syntax(&error, read_until);
                 builder.abandon();
                 // What follows a complete value may be what is wrong with it.
                 return Ok(Vec::new());

@@ -24,13 +24,15 @@ pub(super) fn read(
                 let limit = options.budget.nodes;
                 if count(tree.root()) > limit {
                     let message = format!("more than {limit} keys and values in one document");
-                    problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
+                    let code = Code::BudgetExceeded;
+                    problems.note(code, code.severity(), span, "", message).help(super::advice::of(code));
                     continue;
                 }
                 let limit = options.budget.depth_limit();
                 if depth(tree.root()) > limit {
                     let message = format!("more than {limit} levels of nesting");
-                    problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
+                    let code = Code::BudgetExceeded;
+                    problems.note(code, code.severity(), span, "", message).help(super::advice::of(code));
                     continue;
                 }
                 problems.name_resource(tree.root());
@@ -39,7 +41,9 @@ pub(super) fn read(
             Err(error) => {
                 let line = narrow(error.line().saturating_sub(1) + chunk.line);
                 let span = Span { line, column: narrow(error.column()), ..Span::default() };
-                problems.note(Code::Syntax, Code::Syntax.severity(), span, "", format!("not JSON: {error}"));
+                problems
+                    .note(Code::Syntax, Code::Syntax.severity(), span, "", format!("not JSON: {error}"))
+                    .help("without the feature `yaml` only JSON is read");
                 break;
             }
         }

@@ -3,6 +3,7 @@
 //! The only module that names a YAML library. Scalars follow Kubernetes' rules, every bound is in [`Budget`], and
 //! one bad document never sinks the others of its file.
 
+mod advice;
 mod budget;
 #[cfg(feature = "yaml")]
 mod events;
@@ -20,6 +21,7 @@ mod problems;
 mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
+mod template;
 mod text;
 
 #[cfg(all(test, feature = "yaml"))]
@@ -115,7 +117,8 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let limit = options.budget.input_bytes.min(u32::MAX as usize);
     if bytes.len() > limit {
         let message = format!("the text has {} bytes, more than the {limit} allowed", bytes.len());
-        loaded.report.push(Diagnostic::new(Code::BudgetExceeded, Place::in_file(file, start), message));
+        let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(file, start), message);
+        loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
         return;
     }
     if let Some(message) = text::refused_encoding(bytes) {
@@ -127,13 +130,16 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let chunks = text::split(bytes);
     let mut builder = TreeBuilder::default();
     let mut unsaid = Unsaid::default();
-    for (trees, report) in read_all(file, bytes, &chunks, options, &mut builder) {
-        if loaded.report.len() < FINDINGS_MAX {
-            loaded.report.merge(report);
-        } else {
-            unsaid.add(report);
+    let mut has_template = false;
+    for read in read_all(file, bytes, &chunks, options, &mut builder) {
+        // Said once: what else is wrong with a template comes of its being one.
+        let is_said = read.is_template && std::mem::replace(&mut has_template, true);
+        match loaded.report.len() {
+            _ if is_said => {}
+            ..FINDINGS_MAX => loaded.report.merge(read.report),
+            _ => unsaid.add(read.report),
         }
-        for tree in trees {
+        for tree in read.trees {
             if !add(tree, &source, options, loaded) {
                 return unsaid.tell(&mut loaded.report);
             }
@@ -142,7 +148,8 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     unsaid.tell(&mut loaded.report);
     if loaded.documents.is_empty() && !loaded.report.has_errors() {
         let message = "the text holds no document";
-        loaded.report.push(Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message));
+        let finding = Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message);
+        loaded.report.push(finding.help(advice::of(Code::NoDocuments)));
     }
 }
 
@@ -176,7 +183,12 @@ impl Unsaid {
 }
 
 /// What a chunk holds.
-type Read = (Vec<Tree>, Report);
+struct Read {
+    trees: Vec<Tree>,
+    report: Report,
+    /// The report says that it is a template, and nothing else.
+    is_template: bool,
+}
 
 /// Reads the chunks in order: one after the other as they are asked for, or all at once on several threads.
 fn read_all<'a>(
@@ -224,8 +236,13 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
     let mut problems = Problems::new(file);
     let trees = read_chunk(chunk, options, builder, &mut problems);
     let mut report = Report::new();
-    problems.into_report(&mut report);
-    (trees, report)
+    let template = problems.template(chunk);
+    let is_template = template.is_some();
+    match template {
+        Some(finding) => report.push(finding),
+        None => problems.into_report(&mut report),
+    }
+    Read { trees, report, is_template }
 }
 
 fn read_chunk(
@@ -238,7 +255,8 @@ fn read_chunk(
     let limit = options.budget.document_bytes;
     if chunk.bytes.len() > limit {
         let message = format!("the document has {} bytes, more than the {limit} allowed", chunk.bytes.len());
-        problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), place, "", message);
+        let code = Code::BudgetExceeded;
+        problems.note(code, code.severity(), place, "", message).help(advice::of(code));
         return Vec::new();
     }
     let (bom, rest) = match chunk.bytes.strip_prefix(b"\xef\xbb\xbf") {
@@ -249,7 +267,8 @@ fn read_chunk(
     match text::decode(&chunk) {
         Ok(text) => parse(text, &chunk, options, builder, problems),
         Err((message, span)) => {
-            problems.note(Code::Encoding, Code::Encoding.severity(), span, "", message);
+            let code = Code::Encoding;
+            problems.note(code, code.severity(), span, "", message).help(advice::of(code));
             Vec::new()
         }
     }
@@ -290,11 +309,9 @@ fn add(tree: Tree, source: &Source, options: &LoadOptions, loaded: &mut Loaded) 
         let limit = options.budget.documents;
         if index >= limit {
             let message = format!("more than {limit} documents");
-            loaded.report.push(Diagnostic::new(
-                Code::BudgetExceeded,
-                Place::in_file(&source.file, document.root().span()),
-                message,
-            ));
+            let at = Place::in_file(&source.file, document.root().span());
+            let finding = Diagnostic::new(Code::BudgetExceeded, at, message);
+            loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
             return false;
         }
         loaded.documents.push(Arc::new(document));

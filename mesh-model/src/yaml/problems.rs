@@ -1,10 +1,33 @@
 //! The findings of one document: bounded in number, completed with the resource once its name is read.
 
+use super::template;
+use super::text::Chunk;
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Node, Span};
 
 /// Findings kept per document: a broken generator must not bury the rest.
 const NOTES_MAX: usize = 100;
+
+/// A finding that was just added, if it was kept.
+pub(super) struct Noted<'n>(Option<&'n mut Diagnostic>);
+
+impl Noted<'_> {
+    /// Adds what to do about it.
+    pub(super) fn help(self, help: impl Into<String>) {
+        if let Some(note) = self.0 {
+            note.help = Some(help.into());
+        }
+    }
+
+    /// Adds help that a more exact one may replace.
+    pub(super) fn or_help(self, help: &str) -> Self {
+        if let Some(note) = self.0 {
+            note.help = Some(help.to_owned());
+            return Self(Some(note));
+        }
+        self
+    }
+}
 
 /// Collects the findings of one chunk.
 #[derive(Debug)]
@@ -26,16 +49,25 @@ impl<'a> Problems<'a> {
         self.errors
     }
 
-    pub(super) fn note(&mut self, code: Code, severity: Severity, span: Span, path: &str, message: String) {
+    /// Adds a finding; what is done about it can be said with [`Noted::help`].
+    pub(super) fn note(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        span: Span,
+        path: &str,
+        message: String,
+    ) -> Noted<'_> {
         if severity == Severity::Error {
             self.errors += 1;
         }
         if self.is_full(severity) {
             self.dropped += 1;
-            return;
+            return Noted(None);
         }
         let at = Place { field: path.to_owned(), ..Place::in_file(self.file, span) };
         self.notes.push(Diagnostic::new(code, at, message).severity(severity));
+        Noted(self.notes.last_mut())
     }
 
     /// Where it is, to come back to.
@@ -77,7 +109,7 @@ impl<'a> Problems<'a> {
             };
             let is_typed_list = text(root.get("kind")) == "SecretList";
             if (note.at.resource.kind == "Secret" || is_typed_list) && !field.starts_with("metadata") {
-                hide(&mut note.message);
+                hide(note);
             }
         }
     }
@@ -88,9 +120,19 @@ impl<'a> Problems<'a> {
         for note in self.notes.iter_mut().filter(|note| note.at.resource == ResourceRef::default()) {
             note.at.resource.kind = kind.unwrap_or_default().to_owned();
             if kind.is_none_or(|kind| kind == "Secret" || kind.ends_with("List")) {
-                hide(&mut note.message);
+                hide(note);
             }
         }
+    }
+
+    /// What is said instead, where the text cannot be read because it is a template.
+    pub(super) fn template(&self, chunk: &Chunk<'_>) -> Option<Diagnostic> {
+        let is_broken = self
+            .notes
+            .iter()
+            .any(|note| matches!(note.code, Code::Syntax | Code::BadKey) && note.severity == Severity::Error);
+        let text = std::str::from_utf8(chunk.bytes).ok().filter(|_| is_broken)?;
+        template::finding(self.file, text, chunk)
     }
 
     /// Hands the findings over.
@@ -109,10 +151,12 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// Messages that repeat the text begin with it.
-fn hide(message: &mut String) {
-    if message.starts_with('`') {
-        *message = "a value that cannot stand like this, not shown since it may be secret".to_owned();
+/// Messages that repeat the text begin with it; so does their help.
+fn hide(note: &mut Diagnostic) {
+    if note.message.starts_with('`') {
+        note.message = "a value that cannot stand like this, not shown since it may be secret".to_owned();
+        note.help = Some("write it in quotes, as plain text".to_owned());
+        note.replacement = None;
     }
 }
 

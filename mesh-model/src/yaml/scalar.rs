@@ -147,6 +147,15 @@ pub(super) fn unusual(text: &str, value: Plain) -> Option<&'static str> {
     }
 }
 
+/// What to write instead of an [`unusual`] scalar, so that every reader sees the same.
+pub(super) fn plainer(text: &str, value: Plain) -> String {
+    match value {
+        Plain::Bool(flag) => format!("write `{flag}`, or `\"{text}\"` if text is meant"),
+        Plain::Integer(number) => format!("write `{number}`, or `\"{text}\"` if text is meant"),
+        _ => format!("write the number without `_`, or `\"{text}\"` if text is meant"),
+    }
+}
+
 /// A map key as text, as Kubernetes' conversion to JSON writes it.
 pub(super) fn key_text(value: Plain) -> String {
     match value {
