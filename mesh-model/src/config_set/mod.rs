@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
+use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef, Severity};
 use crate::document::Document;
 use crate::object::ResourceKey;
 
@@ -39,7 +39,12 @@ impl ConfigSet {
         let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
         let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
+        let mut unsaid: Option<(Severity, usize)> = None;
         for change in changes {
+            if let Some((worst, count)) = applied.report.shorten_to(FINDINGS_MAX) {
+                let (before, counted) = unsaid.unwrap_or((worst, 0));
+                unsaid = Some((worst.min(before), counted + count));
+            }
             match change {
                 Change::Upsert(document) => {
                     let Some(key) = self.upsert(&document, options, stamp, &mut applied) else { continue };
@@ -54,9 +59,17 @@ impl ConfigSet {
                 }
             }
         }
+        if let Some((severity, count)) = unsaid {
+            let message = format!("{count} more findings are not shown");
+            let finding = Diagnostic::new(Code::BudgetExceeded, Place::default(), message).severity(severity);
+            applied.report.push(finding.help("mend what is shown, then look again"));
+        }
         applied
     }
 }
+
+/// Findings kept of one batch, those of one document more.
+const FINDINGS_MAX: usize = 50_000;
 
 fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) -> Diagnostic {
     let span = earlier.root().locate("metadata.name");

@@ -218,6 +218,12 @@ impl Report {
         self.diagnostics.extend(other.diagnostics);
     }
 
+    /// Keeps the first `most`. Gives the worst severity of those that go, and their number.
+    pub(crate) fn shorten_to(&mut self, most: usize) -> Option<(Severity, usize)> {
+        let gone = self.diagnostics.split_off(most.min(self.diagnostics.len()));
+        gone.iter().map(|diagnostic| diagnostic.severity).min().map(|worst| (worst, gone.len()))
+    }
+
     /// In the order of discovery.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.diagnostics.iter()
