@@ -69,8 +69,9 @@ fn the_exit_status_says_what_was_found() {
     for (arguments, input, expected) in [
         (&["check", "examples/shop"][..], "", 0),
         (&["check", "-"], BAD, 1),
-        (&["check", "-"], ODD, 0),
-        (&["check", "--strict", "-"], ODD, 1),
+        (&["check", "-"], ODD, 1),
+        (&["check", "--lenient", "-"], ODD, 0),
+        (&["check", "--lenient", "--strict", "-"], ODD, 1),
         (&["check"], "", 2),
         (&["check", "no-such-file.yaml"], "", 2),
         (&["check", "no-such-*.yaml"], "", 2),
