@@ -55,8 +55,10 @@
 //! | [`snapshot`] | the mesh as a whole |
 //! | [`proxy_identity`], [`view`] | who asks, and what does it see? |
 //! | [`proxy`], [`compiler`] | what does it run? |
+//! | [`analyze`] | what cannot have been meant? |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod analyze;
 pub mod compiler;
 pub mod export_to;
 pub mod merge;

@@ -11,6 +11,8 @@ use crate::gateway_api::{
 };
 use crate::kubernetes::{
     config_map::ConfigMap,
+    custom_resource_definition::CustomResourceDefinition,
+    deployment::Deployment,
     endpoint_slice::EndpointSlice,
     ingress::{Ingress, IngressClass},
     namespace::Namespace,
@@ -18,12 +20,13 @@ use crate::kubernetes::{
     pod::Pod,
     secret::Secret,
     service::Service,
+    webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
 };
 use crate::networking::{
     destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
     sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
 };
-use crate::object::{Body, Kind, Object, ResourceKey};
+use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
 use crate::object::{Header, read_meta};
 use crate::origin::Provenance;
 use crate::security::{
@@ -125,6 +128,11 @@ macro_rules! kinds {
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
+
+            /// Every object in force, of every kind: where it was written and its metadata.
+            pub fn each_object<'a>(&'a self, visit: &mut dyn FnMut(&'a Provenance, &'a ObjectMeta)) {
+                $( self.$field.iter().for_each(|object| visit(&object.provenance, &object.meta)); )*
+            }
         }
     };
 }
@@ -148,6 +156,10 @@ kinds! {
     ingress_classes: IngressClass,
     secrets: Secret,
     config_maps: ConfigMap,
+    deployments: Deployment,
+    mutating_webhooks: MutatingWebhookConfiguration,
+    validating_webhooks: ValidatingWebhookConfiguration,
+    custom_resource_definitions: CustomResourceDefinition,
     gateway_classes: GatewayClass,
     kubernetes_gateways: KubernetesGateway,
     http_routes: gateway_api::HttpRoute,

@@ -4,19 +4,23 @@
 //! `apiVersion`, `kind` and `metadata`, so `spec` and `status` are fields.
 
 pub mod config_map;
+pub mod custom_resource_definition;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod ingress;
 pub mod int_or_string;
+pub mod label_selector;
 pub mod namespace;
 pub mod node;
 pub mod open_enum;
 pub mod pod;
 pub mod secret;
 pub mod service;
+pub mod webhook_configuration;
 
 pub use config_map::ConfigMap;
+pub use custom_resource_definition::CustomResourceDefinition;
 pub use deployment::Deployment;
 pub use endpoint_slice::EndpointSlice;
 pub use endpoints::Endpoints;
@@ -27,6 +31,7 @@ pub use node::Node;
 pub use pod::Pod;
 pub use secret::Secret;
 pub use service::{Protocol, Service};
+pub use webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 
 use crate::part::is_default;
 

@@ -1,0 +1,37 @@
+//! One file an analyzer.
+
+pub(super) mod alpha_annotations;
+mod annotation_value;
+pub(super) mod annotations;
+pub(super) mod application_uid;
+pub(super) mod authorization_policies;
+pub(super) mod blocked_cidrs;
+pub(super) mod ca_certificate;
+pub(super) mod conditions;
+pub(super) mod crd_version;
+pub(super) mod deprecation;
+pub(super) mod destination_hosts;
+pub(super) mod destination_subsets;
+mod destinations;
+pub(super) mod external_control_plane;
+pub(super) mod gateway_api_versions;
+pub(super) mod gateway_certificate;
+pub(super) mod gateway_conflict;
+pub(super) mod gateway_port;
+pub(super) mod gateway_secret;
+pub(super) mod gateway_selector;
+pub(super) mod image_auto;
+pub(super) mod injection;
+pub(super) mod injection_image;
+pub(super) mod jwt_claims;
+pub(super) mod mesh_networks;
+pub(super) mod multi_service;
+pub(super) mod multicluster_service;
+pub(super) mod port_name;
+pub(super) mod service_entry_addresses;
+pub(super) mod service_entry_conflict;
+pub(super) mod sidecar_selector;
+pub(super) mod subset_pods;
+pub(super) mod virtual_service_gateways;
+pub(super) mod virtual_service_hosts;
+pub(super) mod webhook;
