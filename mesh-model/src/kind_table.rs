@@ -14,26 +14,30 @@ use crate::kubernetes::{
     custom_resource_definition::CustomResourceDefinition,
     deployment::Deployment,
     endpoint_slice::EndpointSlice,
+    endpoints::Endpoints,
     ingress::{Ingress, IngressClass},
     namespace::Namespace,
     node::Node as KubernetesNode,
     pod::Pod,
     secret::Secret,
     service::Service,
+    service_account::ServiceAccount,
     webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, service_entry::spec::ServiceEntry,
-    sidecar::spec::Sidecar, virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    destination_rule::spec::DestinationRule, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
+    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
+    workload_entry::spec::WorkloadEntry, workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
-use crate::object::{Header, read_meta};
+use crate::object::{Header, Names, read_head};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
 use crate::store::{Applied, Store};
+use crate::telemetry::Telemetry;
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -104,7 +108,11 @@ macro_rules! kinds {
                 options: ApplyOptions,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
-                let header = read_meta(document, &mut applied.report)?;
+                let names = match options.admission {
+                    Admission::Refuse => Names::Checked,
+                    Admission::Accept => Names::AsWritten,
+                };
+                let header = read_head(document, names, &mut applied.report)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         return read_into(&mut self.$field, document, header, options, applied);
@@ -147,6 +155,9 @@ kinds! {
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,
+    workload_groups: WorkloadGroup,
+    proxy_configs: ProxyConfig,
+    telemetries: Telemetry,
     namespaces: Namespace,
     services: Service,
     pods: Pod,
@@ -160,6 +171,8 @@ kinds! {
     mutating_webhooks: MutatingWebhookConfiguration,
     validating_webhooks: ValidatingWebhookConfiguration,
     custom_resource_definitions: CustomResourceDefinition,
+    endpoints: Endpoints,
+    service_accounts: ServiceAccount,
     gateway_classes: GatewayClass,
     kubernetes_gateways: KubernetesGateway,
     http_routes: gateway_api::HttpRoute,

@@ -59,7 +59,7 @@
 //! | [`diagnostic`], [`trace`] | problems as data; steps of a decision and who listens to them |
 //! | [`facts`] | all that a rule may look at: one connection, one request |
 //! | [`yaml`], [`decode`] | text to trees, trees to types |
-//! | [`part`], [`networking`], [`security`], [`kubernetes`], [`mesh_config`] | the API, 1:1 |
+//! | [`part`], [`networking`], [`security`], [`telemetry`], [`kubernetes`], [`mesh_config`] | the API, 1:1 |
 //! | [`object`], [`kind_table`], [`config_set`] | objects, the table of kinds, all objects of a mesh |
 //!
 //! # Features
@@ -86,6 +86,7 @@ pub mod origin;
 pub mod part;
 pub mod security;
 mod store;
+pub mod telemetry;
 pub mod trace;
 pub mod value;
 pub mod yaml;

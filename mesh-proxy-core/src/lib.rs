@@ -70,6 +70,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Act
+//!
+//! What a decision leaves to the run time (one of several destinations, a host, retries, room for one more) is decided by
+//! the state machines of [`cluster`], with time and [`dice`] from outside.
+//!
 //! # More modules
 //!
 //! [`query`]: what is asked. [`describe`]: what a proxy runs, as JSON. [`path_normalization`], [`client_address`]: how
@@ -78,10 +83,12 @@
 
 pub mod canonical;
 pub mod client_address;
+pub mod cluster;
 pub mod cors;
 pub mod decide;
 pub mod decision;
 pub mod describe;
+pub mod dice;
 pub mod filter_chain_match;
 pub mod listener_match;
 pub mod path_normalization;

@@ -100,4 +100,8 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("serviceentry.Analyzer", &["ServiceEntry", "MeshConfig"], a::service_entry_addresses::run),
     row("serviceentry.ConflictingServiceEntryProtocolAnalyzer", &["ServiceEntry"], a::service_entry_conflict::run),
     row("webhook.Analyzer", &["MutatingWebhookConfiguration", "Service"], a::webhook::run).needs(&["Service"]),
+    row("telemetry.ProviderAnalyzer", &["Telemetry", "MeshConfig"], a::telemetry_providers::run),
+    row("telemetry.SelectorAnalyzer", &["Telemetry", "Pod"], a::telemetry_selector::run).needs(&["Pod"]),
+    row("telemetry.DefaultSelectorAnalyzer", &["Telemetry"], a::telemetry_default::run),
+    row("telemetry.LightstepAnalyzer", &["Telemetry", "MeshConfig"], a::telemetry_lightstep::run),
 ];

@@ -52,6 +52,35 @@ pub struct Cluster {
     pub origins: BTreeMap<&'static str, Origin>,
 }
 
+impl Cluster {
+    /// A cluster with nothing set but its name and kind.
+    pub fn bare(name: impl Into<Arc<str>>, discovery: Discovery, lb: LbPolicy) -> Self {
+        Self {
+            name: name.into(),
+            discovery,
+            lb,
+            connect_timeout_ms: 0,
+            tcp_keepalive: None,
+            limits: Limits::default(),
+            outlier: None,
+            panic_threshold: None,
+            locality_weighted: false,
+            slow_start: None,
+            tls: UpstreamTls::Plaintext,
+            http: HttpOptions::default(),
+            retry_budget: None,
+            proxy_protocol: None,
+            port_override: None,
+            zone_aware: None,
+            dns_family: None,
+            source_address: None,
+            endpoints: Vec::new(),
+            localities: Vec::new(),
+            origins: BTreeMap::new(),
+        }
+    }
+}
+
 /// How endpoints are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Discovery {

@@ -21,9 +21,21 @@ pub struct Deployment {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct DeploymentSpec {
+    /// Which pods are its own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub selector: PodSelector,
     /// What its pods look like.
     #[serde(skip_serializing_if = "is_default")]
     pub template: PodTemplate,
+}
+
+/// A selection of pods, as far as labels by value say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodSelector {
+    /// Labels that they carry.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub match_labels: BTreeMap<String, String>,
 }
 
 /// A template of pods.

@@ -17,6 +17,7 @@ pub mod open_enum;
 pub mod pod;
 pub mod secret;
 pub mod service;
+pub mod service_account;
 pub mod webhook_configuration;
 
 pub use config_map::ConfigMap;
@@ -31,6 +32,7 @@ pub use node::Node;
 pub use pod::Pod;
 pub use secret::Secret;
 pub use service::{Protocol, Service};
+pub use service_account::ServiceAccount;
 pub use webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 
 use crate::part::is_default;

@@ -2,10 +2,12 @@
 
 pub mod destination_rule;
 pub mod gateway;
+pub mod proxy_config;
 pub mod service_entry;
 pub mod sidecar;
 pub mod virtual_service;
 pub mod workload_entry;
+pub mod workload_group;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod header;
 mod naming;
 
 pub use header::{Header, read_meta};
+pub(crate) use header::{Names, read_head};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::collections::BTreeMap;

@@ -1,11 +1,13 @@
 //! Values that people write in fields: durations, percentages, address blocks, patterns.
 
+mod cel;
 mod duration;
 mod ip_block;
 mod path_template;
 mod percent;
 mod regex;
 
+pub use cel::{CEL_CHARS_MAX, CelError, CelProblem, check_cel};
 pub use duration::{Duration, DurationError};
 pub use ip_block::{IpBlock, IpBlockError};
 pub use path_template::{PathTemplate, PathTemplateError};

@@ -6,6 +6,7 @@ use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Report};
 use mesh_model::kubernetes::{ConfigMap, Pod};
 use mesh_model::mesh_config::{ProxyConfig, read_bare};
+use mesh_model::name::labels_subset_of;
 use mesh_model::object::Object;
 use mesh_model::yaml::{LoadOptions, load};
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     if images.is_empty() {
         return;
     }
+    let variants = Variants::of(context);
     for namespace in context.objects(&context.config.namespaces) {
         let label = |name: &str| namespace.meta.labels.get(name).map(String::as_str);
         let revision = match (label(REVISION), label(INJECTION)) {
@@ -35,7 +37,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
             .pods
             .of(&namespace.meta.name)
             .iter()
-            .filter(|pod| differs(context, pod, image))
+            .filter(|pod| differs(context, &variants, pod, image))
             .map(|pod| &pod.meta.name)
             .collect();
         if !differing.is_empty() {
@@ -46,17 +48,65 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn differs(context: &Context<'_>, pod: &Object<Pod>, image: &str) -> bool {
+fn differs(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>, image: &str) -> bool {
     if pod.meta.annotations.get("sidecar.istio.io/proxyImage").is_some_and(|own| !own.is_empty()) {
         return false;
     }
-    let variant = format!("{image}-{}", variant(context, pod));
+    let variant = format!("{image}-{}", variant(context, variants, pod));
     let containers = pod.spec.spec.containers.iter().chain(&pod.spec.spec.init_containers);
     containers.filter(|one| one.name == PROXY).any(|proxy| proxy.image != image && proxy.image != variant)
 }
 
+/// The kind of image that ProxyConfigs give, by where they stand.
+#[derive(Default)]
+struct Variants<'a> {
+    /// Of the root namespace.
+    root: Option<&'a str>,
+    /// Of a namespace as a whole.
+    of_namespace: BTreeMap<&'a str, &'a str>,
+    /// Of selected workloads of a namespace.
+    of_workloads: BTreeMap<&'a str, Vec<(&'a BTreeMap<String, String>, &'a str)>>,
+}
+
+impl<'a> Variants<'a> {
+    fn of(context: &Context<'a>) -> Self {
+        let mut variants = Self::default();
+        for config in context.objects(&context.config.proxy_configs) {
+            let namespace = &*config.meta.namespace;
+            let variant =
+                config.spec.image.as_ref().map(|image| image.image_type.as_str()).unwrap_or_default();
+            if variant.is_empty() {
+                continue;
+            }
+            match &config.spec.selector {
+                _ if namespace == context.mesh.root_namespace() => variants.root = Some(variant),
+                None => {
+                    variants.of_namespace.insert(namespace, variant);
+                }
+                Some(selector) => {
+                    variants
+                        .of_workloads
+                        .entry(namespace)
+                        .or_default()
+                        .push((&selector.match_labels, variant));
+                }
+            }
+        }
+        variants
+    }
+
+    fn of_pod(&self, pod: &Object<Pod>) -> [Option<String>; 3] {
+        let namespace = &*pod.meta.namespace;
+        let of_workloads = self.of_workloads.get(namespace).into_iter().flatten();
+        let own =
+            of_workloads.filter(|(selector, _)| labels_subset_of(selector, &pod.meta.labels)).next_back();
+        [self.root, self.of_namespace.get(namespace).copied(), own.map(|(_, variant)| *variant)]
+            .map(|variant| variant.map(str::to_owned))
+    }
+}
+
 /// The kind of image that the Pod is to have; empty: the usual one.
-fn variant(context: &Context<'_>, pod: &Object<Pod>) -> String {
+fn variant(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>) -> String {
     let of = |config: &ProxyConfig| config.image.as_ref().map(|image| image.image_type.clone());
     let own = pod
         .meta
@@ -64,8 +114,9 @@ fn variant(context: &Context<'_>, pod: &Object<Pod>) -> String {
         .get("proxy.istio.io/config")
         .and_then(|text| written(text))
         .and_then(|own| of(&own));
-    let levels = [of(context.mesh.default_config()), own];
-    let last = levels.into_iter().flatten().rfind(|variant| !variant.is_empty()).unwrap_or_default();
+    let mesh = of(context.mesh.default_config());
+    let levels = std::iter::once(mesh).chain(variants.of_pod(pod)).chain([own]);
+    let last = levels.flatten().filter(|variant| !variant.is_empty()).last().unwrap_or_default();
     if last == "default" { String::new() } else { last }
 }
 

@@ -7,7 +7,7 @@ use mesh_model::origin::Origin;
 
 use super::policy::{Block, Policy};
 use super::tls::{self, Auto, Peer};
-use super::{Clusters, Context, bare, connection_pool, names};
+use super::{Clusters, Context, connection_pool, names};
 use crate::proxy::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, UpstreamProtocol};
 
 /// Idle time after which a passthrough connection is closed.
@@ -40,7 +40,7 @@ pub(super) fn passthrough_source(context: &Context<'_>) -> IpAddr {
 }
 
 fn black_hole(context: &Context<'_>) -> Cluster {
-    let mut cluster = bare(names::BLACK_HOLE.into(), Discovery::Static, LbPolicy::RoundRobin);
+    let mut cluster = Cluster::bare(names::BLACK_HOLE, Discovery::Static, LbPolicy::RoundRobin);
     cluster.connect_timeout_ms = context.mesh.connect_timeout().as_millis();
     cluster.origins.insert("connect_timeout_ms", Origin::built_in("connectTimeout (T-460)"));
     cluster
@@ -48,7 +48,7 @@ fn black_hole(context: &Context<'_>) -> Cluster {
 
 /// The mesh's default connection pool limits it, except for HTTP options (T-235, T-486).
 fn passthrough(context: &Context<'_>, name: &str) -> Cluster {
-    let mut cluster = bare(name.into(), Discovery::OriginalDst, LbPolicy::ClusterProvided);
+    let mut cluster = Cluster::bare(name, Discovery::OriginalDst, LbPolicy::ClusterProvided);
     let defaults = context.mesh.default_traffic_policy.as_ref();
     let connection_pool = defaults.and_then(|policy| policy.connection_pool.as_ref()).map(|value| Block {
         value,
@@ -70,7 +70,8 @@ fn passthrough_http() -> HttpOptions {
 
 /// Unknown hosts, looked up by the proxy (T-485).
 fn dynamic_dns(context: &Context<'_>) -> Cluster {
-    let mut cluster = bare(names::ALLOW_ANY_DYNAMIC_DNS.into(), Discovery::Custom, LbPolicy::ClusterProvided);
+    let mut cluster =
+        Cluster::bare(names::ALLOW_ANY_DYNAMIC_DNS, Discovery::Custom, LbPolicy::ClusterProvided);
     connection_pool::apply(&mut cluster, &Policy::default(), context.mesh);
     let settings = context.mesh.outbound_traffic_policy.as_ref().and_then(|policy| policy.tls.as_ref());
     let tls = settings.map(|value| Block {

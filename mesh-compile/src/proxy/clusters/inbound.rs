@@ -13,7 +13,7 @@ use mesh_model::part::ConnectionPoolSettings;
 
 use super::endpoints::socket_address;
 use super::policy::{Block, Policy};
-use super::{Clusters, Context, bare, connection_pool, fixed, names};
+use super::{Clusters, Context, connection_pool, fixed, names};
 use crate::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy};
 use crate::registry::service::Service;
 use crate::view::ServiceTarget;
@@ -168,7 +168,7 @@ impl Inbound<'_> {
             None => (Discovery::OriginalDst, LbPolicy::ClusterProvided),
             Some(_) => (Discovery::Static, LbPolicy::RoundRobin),
         };
-        let mut cluster = bare(names::inbound(self.port), discovery, lb);
+        let mut cluster = Cluster::bare(names::inbound(self.port), discovery, lb);
         cluster.http.protocol = connection_pool::protocol_of_port(self.protocol, true);
         for setting in ["cluster", "type", "endpoints", "http.protocol"] {
             cluster.origins.insert(setting, self.origin.clone());

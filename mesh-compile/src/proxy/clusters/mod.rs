@@ -27,7 +27,7 @@ use mesh_model::part::ServerTlsMode;
 
 pub use names::{ClusterDirection, cluster_name};
 
-use super::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, Limits, UpstreamTls};
+use super::cluster::Cluster;
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::view::View;
 use peers::Peers;
@@ -132,31 +132,4 @@ fn topology_labels(proxy: &Proxy) -> BTreeMap<String, String> {
         }
     }
     labels
-}
-
-/// A cluster with nothing set but its name and kind.
-fn bare(name: Arc<str>, discovery: Discovery, lb: LbPolicy) -> Cluster {
-    Cluster {
-        name,
-        discovery,
-        lb,
-        connect_timeout_ms: 0,
-        tcp_keepalive: None,
-        limits: Limits::default(),
-        outlier: None,
-        panic_threshold: None,
-        locality_weighted: false,
-        slow_start: None,
-        tls: UpstreamTls::Plaintext,
-        http: HttpOptions::default(),
-        retry_budget: None,
-        proxy_protocol: None,
-        port_override: None,
-        zone_aware: None,
-        dns_family: None,
-        source_address: None,
-        endpoints: Vec::new(),
-        localities: Vec::new(),
-        origins: BTreeMap::new(),
-    }
 }

@@ -10,7 +10,7 @@ use super::endpoints::{self, Selection};
 use super::locality::{self, Labels};
 use super::policy::{Policy, plain_passthrough};
 use super::tls::{self, Auto, Peer};
-use super::{Clusters, Context, bare, connection_pool, load_balancer, names, outlier};
+use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy};
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
@@ -174,7 +174,7 @@ impl<'t> Target<'t> {
             Naming::Mesh => names::outbound(self.port.number, subset, &self.service.hostname),
             Naming::Sni => names::sni(self.port.number, subset, &self.service.hostname),
         };
-        let mut cluster = bare(name, discovery, LbPolicy::LeastRequest);
+        let mut cluster = Cluster::bare(name, discovery, LbPolicy::LeastRequest);
         let service = Origin::written(&self.service.provenance, "spec");
         cluster.origins.insert("cluster", at.map_or_else(|| service.clone(), |at| at.origin.clone()));
         cluster.origins.insert("type", service.clone());

@@ -63,6 +63,12 @@ pub(crate) fn named_address(text: &str) -> Checked {
 
 /// What every entry is checked for, wherever it stands.
 pub(crate) fn common(found: &mut Checker<'_>, at: &Path<'_>, entry: &WorkloadEntry) {
+    form(found, at, entry);
+    label::labels(found, &at.field("labels"), &entry.labels);
+}
+
+/// Sizes and ports, which templates are checked for as well.
+pub(crate) fn form(found: &mut Checker<'_>, at: &Path<'_>, entry: &WorkloadEntry) {
     let ports = at.field("ports");
     found.at_most(&ports, entry.ports.len(), 128);
     for (name, number) in &entry.ports {
@@ -73,7 +79,6 @@ pub(crate) fn common(found: &mut Checker<'_>, at: &Path<'_>, entry: &WorkloadEnt
         found.check(&ports.field(name), port::number(*number));
     }
     found.at_most(&at.field("labels"), entry.labels.len(), 256);
-    label::labels(found, &at.field("labels"), &entry.labels);
     found.no_longer_than(&at.field("address"), &entry.address, 256);
     found.no_longer_than(&at.field("locality"), &entry.locality, 2048);
     found.no_longer_than(&at.field("network"), &entry.network, 2048);

@@ -1,0 +1,27 @@
+//! What Istio refuses or warns about in a ProxyConfig.
+
+use super::spec::ProxyConfig;
+use crate::check::{Checker, Path, Problem, selector};
+use crate::diagnostic::Report;
+use crate::object::Object;
+
+const SPEC: Path<'static> = Path::Root("spec");
+
+/// The longest value of a variable, in characters.
+const VALUE_CHARS_MAX: usize = 2048;
+
+/// Checks an object.
+pub(super) fn validate(object: &Object<ProxyConfig>, report: &mut Report) {
+    let found = &mut Checker::new(object, report);
+    let ProxyConfig { selector, concurrency, environment_variables, image: _ } = &object.spec;
+    if let Some(workloads) = selector {
+        selector::workload(found, &SPEC.field("selector"), workloads);
+    }
+    found.require(concurrency.is_none_or(|count| count >= 0), &SPEC.field("concurrency"), || {
+        Problem::invalid("the number of threads is negative").help("`0` is one thread per core")
+    });
+    let at = SPEC.field("environmentVariables");
+    for (name, value) in environment_variables {
+        found.no_longer_than(&at.field(name), value, VALUE_CHARS_MAX);
+    }
+}
