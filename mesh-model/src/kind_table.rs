@@ -6,6 +6,7 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
 use crate::document::{Document, Node, Span, Value};
+use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
 };
@@ -25,9 +26,10 @@ use crate::kubernetes::{
     webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
 };
 use crate::networking::{
-    destination_rule::spec::DestinationRule, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
-    service_entry::spec::ServiceEntry, sidecar::spec::Sidecar, virtual_service::spec::VirtualService,
-    workload_entry::spec::WorkloadEntry, workload_group::spec::WorkloadGroup,
+    destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
+    proxy_config::spec::ProxyConfig, service_entry::spec::ServiceEntry, sidecar::spec::Sidecar,
+    virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
+    workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
 use crate::object::{Header, Names, read_head};
@@ -152,6 +154,9 @@ kinds! {
     service_entries: ServiceEntry,
     workload_entries: WorkloadEntry,
     sidecars: Sidecar,
+    envoy_filters: EnvoyFilter,
+    wasm_plugins: WasmPlugin,
+    traffic_extensions: TrafficExtension,
     authorization_policies: AuthorizationPolicy,
     peer_authentications: PeerAuthentication,
     request_authentications: RequestAuthentication,

@@ -74,6 +74,7 @@ mod conformance_test;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
+pub mod extensions;
 pub mod facts;
 pub mod gateway_api;
 pub mod kind_table;

@@ -22,6 +22,7 @@ pub(crate) mod testing;
 mod tests;
 pub(crate) mod tls;
 pub(crate) mod traffic_policy;
+pub(crate) mod url;
 pub(crate) mod value;
 
 use std::fmt;

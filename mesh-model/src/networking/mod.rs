@@ -1,6 +1,7 @@
 //! The kinds of `networking.istio.io`: one folder each, `spec` holding what can be written.
 
 pub mod destination_rule;
+pub mod envoy_filter;
 pub mod gateway;
 pub mod proxy_config;
 pub mod service_entry;

@@ -1,0 +1,6 @@
+//! EnvoyFilter: patches of the configuration that Istio makes for Envoy.
+
+mod envoy_api;
+mod object_match;
+pub mod spec;
+mod validate;
