@@ -77,6 +77,7 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("destinationrule.CaCertificateAnalyzer", &["DestinationRule"], a::ca_certificate::run),
     row("destinationrule.SubsetSelectPodAnalyzer", &["DestinationRule", "Pod", "Service", "ServiceEntry", "Node"], a::subset_pods::run).needs(&["Service"]),
     row("deprecation.DeprecationAnalyzer", &["VirtualService", "Sidecar", "CustomResourceDefinition"], a::deprecation::run),
+    row("envoyfilter.EnvoyPatchAnalyzer", &["EnvoyFilter"], a::envoy_patch::run),
     row("externalcontrolplane.ExternalControlPlaneAnalyzer", &["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"], a::external_control_plane::run),
     row("gateway.IngressGatewayPortAnalyzer", &["Gateway", "Pod", "Service"], a::gateway_port::run).needs(&["Pod", "Service"]),
     row("gateway.CertificateAnalyzer", &["Gateway"], a::gateway_certificate::run),

@@ -20,6 +20,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     for policy in context.objects(&config.request_authentications) {
         check(context, policy, policy.spec.selector.as_ref(), policy.spec.target_ref.as_ref(), found);
     }
+    for policy in context.objects(&config.wasm_plugins) {
+        check(context, policy, policy.spec.selector.as_ref(), policy.spec.target_ref.as_ref(), found);
+    }
     for policy in context.objects(&config.telemetries) {
         check(context, policy, policy.spec.selector.as_ref(), policy.spec.target_ref.as_ref(), found);
     }

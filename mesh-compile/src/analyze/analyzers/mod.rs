@@ -13,6 +13,7 @@ pub(super) mod deprecation;
 pub(super) mod destination_hosts;
 pub(super) mod destination_subsets;
 mod destinations;
+pub(super) mod envoy_patch;
 pub(super) mod external_control_plane;
 pub(super) mod gateway_api_versions;
 pub(super) mod gateway_certificate;
