@@ -57,10 +57,11 @@ pub struct Config {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -"
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -"
 )]
 pub struct Check {
-    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input.
+    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster
+    /// the documents come from. All of them are analysed together.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
     /// A MeshConfig to check, as a bare message.
@@ -75,6 +76,20 @@ pub struct Check {
     /// Warnings count as errors, unknown fields are errors.
     #[arg(long)]
     pub strict: bool,
+    /// Look at each document alone.
+    #[arg(long, conflicts_with = "only")]
+    pub no_analysis: bool,
+    /// Run only this analyzer, by Istio's name for it (`gateway.SecretAnalyzer`). May be repeated.
+    #[arg(long, value_name = "ANALYZER")]
+    pub only: Vec<String>,
+    /// Leave out findings of a code, Istio's or ours: `IST0118`, or `IST0118=Service *.legacy` for some objects. May be
+    /// repeated. The annotation `galley.istio.io/analyze-suppress` of an object does the same.
+    #[arg(long, value_name = "CODE[=OBJECTS]")]
+    pub suppress: Vec<String>,
+    /// The files hold the whole cluster: what is not in them does not exist. Otherwise analyzers that compare with
+    /// Pods, Services, Namespaces or Secrets are left out where there is not a single one.
+    #[arg(long)]
+    pub complete: bool,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,

@@ -8,7 +8,7 @@ use mesh_compile::snapshot::MeshSnapshot;
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
-use mesh_model::document::Span;
+use mesh_model::document::{Document, Span};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshConfig, read_bare};
 use mesh_model::object::Kind;
@@ -98,6 +98,15 @@ pub fn read_message<S: Kind>(
     strictness: Strictness,
     report: &mut Report,
 ) -> Result<Option<S>, Unusable> {
+    Ok(read_located(path, strictness, report)?.map(|(_, message)| message))
+}
+
+/// [`read_message`] with the document that the message stands in.
+pub fn read_located<S: Kind>(
+    path: &Path,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Result<Option<(Arc<Document>, S)>, Unusable> {
     let name = path.display().to_string();
     let unknown = match strictness {
         Strictness::Strict => Unknown::Error,
@@ -106,7 +115,8 @@ pub fn read_message<S: Kind>(
     let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
     let loaded = load(&name, &read(path)?, &options);
     report.merge(loaded.report);
-    Ok(loaded.documents.first().and_then(|document| read_bare(document, unknown, report)))
+    let document = loaded.documents.into_iter().next();
+    Ok(document.and_then(|document| read_bare(&document, unknown, report).map(|message| (document, message))))
 }
 
 /// A bar on a terminal, and only where there is enough to do.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use mesh_compile::analyze::Skipped;
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
 use owo_colors::OwoColorize;
 
@@ -14,6 +15,19 @@ pub fn findings(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
             std::fs::read(&finding.at.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).ok()
         });
         write_finding(out, finding, text.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Says which analyzers could not run, by what they lacked.
+pub fn skipped(out: &mut impl Write, skipped: &[Skipped]) -> std::io::Result<()> {
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in skipped {
+        by_kind.entry(one.kind).or_default().push(one.analyzer);
+    }
+    for (kind, analyzers) in by_kind {
+        let text = format!("not analysed, for there is no {kind}: {}", analyzers.join(", "));
+        writeln!(out, "{}", text.dimmed())?;
     }
     Ok(())
 }
