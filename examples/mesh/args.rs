@@ -43,6 +43,19 @@ pub enum Format {
     Json,
 }
 
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people, with excerpts.
+    Human,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
+    /// Commands that GitHub's runner turns into annotations.
+    Github,
+}
+
 /// Where configuration comes from.
 #[derive(Debug, ClapArgs)]
 pub struct Config {
@@ -57,7 +70,8 @@ pub struct Config {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -"
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
+                  A directory is searched for .yaml, .yml and .json; of a kustomization what it names is read."
 )]
 pub struct Check {
     /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster
@@ -90,9 +104,12 @@ pub struct Check {
     /// Pods, Services, Namespaces or Secrets are left out where there is not a single one.
     #[arg(long)]
     pub complete: bool,
+    /// Print the page of a code and stop; without a code, list all.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
+    pub explain: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
-    pub format: Format,
+    pub format: ReportFormat,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,23 +1,22 @@
 //! `mesh check`: every problem of the configuration.
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
-use mesh_compile::snapshot::MeshSnapshot;
-use mesh_model::config_set::{Admission, ApplyOptions};
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::{Severity, nearest};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
-use serde_json::json;
 
 use crate::Unusable;
-use crate::args::{Check, Format};
+use crate::args::Check;
 use crate::load::{read_all, read_located, read_message};
-use crate::render;
+use crate::{explain_code, report};
 
 pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
+    if let Some(code) = &command.explain {
+        return explain_code::run(code);
+    }
     let bare = [&command.mesh_config, &command.mesh_networks, &command.proxy_config];
     if command.paths.is_empty() && bare.iter().all(|file| file.is_none()) {
         let message = "name a file, a directory, a glob, or `-` for standard input".to_owned();
@@ -25,9 +24,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     }
     let strictness = if command.strict { Strictness::Strict } else { Strictness::Lenient };
     let options = analysis_options(command)?;
-    // What validation refuses is analysed too: one run tells of every problem.
-    let admission = ApplyOptions { strictness, admission: Admission::Accept };
-    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), admission)?;
+    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
     let networks = match &command.mesh_networks {
         Some(file) => read_located::<MeshNetworks>(file, strictness, &mut read.report)?,
         None => None,
@@ -37,9 +34,16 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     }
     let mut skipped = Vec::new();
     if !command.no_analysis {
-        let (_, problems) = MeshSnapshot::resolve(&read.config, Arc::clone(&read.mesh));
+        let (_, problems) = read.resolve();
         read.report.merge(problems);
-        let mut input = Input::new(&read.config, &read.mesh);
+        // What validation refuses is analysed too: one run tells of every problem.
+        let mut all = ConfigSet::new();
+        let is_refused = read.report.has_errors();
+        if is_refused {
+            let accept = ApplyOptions { strictness, admission: Admission::Accept };
+            all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);
+        }
+        let mut input = Input::new(if is_refused { &all } else { &read.config }, &read.mesh);
         if let Some((document, networks)) = &networks {
             input = input.networks(document, networks);
         }
@@ -49,24 +53,12 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     }
     read.report = suppress(read.report, &read.config, &options.suppressions);
     read.report.sort();
-    let mut out = anstream::stdout().lock();
-    match command.format {
-        Format::Json => {
-            let findings: Vec<_> = read.report.iter().collect();
-            let skipped: Vec<_> =
-                skipped.iter().map(|one| json!({"analyzer": one.analyzer, "lacks": one.kind})).collect();
-            writeln!(
-                out,
-                "{}",
-                json!({"findings": findings, "documents": read.documents, "skipped": skipped})
-            )?;
-        }
-        Format::Human => {
-            render::findings(&mut out, &read.report)?;
-            writeln!(out, "{}", render::summary(&read.report, read.documents))?;
-            render::skipped(&mut out, &skipped)?;
-        }
-    }
+    let bare = bare.into_iter().flatten().count();
+    let extent =
+        report::Extent { files: read.extent.files + bare, documents: read.extent.documents + bare, skipped };
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    report::write(&mut out, command.format, &read.report, &mut read.texts, &extent)?;
+    std::io::Write::flush(&mut out)?;
     let failed = read.report.iter().any(|finding| {
         finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning
     });

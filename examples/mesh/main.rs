@@ -5,11 +5,14 @@ mod args;
 mod check;
 mod decide;
 mod explain;
+mod explain_code;
 mod files;
 mod load;
-mod render;
+mod progress;
+mod report;
 mod road;
 mod show;
+mod source;
 mod target;
 
 use std::process::ExitCode;

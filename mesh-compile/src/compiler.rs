@@ -28,7 +28,7 @@ pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
 fn add(config: &mut ProxyConfig, report: &mut Report, (fragment, problems): (Fragment, Report)) {
     config.listeners.extend(fragment.listeners.into_iter().map(Arc::new));
     for table in fragment.route_tables {
-        config.route_tables.insert(Arc::clone(&table.name), Arc::new(table));
+        config.route_tables.insert(Arc::clone(&table.name), table);
     }
     report.merge(problems);
 }

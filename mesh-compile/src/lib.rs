@@ -56,6 +56,7 @@
 //! | [`proxy_identity`], [`view`] | who asks, and what does it see? |
 //! | [`proxy`], [`compiler`] | what does it run? |
 //! | [`analyze`] | what cannot have been meant? |
+//! | [`shared_map`] | how do revisions share what did not change? |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod analyze;
@@ -66,6 +67,7 @@ pub mod proxy;
 pub mod proxy_identity;
 pub mod registry;
 pub mod route_table;
+pub mod shared_map;
 pub mod snapshot;
 pub mod view;
 pub mod visibility;

@@ -259,12 +259,8 @@ fn read_body<S: Kind>(
     report: &mut Report,
 ) -> Option<S> {
     let place = |path: &str, span: Span| {
-        let mut place = Place::of(provenance, path);
-        if span.line > 0 {
-            place.line = span.line;
-            place.column = span.column;
-        }
-        place
+        let place = Place::of(provenance, path);
+        if span.line > 0 { place.at(span) } else { place }
     };
     match S::BODY {
         Body::Spec => {

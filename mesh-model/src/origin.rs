@@ -79,6 +79,15 @@ impl Origin {
         }
     }
 
+    /// Whether both are one field of one version of an object: unlike equality, the document counts.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let same_document = match (self.object(), other.object()) {
+            (Some(own), Some(other)) => Arc::ptr_eq(&own.document, &other.document),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        same_document && self == other
+    }
+
     /// `(file, line, column)`, lines and columns from 1.
     pub fn place(&self) -> Option<(&str, u32, u32)> {
         match &self.inner {

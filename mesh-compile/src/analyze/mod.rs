@@ -141,6 +141,10 @@ pub fn analyze(input: &Input<'_>, options: &Options) -> Analysis {
         .iter()
         .map(|cluster| Context::new(input, options.completeness, &clusters, cluster))
         .collect();
+    let mut present = BTreeSet::new();
+    input.config.each_object(&mut |provenance, _| {
+        present.insert(provenance.kind);
+    });
     for analyzer in ANALYZERS.iter().filter(|analyzer| is_wanted(analyzer, options)) {
         let mut missing = None;
         let mut found = Findings::default();
@@ -154,7 +158,12 @@ pub fn analyze(input: &Input<'_>, options: &Options) -> Analysis {
                 break;
             }
         }
-        if let Some(kind) = missing {
+        // Nothing is missed where there is nothing to compare.
+        let has_inputs = analyzer
+            .inputs
+            .iter()
+            .any(|input| present.contains(input) && !analyzer.compares_with.contains(input));
+        if let Some(kind) = missing.filter(|_| has_inputs) {
             analysis.skipped.push(Skipped { analyzer: analyzer.name, kind });
         }
         analysis.report.merge(found.into_report(analyzer.name));

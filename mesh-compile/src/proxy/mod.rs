@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::route_table::RouteTable;
+use crate::shared_map::SharedMap;
 use cluster::Cluster;
 use listener::Listener;
 
@@ -29,7 +30,7 @@ pub struct ProxyConfig {
     /// By name.
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.
-    pub clusters: BTreeMap<Arc<str>, Arc<Cluster>>,
+    pub clusters: SharedMap<Arc<Cluster>>,
 }
 
 /// A part of a proxy's configuration.
@@ -38,5 +39,5 @@ pub struct Fragment {
     /// Listeners.
     pub listeners: Vec<Listener>,
     /// Route tables they use.
-    pub route_tables: Vec<RouteTable>,
+    pub route_tables: Vec<Arc<RouteTable>>,
 }

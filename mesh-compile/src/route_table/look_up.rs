@@ -24,7 +24,7 @@ impl VirtualHost {
         if O::EXHAUSTIVE {
             return self.find_telling_all(&subject, observer);
         }
-        match &self.index {
+        match self.routes.index() {
             Some(index) => self.find_by_index(index, &subject, observer),
             None => scan(&self.routes, &subject, observer),
         }

@@ -21,6 +21,7 @@ mod substitution;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use mesh_model::origin::Origin;
@@ -47,7 +48,7 @@ pub struct Route {
     pub origin: Origin,
 }
 
-/// Hosts that share routes. Made with [`VirtualHost::new`], which indexes the routes; not changed afterwards.
+/// Hosts that share routes.
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
     /// `reviews.default.svc.cluster.local:9080`.
@@ -57,10 +58,46 @@ pub struct VirtualHost {
     /// Plaintext requests are redirected to https (T-422).
     pub require_tls: bool,
     /// In order; the first that matches wins.
-    pub routes: Vec<Route>,
+    pub routes: RouteList,
     /// What it was made from.
     pub origin: Origin,
-    index: Option<Arc<PathIndex>>,
+}
+
+/// Routes with their index. Cheap to clone: virtual hosts with the same routes share them.
+#[derive(Debug, Clone)]
+pub struct RouteList {
+    shared: Arc<Indexed>,
+}
+
+#[derive(Debug)]
+struct Indexed {
+    routes: Vec<Route>,
+    index: Option<PathIndex>,
+}
+
+impl RouteList {
+    /// Whether both are the very same list, in memory.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    fn index(&self) -> Option<&PathIndex> {
+        self.shared.index.as_ref()
+    }
+}
+
+impl From<Vec<Route>> for RouteList {
+    fn from(routes: Vec<Route>) -> Self {
+        let index = PathIndex::new(&routes);
+        Self { shared: Arc::new(Indexed { routes, index }) }
+    }
+}
+
+impl Deref for RouteList {
+    type Target = [Route];
+    fn deref(&self) -> &[Route] {
+        &self.shared.routes
+    }
 }
 
 /// A route table: virtual hosts with an index over their domains.
@@ -70,7 +107,7 @@ pub struct RouteTable {
     pub name: Arc<str>,
     /// In order; of two equal domains the first counts (T-039). Not changed after [`RouteTable::new`].
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
-    hosts: HostIndex,
+    hosts: Arc<HostIndex>,
 }
 
 impl VirtualHost {
@@ -82,20 +119,38 @@ impl VirtualHost {
         routes: Vec<Route>,
         origin: Origin,
     ) -> Self {
-        let index = PathIndex::new(&routes).map(Arc::new);
-        Self { name: name.into(), domains, require_tls, routes, origin, index }
+        Self { name: name.into(), domains, require_tls, routes: routes.into(), origin }
     }
 }
 
 impl RouteTable {
     /// A table with an index over its domains, which are compared without case; the first of equal ones keeps its place.
     pub fn new(name: impl Into<Arc<str>>, virtual_hosts: Vec<VirtualHost>) -> Self {
-        let virtual_hosts: Vec<Arc<VirtualHost>> = virtual_hosts.into_iter().map(Arc::new).collect();
+        Self::of_shared(name, virtual_hosts.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same with virtual hosts that other tables, or earlier revisions of this one, may share.
+    pub fn of_shared(name: impl Into<Arc<str>>, virtual_hosts: Vec<Arc<VirtualHost>>) -> Self {
         let domains = (0..)
             .zip(&virtual_hosts)
             .flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
         let hosts = HostIndex::new(domains);
-        Self { name: name.into(), virtual_hosts, hosts }
+        Self { name: name.into(), virtual_hosts, hosts: Arc::new(hosts) }
+    }
+
+    /// The table with other virtual hosts of the same domains at some positions; the index over domains stays as it is.
+    ///
+    /// `None`: a position is not there, or its domains are others.
+    pub fn with_replaced(
+        &self,
+        replacements: impl IntoIterator<Item = (usize, Arc<VirtualHost>)>,
+    ) -> Option<Self> {
+        let mut virtual_hosts = self.virtual_hosts.clone();
+        for (position, host) in replacements {
+            let slot = virtual_hosts.get_mut(position).filter(|slot| slot.domains == host.domains)?;
+            *slot = host;
+        }
+        Some(Self { name: Arc::clone(&self.name), virtual_hosts, hosts: Arc::clone(&self.hosts) })
     }
 
     /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).

@@ -1,12 +1,12 @@
 //! A compiled pattern in RE2's dialect, over bytes.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mesh_model::value::{Re2Pattern, RegexError};
 use regex_automata::meta;
-use regex_syntax::hir::Hir;
 use regex_syntax::hir::literal::Extractor;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::substitution::Substitution;
 
@@ -16,13 +16,21 @@ const SIZE_LIMIT: usize = 10 << 20;
 /// Longest pattern that is compiled, in bytes; the API's own bound (T-147) is checked where the pattern is read.
 const TEXT_LIMIT: usize = 64 << 10;
 
-/// A compiled pattern with its text. Cheap to clone.
+/// A pattern with its text. Cheap to clone; the automaton is built when it is first asked.
+///
+/// Most patterns of a mesh are never asked on most proxies, and an automaton costs far more than its syntax.
 #[derive(Clone)]
 pub struct Pattern {
     text: Arc<str>,
-    regex: Arc<meta::Regex>,
-    /// The syntax of a pattern over the whole text.
-    full: Option<Arc<Hir>>,
+    engine: Arc<Engine>,
+}
+
+struct Engine {
+    syntax: Hir,
+    /// Whether it has to match the whole text.
+    is_full: bool,
+    /// `None` inside: it could not be built, which its bound ruled out.
+    regex: OnceLock<Option<meta::Regex>>,
 }
 
 /// Why a text cannot become a [`Pattern`].
@@ -43,8 +51,7 @@ impl Pattern {
     /// When the text is not RE2, or its automaton would be too large.
     pub fn full_match(text: &str) -> Result<Self, PatternError> {
         let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.full_match_hir();
-        let regex = build(&syntax)?;
-        Ok(Self { full: Some(Arc::new(syntax)), ..Self::from_engine(text, regex) })
+        Self::new(text, syntax, true)
     }
 
     /// Compiles a pattern that is looked for anywhere in the text (T-174).
@@ -53,12 +60,16 @@ impl Pattern {
     /// When the text is not RE2, or its automaton would be too large.
     pub fn search(text: &str) -> Result<Self, PatternError> {
         let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.search_hir();
-        Ok(Self::from_engine(text, build(&syntax)?))
+        Self::new(text, syntax, false)
     }
 
-    /// Wraps a built engine; `text` is what the user wrote.
-    pub fn from_engine(text: impl Into<Arc<str>>, regex: meta::Regex) -> Self {
-        Self { text: text.into(), regex: Arc::new(regex), full: None }
+    fn new(text: &str, syntax: Hir, is_full: bool) -> Result<Self, PatternError> {
+        let regex = OnceLock::new();
+        if size_bound(&syntax) > SIZE_LIMIT {
+            // It may be too large: building it is the only way to know.
+            regex.get_or_init(|| build(&syntax)).as_ref().ok_or(PatternError::TooLarge)?;
+        }
+        Ok(Self { text: text.into(), engine: Arc::new(Engine { syntax, is_full, regex }) })
     }
 
     /// What the user wrote.
@@ -66,14 +77,13 @@ impl Pattern {
         &self.text
     }
 
-    /// The engine.
-    pub fn engine(&self) -> &meta::Regex {
-        &self.regex
+    fn regex(&self) -> Option<&meta::Regex> {
+        self.engine.regex.get_or_init(|| build(&self.engine.syntax)).as_ref()
     }
 
-    /// Whether the pattern (anchored or not, as it was built) is found in `input`.
+    /// Whether the pattern (anchored or not, as it was made) is found in `input`.
     pub fn is_match(&self, input: &[u8]) -> bool {
-        self.regex.is_match(input)
+        self.regex().is_some_and(|regex| regex.is_match(input))
     }
 
     /// Replaces every match by a substitution with `\0` to `\9` (T-174).
@@ -82,7 +92,8 @@ impl Pattern {
     pub fn replace_all(&self, input: &str, substitution: &str) -> String {
         Substitution::parse(substitution)
             .filter(|parsed| self.has_group(parsed.highest_group()))
-            .map_or_else(|| input.to_owned(), |parsed| parsed.replace_all(&self.regex, input))
+            .and_then(|parsed| Some(parsed.replace_all(self.regex()?, input)))
+            .unwrap_or_else(|| input.to_owned())
     }
 
     /// Whether a substitution is well formed and names only groups that the pattern has.
@@ -91,25 +102,52 @@ impl Pattern {
     }
 
     fn has_group(&self, group: usize) -> bool {
-        group < self.regex.group_info().group_len(regex_automata::PatternID::ZERO)
+        let captures = self.engine.syntax.properties().explicit_captures_len();
+        group <= captures
     }
 
     /// The syntax of a pattern made by [`full_match`](Self::full_match).
     pub(super) fn full_match_syntax(&self) -> Option<&Hir> {
-        self.full.as_deref()
+        self.engine.is_full.then_some(&self.engine.syntax)
     }
 
     /// Literal bytes that every full match starts with; empty: nothing is known.
     pub(super) fn literal_start(&self) -> Vec<u8> {
-        let Some(syntax) = &self.full else { return Vec::new() };
+        let Some(syntax) = self.full_match_syntax() else { return Vec::new() };
         let starts = Extractor::new().extract(syntax);
         starts.longest_common_prefix().map(<[u8]>::to_vec).unwrap_or_default()
     }
 }
 
-fn build(syntax: &Hir) -> Result<meta::Regex, PatternError> {
+fn build(syntax: &Hir) -> Option<meta::Regex> {
     let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(SIZE_LIMIT));
-    meta::Builder::new().configure(config).build_from_hir(syntax).map_err(|_| PatternError::TooLarge)
+    meta::Builder::new().configure(config).build_from_hir(syntax).ok()
+}
+
+/// Bytes of a state with its transitions, generously.
+const STATE_BYTES: usize = 96;
+/// States that a range of characters comes to at most, as UTF-8.
+const RANGE_STATES: usize = 24;
+
+/// Bytes that the automaton of a syntax takes at most.
+fn size_bound(syntax: &Hir) -> usize {
+    let own = match syntax.kind() {
+        HirKind::Empty | HirKind::Look(_) => STATE_BYTES,
+        HirKind::Literal(literal) => literal.0.len().saturating_mul(STATE_BYTES),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().len().saturating_mul(RANGE_STATES * STATE_BYTES)
+        }
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len().saturating_mul(STATE_BYTES),
+        HirKind::Repetition(repetition) => {
+            let copies = repetition.max.unwrap_or(repetition.min).saturating_add(1) as usize;
+            size_bound(&repetition.sub).saturating_add(STATE_BYTES).saturating_mul(copies)
+        }
+        HirKind::Capture(capture) => size_bound(&capture.sub).saturating_add(2 * STATE_BYTES),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().fold(0, |sum, part| size_bound(part).saturating_add(sum))
+        }
+    };
+    own.saturating_add(STATE_BYTES)
 }
 
 impl fmt::Debug for Pattern {
@@ -124,3 +162,36 @@ impl PartialEq for Pattern {
     }
 }
 impl Eq for Pattern {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_bounded_can_be_built_and_what_cannot_be_built_is_refused() {
+        let mut refused = 0;
+        for text in [
+            "",
+            "a",
+            "a{1000}",
+            "\\pL",
+            "\\pL{10}",
+            "\\pL{100}",
+            "\\pL{1000}",
+            "(\\pL\\d.){50}",
+            "(?i)é{500}",
+            "[^a]*|.*",
+            "(((a|b){30})|c){30}",
+        ] {
+            let Ok(syntax) = Re2Pattern::parse_with_limit(text, TEXT_LIMIT).map(|it| it.full_match_hir())
+            else {
+                continue;
+            };
+            let built = build(&syntax);
+            assert!(built.is_some() || size_bound(&syntax) > SIZE_LIMIT, "{text}");
+            assert_eq!(Pattern::full_match(text).is_ok(), built.is_some(), "{text}");
+            refused += usize::from(built.is_none());
+        }
+        assert!(refused > 0);
+    }
+}

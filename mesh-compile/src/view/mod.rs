@@ -8,6 +8,7 @@ mod endpoints;
 mod gateways;
 mod hosts;
 mod imports;
+mod lookup;
 mod outbound_policy;
 mod proxy_config;
 mod rules;
@@ -18,10 +19,12 @@ mod tests;
 
 pub use egress::EgressScope;
 pub(crate) use gateways::is_bound;
+pub use lookup::{Asked, Lookup, Reader, Recorder};
 pub use outbound_policy::OutboundPolicy;
 pub use scope::{Scope, ScopeKey};
 pub use targets::ServiceTarget;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
@@ -47,10 +50,12 @@ pub struct View<'s> {
     snapshot: &'s MeshSnapshot,
     proxy: &'s Proxy,
     scope: Arc<Scope>,
-    targets: Vec<ServiceTarget>,
+    /// Worked out when they are asked for.
+    targets: OnceCell<Vec<ServiceTarget>>,
     /// Where the proxy's Pod sets anything over `defaultConfig`.
     proxy_config: Option<ProxyConfig>,
     problems: Report,
+    reader: &'s dyn Reader,
 }
 
 impl<'s> View<'s> {
@@ -61,8 +66,23 @@ impl<'s> View<'s> {
 
     /// Cuts the view of a proxy with a scope that was made for another of the same [`ScopeKey`] in the same mesh.
     pub fn with_scope(snapshot: &'s MeshSnapshot, proxy: &'s Proxy, scope: Arc<Scope>) -> Self {
+        Self::with_reader(snapshot, proxy, scope, &())
+    }
+
+    /// The same with someone who listens to the questions.
+    pub fn with_reader(
+        snapshot: &'s MeshSnapshot,
+        proxy: &'s Proxy,
+        scope: Arc<Scope>,
+        reader: &'s dyn Reader,
+    ) -> Self {
         let (proxy_config, problems) = proxy_config::of(snapshot, proxy);
-        Self { snapshot, proxy, scope, targets: targets::of(snapshot, proxy), proxy_config, problems }
+        Self { snapshot, proxy, scope, targets: OnceCell::new(), proxy_config, problems, reader }
+    }
+
+    /// Tells the reader of a question.
+    pub(crate) fn asked(&self, question: impl Fn() -> Lookup) {
+        self.reader.asked(&question);
     }
 
     /// The proxy that looks.
@@ -87,6 +107,7 @@ impl<'s> View<'s> {
 
     /// The proxy's scope.
     pub fn scope(&self) -> &Scope {
+        self.asked(|| Lookup::Scope);
         &self.scope
     }
 
@@ -97,11 +118,13 @@ impl<'s> View<'s> {
 
     /// The service in scope with this hostname.
     pub fn service(&self, hostname: &str) -> Option<&Arc<Service>> {
+        self.asked(|| Lookup::Service(hostname.into()));
         self.scope.service(hostname)
     }
 
     /// The service of this hostname in `namespace`, where the proxy's namespace may see it, else the scope's (T-151).
     pub fn service_near(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
+        self.asked(|| Lookup::Service(hostname.into()));
         self.snapshot
             .registry
             .service(hostname, namespace)
@@ -111,6 +134,7 @@ impl<'s> View<'s> {
 
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).
     pub fn egress_for(&self, port: u32, bind: &str) -> Option<&EgressScope> {
+        self.asked(|| Lookup::Scope);
         self.scope.egress_for(port, bind)
     }
 
@@ -134,6 +158,8 @@ impl<'s> View<'s> {
     }
 
     fn destination_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
+        self.asked(|| Lookup::Service(hostname.into()));
+        self.asked(|| Lookup::DestinationRule(hostname.into()));
         let Some(service) = self.scope.service(hostname) else { return Vec::new() };
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
         self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace)
@@ -141,11 +167,13 @@ impl<'s> View<'s> {
 
     /// All endpoints of a service port that exist, whatever their health, cluster-local and node-local filters applied.
     pub fn endpoints(&self, service: &Service, port: &ServicePort) -> Vec<Arc<Endpoint>> {
+        self.asked(|| Lookup::Endpoints(Arc::clone(&service.hostname)));
         endpoints::endpoints(self.snapshot, self.proxy, service, port)
     }
 
     /// Identities that servers of a service may bear, sorted (T-286).
     pub fn identities(&self, service: &Service) -> &'s [String] {
+        self.asked(|| Lookup::Endpoints(Arc::clone(&service.hostname)));
         self.snapshot.registry.identities(service)
     }
 
@@ -156,41 +184,57 @@ impl<'s> View<'s> {
 
     /// How unknown outbound traffic is treated.
     pub fn outbound_policy(&self) -> OutboundPolicy {
+        self.asked(|| Lookup::Scope);
         OutboundPolicy::of(self.scope.sidecar.as_deref(), self.mesh())
     }
 
     /// Service ports that this proxy's workload serves, ordered as Istio's service targets are.
     pub fn service_targets(&self) -> &[ServiceTarget] {
-        &self.targets
+        self.asked(|| Lookup::Targets);
+        self.targets.get_or_init(|| targets::of(self.snapshot, self.proxy))
     }
 
     /// Gateways that select this proxy, in T-004 order (T-400 to T-402).
     pub fn gateways(&self) -> Vec<&'s Arc<Object<Gateway>>> {
-        gateways::selected(self.snapshot, self.proxy, &self.targets)
+        self.asked(|| Lookup::Gateways);
+        gateways::selected(self.snapshot, self.proxy, self.service_targets())
     }
 
     /// Who serves a Gateway that a listener of the Gateway API came to; `None`: a Gateway with a selector.
     pub fn gateway_binding(&self, gateway: &Object<Gateway>) -> Option<&'s GatewayBinding> {
+        self.asked(|| Lookup::Gateways);
         gateways::binding(self.snapshot, gateway)
     }
 
     /// VirtualServices bound to the gateway `ns/name` that this proxy may see, in T-102 order.
     pub fn gateway_virtual_services(&self, gateway: &str) -> Vec<Arc<MergedVirtualService>> {
+        self.asked(|| Lookup::GatewayRoutes(gateway.into()));
         self.snapshot.virtual_service_index.for_gateway(&self.proxy.namespace, gateway)
     }
 
-    /// PeerAuthentications of the mesh in T-004 order; which apply is decided where they are compiled.
+    /// PeerAuthentications of the mesh in T-004 order; which apply is decided where they are compiled, and there it is
+    /// told of which namespaces they were asked.
     pub fn peer_authentications(&self) -> &'s [Arc<Object<PeerAuthentication>>] {
         &self.snapshot.peer_authentications
     }
 
-    /// RequestAuthentications of the mesh in T-004 order.
+    /// Tells the reader that the PeerAuthentications of a namespace count, and so those of the root namespace.
+    pub(crate) fn asked_peers_of(&self, namespace: &Arc<str>) {
+        self.asked(|| Lookup::PeerAuthentication(Arc::clone(namespace)));
+        self.asked(|| Lookup::PeerAuthentication(self.mesh().root_namespace().into()));
+    }
+
+    /// RequestAuthentications of the mesh in T-004 order. Those of the proxy's namespace and of the root namespace count.
     pub fn request_authentications(&self) -> &'s [Arc<Object<RequestAuthentication>>] {
+        self.asked(|| Lookup::RequestAuthentication(Arc::clone(&self.proxy.namespace)));
+        self.asked(|| Lookup::RequestAuthentication(self.mesh().root_namespace().into()));
         &self.snapshot.request_authentications
     }
 
-    /// AuthorizationPolicies of the mesh in T-004 order.
+    /// AuthorizationPolicies of the mesh in T-004 order. Those of the proxy's namespace and of the root namespace count.
     pub fn authorization_policies(&self) -> &'s [Arc<Object<AuthorizationPolicy>>] {
+        self.asked(|| Lookup::AuthorizationPolicy(Arc::clone(&self.proxy.namespace)));
+        self.asked(|| Lookup::AuthorizationPolicy(self.mesh().root_namespace().into()));
         &self.snapshot.authorization_policies
     }
 }

@@ -7,8 +7,8 @@ use serde::forward_to_deserialize_any;
 use super::deserializer::NodeDeserializer;
 use super::error::{DecodeError, shorten};
 use super::path::Path;
-use super::{Context, Finding, Unknown};
-use crate::diagnostic::{Code, Severity, nearest};
+use super::{Context, Finding, Unknown, help};
+use crate::diagnostic::{Code, Severity};
 use crate::document::{Entry, Node, Value, snake_case};
 
 /// The elements of a list.
@@ -136,9 +136,16 @@ fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>,
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    let help = nearest(&entry.key, fields.iter().copied()).map(|field| format!("did you mean `{field}`?"));
+    let (help, replacement) = help::unknown_field(&entry.key, fields);
     let message = format!("unknown field `{}`", shorten(&entry.key));
-    let finding = Finding { code: Code::UnknownField, severity, span: entry.key_span, message, help };
+    let finding = Finding {
+        code: Code::UnknownField,
+        severity,
+        span: entry.key_span,
+        message,
+        help: Some(help),
+        replacement: replacement.map(str::to_owned),
+    };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
 
@@ -148,7 +155,8 @@ fn note_double(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
         severity: Code::DuplicateKey.severity(),
         span: entry.key_span,
         message: format!("the field `{field}` is set in two spellings; `{field}` is used"),
-        help: None,
+        help: Some(format!("keep `{field}` and remove the other one")),
+        replacement: None,
     };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
@@ -166,7 +174,8 @@ macro_rules! parsed_keys {
                 Ok(value) => visitor.$visit(value),
                 Err(_) => {
                     let message = format!("expected {} as key, found `{}`", $what, shorten(self.key));
-                    Err(DecodeError::new(Code::WrongType, message))
+                    let help = format!("the keys of this map are {}s", $what.trim_start_matches("a "));
+                    Err(DecodeError::new(Code::WrongType, message).help(Some(help)))
                 }
             }
         }

@@ -7,6 +7,7 @@
 mod access;
 mod deserializer;
 mod error;
+mod help;
 pub(crate) mod path;
 
 #[cfg(test)]
@@ -110,7 +111,7 @@ pub fn decode<T: DeserializeOwned>(
     }
     for (at, finding) in context.findings.into_inner().order {
         let mut diagnostic = Diagnostic::new(finding.code, place(&at, finding.span), finding.message);
-        diagnostic.help = finding.help;
+        (diagnostic.help, diagnostic.replacement) = (finding.help, finding.replacement);
         report.push(diagnostic.severity(finding.severity));
     }
     value.filter(|_| !failed)
@@ -124,6 +125,7 @@ struct Finding {
     span: Span,
     message: String,
     help: Option<String>,
+    replacement: Option<String>,
 }
 
 /// What all rounds of one decode share.

@@ -8,19 +8,89 @@
 /// assert_eq!(nearest("zebra", ["host", "subset", "port"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).clamp(1, 4);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate, limit), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    ranked(name, candidates.into_iter().map(|candidate| (candidate, candidate)))
 }
 
-/// Case-insensitive optimal string alignment distance; anything over `limit` counts as `limit + 1`.
+/// The candidate most likely meant by a reference to another object, where either may carry more of the full name
+/// than the other: `my-gw` for `istio-system/my-gw`, `reviewz` for `reviews.shop.svc.cluster.local`.
+///
+/// ```
+/// # use mesh_model::diagnostic::nearest_reference;
+/// assert_eq!(nearest_reference("my-gw", ["edge/my-gw", "edge/other"]), Some("edge/my-gw"));
+/// assert_eq!(nearest_reference("reviewz", ["reviews.shop.svc.cluster.local"]), Some("reviews.shop.svc.cluster.local"));
+/// assert_eq!(nearest_reference("v22", ["v1", "v2"]), Some("v2"));
+/// assert_eq!(nearest_reference("cart", ["edge/my-gw"]), None);
+/// ```
+pub fn nearest_reference<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    // Whole names first: of two services called alike, the one in the namespace that was written.
+    nearest(name, candidates.iter().copied())
+        .or_else(|| ranked(short(name), candidates.iter().map(|candidate| (short(candidate), *candidate))))
+}
+
+/// Help for a reference to something that does not exist: the nearest name, or all of them where they are few.
+/// `what` names the candidates in the plural (`subsets of `reviews``); `None`: there is nothing to say.
+///
+/// ```
+/// # use mesh_model::diagnostic::did_you_mean;
+/// assert_eq!(did_you_mean("v22", ["v1", "v2"], "subsets").as_deref(), Some("did you mean `v2`?"));
+/// assert_eq!(did_you_mean("blue", ["v1", "v2"], "subsets").as_deref(), Some("known subsets: `v1`, `v2`"));
+/// assert_eq!(did_you_mean("blue", [], "subsets"), None);
+/// ```
+pub fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    what: &str,
+) -> Option<String> {
+    const LISTED_MAX: usize = 12;
+    let mut candidates: Vec<&str> = candidates.into_iter().collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    if let Some(nearest) = nearest_reference(name, candidates.iter().copied()) {
+        return Some(format!("did you mean `{nearest}`?"));
+    }
+    let listed: Vec<String> =
+        candidates.iter().take(LISTED_MAX).map(|candidate| format!("`{candidate}`")).collect();
+    if listed.is_empty() {
+        return None;
+    }
+    let more = match candidates.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("known {what}: {}{more}", listed.join(", ")))
+}
+
+/// The part of a name that people know it by: after the namespace, before the domain.
+fn short(name: &str) -> &str {
+    let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+    match name.split_once('.') {
+        // `*.example.com` and addresses have no short form.
+        Some((first, _)) if !first.is_empty() && first != "*" && first.parse::<u8>().is_err() => first,
+        _ => name,
+    }
+}
+
+/// Of `(text to compare, candidate)` the nearest; equally near ones in the order of their text.
+fn ranked<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).clamp(1, 4);
+    candidates
+        .map(|(text, candidate)| (distance(name, text, limit), text, candidate))
+        .filter(|(distance, text, _)| *distance <= limit && !text.is_empty())
+        .min()
+        .map(|(_, _, candidate)| candidate)
+}
+
+/// Optimal string alignment distance without regard to case, `-` and `_`; anything over `limit` counts as `limit + 1`.
 fn distance(left: &str, right: &str, limit: usize) -> usize {
-    let left: Vec<char> = left.chars().flat_map(char::to_lowercase).take(256).collect();
-    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).take(256).collect();
+    let plain = |text: &str| -> Vec<char> {
+        text.chars()
+            .filter(|letter| !matches!(letter, '-' | '_'))
+            .flat_map(char::to_lowercase)
+            .take(256)
+            .collect()
+    };
+    let (left, right) = (plain(left), plain(right));
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;
     }

@@ -85,11 +85,9 @@ fn related(context: &Context<'_>, selectors: &[&Labels]) -> Vec<BTreeSet<usize>>
             selectors.iter().enumerate().filter(|(_, selector)| labels_subset_of(selector, labels)).collect();
         for (number, selector) in &selecting {
             for (other, wider) in &selecting {
-                if number != other && (labels_subset_of(wider, selector) || labels_subset_of(selector, wider))
-                {
-                    if let Some(near) = related.get_mut(*number) {
-                        near.insert(*other);
-                    }
+                let is_near = labels_subset_of(wider, selector) || labels_subset_of(selector, wider);
+                if let Some(near) = related.get_mut(*number).filter(|_| number != other && is_near) {
+                    near.insert(*other);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `image: auto`, which only injection replaces.
 
 use mesh_model::diagnostic::Code;
+use mesh_model::kubernetes::label_selector::LabelSelector as Written;
 use mesh_model::kubernetes::pod::PodSpec;
 use mesh_model::name::LabelSelector;
 
@@ -15,8 +16,8 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         .flat_map(|configuration| &configuration.spec.webhooks)
         .filter(|webhook| webhook.name.ends_with("istio.io"))
         .filter_map(|webhook| {
-            let compiled = |selector: &Option<mesh_model::kubernetes::label_selector::LabelSelector>| {
-                selector.as_ref().map_or(Some(LabelSelector::default()), |selector| selector.compiled())
+            let compiled = |selector: &Option<Written>| {
+                selector.as_ref().map_or(Some(LabelSelector::default()), Written::compiled)
             };
             compiled(&webhook.namespace_selector).zip(compiled(&webhook.object_selector))
         })

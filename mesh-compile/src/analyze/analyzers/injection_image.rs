@@ -57,6 +57,9 @@ fn differs(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>, im
     containers.filter(|one| one.name == PROXY).any(|proxy| proxy.image != image && proxy.image != variant)
 }
 
+/// A selector and the kind of image for what it selects.
+type Selected<'a> = (&'a BTreeMap<String, String>, &'a str);
+
 /// The kind of image that ProxyConfigs give, by where they stand.
 #[derive(Default)]
 struct Variants<'a> {
@@ -65,7 +68,7 @@ struct Variants<'a> {
     /// Of a namespace as a whole.
     of_namespace: BTreeMap<&'a str, &'a str>,
     /// Of selected workloads of a namespace.
-    of_workloads: BTreeMap<&'a str, Vec<(&'a BTreeMap<String, String>, &'a str)>>,
+    of_workloads: BTreeMap<&'a str, Vec<Selected<'a>>>,
 }
 
 impl<'a> Variants<'a> {
@@ -97,9 +100,8 @@ impl<'a> Variants<'a> {
 
     fn of_pod(&self, pod: &Object<Pod>) -> [Option<String>; 3] {
         let namespace = &*pod.meta.namespace;
-        let of_workloads = self.of_workloads.get(namespace).into_iter().flatten();
-        let own =
-            of_workloads.filter(|(selector, _)| labels_subset_of(selector, &pod.meta.labels)).next_back();
+        let mut of_workloads = self.of_workloads.get(namespace).into_iter().flatten();
+        let own = of_workloads.rfind(|(selector, _)| labels_subset_of(selector, &pod.meta.labels));
         [self.root, self.of_namespace.get(namespace).copied(), own.map(|(_, variant)| *variant)]
             .map(|variant| variant.map(str::to_owned))
     }
@@ -116,7 +118,7 @@ fn variant(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>) ->
         .and_then(|own| of(&own));
     let mesh = of(context.mesh.default_config());
     let levels = std::iter::once(mesh).chain(variants.of_pod(pod)).chain([own]);
-    let last = levels.flatten().filter(|variant| !variant.is_empty()).last().unwrap_or_default();
+    let last = levels.flatten().rfind(|variant| !variant.is_empty()).unwrap_or_default();
     if last == "default" { String::new() } else { last }
 }
 

@@ -22,7 +22,8 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         }
         let is_external = service.spec.spec.r#type == ServiceType::ExternalName;
         for (index, port) in service.spec.spec.ports.iter().enumerate() {
-            if !protocol(port).is_unsupported() && !(is_external && port.name == "tcp") {
+            let is_bare = is_external && port.name == "tcp";
+            if !protocol(port).is_unsupported() && !is_bare {
                 continue;
             }
             let path = format!("spec.ports[{index}]");

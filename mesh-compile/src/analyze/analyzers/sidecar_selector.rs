@@ -12,10 +12,13 @@ use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, listed, selector_text};
 use crate::analyze::in_mesh::{namespace_is_ambient, pod_is_ambient};
 
+/// A Pod and the Sidecars that select it.
+type Selected<'a> = (&'a Object<Pod>, Vec<&'a Object<Sidecar>>);
+
 const AMBIENT_HELP: &str = "remove it: there is no sidecar that it could configure";
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
-    let mut of_pod: BTreeMap<(&str, &str), (&Object<Pod>, Vec<&Object<Sidecar>>)> = BTreeMap::new();
+    let mut of_pod: BTreeMap<(&str, &str), Selected<'_>> = BTreeMap::new();
     let mut defaults: BTreeMap<&str, Vec<&Object<Sidecar>>> = BTreeMap::new();
     for sidecar in context.objects(&context.config.sidecars) {
         let namespace = &*sidecar.meta.namespace;

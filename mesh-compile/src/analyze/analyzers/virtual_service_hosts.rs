@@ -41,7 +41,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     };
     let (public, scoped) = (overlaps(true), overlaps(false));
     let mut last_reported = None;
-    for claim in claims.iter() {
+    for claim in &claims {
         if last_reported == Some(claim.owner) {
             continue;
         }

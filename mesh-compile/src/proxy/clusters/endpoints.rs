@@ -58,6 +58,9 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
         if !fits {
             continue;
         }
+        if endpoint.mtls && mode.is_none() {
+            context.view.asked_peers_of(&endpoint.namespace);
+        }
         let mtls = endpoint.mtls && context.peers.allow_mtls(mode, &endpoint);
         // A locality whose endpoints are all left out still counts: a DNS cluster exists with none (T-238, S-054).
         let group = by_locality.entry(Arc::clone(&endpoint.locality)).or_insert_with(|| Group {

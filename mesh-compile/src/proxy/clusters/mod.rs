@@ -29,27 +29,82 @@ pub use names::{ClusterDirection, cluster_name};
 
 use super::cluster::Cluster;
 use crate::proxy_identity::{Proxy, ProxyKind};
+use crate::registry::service::Service;
+use crate::shared_map::SharedMap;
 use crate::view::View;
 use peers::Peers;
 use tls::ClientFiles;
 
 /// All clusters of a proxy, by name; of two with one name the first stays.
-pub fn compile(view: &View<'_>) -> (BTreeMap<Arc<str>, Arc<Cluster>>, Report) {
-    let context = Context::new(view);
-    let mut clusters = Clusters::default();
-    outbound::compile(&context, &mut clusters);
-    fixed::outbound(&context, &mut clusters);
-    if context.sidecar {
-        inbound::compile(&context, &mut clusters);
-        fixed::inbound(&context, &mut clusters);
-    } else if auto_passthrough(view) {
-        outbound::compile_sni(&context, &mut clusters);
+pub fn compile(view: &View<'_>) -> (SharedMap<Arc<Cluster>>, Report) {
+    let compiler = ClusterCompiler::new(view);
+    let services = &view.scope().services;
+    let mut clusters = SharedMap::with_room(services.len().saturating_mul(2));
+    let mut add = |found: Vec<Cluster>| {
+        for cluster in found {
+            clusters.insert_first(Arc::clone(&cluster.name), Arc::new(cluster));
+        }
+    };
+    for service in services {
+        add(compiler.of_service(service));
     }
-    (clusters.by_name, Report::new())
+    add(compiler.fixed());
+    match view.proxy().kind {
+        ProxyKind::Sidecar => add(compiler.of_workload()),
+        ProxyKind::Gateway if forwards_by_name(view) => {
+            for service in services {
+                add(compiler.by_name_of_service(service));
+            }
+        }
+        ProxyKind::Gateway => {}
+    }
+    (clusters, Report::new())
+}
+
+/// Makes the clusters of one proxy, part by part.
+#[derive(Debug)]
+pub struct ClusterCompiler<'c> {
+    context: Context<'c>,
+}
+
+impl<'c> ClusterCompiler<'c> {
+    /// For the proxy of a view.
+    pub fn new(view: &'c View<'c>) -> Self {
+        Self { context: Context::new(view) }
+    }
+
+    /// The clusters towards a service in scope: of each port, and of each of its subsets.
+    pub fn of_service(&self, service: &Service) -> Vec<Cluster> {
+        let mut clusters = Clusters::default();
+        outbound::compile(&self.context, service, &mut clusters);
+        clusters.list
+    }
+
+    /// The clusters towards a service in scope that [`forwards_by_name`] needs beside those.
+    pub fn by_name_of_service(&self, service: &Service) -> Vec<Cluster> {
+        let mut clusters = Clusters::default();
+        outbound::compile_sni(&self.context, service, &mut clusters);
+        clusters.list
+    }
+
+    /// What outbound traffic without a service falls into.
+    pub fn fixed(&self) -> Vec<Cluster> {
+        let mut clusters = Clusters::default();
+        fixed::outbound(&self.context, &mut clusters);
+        clusters.list
+    }
+
+    /// The clusters towards the workload beside a sidecar.
+    pub fn of_workload(&self) -> Vec<Cluster> {
+        let mut clusters = Clusters::default();
+        inbound::compile(&self.context, &mut clusters);
+        fixed::inbound(&self.context, &mut clusters);
+        clusters.list
+    }
 }
 
 /// Whether a gateway forwards by server name alone (T-427).
-fn auto_passthrough(view: &View<'_>) -> bool {
+pub fn forwards_by_name(view: &View<'_>) -> bool {
     let servers = |gateway: &mesh_model::networking::gateway::spec::Gateway| {
         gateway
             .servers
@@ -62,12 +117,12 @@ fn auto_passthrough(view: &View<'_>) -> bool {
 /// Clusters under construction.
 #[derive(Debug, Default)]
 struct Clusters {
-    by_name: BTreeMap<Arc<str>, Arc<Cluster>>,
+    list: Vec<Cluster>,
 }
 
 impl Clusters {
     fn add(&mut self, cluster: Cluster) {
-        self.by_name.entry(Arc::clone(&cluster.name)).or_insert_with(|| Arc::new(cluster));
+        self.list.push(cluster);
     }
 }
 

@@ -15,35 +15,33 @@ use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy};
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
 
-/// The clusters of every service in scope.
-pub(super) fn compile(context: &Context<'_>, clusters: &mut Clusters) {
-    for service in &context.view.scope().services {
-        if service.resolution == Resolution::Alias {
-            continue;
-        }
-        let rule = context.view.destination_rule(&service.hostname, &service.namespace);
-        let identities = context.view.identities(service);
-        for port in &service.ports {
-            let target = Target { service, port, rule: rule.as_deref(), identities, naming: Naming::Mesh };
-            if service.resolution == Resolution::DynamicDns && service.hostname.starts_with('*') {
-                target.dynamic(context, clusters);
-            } else {
-                target.compile(context, clusters);
-            }
+/// The clusters of a service in scope.
+pub(super) fn compile(context: &Context<'_>, service: &Service, clusters: &mut Clusters) {
+    if service.resolution == Resolution::Alias {
+        return;
+    }
+    let rule = context.view.destination_rule(&service.hostname, &service.namespace);
+    let identities = context.view.identities(service);
+    for port in &service.ports {
+        let target = Target { service, port, rule: rule.as_deref(), identities, naming: Naming::Mesh };
+        if service.resolution == Resolution::DynamicDns && service.hostname.starts_with('*') {
+            target.dynamic(context, clusters);
+        } else {
+            target.compile(context, clusters);
         }
     }
 }
 
 /// The clusters that `AUTO_PASSTHROUGH` gateways forward to: bytes as they are, to endpoints that speak mesh mTLS
 /// (T-427, S-054, E-066).
-pub(super) fn compile_sni(context: &Context<'_>, clusters: &mut Clusters) {
-    for service in context.view.scope().services.iter().filter(|service| !service.mesh_external) {
-        let rule = context.view.destination_rule(&service.hostname, &service.namespace);
-        for port in &service.ports {
-            let target =
-                Target { service, port, rule: rule.as_deref(), identities: &[], naming: Naming::Sni };
-            target.compile(context, clusters);
-        }
+pub(super) fn compile_sni(context: &Context<'_>, service: &Service, clusters: &mut Clusters) {
+    if service.mesh_external {
+        return;
+    }
+    let rule = context.view.destination_rule(&service.hostname, &service.namespace);
+    for port in &service.ports {
+        let target = Target { service, port, rule: rule.as_deref(), identities: &[], naming: Naming::Sni };
+        target.compile(context, clusters);
     }
 }
 
@@ -268,6 +266,7 @@ impl<'t> Target<'t> {
                 return Auto::off(Origin::built_in("no mTLS unless every endpoint speaks it (T-285)"));
             }
         }
+        context.view.asked_peers_of(&self.service.namespace);
         let (mode, origin) = context.peers.of_namespace(&self.service.namespace);
         let origin = origin.clone().unwrap_or_else(|| Origin::built_in("auto mTLS (T-284)"));
         Auto { on: *mode != Mode::Disable, origin }

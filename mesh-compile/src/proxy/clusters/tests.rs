@@ -40,7 +40,8 @@ fn clusters(kind: &str, documents: &str, mesh: MeshConfig) -> Built {
         json!({"type": kind, "namespace": "a", "ip": "10.0.0.9", "labels": {"app": "web"}}),
     )
     .unwrap();
-    super::compile(&View::new(&snapshot, &proxy)).0
+    let (built, _) = super::compile(&View::new(&snapshot, &proxy));
+    built.iter().map(|(name, cluster)| (Arc::clone(name), Arc::clone(cluster))).collect()
 }
 
 fn with_rule(rule: &str) -> Built {

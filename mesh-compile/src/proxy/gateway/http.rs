@@ -21,7 +21,7 @@ pub(super) fn tables(
     merged: &Merged<'_, '_>,
     listeners: &[Listener],
     report: &mut Report,
-) -> Vec<RouteTable> {
+) -> Vec<Arc<RouteTable>> {
     let used: BTreeSet<Arc<str>> = listeners
         .iter()
         .flat_map(|listener| &listener.filter_chains)
@@ -33,7 +33,7 @@ pub(super) fn tables(
     used.into_iter()
         .filter_map(|name| {
             let servers = merged.by_table.get(&name)?;
-            Some(Table::new(view).with_servers(servers, report).finish(name))
+            Some(Arc::new(Table::new(view).with_servers(servers, report).finish(name)))
         })
         .collect()
 }

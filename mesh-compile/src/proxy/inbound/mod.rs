@@ -31,6 +31,7 @@ use ports::{InboundPort, own_ports, ports};
 /// Inbound listener and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
     let mut report = Report::new();
+    view.asked_peers_of(&view.proxy().namespace);
     let modes = PeerModes::resolve(
         view.peer_authentications().iter().map(|object| &**object),
         view.mesh().root_namespace(),
@@ -52,7 +53,7 @@ struct Builder<'b, 's> {
     view: &'b View<'s>,
     policies: Policies,
     modes: PeerModes,
-    tables: Vec<RouteTable>,
+    tables: Vec<Arc<RouteTable>>,
     http10: bool,
 }
 
@@ -167,7 +168,7 @@ impl Builder<'_, '_> {
     fn http(&mut self, target: &Target) -> HttpManager {
         let name: Arc<str> = format!("inbound|{}|{}", target.service_port, target.port.unwrap_or(0)).into();
         if !self.tables.iter().any(|table| table.name == name) {
-            self.tables.push(self.table(&name, target));
+            self.tables.push(Arc::new(self.table(&name, target)));
         }
         HttpManager {
             route_table: name,

@@ -2,8 +2,10 @@
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
-//! is what becomes of everything else; `tables`, `owners` and `domains` make the route tables.
+//! is what becomes of everything else; `tables`, `owners` and `domains` make the route tables, `cache` knows what was
+//! made before.
 
+mod cache;
 mod chain;
 mod client;
 mod conflicts;
@@ -20,15 +22,41 @@ mod tls_chains;
 mod unknown;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mesh_model::diagnostic::{Diagnostic, Report};
 
 use super::Fragment;
+use super::listener::Listener;
+use crate::merge::virtual_service::MergedVirtualService;
+use crate::route_table::RouteTable;
 use crate::view::View;
+pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
+use chain::TableName;
 use client::Client;
+pub use tables::{PortTables, Rewritten};
 
 /// Outbound listeners and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
+    let (listening, mut report) = listen(view);
+    let tables = tables(view, &listening, Vec::new(), &mut Anew, &mut report);
+    let mut route_tables: Vec<_> = tables.iter().flat_map(|tables| tables.tables().to_vec()).collect();
+    route_tables.extend(listening.unknown);
+    (Fragment { listeners: listening.listeners, route_tables }, without_repeats(report))
+}
+
+/// Outbound listeners with the tables they ask for.
+#[derive(Debug)]
+pub struct Listening {
+    /// The listeners.
+    pub listeners: Vec<Listener>,
+    /// The table of hosts that nobody knows, where there is one of its own.
+    pub unknown: Option<Arc<RouteTable>>,
+    names: Vec<TableName>,
+}
+
+/// The listeners of a sidecar's client side.
+pub fn listen(view: &View<'_>) -> (Listening, Report) {
     let client = Client::of(view);
     let mut report = Report::new();
     let entries = entries::collect(&client, &mut report);
@@ -40,13 +68,35 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
         names.push(table);
     }
     listeners.sort_by_key(|listener| (listener.address, listener.port));
-    let mut route_tables = tables::build(&client, &names, &mut report);
+    let mut unknown = None;
     if client.captures {
         let (virtual_listeners, table) = unknown::virtual_listeners(&client);
         listeners.extend(virtual_listeners);
-        route_tables.extend(table);
+        unknown = table.map(Arc::new);
     }
-    (Fragment { listeners, route_tables }, without_repeats(report))
+    (Listening { listeners, unknown, names }, report)
+}
+
+/// The tables that listeners ask for, by port. `earlier` is what an earlier revision had.
+pub fn tables(
+    view: &View<'_>,
+    listening: &Listening,
+    earlier: Vec<PortTables>,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Vec<PortTables> {
+    tables::build(&Client::of(view), &listening.names, earlier, cache, report)
+}
+
+/// Takes another version of a VirtualService into the tables of a port.
+pub fn rewrite(
+    view: &View<'_>,
+    tables: &mut PortTables,
+    virtual_service: &Arc<MergedVirtualService>,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Rewritten {
+    tables.rewrite(view, virtual_service, cache, report)
 }
 
 /// A VirtualService is compiled once a table: what it says about itself is said once.

@@ -8,22 +8,46 @@ use mesh_model::diagnostic::Report;
 use mesh_model::name::{MESH_GATEWAY, host_matches, is_wildcard};
 use mesh_model::origin::Origin;
 
+use super::cache::{RouteCache, RouteKey, RouteOwner};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::proxy::routes::{RouteContext, default_route, http_routes, port_origin};
 use crate::registry::service::{Resolution, Service};
-use crate::route_table::Route;
-use crate::view::{EgressScope, View};
+use crate::route_table::RouteList;
+use crate::view::{EgressScope, Lookup, View};
 
 /// Services of a table by name (lower case where the table has a port), in scope order.
 pub(super) type Services = IndexMap<Arc<str>, Arc<Service>>;
 
 /// Hosts and services that share routes.
+#[derive(Debug)]
 pub(super) struct Owner {
     pub(super) port: u16,
+    /// The VirtualService whose routes these are; `None`: the service's own.
+    pub(super) virtual_service: Option<Arc<MergedVirtualService>>,
     /// Hosts without a service, with where they were written.
     pub(super) hosts: Vec<(String, Origin)>,
     pub(super) services: Vec<(Arc<Service>, Origin)>,
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: RouteList,
+}
+
+impl Owner {
+    /// Its names with where they come from, in order of precedence.
+    pub(super) fn hostnames(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        let hosts = self.hosts.iter().map(|(host, origin)| (host.as_str(), origin));
+        hosts.chain(self.services.iter().map(|(service, origin)| (&*service.hostname, origin)))
+    }
+}
+
+/// What the tables of one port (or Unix path) are made from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'t> {
+    pub(super) view: &'t View<'t>,
+    pub(super) egress: &'t EgressScope,
+    pub(super) services: &'t Services,
+    /// `None`: all ports.
+    pub(super) port: Option<u16>,
+    /// Where the tables' listener is, if it is no port.
+    pub(super) bind: &'t str,
 }
 
 /// Services of an egress listener that have the table's port; all of them in tables of all ports (T-046).
@@ -59,49 +83,85 @@ fn trim(service: &Arc<Service>, number: u16) -> Option<Arc<Service>> {
     }))
 }
 
-/// The owners of a table in order: VirtualServices, then services without one (A.1).
-pub(super) fn owners_of(
-    view: &View<'_>,
-    egress: &EgressScope,
-    services: &Services,
-    port: Option<u16>,
-    report: &mut Report,
-) -> Vec<Owner> {
-    let listener_port = port.unwrap_or(0);
-    let known = |host: &str| services.get(host).map(|service| &**service);
-    let wildcards: Vec<&str> = services.keys().map(|name| &**name).filter(|name| is_wildcard(name)).collect();
-    let mut owners = Vec::new();
-    for virtual_service in &egress.virtual_services {
-        let considered = listener_port == 80 || concerns(virtual_service, services, &wildcards);
-        if virtual_service.spec.http.is_empty() || !considered {
-            continue;
-        }
-        let context =
-            RouteContext { view, port: listener_port, gateway: MESH_GATEWAY, tls: false, known: &known };
-        let routes = http_routes(virtual_service, &context, report);
-        if !routes.is_empty() {
-            owners.extend(owned_by(view, virtual_service, egress, services, listener_port, &routes));
-        }
+impl Source<'_> {
+    fn listener_port(&self) -> u16 {
+        self.port.unwrap_or(0)
     }
-    let owned: BTreeSet<Arc<str>> = owners
-        .iter()
-        .flat_map(|owner: &Owner| owner.services.iter().map(|(service, _)| Arc::clone(&service.hostname)))
-        .collect();
-    for (name, service) in services {
-        // Aliases have no virtual host of their own: their names are domains of the concrete service (T-308).
-        if owned.contains(name) || service.resolution == Resolution::Alias {
-            continue;
-        }
-        for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
-            owners.push(Owner {
-                port: port.number,
-                hosts: Vec::new(),
-                services: vec![(Arc::clone(service), port_origin(service, port))],
-                routes: vec![default_route(service, port, view)],
-            });
-        }
+
+    fn key(&self, owner: RouteOwner) -> RouteKey {
+        RouteKey { port: self.listener_port(), bind: self.bind.into(), owner }
     }
-    owners
+
+    /// The owners of a table in order: VirtualServices, then services without one (A.1).
+    pub(super) fn owners(&self, cache: &mut dyn RouteCache, report: &mut Report) -> Vec<Owner> {
+        let wildcards = self.wildcards();
+        let mut owners = Vec::new();
+        for virtual_service in &self.egress.virtual_services {
+            if self.listener_port() == 80 || concerns(virtual_service, self.services, &wildcards) {
+                owners.extend(self.owned_by(virtual_service, cache, report));
+            }
+        }
+        let owned: BTreeSet<Arc<str>> = owners
+            .iter()
+            .flat_map(|owner: &Owner| owner.services.iter().map(|(service, _)| Arc::clone(&service.hostname)))
+            .collect();
+        for (name, service) in self.services {
+            // Aliases have no virtual host of their own: their names are domains of the concrete service (T-308).
+            if owned.contains(name) || service.resolution == Resolution::Alias {
+                continue;
+            }
+            for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
+                let owner = RouteOwner::Service(Arc::clone(name), port.number);
+                let make = &mut |_: &mut Report| vec![default_route(service, port, self.view)];
+                owners.push(Owner {
+                    port: port.number,
+                    virtual_service: None,
+                    hosts: Vec::new(),
+                    services: vec![(Arc::clone(service), port_origin(service, port))],
+                    routes: cache.routes(self.key(owner), make, report),
+                });
+            }
+        }
+        owners
+    }
+
+    /// Whether a VirtualService concerns the table.
+    pub(super) fn considers(&self, virtual_service: &MergedVirtualService) -> bool {
+        self.listener_port() == 80 || concerns(virtual_service, self.services, &self.wildcards())
+    }
+
+    fn wildcards(&self) -> Vec<&str> {
+        self.services.keys().map(|name| &**name).filter(|name| is_wildcard(name)).collect()
+    }
+
+    /// What a VirtualService that concerns the table owns, by port of its services.
+    pub(super) fn owned_by(
+        &self,
+        virtual_service: &Arc<MergedVirtualService>,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Vec<Owner> {
+        if virtual_service.spec.http.is_empty() {
+            return Vec::new();
+        }
+        let known = |host: &str| {
+            self.view.asked(|| Lookup::Service(host.into()));
+            self.services.get(host).map(|service| &**service)
+        };
+        let make = &mut |report: &mut Report| {
+            let context = RouteContext {
+                view: self.view,
+                port: self.listener_port(),
+                gateway: MESH_GATEWAY,
+                tls: false,
+                known: &known,
+            };
+            http_routes(virtual_service, &context, report)
+        };
+        let owner = RouteOwner::VirtualService(Arc::clone(virtual_service));
+        let routes = cache.routes(self.key(owner), make, report);
+        if routes.is_empty() { Vec::new() } else { self.divide(virtual_service, &routes) }
+    }
 }
 
 /// Whether a VirtualService has a host among the services of a table; table 80 does not ask (T-108). `wildcards` are the
@@ -118,39 +178,38 @@ fn concerns(virtual_service: &MergedVirtualService, services: &Services, wildcar
     })
 }
 
-/// What a VirtualService with routes owns, by port of its services.
-fn owned_by(
-    view: &View<'_>,
-    virtual_service: &Arc<MergedVirtualService>,
-    egress: &EgressScope,
-    services: &Services,
-    listener_port: u16,
-    routes: &[Route],
-) -> Vec<Owner> {
-    let (hosts, owned) = separate(virtual_service, egress, services);
-    if virtual_service.semantics == RouteSemantics::GatewayApi {
-        // Producer or consumer routes only: of the service's namespace, or of the client's (E-101).
-        let client_namespace = &view.proxy().namespace;
-        let own = &virtual_service.namespace;
-        if !owned.iter().any(|(service, _)| service.namespace == *own || client_namespace == own) {
-            return Vec::new();
+impl Source<'_> {
+    /// Gives the routes of a VirtualService to its hosts and services, by port.
+    fn divide(&self, virtual_service: &Arc<MergedVirtualService>, routes: &RouteList) -> Vec<Owner> {
+        let (hosts, owned) = separate(virtual_service, self.egress, self.services);
+        if virtual_service.semantics == RouteSemantics::GatewayApi {
+            // Producer or consumer routes only: of the service's namespace, or of the client's (E-101).
+            let client_namespace = &self.view.proxy().namespace;
+            let own = &virtual_service.namespace;
+            if !owned.iter().any(|(service, _)| service.namespace == *own || client_namespace == own) {
+                return Vec::new();
+            }
         }
-    }
-    let mut by_port: IndexMap<u16, Vec<(Arc<Service>, Origin)>> = IndexMap::new();
-    for (service, origin) in &owned {
-        for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
-            by_port.entry(port.number).or_default().push((Arc::clone(service), origin.clone()));
+        let mut by_port: IndexMap<u16, Owned> = IndexMap::new();
+        for (service, origin) in &owned {
+            for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
+                by_port.entry(port.number).or_default().push((Arc::clone(service), origin.clone()));
+            }
         }
+        if by_port.is_empty() && self.listener_port() == 80 {
+            // Hosts without any service are in table 80 and no other (T-108).
+            by_port.insert(80, Vec::new());
+        }
+        by_port.sort_keys();
+        let owner = |(port, services)| Owner {
+            port,
+            virtual_service: Some(Arc::clone(virtual_service)),
+            hosts: hosts.clone(),
+            services,
+            routes: routes.clone(),
+        };
+        by_port.into_iter().map(owner).collect()
     }
-    if by_port.is_empty() && listener_port == 80 {
-        // Hosts without any service are in table 80 and no other (T-108).
-        by_port.insert(80, Vec::new());
-    }
-    by_port.sort_keys();
-    by_port
-        .into_iter()
-        .map(|(port, services)| Owner { port, hosts: hosts.clone(), services, routes: routes.to_vec() })
-        .collect()
 }
 
 type Hosts = Vec<(String, Origin)>;

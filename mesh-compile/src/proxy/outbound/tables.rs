@@ -1,118 +1,346 @@
 //! Route tables of a sidecar (Appendix A.1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
 
+use super::cache::RouteCache;
 use super::chain::TableName;
 use super::client::Client;
 use super::domains::{Domains, Taken, with_port};
-use super::owners::{Owner, owners_of, services_of};
+use super::owners::{Owner, Services, Source, services_of};
 use super::unknown;
-use crate::route_table::{RouteTable, VirtualHost};
-use crate::view::EgressScope;
+use crate::merge::virtual_service::MergedVirtualService;
+use crate::route_table::{RouteList, RouteTable, VirtualHost};
+use crate::view::{EgressScope, View};
 
-/// The tables of these names, one a listener. What a port's tables share is worked out once.
-pub(super) fn build(client: &Client<'_, '_>, names: &[TableName], report: &mut Report) -> Vec<RouteTable> {
+/// A table that listeners ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    name: TableName,
+    /// By several of them.
+    is_shared: bool,
+}
+
+/// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from.
+#[derive(Debug)]
+pub struct PortTables {
+    /// 0 for what is no port.
+    port: u16,
+    /// Empty for a port.
+    bind: Arc<str>,
+    wanted: Vec<Wanted>,
+    /// Whether a listener of the scope serves the port; otherwise every host is unknown.
+    is_served: bool,
+    services: Services,
+    /// By name.
+    drafts: Vec<Draft>,
+    /// VirtualServices that have routes here, by namespace and name.
+    contributing: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// For hosts that nobody knows.
+    unknown: Arc<VirtualHost>,
+    /// In the order of `wanted`.
+    tables: Vec<Arc<RouteTable>>,
+}
+
+/// The tables of these names, one a listener. What a port's tables share is worked out once, and what an earlier
+/// revision had is taken over where it is the same.
+pub(super) fn build(
+    client: &Client<'_, '_>,
+    names: &[TableName],
+    earlier: Vec<PortTables>,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Vec<PortTables> {
     let mut uses: BTreeMap<&TableName, usize> = BTreeMap::new();
     for name in names {
         *uses.entry(name).or_default() += 1;
     }
-    let mut by_source: BTreeMap<(u16, &str), Vec<Wanted<'_>>> = BTreeMap::new();
+    let mut by_source: BTreeMap<(u16, &str), Vec<Wanted>> = BTreeMap::new();
     for (name, uses) in uses {
         let source = match name {
             TableName::Port(port) | TableName::Service(_, port) => (*port, ""),
             TableName::Unix(path) => (0, &**path),
             TableName::HttpProxy => (0, "http_proxy"),
         };
-        by_source.entry(source).or_default().push(Wanted { name, is_shared: uses > 1 });
+        by_source.entry(source).or_default().push(Wanted { name: name.clone(), is_shared: uses > 1 });
     }
-    by_source.into_iter().flat_map(|(source, names)| tables_of(client, source, &names, report)).collect()
+    let mut earlier: BTreeMap<(u16, Arc<str>), PortTables> =
+        earlier.into_iter().map(|tables| ((tables.port, Arc::clone(&tables.bind)), tables)).collect();
+    by_source
+        .into_iter()
+        .map(|((port, bind), wanted)| {
+            let before = earlier.remove(&(port, Arc::from(bind)));
+            PortTables::build(client, (port, bind), wanted, before, cache, report)
+        })
+        .collect()
 }
 
-/// A table that listeners ask for.
-struct Wanted<'n> {
-    name: &'n TableName,
-    /// By several of them.
-    is_shared: bool,
-}
-
-/// The tables of one port (or Unix path): the shared one and those of sniffed services.
-fn tables_of(
-    client: &Client<'_, '_>,
-    (port, bind): (u16, &str),
-    wanted: &[Wanted<'_>],
-    report: &mut Report,
-) -> Vec<RouteTable> {
-    let Some(egress) = client.view.egress_for(u32::from(port), bind) else {
-        let only_unknown =
-            |wanted: &Wanted<'_>| RouteTable::new(wanted.name.to_text(), vec![unknown::virtual_host(client)]);
-        return wanted.iter().map(only_unknown).collect();
-    };
-    // Explicit proxies and Unix sockets take every port of their services (T-041).
-    let port = Some(port).filter(|port| *port != 0 && !is_explicit_proxy(egress));
-    let services = services_of(egress, port);
-    let owners = owners_of(client.view, egress, &services, port, report);
-    let mut drafts = drafts(client, &owners, port);
-    if port.is_none() {
-        keep_addressable(&mut drafts);
+impl PortTables {
+    /// The finished tables.
+    pub fn tables(&self) -> &[Arc<RouteTable>] {
+        &self.tables
     }
-    drafts.sort_by(|a, b| a.name.cmp(&b.name));
-    let by_domain = ByDomain::of(&drafts);
-    let table = |wanted: &Wanted<'_>| {
-        let hosts = match wanted.name {
-            // As the control plane generates it: the service's virtual host is given away once, and listeners that
-            // share the table (pods of a headless service, T-307) are left with none.
-            TableName::Service(..) if wanted.is_shared => Vec::new(),
-            TableName::Service(host, port) => by_domain.sniffed(host, *port),
-            TableName::Port(_) | TableName::Unix(_) | TableName::HttpProxy => {
-                let known = drafts.iter().map(Draft::finish);
-                known.chain(std::iter::once(unknown::virtual_host(client))).collect()
-            }
+
+    fn build(
+        client: &Client<'_, '_>,
+        (port, bind): (u16, &str),
+        wanted: Vec<Wanted>,
+        before: Option<Self>,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Self {
+        let mut tables = Self {
+            port,
+            bind: bind.into(),
+            wanted,
+            is_served: false,
+            services: Services::new(),
+            drafts: Vec::new(),
+            contributing: BTreeSet::new(),
+            unknown: Arc::new(unknown::virtual_host(client)),
+            tables: Vec::new(),
         };
-        RouteTable::new(wanted.name.to_text(), hosts)
-    };
-    wanted.iter().map(table).collect()
+        if let Some(egress) = client.view.egress_for(u32::from(port), bind) {
+            tables.is_served = true;
+            tables.plan(client.view, egress, cache, report);
+        }
+        if let Some(before) = &before
+            && is_unchanged(&before.unknown, &tables.unknown)
+        {
+            tables.unknown = Arc::clone(&before.unknown);
+        }
+        tables.finish(&before.map(|before| before.tables).unwrap_or_default());
+        tables
+    }
+
+    /// Works out which virtual hosts there are.
+    fn plan(
+        &mut self,
+        view: &View<'_>,
+        egress: &EgressScope,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) {
+        let port = self.port_of(egress);
+        self.services = services_of(egress, port);
+        let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
+        let owners = source.owners(cache, report);
+        self.contributing =
+            owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect();
+        self.drafts = drafts(view, owners, port);
+        if port.is_none() {
+            keep_addressable(&mut self.drafts);
+        }
+        self.drafts.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    /// The port that services must have: explicit proxies and Unix sockets take every port of theirs (T-041).
+    fn port_of(&self, egress: &EgressScope) -> Option<u16> {
+        Some(self.port).filter(|port| *port != 0 && !is_explicit_proxy(egress))
+    }
+
+    /// Makes the tables; virtual hosts and tables that are the same as in an earlier revision are taken over.
+    fn finish(&mut self, earlier: &[Arc<RouteTable>]) {
+        let old_hosts = Hosts::of(earlier);
+        let by_domain = self.sniffs().then(|| ByDomain::of(&self.drafts));
+        let table = |wanted: &Wanted| {
+            let name = wanted.name.to_text();
+            let hosts = match &wanted.name {
+                // As the control plane generates it: the service's virtual host is given away once, and listeners
+                // that share the table (pods of a headless service, T-307) are left with none.
+                TableName::Service(..) if self.is_served && wanted.is_shared => Vec::new(),
+                TableName::Service(host, port) if self.is_served => {
+                    by_domain.as_ref().map(|drafts| drafts.sniffed(host, *port)).unwrap_or_default()
+                }
+                _ => {
+                    let known = self.drafts.iter().map(|draft| draft.finish(None));
+                    known.chain(std::iter::once(Arc::clone(&self.unknown))).collect()
+                }
+            };
+            let hosts: Vec<_> = hosts.into_iter().map(|host| old_hosts.keep(&name, host)).collect();
+            keep_table(earlier, &name, hosts)
+        };
+        self.tables = self.wanted.iter().map(table).collect();
+    }
+
+    /// Whether some tables are of one sniffed service.
+    fn sniffs(&self) -> bool {
+        self.wanted.iter().any(|wanted| matches!(wanted.name, TableName::Service(..)))
+    }
+
+    /// Takes in another version of a VirtualService whose hosts, age and visibility are those of the version before.
+    pub(super) fn rewrite(
+        &mut self,
+        view: &View<'_>,
+        virtual_service: &Arc<MergedVirtualService>,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Rewritten {
+        let Some(egress) = view.egress_for(u32::from(self.port), &self.bind) else {
+            return Rewritten::Untouched;
+        };
+        let source =
+            Source { view, egress, services: &self.services, port: self.port_of(egress), bind: &self.bind };
+        let owners = if source.considers(virtual_service) {
+            source.owned_by(virtual_service, cache, report)
+        } else {
+            Vec::new()
+        };
+        let key = name_of(virtual_service);
+        if self.contributing.contains(&key) == owners.is_empty() {
+            return Rewritten::PlanAnew;
+        }
+        let mut changed: BTreeMap<usize, (RouteList, Origin)> = BTreeMap::new();
+        for owner in owners {
+            for (hostname, origin) in owner.hostnames() {
+                let name = with_port(hostname, owner.port);
+                let Ok(position) = self.drafts.binary_search_by(|draft| (*draft.name).cmp(name.as_str()))
+                else {
+                    continue;
+                };
+                let is_own =
+                    self.drafts.get(position).is_some_and(|draft| draft.owner.as_ref() == Some(&key));
+                if is_own {
+                    changed.entry(position).or_insert_with(|| (owner.routes.clone(), origin.clone()));
+                }
+            }
+        }
+        if changed.is_empty() {
+            return Rewritten::Untouched;
+        }
+        let positions: Vec<usize> = changed.keys().copied().collect();
+        for (position, (routes, origin)) in changed {
+            if let Some(draft) = self.drafts.get_mut(position) {
+                draft.routes = routes;
+                draft.origin = origin;
+            }
+        }
+        self.replace_hosts(&positions)
+    }
+
+    /// Makes the tables with other virtual hosts at these positions of the drafts.
+    fn replace_hosts(&mut self, positions: &[usize]) -> Rewritten {
+        if self.sniffs() {
+            let earlier = std::mem::take(&mut self.tables);
+            self.finish(&earlier);
+            return Rewritten::Changed;
+        }
+        let mut tables = Vec::with_capacity(self.tables.len());
+        for table in &self.tables {
+            let replaced = positions
+                .iter()
+                .filter_map(|position| Some((*position, self.drafts.get(*position)?.finish(None))));
+            let Some(table) = table.with_replaced(replaced) else { return Rewritten::PlanAnew };
+            tables.push(Arc::new(table));
+        }
+        self.tables = tables;
+        Rewritten::Changed
+    }
 }
 
-/// A virtual host that has its domains but not yet its index.
-struct Draft<'o> {
+/// What became of the tables of a port when a VirtualService was rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewritten {
+    /// They are the same.
+    Untouched,
+    /// Some virtual hosts are others.
+    Changed,
+    /// They must be planned anew.
+    PlanAnew,
+}
+
+fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
+    (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name))
+}
+
+/// Virtual hosts of an earlier revision, by table and name.
+#[derive(Default)]
+struct Hosts {
+    by_name: BTreeMap<(Arc<str>, Arc<str>), Arc<VirtualHost>>,
+}
+
+impl Hosts {
+    fn of(tables: &[Arc<RouteTable>]) -> Self {
+        let hosts = tables.iter().flat_map(|table| {
+            table
+                .virtual_hosts
+                .iter()
+                .map(|host| ((Arc::clone(&table.name), Arc::clone(&host.name)), Arc::clone(host)))
+        });
+        Self { by_name: hosts.collect() }
+    }
+
+    /// The earlier virtual host where it is the same.
+    fn keep(&self, table: &str, host: Arc<VirtualHost>) -> Arc<VirtualHost> {
+        let earlier = self.by_name.get(&(Arc::from(table), Arc::clone(&host.name)));
+        earlier.filter(|old| is_unchanged(old, &host)).map_or(host, Arc::clone)
+    }
+}
+
+/// Whether two virtual hosts are the same, the place they were written at included.
+fn is_unchanged(old: &VirtualHost, new: &VirtualHost) -> bool {
+    old.name == new.name
+        && old.domains == new.domains
+        && old.require_tls == new.require_tls
+        && old.routes.is_shared_with(&new.routes)
+        && old.origin.is_same_place(&new.origin)
+}
+
+/// The earlier table where it has these very virtual hosts, else one of them.
+fn keep_table(earlier: &[Arc<RouteTable>], name: &str, hosts: Vec<Arc<VirtualHost>>) -> Arc<RouteTable> {
+    let same = earlier.iter().find(|table| {
+        &*table.name == name
+            && table.virtual_hosts.len() == hosts.len()
+            && table.virtual_hosts.iter().zip(&hosts).all(|(a, b)| Arc::ptr_eq(a, b))
+    });
+    same.map_or_else(|| Arc::new(RouteTable::of_shared(name, hosts)), Arc::clone)
+}
+
+/// A virtual host that has its domains but is not yet part of a table.
+#[derive(Debug)]
+struct Draft {
     port: u16,
-    name: String,
+    name: Arc<str>,
     domains: Vec<Arc<str>>,
-    owner: &'o Owner,
+    /// The VirtualService whose routes it has.
+    owner: Option<(Arc<str>, Arc<str>)>,
+    routes: RouteList,
     origin: Origin,
 }
 
-impl Draft<'_> {
-    fn finish(&self) -> VirtualHost {
-        self.with_domains(self.domains.clone())
-    }
-
-    fn with_domains(&self, domains: Vec<Arc<str>>) -> VirtualHost {
-        let routes = self.owner.routes.clone();
-        VirtualHost::new(self.name.as_str(), domains, false, routes, self.origin.clone())
+impl Draft {
+    /// With its own domains, or with others.
+    fn finish(&self, domains: Option<Vec<Arc<str>>>) -> Arc<VirtualHost> {
+        let domains = domains.unwrap_or_else(|| self.domains.clone());
+        Arc::new(VirtualHost {
+            name: Arc::clone(&self.name),
+            domains,
+            require_tls: false,
+            routes: self.routes.clone(),
+            origin: self.origin.clone(),
+        })
     }
 }
 
 /// Virtual hosts of all owners, each domain given once (T-039).
-fn drafts<'o>(client: &Client<'_, '_>, owners: &'o [Owner], port: Option<u16>) -> Vec<Draft<'o>> {
+fn drafts(view: &View<'_>, owners: Vec<Owner>, port: Option<u16>) -> Vec<Draft> {
     let mut taken = Taken::default();
-    for owner in owners {
+    for owner in &owners {
         for (service, _) in &owner.services {
             taken.know(&service.hostname, owner.port);
         }
     }
     let mut drafts = Vec::new();
-    for owner in owners {
+    for owner in &owners {
         let foreign =
             owner.hosts.iter().map(|(host, origin)| (host.as_str(), Domains::of_host(host), origin));
         let own = owner.services.iter().map(|(service, origin)| {
             let with_port = port.is_none().then_some(owner.port);
-            (&*service.hostname, Domains::of_service(service, with_port, client.view), origin)
+            (&*service.hostname, Domains::of_service(service, with_port, view), origin)
         });
         for (hostname, wanted, origin) in foreign.chain(own) {
             let name = with_port(hostname, owner.port);
@@ -121,7 +349,14 @@ fn drafts<'o>(client: &Client<'_, '_>, owners: &'o [Owner], port: Option<u16>) -
             }
             let domains = taken.take(&wanted);
             if !domains.is_empty() {
-                drafts.push(Draft { port: owner.port, name, domains, owner, origin: origin.clone() });
+                drafts.push(Draft {
+                    port: owner.port,
+                    name: name.into(),
+                    domains,
+                    owner: owner.virtual_service.as_deref().map(name_of),
+                    routes: owner.routes.clone(),
+                    origin: origin.clone(),
+                });
             }
         }
     }
@@ -131,7 +366,7 @@ fn drafts<'o>(client: &Client<'_, '_>, owners: &'o [Owner], port: Option<u16>) -
 }
 
 /// In tables of all ports, hosts of ports other than 80 are known with their port only (T-041).
-fn keep_addressable(drafts: &mut Vec<Draft<'_>>) {
+fn keep_addressable(drafts: &mut Vec<Draft>) {
     for draft in drafts.iter_mut().filter(|draft| draft.port != 80) {
         draft.domains.retain(|domain| domain.contains(':'));
     }
@@ -139,26 +374,26 @@ fn keep_addressable(drafts: &mut Vec<Draft<'_>>) {
 }
 
 /// Drafts by domain; a domain is held by one draft only.
-struct ByDomain<'d, 'o> {
-    drafts: BTreeMap<&'d str, &'d Draft<'o>>,
+struct ByDomain<'d> {
+    drafts: BTreeMap<&'d str, &'d Draft>,
 }
 
-impl<'d, 'o> ByDomain<'d, 'o> {
-    fn of(drafts: &'d [Draft<'o>]) -> Self {
+impl<'d> ByDomain<'d> {
+    fn of(drafts: &'d [Draft]) -> Self {
         let pairs =
             drafts.iter().flat_map(|draft| draft.domains.iter().map(move |domain| (&**domain, draft)));
         Self { drafts: pairs.collect() }
     }
 
     /// What one sniffed service's table holds: its virtual host alone, for every host that is asked for (T-044, T-487).
-    fn sniffed(&self, host: &str, port: u16) -> Vec<VirtualHost> {
+    fn sniffed(&self, host: &str, port: u16) -> Vec<Arc<VirtualHost>> {
         let full_name = format!("{host}:{port}");
         let plain = self.drafts.get(host);
         let other = self.drafts.get(full_name.as_str());
         let other = other.filter(|other| plain.is_none_or(|plain| plain.name != other.name));
         match (plain, other) {
-            (Some(only), None) | (None, Some(only)) => vec![only.with_domains(vec!["*".into()])],
-            (plain, other) => plain.into_iter().chain(other).map(|draft| draft.finish()).collect(),
+            (Some(only), None) | (None, Some(only)) => vec![only.finish(Some(vec!["*".into()]))],
+            (plain, other) => plain.into_iter().chain(other).map(|draft| draft.finish(None)).collect(),
         }
     }
 }

@@ -1,33 +1,49 @@
 //! Which files: paths, directories, globs, standard input.
 
+mod kustomize;
+mod search;
+
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
-use walkdir::WalkDir;
+use mesh_model::diagnostic::Report;
+
+pub use search::unreadable;
 
 use crate::Unusable;
-
-/// Endings of configuration files in a directory.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// A file to read, and the cluster its documents come from.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Selected {
     pub path: PathBuf,
     pub cluster: String,
+    /// The directory in which it was found; `None`: it was named.
+    pub found_in: Option<PathBuf>,
 }
 
-/// Expands `[CLUSTER=]PATH` arguments, sorted within each argument.
-pub fn select(arguments: &[String]) -> Result<Vec<Selected>, Unusable> {
-    let mut selected = Vec::new();
+/// The files, and what is to be said of the ones that are not read.
+#[derive(Debug, Default)]
+pub struct Selection {
+    pub files: Vec<Selected>,
+    pub report: Report,
+}
+
+/// Expands `[CLUSTER=]PATH` arguments, sorted within each argument. A file is read once for each cluster.
+pub fn select(arguments: &[String]) -> Result<Selection, Unusable> {
+    let mut selection = Selection::default();
+    let mut seen = BTreeSet::new();
     for argument in arguments {
         let (cluster, pattern) = split_cluster(argument);
-        for path in expand(pattern)? {
-            selected.push(Selected { path, cluster: cluster.to_owned() });
+        for (path, found_in) in expand(pattern, &mut selection.report)? {
+            let same = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+            if seen.insert((same, cluster.to_owned())) {
+                selection.files.push(Selected { path, cluster: cluster.to_owned(), found_in });
+            }
         }
     }
-    Ok(selected)
+    Ok(selection)
 }
 
 /// `west=mesh/` names a cluster; a file that really is called `a=b` does not.
@@ -38,17 +54,21 @@ fn split_cluster(argument: &str) -> (&str, &str) {
     }
 }
 
-fn expand(pattern: &str) -> Result<Vec<PathBuf>, Unusable> {
+type Found = Vec<(PathBuf, Option<PathBuf>)>;
+
+fn expand(pattern: &str, report: &mut Report) -> Result<Found, Unusable> {
     let path = Path::new(pattern);
-    if pattern == "-" || path.is_file() {
-        return Ok(vec![path.to_owned()]);
+    let named = |paths: Vec<PathBuf>| paths.into_iter().map(|path| (path, None)).collect();
+    if pattern == "-" {
+        return Ok(named(vec![path.to_owned()]));
     }
     if path.is_dir() {
-        return Ok(walk(path, |file| {
-            file.extension()
-                .and_then(|ending| ending.to_str())
-                .is_some_and(|ending| ENDINGS.contains(&ending))
-        }));
+        let found = search::directory(path, report);
+        return Ok(found.into_iter().map(|file| (file, Some(path.to_owned()))).collect());
+    }
+    // What exists is meant literally, also a pipe (`<(helm template ..)`).
+    if path.exists() {
+        return Ok(named(kustomize::resources_or_itself(path, report)));
     }
     if !pattern.contains(['*', '?', '[', '{']) {
         let source = std::fs::metadata(path).err().unwrap_or_else(|| std::io::ErrorKind::InvalidInput.into());
@@ -64,23 +84,13 @@ fn expand(pattern: &str) -> Result<Vec<PathBuf>, Unusable> {
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
         .collect();
     let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
-    let found = walk(&root, |file| {
-        glob.is_match(file) || file.strip_prefix("./").is_ok_and(|file| glob.is_match(file))
-    });
+    let matches =
+        |file: &Path| glob.is_match(file) || file.strip_prefix("./").is_ok_and(|file| glob.is_match(file));
+    let found = search::all(&root, matches, report);
     if found.is_empty() {
         return Err(Unusable::NothingMatches { pattern: pattern.to_owned() });
     }
-    Ok(found)
-}
-
-fn walk(root: &Path, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
-    WalkDir::new(root)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file() && wanted(entry.path()))
-        .map(walkdir::DirEntry::into_path)
-        .collect()
+    Ok(named(found.iter().flat_map(|file| kustomize::resources_or_itself(file, report)).collect()))
 }
 
 /// The bytes of a file, or of standard input for `-`.

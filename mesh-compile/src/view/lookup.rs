@@ -1,0 +1,98 @@
+//! The questions that compile code asks of a view, and who listens to them.
+//!
+//! What was compiled depends on the answers to the questions that were asked for it and on nothing else of the mesh: a
+//! change that alters none of these answers leaves it as it is. "Nobody has a rule for this host" is an answer too.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+/// A question about the mesh. What a proxy is (its labels, its namespace) is no question: it does not change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lookup {
+    /// What is in scope, as a whole: the services and VirtualServices of its listeners, the Sidecar that says so.
+    Scope,
+    /// The service of a hostname.
+    Service(Arc<str>),
+    /// The rules for a hostname.
+    DestinationRule(Arc<str>),
+    /// The endpoints, and the identities of the servers, of a hostname.
+    Endpoints(Arc<str>),
+    /// PeerAuthentications of a namespace.
+    PeerAuthentication(Arc<str>),
+    /// RequestAuthentications of a namespace.
+    RequestAuthentication(Arc<str>),
+    /// AuthorizationPolicies of a namespace.
+    AuthorizationPolicy(Arc<str>),
+    /// Every Gateway, and who serves which.
+    Gateways,
+    /// The VirtualServices of the gateway `ns/name`.
+    GatewayRoutes(Arc<str>),
+    /// The routes of VirtualServices for bytes and TLS in scope.
+    LayerFour,
+    /// The service ports that the proxy's own workload serves.
+    Targets,
+    /// The proxy's own address, beside those of endpoints.
+    OwnAddress,
+}
+
+impl fmt::Display for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope => f.write_str("what is in scope"),
+            Self::Service(host) => write!(f, "the service `{host}`"),
+            Self::DestinationRule(host) => write!(f, "destination rules for `{host}`"),
+            Self::Endpoints(host) => write!(f, "endpoints of `{host}`"),
+            Self::PeerAuthentication(namespace) => write!(f, "peer authentication in `{namespace}`"),
+            Self::RequestAuthentication(namespace) => write!(f, "request authentication in `{namespace}`"),
+            Self::AuthorizationPolicy(namespace) => write!(f, "authorization policies in `{namespace}`"),
+            Self::Gateways => f.write_str("gateways"),
+            Self::GatewayRoutes(gateway) => write!(f, "virtual services of gateway `{gateway}`"),
+            Self::LayerFour => f.write_str("tcp and tls routes in scope"),
+            Self::Targets => f.write_str("ports that the workload serves"),
+            Self::OwnAddress => f.write_str("the proxy's own address"),
+        }
+    }
+}
+
+/// Who hears of the questions. `()` does not listen: the question is never even put into words.
+pub trait Reader: fmt::Debug {
+    /// A question was asked.
+    fn asked(&self, question: &dyn Fn() -> Lookup);
+}
+
+impl Reader for () {
+    fn asked(&self, _: &dyn Fn() -> Lookup) {}
+}
+
+/// Questions, each once.
+pub type Asked = HashSet<Lookup, RandomState>;
+
+/// Remembers what is asked between [`begin`](Self::begin) and [`end`](Self::end).
+#[derive(Debug, Default)]
+pub struct Recorder {
+    frames: RefCell<Vec<Asked>>,
+}
+
+impl Recorder {
+    /// Starts a frame of its own: what is asked from now on belongs to it alone.
+    pub fn begin(&self) {
+        self.frames.borrow_mut().push(Asked::default());
+    }
+
+    /// Ends the frame begun last.
+    pub fn end(&self) -> Asked {
+        self.frames.borrow_mut().pop().unwrap_or_default()
+    }
+}
+
+impl Reader for Recorder {
+    fn asked(&self, question: &dyn Fn() -> Lookup) {
+        if let Some(frame) = self.frames.borrow_mut().last_mut() {
+            frame.insert(question());
+        }
+    }
+}
