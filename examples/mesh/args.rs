@@ -28,6 +28,8 @@ pub enum Command {
     Explain(Explain),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
+    /// Draw the mesh: gateways, services, subsets, workloads, routes with their weights, mutual TLS, policies.
+    Graph(Graph),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -204,4 +206,31 @@ pub struct Show {
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Picture {
+    /// One page for a browser, with search and details; needs nothing else.
+    Html,
+    /// Graphviz.
+    Dot,
+    /// A Mermaid flow chart.
+    Mermaid,
+    /// Nodes and edges, each with its origin.
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  mesh graph --config examples/shop > shop.html\n  mesh graph --config examples/shop --format dot | dot -Tsvg > shop.svg\n  mesh graph --config mesh/ --namespace shop --format mermaid"
+)]
+pub struct Graph {
+    #[command(flatten)]
+    pub config: Config,
+    /// Only this namespace and what is next to it. May be repeated.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// How to draw.
+    #[arg(long, value_enum, default_value = "html")]
+    pub format: Picture,
 }
