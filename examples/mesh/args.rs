@@ -30,6 +30,8 @@ pub enum Command {
     Show(Show),
     /// Draw the mesh: gateways, services, subsets, workloads, routes with their weights, mutual TLS, policies.
     Graph(Graph),
+    /// Print the JSON Schema of a kind, for editors; without a kind, what there is.
+    Schema(Schema),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -233,4 +235,14 @@ pub struct Graph {
     /// How to draw.
     #[arg(long, value_enum, default_value = "html")]
     pub format: Picture,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  mesh schema\n  mesh schema VirtualService > virtualservice.json\n  \
+    mesh schema gateway.networking.k8s.io/HTTPRoute\n\
+    A YAML language server takes it by a first line such as\n  \
+    # yaml-language-server: $schema=virtualservice.json")]
+pub struct Schema {
+    /// `VirtualService`, `GROUP/KIND`, `core/KIND`, `MeshConfig`, `MeshNetworks` or `mesh.ProxyConfig`.
+    pub kind: Option<String>,
 }

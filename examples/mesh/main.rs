@@ -12,6 +12,7 @@ mod load;
 mod progress;
 mod report;
 mod road;
+mod schema;
 mod show;
 mod source;
 mod target;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
         Command::Graph(command) => graph::run(&command),
+        Command::Schema(command) => schema::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -32,7 +32,7 @@ use crate::networking::{
     workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
-use crate::object::{Header, Names, read_head};
+use crate::object::{Header, Names, read_meta_as};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -44,7 +44,7 @@ use crate::telemetry::Telemetry;
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Strictness {
-    /// An error: the object is not taken in.
+    /// An error: the object is not taken in. So is a field in `snake_case`, as for the API server.
     Strict,
     /// A warning: the field is left out, as Istio's webhook does.
     #[default]
@@ -103,6 +103,22 @@ macro_rules! kinds {
         pub const KINDS: &[(&str, &str, &[&str], bool)] =
             &[$((<$type>::KIND, <$type>::GROUP, <$type>::VERSIONS, <$type>::NAMESPACED),)*];
 
+        /// What a kind's type looks like, and which part of a document it holds.
+        #[cfg(feature = "schema")]
+        pub(crate) fn schema_of(
+            kind: &str,
+            group: &str,
+            generator: &mut schemars::SchemaGenerator,
+        ) -> Option<(Body, schemars::Schema)> {
+            use schemars::JsonSchema as _;
+            $(
+                if kind == <$type>::KIND && group == <$type>::GROUP {
+                    return Some((<$type>::BODY, <$type>::json_schema(generator)));
+                }
+            )*
+            None
+        }
+
         impl ConfigSet {
             pub(crate) fn upsert(
                 &mut self,
@@ -110,11 +126,7 @@ macro_rules! kinds {
                 options: ApplyOptions,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
-                let names = match options.admission {
-                    Admission::Refuse => Names::Checked,
-                    Admission::Accept => Names::AsWritten,
-                };
-                let header = read_head(document, names, &mut applied.report)?;
+                let header = read_head(document, options.admission, applied)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         return read_into(&mut self.$field, document, header, options, applied);
@@ -186,6 +198,30 @@ kinds! {
     tcp_routes: TcpRoute,
     reference_grants: ReferenceGrant,
     backend_tls_policies: BackendTlsPolicy,
+}
+
+/// Reads a document's head. Of kinds that are not read, metadata is not asked for.
+fn read_head(document: &Arc<Document>, admission: Admission, applied: &mut Applied) -> Option<Header> {
+    let mut report = Report::new();
+    let names = match admission {
+        Admission::Refuse => Names::Checked,
+        Admission::Accept => Names::AsWritten,
+    };
+    let header = read_meta_as(document, names, &mut report);
+    let text = |name: &str| document.root.get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
+    if header.is_none()
+        && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
+    {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
+            let [group, version, kind] = [group, version, kind].map(str::to_owned);
+            let header = Header { group, version, kind, meta: ObjectMeta::default() };
+            applied.report.push(unknown_kind(document, &header));
+            return None;
+        }
+    }
+    applied.report.merge(report);
+    header
 }
 
 /// Decodes and validates a document of a known kind and puts it into its store.
@@ -265,7 +301,7 @@ fn read_body<S: Kind>(
     match S::BODY {
         Body::Spec => {
             let unknown = match strictness {
-                Strictness::Strict => Unknown::Error,
+                Strictness::Strict => Unknown::Schema,
                 Strictness::Lenient => Unknown::Warning,
             };
             let empty = Node { value: Value::Map(Vec::new()), span: document.root.span };

@@ -65,7 +65,8 @@ impl Draft<'_> {
                 Fact { label: "server", value: server_text(server), origin: Some(origin) }
             })
             .collect();
-        let selector: Vec<_> = gateway.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let selector: Vec<_> =
+            gateway.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
         if !selector.is_empty() {
             let origin = Some(gateway.origin("spec.selector"));
             facts.push(Fact { label: "selector", value: selector.join(", "), origin });
@@ -175,7 +176,8 @@ impl Draft<'_> {
         let modes = PeerModes::resolve(policies, root, &endpoint.namespace, &endpoint.labels);
         let (mode, origin) = &modes.default;
         let is_mixed = modes.ports.values().any(|(of_port, _)| of_port != mode);
-        let mut facts = vec![Fact { label: "mutual TLS", value: mode.as_str().to_owned(), origin: Some(origin.clone()) }];
+        let mut facts =
+            vec![Fact { label: "mutual TLS", value: mode.as_str().to_owned(), origin: Some(origin.clone()) }];
         for (port, (mode, origin)) in &modes.ports {
             let value = format!("port {port}: {}", mode.as_str());
             facts.push(Fact { label: "mutual TLS", value, origin: Some(origin.clone()) });
@@ -208,7 +210,8 @@ impl Draft<'_> {
         workloads: &BTreeMap<String, Vec<Arc<BTreeMap<String, String>>>>,
     ) -> BTreeSet<String> {
         let mut covered = BTreeSet::new();
-        let rules = self.snapshot.destination_rules.find(&service.namespace, &service.hostname, &service.namespace);
+        let rules =
+            self.snapshot.destination_rules.find(&service.namespace, &service.hostname, &service.namespace);
         for rule in rules {
             if let (Some(origin), Some(node)) = (&rule.policy_origin, self.nodes.get_mut(id)) {
                 let value = format!("{}/{}", rule.namespace, rule.name);
@@ -216,13 +219,17 @@ impl Draft<'_> {
             }
             for (subset, origin) in rule.spec.subsets.iter().zip(&rule.subset_origins) {
                 let subset_id = subset_id(id, &subset.name);
-                let labels: Vec<_> = subset.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let labels: Vec<_> =
+                    subset.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 let held: Vec<_> = workloads
                     .iter()
-                    .filter(|(_, labels)| labels.iter().any(|labels| labels_subset_of(&subset.labels, labels)))
+                    .filter(|(_, labels)| {
+                        labels.iter().any(|labels| labels_subset_of(&subset.labels, labels))
+                    })
                     .map(|(workload, _)| workload.clone())
                     .collect();
-                let endpoints = held.iter().filter_map(|id| self.nodes.get(id)).map(|node| node.endpoints).sum();
+                let endpoints =
+                    held.iter().filter_map(|id| self.nodes.get(id)).map(|node| node.endpoints).sum();
                 let node = Node {
                     id: subset_id.clone(),
                     kind: NodeKind::Subset,
@@ -232,7 +239,11 @@ impl Draft<'_> {
                     mtls: None,
                     endpoints,
                     policies: 0,
-                    facts: vec![Fact { label: "labels", value: labels.join(", "), origin: Some(origin.clone()) }],
+                    facts: vec![Fact {
+                        label: "labels",
+                        value: labels.join(", "),
+                        origin: Some(origin.clone()),
+                    }],
                 };
                 self.nodes.insert(subset_id.clone(), node);
                 self.edge(id, &subset_id, EdgeKind::Has, None);
@@ -269,7 +280,8 @@ fn identity_of(endpoint: &Endpoint) -> (String, String) {
 }
 
 fn server_text(server: &Server) -> String {
-    let port = server.port.as_ref().map(|port| format!("{} {}", port.number, port.protocol)).unwrap_or_default();
+    let port =
+        server.port.as_ref().map(|port| format!("{} {}", port.number, port.protocol)).unwrap_or_default();
     let tls = server.tls.as_ref().map(|tls| {
         let redirect = if tls.https_redirect { " redirect" } else { "" };
         format!(" TLS {}{redirect}", tls.mode)

@@ -27,7 +27,9 @@ pub fn dot(graph: &MeshGraph) -> String {
         out.push_str("  }\n");
     }
     for edge in &graph.edges {
-        let (Some(from), Some(to)) = (ids.get(edge.from.as_str()), ids.get(edge.to.as_str())) else { continue };
+        let (Some(from), Some(to)) = (ids.get(edge.from.as_str()), ids.get(edge.to.as_str())) else {
+            continue;
+        };
         let style = match edge.kind {
             EdgeKind::Route => "color=\"#1f6feb\"",
             EdgeKind::Mirror => "color=\"#8250df\" style=dashed",

@@ -32,7 +32,9 @@ pub fn mermaid(graph: &MeshGraph) -> String {
         out.push_str("  end\n");
     }
     for edge in &graph.edges {
-        let (Some(from), Some(to)) = (ids.get(edge.from.as_str()), ids.get(edge.to.as_str())) else { continue };
+        let (Some(from), Some(to)) = (ids.get(edge.from.as_str()), ids.get(edge.to.as_str())) else {
+            continue;
+        };
         let arrow = match edge.kind {
             EdgeKind::Route => "-->",
             EdgeKind::Mirror | EdgeKind::Allow => "-.->",

@@ -32,9 +32,9 @@ mod html;
 mod mermaid;
 mod policies;
 mod routes;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use mesh_model::origin::Origin;
 use serde::Serialize;

@@ -63,7 +63,8 @@ fn workloads(draft: &Draft<'_>) -> Vec<(String, String, Labels)> {
     let nodes = draft.nodes.values().filter(|node| node.kind == NodeKind::Workload);
     nodes
         .map(|node| {
-            let labels = node.facts.iter().find(|fact| fact.label == "labels").map(|fact| fact.value.as_str());
+            let labels =
+                node.facts.iter().find(|fact| fact.label == "labels").map(|fact| fact.value.as_str());
             let pairs = labels.unwrap_or_default().split(", ").filter_map(|pair| pair.split_once('='));
             let labels = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
             (node.id.clone(), node.namespace.clone(), labels)
@@ -84,7 +85,8 @@ fn guarded(draft: &Draft<'_>, workloads: &[(String, String, Labels)], scope: &Sc
                     _ => false,
                 };
                 // A Gateway of the Gateway API has a node for each listener, named after it.
-                let is_named = node.name == target.name || node.name.starts_with(&format!("{}~", target.name));
+                let is_named =
+                    node.name == target.name || node.name.starts_with(&format!("{}~", target.name));
                 is_kind && is_named && node.namespace == scope.namespace
             })
         });
@@ -123,7 +125,9 @@ fn allow(draft: &mut Draft<'_>, policy: &Object<AuthorizationPolicy>, guarded: &
                 let identity: Arc<str> = format!("spiffe://{principal}").into();
                 let Some(callers) = draft.by_identity.get(&identity).cloned() else { continue };
                 let path = format!("spec.rules[{rule_index}].from[{from_index}].source.principals[{index}]");
-                for (caller, callee) in callers.iter().flat_map(|caller| guarded.iter().map(move |to| (caller, to))) {
+                for (caller, callee) in
+                    callers.iter().flat_map(|caller| guarded.iter().map(move |to| (caller, to)))
+                {
                     if caller == callee || *left == 0 {
                         continue;
                     }

@@ -104,7 +104,8 @@ fn target(draft: &Draft<'_>, destination: &Destination) -> Option<String> {
 fn routes(service: &MergedVirtualService) -> Vec<Route<'_>> {
     let mut routes = Vec::new();
     for (route, origin) in service.spec.http.iter().zip(&service.http_origins) {
-        let at = |suffix: &str| Origin::written(&origin.object, Arc::from(format!("{}{suffix}", origin.path)));
+        let at =
+            |suffix: &str| Origin::written(&origin.object, Arc::from(format!("{}{suffix}", origin.path)));
         let total: i64 = route.route.iter().map(|one| i64::from(one.weight)).sum();
         let to = route.route.iter().enumerate().filter_map(|(index, one)| {
             let share = share(one.weight, total, route.route.len());

@@ -23,8 +23,18 @@ fn shop() -> MeshGraph {
         pod("reviews", "v1", "10.0.0.11"),
         pod("reviews", "v2", "10.0.0.12"),
         pod("web", "v1", "10.0.0.13"),
-        istio("Gateway", "shop", "front", "{selector: {istio: x}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}"),
-        istio("DestinationRule", "shop", "reviews", "{host: reviews, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}"),
+        istio(
+            "Gateway",
+            "shop",
+            "front",
+            "{selector: {istio: x}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}",
+        ),
+        istio(
+            "DestinationRule",
+            "shop",
+            "reviews",
+            "{host: reviews, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}",
+        ),
         istio(
             "VirtualService",
             "shop",
@@ -48,7 +58,8 @@ fn shop() -> MeshGraph {
 }
 
 fn edges(graph: &MeshGraph, kind: EdgeKind) -> Vec<String> {
-    let name = |id: &str| graph.nodes.iter().find(|node| node.id == id).map(|node| node.name.clone()).unwrap();
+    let name =
+        |id: &str| graph.nodes.iter().find(|node| node.id == id).map(|node| node.name.clone()).unwrap();
     let edges = graph.edges.iter().filter(|edge| edge.kind == kind);
     edges.map(|edge| format!("{} > {} [{}]", name(&edge.from), name(&edge.to), edge.label())).collect()
 }
@@ -80,7 +91,9 @@ fn workloads_hang_under_their_subsets_with_what_they_accept() {
 #[test]
 fn policies_count_where_they_apply_and_draw_who_may_call() {
     let graph = shop();
-    let count = |name: &str, kind| graph.nodes.iter().find(|node| node.name == name && node.kind == kind).unwrap().policies;
+    let count = |name: &str, kind| {
+        graph.nodes.iter().find(|node| node.name == name && node.kind == kind).unwrap().policies
+    };
     assert_eq!(count("reviews", NodeKind::Service), 1);
     assert_eq!(count("reviews v1", NodeKind::Workload), 1);
     assert_eq!(count("web", NodeKind::Service), 0);
@@ -97,7 +110,10 @@ fn every_edge_ends_at_nodes_and_every_way_says_where_it_was_written() {
     assert_eq!(ids.len(), graph.nodes.len());
     for edge in &graph.edges {
         assert!(ids.contains(&edge.from) && ids.contains(&edge.to), "{edge:?}");
-        assert!(edge.ways.iter().all(|way| way.origin.place().is_some_and(|(_, line, _)| line > 0)), "{edge:?}");
+        assert!(
+            edge.ways.iter().all(|way| way.origin.place().is_some_and(|(_, line, _)| line > 0)),
+            "{edge:?}"
+        );
     }
 }
 
@@ -111,8 +127,12 @@ fn a_namespace_is_drawn_with_its_neighbours() {
 #[test]
 fn text_of_the_configuration_never_becomes_markup() {
     let evil = "</script><script>alert(1)</script>\"'&`|;]";
-    let spec = format!("{{hosts: [{}], http: [{{route: [{{destination: {{host: web}}}}]}}]}}", serde_json::to_string(evil).unwrap());
-    let snapshot = resolve(&[service("shop", "web"), istio("VirtualService", "shop", "evil", &spec)].concat());
+    let spec = format!(
+        "{{hosts: [{}], http: [{{route: [{{destination: {{host: web}}}}]}}]}}",
+        serde_json::to_string(evil).unwrap()
+    );
+    let snapshot =
+        resolve(&[service("shop", "web"), istio("VirtualService", "shop", "evil", &spec)].concat());
     let graph = MeshGraph::of(&snapshot);
     assert!(graph.nodes.iter().any(|node| node.kind == NodeKind::Host), "{graph:?}");
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mesh_model::networking::virtual_service::spec::{HttpMatchRequest, HttpRoute, L4MatchAttributes, TlsMatchAttributes};
+use mesh_model::networking::virtual_service::spec::{
+    HttpMatchRequest, HttpRoute, L4MatchAttributes, TlsMatchAttributes,
+};
 use mesh_model::part::StringMatch;
 
 /// Characters of a label.

@@ -4,12 +4,8 @@ use super::*;
 
 /// Codes without an example: a folder of files does not show what they take (several clusters, the networks of the mesh,
 /// an analyzer that is named, ten thousand findings).
-const WITHOUT_PAGE: &[Code] = &[
-    Code::RegistryUnknown,
-    Code::AnnotationAlpha,
-    Code::ServiceInconsistent,
-    Code::Unanalyzed,
-];
+const WITHOUT_PAGE: &[Code] =
+    &[Code::RegistryUnknown, Code::AnnotationAlpha, Code::ServiceInconsistent, Code::Unanalyzed];
 
 #[test]
 fn every_code_has_a_page_with_every_section() {

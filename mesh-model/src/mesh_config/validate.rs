@@ -55,6 +55,11 @@ pub(super) fn mesh_config(object: &Object<MeshConfig>, report: &mut Report) {
         let list = ROOT.field("serviceSettings");
         found.each(&list.index(index).field("hosts"), &settings.hosts, host::wildcard_domain);
     }
+    for (index, one) in mesh.ca_certificates.iter().enumerate() {
+        let list = ROOT.field("caCertificates");
+        let fields = [("pem", one.pem.is_some()), ("spiffeBundleUrl", one.spiffe_bundle_url.is_some())];
+        found.at_most_one(&list.index(index), &fields);
+    }
     if let Some(domain) = &mesh.trust_domain {
         found.check(&ROOT.field("trustDomain"), host::trust_domain(domain));
     }

@@ -46,7 +46,7 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    read_head(document, Names::Checked, report)
+    read_meta_as(document, Names::Checked, report)
 }
 
 /// Whether names that Kubernetes refuses spoil a resource.
@@ -59,7 +59,7 @@ pub(crate) enum Names {
 }
 
 /// [`read_meta`] with a choice of what names may be.
-pub(crate) fn read_head(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
+pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
     let mut reader = Reader { document, names, report, resource: resource(&document.root), failed: false };
     reader.read().filter(|_| !reader.failed)
 }

@@ -2,9 +2,10 @@
 
 mod header;
 mod naming;
+mod print;
 
 pub use header::{Header, read_meta};
-pub(crate) use header::{Names, read_head};
+pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::collections::BTreeMap;

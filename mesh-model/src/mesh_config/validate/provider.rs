@@ -47,6 +47,13 @@ fn provider(found: &mut Checker<'_>, at: &Path<'_>, one: &ExtensionProvider) {
             warn(found, &at.field("pathPrefix"), Err(Problem::invalid(message)));
         }
     }
+    let file_format = one.envoy_file_access_log.as_ref().and_then(|file| file.log_format.as_ref());
+    if file_format.is_some_and(|format| format.text.is_some() && format.labels.is_some()) {
+        // Two members of one oneof: this one cannot even be decoded.
+        let at = at.field("envoyFileAccessLog");
+        let problem = Problem::conflict("`text` and `labels` exclude each other");
+        found.find(&at.field("logFormat").field("labels"), problem.help("remove `text` or `labels`"));
+    }
     if let Some(grpc) = &one.envoy_ext_authz_grpc {
         let at = at.field("envoyExtAuthzGrpc");
         warn(found, &at.field("statusOnError"), status_on_error(&grpc.status_on_error));

@@ -1,12 +1,12 @@
 //! What Istio refuses in a WorkloadGroup.
 
-use super::probe::{ExecHealthCheck, GrpcHealthCheck, HttpHealthCheck, ReadinessProbe};
 use super::spec::{EntryMetadata, WorkloadGroup};
 use crate::check::{Checker, Path, Problem, header, label, port, short};
 use crate::diagnostic::Report;
 use crate::networking::workload_entry::spec::WorkloadEntry;
 use crate::networking::workload_entry::validate as entry;
 use crate::object::Object;
+use crate::part::{ExecHealthCheck, GrpcHealthCheck, HttpHealthCheck, ReadinessProbe};
 
 const SPEC: Path<'static> = Path::Root("spec");
 
