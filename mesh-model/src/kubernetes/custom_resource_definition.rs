@@ -7,6 +7,7 @@ use crate::object::{Body, Kind};
 
 /// The definition of a kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomResourceDefinition {
     /// What was asked for.
@@ -16,6 +17,7 @@ pub struct CustomResourceDefinition {
 
 /// `spec` of a definition.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomResourceDefinitionSpec {
     /// API group of the kind.
@@ -31,6 +33,7 @@ pub struct CustomResourceDefinitionSpec {
 
 /// Names of a kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomResourceNames {
     /// `HTTPRoute`.
@@ -40,6 +43,7 @@ pub struct CustomResourceNames {
 
 /// A version of a kind.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomResourceVersion {
     /// `v1`.

@@ -9,6 +9,7 @@ use crate::name::{self, SelectorOperator};
 
 /// A choice of labels; an empty one takes all.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with exactly these values.
@@ -21,6 +22,7 @@ pub struct LabelSelector {
 
 /// A condition on one label.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LabelSelectorRequirement {
     /// The label.

@@ -8,6 +8,7 @@ use crate::object::{Body, Kind};
 
 /// Webhooks that may change objects, the sidecar injector among them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MutatingWebhookConfiguration {
     /// The webhooks.
@@ -17,6 +18,7 @@ pub struct MutatingWebhookConfiguration {
 
 /// Webhooks that may refuse objects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ValidatingWebhookConfiguration {
     /// The webhooks.
@@ -26,6 +28,7 @@ pub struct ValidatingWebhookConfiguration {
 
 /// One webhook.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Webhook {
     /// Its name, a DNS name such as `namespace.sidecar-injector.istio.io`.
@@ -44,6 +47,7 @@ pub struct Webhook {
 
 /// Where a webhook is; one of the two.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WebhookClientConfig {
     /// An address outside the cluster.
@@ -56,6 +60,7 @@ pub struct WebhookClientConfig {
 
 /// The service of a webhook.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WebhookService {
     /// Its namespace.
