@@ -278,11 +278,14 @@ fn read_into<S: Kind>(
     }
     applied.report.merge(report);
     if store.refuse(&key) {
-        applied.report.push(Diagnostic::new(
-            Code::KeptLastGood,
-            Place::of(&provenance, "metadata.name"),
-            format!("`{}` has errors: its last good version stays in force", key.name),
-        ));
+        applied.report.push(
+            Diagnostic::new(
+                Code::KeptLastGood,
+                Place::of(&provenance, "metadata.name"),
+                format!("`{}` has errors: its last good version stays in force", key.name),
+            )
+            .help("correct the errors of the newer version"),
+        );
     }
     Some(key)
 }
@@ -341,7 +344,7 @@ fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
                     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
                 diagnostic.help(format!("`{kind}` is read under apiVersion `{api_version}`"))
             }
-            _ => diagnostic,
+            _ => diagnostic.help("nothing to do: it plays no part in what is found about the others"),
         },
     }
 }

@@ -145,7 +145,7 @@ pub struct ExtAuthzGrpcProvider {
 }
 
 /// How much of the request's body an authorizer is shown.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestBody {
