@@ -23,6 +23,8 @@ pub(super) struct Draft<'s> {
     pub(super) by_host: BTreeMap<Arc<str>, String>,
     /// Nodes of workloads by identity.
     pub(super) by_identity: BTreeMap<Arc<str>, BTreeSet<String>>,
+    /// Labels of workloads, those of one endpoint each.
+    pub(super) labels: BTreeMap<String, Arc<BTreeMap<String, String>>>,
     /// Nodes of services by the nodes of their workloads.
     pub(super) services_of: BTreeMap<String, BTreeSet<String>>,
 }
@@ -35,10 +37,12 @@ pub(super) fn graph(snapshot: &MeshSnapshot) -> MeshGraph {
         edges: BTreeMap::new(),
         by_host: BTreeMap::new(),
         by_identity: BTreeMap::new(),
+        labels: BTreeMap::new(),
         services_of: BTreeMap::new(),
     };
     snapshot.gateways.iter().for_each(|gateway| draft.gateway(gateway));
     snapshot.registry.services.iter().for_each(|service| draft.service(service));
+    draft.gateway_workloads();
     routes::draw(&mut draft);
     policies::draw(&mut draft);
     MeshGraph { nodes: draft.nodes.into_values().collect(), edges: draft.edges.into_values().collect() }
@@ -83,6 +87,23 @@ impl Draft<'_> {
             facts,
         };
         self.nodes.insert(id, node);
+    }
+
+    /// Hangs the workloads that a Gateway selects under it.
+    fn gateway_workloads(&mut self) {
+        let snapshot = self.snapshot;
+        for gateway in snapshot.gateways.iter().filter(|gateway| !gateway.spec.selector.is_empty()) {
+            let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
+            let selected: Vec<_> = self
+                .labels
+                .iter()
+                .filter(|(_, labels)| labels_subset_of(&gateway.spec.selector, labels))
+                .map(|(workload, _)| workload.clone())
+                .collect();
+            for workload in selected {
+                self.edge(&id, &workload, EdgeKind::Has, None);
+            }
+        }
     }
 
     fn service(&mut self, service: &Arc<Service>) {
@@ -199,6 +220,7 @@ impl Draft<'_> {
             policies: 0,
             facts,
         };
+        self.labels.insert(id.to_owned(), Arc::clone(&endpoint.labels));
         self.nodes.insert(id.to_owned(), node);
     }
 
@@ -282,9 +304,9 @@ fn identity_of(endpoint: &Endpoint) -> (String, String) {
 fn server_text(server: &Server) -> String {
     let port =
         server.port.as_ref().map(|port| format!("{} {}", port.number, port.protocol)).unwrap_or_default();
-    let tls = server.tls.as_ref().map(|tls| {
-        let redirect = if tls.https_redirect { " redirect" } else { "" };
-        format!(" TLS {}{redirect}", tls.mode)
+    let tls = server.tls.as_ref().map(|tls| match tls.https_redirect {
+        true => " redirects to HTTPS".to_owned(),
+        false => format!(" TLS {}", tls.mode),
     });
     text::short(&format!("{port}{} {}", tls.unwrap_or_default(), server.hosts.join(", ")))
 }

@@ -166,7 +166,9 @@
   }
 
   // Drawing.
-  const hue = (text) => { let sum = 7; for (const one of text) sum = (sum * 31 + one.codePointAt(0)) % 360; return sum; };
+  // Neighbours in the list of namespaces get colours far apart.
+  const namespaces = [...new Set(data.nodes.map((node) => node.namespace))].sort();
+  const hue = (text) => Math.round((namespaces.indexOf(text) * 137.5 + 210) % 360);
   for (const kind of ["route", "mirror", "allow"]) {
     const marker = shape("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg.querySelector("defs"));
     shape("path", { d: "M0 0 L8 4 L0 8 z", fill: `var(--${kind})` }, marker);
@@ -178,7 +180,7 @@
     shape("rect", { class: "body", width: WIDTH, height: card.height, rx: 8 }, group);
     shape("rect", { class: "band", width: 5, height: card.height, rx: 2.5, fill: `hsl(${hue(node.namespace)} 60% 50%)` }, group);
     const icon = { gateway: "⇥", host: "?", external: "☁", service: "◉", workload: "▪" }[node.kind] ?? "";
-    shape("text", { class: "name", x: 14, y: 20 }, group, `${icon} ${cut(node.name, node.mtls ? 22 : 30)}`);
+    shape("text", { class: "name", x: 14, y: 20 }, group, `${icon} ${cut(node.name, node.mtls ? 19 : 30)}`);
     const notes = [node.namespace];
     if (node.kind === "gateway") notes.push("gateway");
     if (node.kind === "external") notes.push("outside the mesh");
@@ -186,23 +188,25 @@
     if (node.endpoints) notes.push(node.endpoints === 1 ? "1 endpoint" : `${node.endpoints} endpoints`);
     if (node.policies) notes.push(node.policies === 1 ? "1 policy" : `${node.policies} policies`);
     shape("text", { class: "soft", x: 14, y: 37 }, group, cut(notes.filter(Boolean).join(" · "), 46));
-    if (node.mtls) shape("text", { class: `mtls ${node.mtls}`, x: WIDTH - 10, y: 20 }, group, `🔒 ${node.mtls}`);
+    if (node.mtls) shape("text", { class: `mtls ${node.mtls}`, x: WIDTH - 10, y: 20 }, group, `mTLS ${node.mtls}`);
     if (card.rows.length + card.lines.length) shape("line", { x1: 5, x2: WIDTH, y1: HEAD - 1, y2: HEAD - 1 }, group);
     let y = HEAD + 2;
     for (const line of card.lines) {
-      shape("text", { class: "soft", x: 14, y: y + 15 }, group, cut(line, 42));
+      shape("text", { class: "soft", x: 14, y: y + 15 }, group, cut(line, 38));
       y += ROW;
     }
     for (const row of card.rows) {
       const item = shape("g", { class: "item", "data-id": row.node.id }, group);
       shape("rect", { class: "row", x: 5, y, width: WIDTH - 6, height: ROW }, item);
       const share = shares.get(row.node.id);
-      const weights = share?.ways.map((way) => way.weight).filter((weight) => weight !== undefined) ?? [];
-      if (weights.length) shape("rect", { class: "share", x: 6, y: y + 1, width: (WIDTH - 8) * Math.max(...weights) / 100, height: ROW - 2 }, item);
+      // The share of requests that no other route takes; else that of the first route.
+      const ways = share?.ways.filter((way) => way.weight !== undefined) ?? [];
+      const main = ways.find((way) => !way.label) ?? ways[0];
+      if (main) shape("rect", { class: "share", x: 6, y: y + 1, width: (WIDTH - 8) * Math.min(100, main.weight) / 100, height: ROW - 2 }, item);
       const mark = row.node.kind === "subset" ? "◇" : "▪";
       shape("text", { x: 14 + row.indent * 16, y: y + 15 }, item, `${mark} ${cut(row.node.name, 24 - row.indent * 2)}`);
       let side = row.node.kind === "workload" ? `×${row.node.endpoints}` : "";
-      if (weights.length) side = weights.length === 1 ? `${weights[0]}%` : `${Math.min(...weights)}–${Math.max(...weights)}%`;
+      if (main) side = `${main.label ? `${cut(main.label, 12)} ` : ""}${main.weight}%${ways.length > 1 ? ` +${ways.length - 1} more` : ""}`;
       shape("text", { class: "soft", x: WIDTH - 10, y: y + 15, "text-anchor": "end" }, item, side);
       if (!rowY.has(row.node.id) || row.node.kind === "subset") rowY.set(row.node.id, card.y + y + ROW / 2);
       y += ROW;

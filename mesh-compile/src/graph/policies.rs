@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 32;
 /// Edges that policies may add: principals times workloads would have no end.
 const EDGES_MAX: usize = 5_000;
 
-type Labels = BTreeMap<String, String>;
+type Labels = Arc<BTreeMap<String, String>>;
 
 /// What a policy says of where it applies.
 struct Scope<'a> {
@@ -63,10 +63,7 @@ fn workloads(draft: &Draft<'_>) -> Vec<(String, String, Labels)> {
     let nodes = draft.nodes.values().filter(|node| node.kind == NodeKind::Workload);
     nodes
         .map(|node| {
-            let labels =
-                node.facts.iter().find(|fact| fact.label == "labels").map(|fact| fact.value.as_str());
-            let pairs = labels.unwrap_or_default().split(", ").filter_map(|pair| pair.split_once('='));
-            let labels = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            let labels = draft.labels.get(&node.id).map(Arc::clone).unwrap_or_default();
             (node.id.clone(), node.namespace.clone(), labels)
         })
         .collect()
