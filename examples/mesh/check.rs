@@ -22,7 +22,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         let message = "name a file, a directory, a glob, or `-` for standard input".to_owned();
         return Err(Unusable::Input { what: "mesh check".to_owned(), message });
     }
-    let strictness = if command.strict { Strictness::Strict } else { Strictness::Lenient };
+    let strictness = if command.lenient { Strictness::Lenient } else { Strictness::Strict };
     let options = analysis_options(command)?;
     let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
     let networks = match &command.mesh_networks {
@@ -40,7 +40,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         let mut all = ConfigSet::new();
         let is_refused = read.report.has_errors();
         if is_refused {
-            let accept = ApplyOptions { strictness, admission: Admission::Accept };
+            let accept = ApplyOptions { strictness: Strictness::Lenient, admission: Admission::Accept };
             all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);
         }
         let mut input = Input::new(if is_refused { &all } else { &read.config }, &read.mesh);
