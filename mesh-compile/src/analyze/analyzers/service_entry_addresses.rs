@@ -34,7 +34,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 
 /// Whether the control plane has allocated one.
 fn has_address(entry: &Object<ServiceEntry>) -> bool {
-    let status = entry.document().root.get("status");
+    let status = entry.document().root().get("status");
     status
         .and_then(|status| status.get("addresses"))
         .is_some_and(|addresses| !Node::items(addresses).is_empty())
