@@ -40,7 +40,11 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         let mut all = ConfigSet::new();
         let is_refused = read.report.has_errors();
         if is_refused {
-            let accept = ApplyOptions { strictness: Strictness::Lenient, admission: Admission::Accept };
+            let accept = ApplyOptions {
+                strictness: Strictness::Lenient,
+                admission: Admission::Accept,
+                ..ApplyOptions::default()
+            };
             all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);
         }
         let mut input = Input::new(if is_refused { &all } else { &read.config }, &read.mesh);

@@ -32,15 +32,15 @@ fn own<S>(object: &Object<S>, negative: &[&str], found: &mut Findings) {
 
 fn of_parents<S>(object: &Object<S>, found: &mut Findings) {
     let parents = object.document().root().get("status").and_then(|status| status.get("parents"));
-    for (index, parent) in parents.map(Node::items).unwrap_or_default().iter().enumerate() {
+    for (index, parent) in parents.into_iter().flat_map(Node::items).enumerate() {
         if let Some(conditions) = parent.get("conditions") {
             check(object, &format!("status.parents[{index}].conditions"), conditions, &ROUTE, found);
         }
     }
 }
 
-fn check<S>(object: &Object<S>, path: &str, conditions: &Node, negative: &[&str], found: &mut Findings) {
-    for (index, condition) in conditions.items().iter().enumerate() {
+fn check<S>(object: &Object<S>, path: &str, conditions: Node<'_>, negative: &[&str], found: &mut Findings) {
+    for (index, condition) in conditions.items().enumerate() {
         let text = |key: &str| condition.get(key).and_then(Node::as_str).unwrap_or_default();
         let (name, reason) = (text("type"), text("reason"));
         let is_refused = negative.contains(&name) && text("status") == "False";

@@ -1,7 +1,6 @@
 //! ServiceEntries with TCP ports and no address to tell them apart by.
 
 use mesh_model::diagnostic::Code;
-use mesh_model::document::Node;
 use mesh_model::networking::service_entry::spec::ServiceEntry;
 use mesh_model::object::Object;
 
@@ -35,7 +34,5 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 /// Whether the control plane has allocated one.
 fn has_address(entry: &Object<ServiceEntry>) -> bool {
     let status = entry.document().root().get("status");
-    status
-        .and_then(|status| status.get("addresses"))
-        .is_some_and(|addresses| !Node::items(addresses).is_empty())
+    status.and_then(|status| status.get("addresses")).is_some_and(|addresses| !addresses.items().is_empty())
 }
