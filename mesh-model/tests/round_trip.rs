@@ -406,7 +406,7 @@ fn product_examples_are_read_without_unknown_fields() {
             }
         } else {
             let annotations: BTreeMap<String, String> =
-                serde_json::from_value(document.root.to_json()).unwrap();
+                serde_json::from_value(document.root().to_json()).unwrap();
             let (asked, problems) = SidecarAnnotations::read(&BTreeMap::new(), &annotations);
             assert!(problems.is_empty() && asked != SidecarAnnotations::default(), "{file}: {problems:?}");
         }
