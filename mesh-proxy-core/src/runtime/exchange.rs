@@ -20,9 +20,11 @@ use super::head::{self, Head};
 use super::http_server::HttpConnection;
 use super::replay::Replay;
 use super::reply::Reply;
-use super::{fault, header_ops, hop_by_hop, request_headers};
+use super::{header_ops, hop_by_hop, request_headers};
+use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Seen};
+use crate::seam::dice::Throw;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// The connection is closed instead of an answer.
@@ -143,8 +145,14 @@ fn plan(connection: &Connection, standing: &Standing, parts: &Parts, record: &mu
         request.authority.clone_from(&head.authority);
         request.scheme = head.scheme.to_string();
     }
+    // There is nobody to ask: what needs an answer is denied.
+    let asks = decision.external_authz.iter().any(|authz| !authz.dry_run);
     match decision.action {
         Action::Refuse(_) => Plan::Close,
+        Action::Forward(_) if asks => {
+            let reply = Reply::unauthorized();
+            Plan::Reply(Box::new(Planned { reply, ..Planned::default() }))
+        }
         Action::LocalReply(reply) => {
             if let (ReplyReason::CorsPreflight, Some(answer)) = (reply.reason, &reply.cors) {
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
@@ -196,13 +204,10 @@ async fn reply(
     record: &mut Record,
 ) -> Response<Body> {
     if let Some(fault) = planned.fault.take() {
-        let dice = &*connection.proxy.dice;
-        if let Some(delay) = fault::delay(&fault, dice) {
-            record.flags = "DI".to_owned();
-            tokio::time::sleep(delay).await;
-        }
+        let drawn = draw::fault(&fault, &mut Throw(&*connection.proxy.dice));
+        forward::delay(drawn.delay_ms, record).await;
         if planned.reply.details != "fault_filter_abort"
-            && let Some(abort) = fault::abort(&fault, dice)
+            && let Some(abort) = drawn.abort
         {
             planned = Planned { reply: aborted(abort), ..Planned::default() };
         }

@@ -16,14 +16,13 @@ pub mod options;
 pub mod proxy;
 
 mod attempt;
+mod clock;
 mod cluster;
 mod connection;
 mod cors_response;
 mod exchange;
-mod fault;
 mod first_bytes;
 mod forward;
-mod hash_key;
 mod head;
 mod header_ops;
 mod hop_by_hop;
@@ -34,9 +33,9 @@ mod pool;
 mod replay;
 mod reply;
 mod request_headers;
-mod retry;
 mod tcp;
 mod tls;
+mod tries;
 
 pub use arrival::Arrival;
 pub use options::Options;

@@ -51,7 +51,7 @@ fn client_certificate(headers: &mut HeaderMap, connection: &Connection) {
 /// A random UUID (RFC 9562, version 4).
 fn request_id(connection: &Connection) -> HeaderValue {
     let dice = &connection.proxy.dice;
-    let (high, low) = (dice.below(u64::MAX), dice.below(u64::MAX));
+    let (high, low) = (dice.roll(), dice.roll());
     let text = format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
         high >> 32,

@@ -9,12 +9,17 @@ use mesh_compile::proxy::listener::Network;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::cluster::{ClusterState, Picked};
+use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
-use super::forward::choose;
 use super::pool;
+use crate::cluster::draw;
+use crate::cluster::hash_key::{self, HashFacts};
+use crate::cluster::host::Host;
+use crate::cluster::outlier_detection::Outcome;
+use crate::cluster::upstream::Wish;
 use crate::decision::Action;
 use crate::seam::dial::{BoxIo, Io};
+use crate::seam::dice::Throw;
 use crate::tcp;
 
 /// Proxies the bytes of a connection until one side is done with it.
@@ -22,6 +27,9 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     let Some(Network::Tcp(network)) = standing.chain().map(|chain| &chain.network) else { return };
     let generation = &standing.generation;
     let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());
+    if decision.external_authz.iter().any(|authz| !authz.dry_run) {
+        return tracing::debug!(arrival = ?connection.arrival, "there is no external authorizer to ask");
+    }
     let forward = match decision.action {
         Action::Forward(forward) => forward,
         Action::Refuse(reason) => {
@@ -29,7 +37,9 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         }
         Action::LocalReply(_) => return,
     };
-    let Some(choice) = choose(&forward.clusters, &*connection.proxy.dice) else { return };
+    let Some(choice) = draw::destination(&forward.clusters, &mut Throw(&*connection.proxy.dice)) else {
+        return;
+    };
     let Some(cluster) = generation.clusters.get(&choice.cluster).map(Arc::clone) else {
         return tracing::debug!(cluster = &*choice.cluster, "there is no such cluster");
     };
@@ -38,8 +48,13 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     });
     // The generation may be long gone before the connection is.
     drop(standing);
-    let Some(_active) = cluster.enter() else { return };
-    match connect(&connection, &cluster).await {
+    let peer = connection.arrival.peer.ip().to_canonical();
+    let hash = {
+        let facts = HashFacts { headers: &http::HeaderMap::new(), path: "", source: Some(peer) };
+        hash_key::key(&forward.hash_policy, &facts, "").hash
+    };
+    let Some(mut active) = cluster.enter(false) else { return };
+    match connect(&connection, &cluster, hash, &mut active).await {
         Ok(upstream) => {
             let end = relay(stream, upstream, idle).await;
             tracing::debug!(arrival = ?connection.arrival, ?end, "the connection ended");
@@ -48,28 +63,40 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     }
 }
 
-/// An upstream connection; endpoints that do not answer are passed over.
-async fn connect(connection: &Connection, cluster: &Arc<ClusterState>) -> Result<BoxIo, String> {
+/// An upstream connection; hosts that do not answer are passed over.
+async fn connect(
+    connection: &Connection,
+    cluster: &Arc<ClusterState>,
+    hash: Option<u64>,
+    active: &mut Active,
+) -> Result<BoxIo, String> {
     const TRIES: usize = 3;
-    let mut tried: Vec<Arc<str>> = Vec::new();
+    let mut tried: Vec<Arc<Host>> = Vec::new();
     let mut problem = "no healthy upstream".to_owned();
     for _ in 0..TRIES {
-        let hash =
-            Some(crate::seam::load_balancer::mix(0, connection.arrival.peer.ip().to_string().as_bytes()));
-        let picked = cluster.pick(connection.arrival.destination, hash, &tried, &*connection.proxy.dice);
-        let Some(Picked { address, mtls }) = picked else { return Err(problem) };
-        if tried.contains(&address) {
+        let wish = Wish { hash, tried: &tried, avoid_tried: true, other_priorities: false };
+        let picked = cluster.pick(connection.arrival.destination, &wish, &*connection.proxy.dice);
+        let Some(host) = picked else { break };
+        let address = &host.endpoint.address;
+        if tried.iter().any(|before| before.endpoint.address == *address) {
             break;
         }
+        active.at(&host);
         let tls = match &cluster.cluster.tls {
-            UpstreamTls::Tls(context) if !context.auto || mtls => Some(&**context),
+            UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
             _ => None,
         };
-        match pool::connect_bytes(&connection.proxy, &cluster.cluster, &address, tls).await {
-            Ok(stream) => return Ok(stream),
-            Err(failure) => problem = failure.to_string(),
+        match pool::connect_bytes(&connection.proxy, &cluster.cluster, address, tls).await {
+            Ok(stream) => {
+                cluster.record(&host, Outcome::Connected);
+                return Ok(stream);
+            }
+            Err(failure) => {
+                cluster.record_failure(&host, &failure);
+                problem = failure.to_string();
+            }
         }
-        tried.push(address);
+        tried.push(host);
     }
     Err(problem)
 }
