@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper_util::rt::TokioIo;
 use mesh::proxy_core::runtime::Options;
@@ -69,24 +70,27 @@ pub enum NoTls {
     Refused,
 }
 
-/// A client that offers what it is told to, and trusts whatever the server shows.
+/// A client that offers what it is told to, and trusts whatever the server shows; whether its certificate was asked for.
 pub async fn offer(
     stream: BoxIo,
     ca: &Ca,
     name: &str,
     alpn: &[String],
     identity: Option<&Identity>,
-) -> Result<BoxIo, NoTls> {
+) -> Result<(BoxIo, bool), NoTls> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody));
+    let asked = Arc::new(AtomicBool::new(identity.is_none()));
     let mut config = match identity {
         Some(identity) => {
             let (mut chain, key) = parts(identity);
             chain.extend(CertificateDer::pem_slice_iter(&ca.pem()).map(Result::unwrap));
-            builder.with_client_auth_cert(chain, key).unwrap()
+            let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+            let certified = rustls::sign::CertifiedKey::new(chain, signer);
+            builder.with_client_cert_resolver(Arc::new(Shown(Arc::new(certified), Arc::clone(&asked))))
         }
         None => builder.with_no_client_auth(),
     };
@@ -99,7 +103,22 @@ pub async fn offer(
     }
     let stream =
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|_| NoTls::Refused)?;
-    Ok(Box::new(stream))
+    Ok((Box::new(stream), asked.load(Ordering::Relaxed)))
+}
+
+/// A certificate, and whether the server wanted to see it.
+#[derive(Debug)]
+struct Shown(Arc<rustls::sign::CertifiedKey>, Arc<AtomicBool>);
+
+impl rustls::client::ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        self.1.store(true, Ordering::Relaxed);
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use mesh::proxy_core::seam::dial::BoxIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
-use super::stage::{CA, Stage, issue};
+use super::stage::{CA, Reached, Stage, issue};
 use super::{Played, compare};
 use crate::client::{Answer, exchange_on};
 use crate::tls;
@@ -29,7 +29,7 @@ pub enum Heard {
 const BYTES: &[u8] = b"\x00bytes\n";
 
 pub async fn act(stage: &Stage, probe: &Probe, expected: &Value) -> Played {
-    if let Some(why) = cannot_be_acted(expected) {
+    if let Some(why) = cannot_be_acted(stage, expected) {
         return Played::NotActed(why);
     }
     stage.take();
@@ -39,14 +39,27 @@ pub async fn act(stage: &Stage, probe: &Probe, expected: &Value) -> Played {
     };
     match heard {
         Err(why) => Played::NotActed(why),
-        Ok(heard) => match compare::compare(expected, &heard, &stage.take(), probe) {
+        Ok((heard, was_asked)) => match compare::compare(expected, &heard, &reached(stage, probe), probe) {
             Ok(()) => Played::Same,
+            Err(_) if !was_asked => Played::NotActed("nobody asked for the client's certificate"),
             Err(how) => Played::Different(how),
         },
     }
 }
 
-fn cannot_be_acted(expected: &Value) -> Option<&'static str> {
+/// What reached upstreams for this probe; copies of the one before may still arrive.
+fn reached(stage: &Stage, probe: &Probe) -> Vec<Reached> {
+    let mut reached = stage.take();
+    reached.retain(|one| {
+        one.request.as_ref().is_none_or(|seen| seen.header(PROBE_ID) == Some(probe.id.as_str()))
+    });
+    reached
+}
+
+/// Names the probe in what upstreams receive.
+const PROBE_ID: &str = "x-acted-probe";
+
+fn cannot_be_acted(stage: &Stage, expected: &Value) -> Option<&'static str> {
     if expected.get("external_authz").is_some() {
         return Some("asks an external authorizer");
     }
@@ -60,14 +73,16 @@ fn cannot_be_acted(expected: &Value) -> Option<&'static str> {
         return Some("aborts by chance");
     }
     let clusters = expected["clusters"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let missing = |cluster: &Value| cluster["cluster"].as_str().is_some_and(|name| name.contains("missing"));
+    let known = &stage.proxy.generation().config.clusters;
+    let missing = |cluster: &Value| !known.contains_key(cluster["cluster"].as_str().unwrap_or_default());
     if clusters.len() > 1 && clusters.iter().any(missing) {
         return Some("may pick a cluster that is not there");
     }
     None
 }
 
-async fn play(stage: &Stage, probe: &Probe) -> Result<Heard, &'static str> {
+/// What the client heard, and whether its certificate was asked for where it has one.
+async fn play(stage: &Stage, probe: &Probe) -> Result<(Heard, bool), &'static str> {
     let direction = probe.direction.into();
     let arrival = Arrival {
         direction,
@@ -77,8 +92,8 @@ async fn play(stage: &Stage, probe: &Probe) -> Result<Heard, &'static str> {
     let (near, far) = UnixStream::pair().unwrap();
     let proxy = stage.proxy.clone();
     tokio::spawn(async move { proxy.serve(far, arrival).await });
-    let stream: BoxIo = match &probe.conn.tls {
-        None => Box::new(near),
+    let (stream, was_asked): (BoxIo, bool) = match &probe.conn.tls {
+        None => (Box::new(near), true),
         Some(offered) => {
             let identity = match &offered.peer {
                 None => None,
@@ -89,17 +104,16 @@ async fn play(stage: &Stage, probe: &Probe) -> Result<Heard, &'static str> {
             match tls::offer(Box::new(near), &CA, sni, &offered.alpn, identity.as_ref()).await {
                 Ok(stream) => stream,
                 Err(tls::NoTls::BadName) => return Err("a client cannot send that server name"),
-                Err(tls::NoTls::Refused) => return Ok(Heard::Closed),
+                Err(tls::NoTls::Refused) => return Ok((Heard::Closed, true)),
             }
         }
     };
-    match &probe.http {
-        None => Ok(heard(&exchange_on_half(stream, BYTES).await)),
-        Some(request) if request.version == ProbeVersion::Http2 => {
-            http2(stream, request, probe.conn.tls.is_some()).await
-        }
-        Some(request) => Ok(heard(&exchange_on(stream, &http1(request)).await)),
-    }
+    let heard = match &probe.http {
+        None => heard(&exchange_on_half(stream, BYTES).await),
+        Some(request) if request.version == ProbeVersion::Http2 => http2(stream, probe, request).await?,
+        Some(request) => heard(&exchange_on(stream, &http1(probe, request)).await),
+    };
+    Ok((heard, was_asked))
 }
 
 /// Sends bytes, then listens for a short while: other bytes are sent back, but nobody need close.
@@ -112,7 +126,8 @@ async fn exchange_on_half(mut stream: BoxIo, bytes: &[u8]) -> String {
 }
 
 fn heard(text: &str) -> Heard {
-    if text.is_empty() {
+    // An alert is how TLS says no.
+    if text.is_empty() || text.starts_with('\x15') {
         Heard::Closed
     } else if text.starts_with("HTTP/") {
         Heard::Answer(Answer::parse(text))
@@ -121,11 +136,11 @@ fn heard(text: &str) -> Heard {
     }
 }
 
-fn http1(request: &ProbeRequest) -> Vec<u8> {
+fn http1(probe: &Probe, request: &ProbeRequest) -> Vec<u8> {
     let version = if request.version == ProbeVersion::Http10 { "1.0" } else { "1.1" };
     let mut text = format!(
-        "{} {} HTTP/{version}\r\nhost: {}\r\nconnection: close\r\n",
-        request.method, request.path, request.authority
+        "{} {} HTTP/{version}\r\nhost: {}\r\nconnection: close\r\n{PROBE_ID}: {}\r\n",
+        request.method, request.path, request.authority, probe.id
     );
     for (name, value) in &request.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -134,9 +149,9 @@ fn http1(request: &ProbeRequest) -> Vec<u8> {
     text.into_bytes()
 }
 
-async fn http2(stream: BoxIo, request: &ProbeRequest, over_tls: bool) -> Result<Heard, &'static str> {
+async fn http2(stream: BoxIo, probe: &Probe, request: &ProbeRequest) -> Result<Heard, &'static str> {
     const UNSENDABLE: &str = "a client cannot send that HTTP/2 request";
-    let scheme = if over_tls { "https" } else { "http" };
+    let scheme = if probe.conn.tls.is_some() { "https" } else { "http" };
     let uri = hyper::Uri::builder()
         .scheme(scheme)
         .authority(request.authority.as_str())
@@ -146,7 +161,8 @@ async fn http2(stream: BoxIo, request: &ProbeRequest, over_tls: bool) -> Result<
     if uri.path_and_query().is_none_or(|path| path.as_str() != request.path) {
         return Err(UNSENDABLE);
     }
-    let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(uri);
+    let mut builder =
+        hyper::Request::builder().method(request.method.as_str()).uri(uri).header(PROBE_ID, &probe.id);
     for (name, value) in &request.headers {
         builder = builder.header(name.to_ascii_lowercase(), value);
     }
