@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+pub mod workloads;
+
 /// Namespaces that the services of [`mesh_text`] are spread over.
 const NAMESPACES: usize = 100;
 

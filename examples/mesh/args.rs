@@ -28,6 +28,8 @@ pub enum Command {
     Explain(Explain),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
+    /// Print the JSON Schema of a kind, for editors; without a kind, what there is.
+    Schema(Schema),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -189,4 +191,14 @@ pub struct Show {
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  mesh schema\n  mesh schema VirtualService > virtualservice.json\n  \
+    mesh schema gateway.networking.k8s.io/HTTPRoute\n\
+    A YAML language server takes it by a first line such as\n  \
+    # yaml-language-server: $schema=virtualservice.json")]
+pub struct Schema {
+    /// `VirtualService`, `GROUP/KIND`, `core/KIND`, `MeshConfig`, `MeshNetworks` or `mesh.ProxyConfig`.
+    pub kind: Option<String>,
 }

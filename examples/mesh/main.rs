@@ -11,6 +11,7 @@ mod load;
 mod progress;
 mod report;
 mod road;
+mod schema;
 mod show;
 mod source;
 mod target;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Decide(command) => decide::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
+        Command::Schema(command) => schema::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -97,7 +97,7 @@ fn authenticate<'q, O: Observer>(
         // Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
         Some(Authenticated::Passed { claims, changes }) => {
             changes.iter().for_each(|change| change.apply(&mut canonical.request));
-            enforce(connected, manager, canonical, claims.as_ref(), seen, observer)
+            enforce(connected, manager, canonical, claims.as_deref(), seen, observer)
         }
     }
 }
@@ -163,7 +163,7 @@ fn route<'q, O: Observer>(
             .with_location(https_location(request))
             .into();
     }
-    match virtual_host.find(request, claims.map(|claims| &claims.payload), observer) {
+    match virtual_host.find(request, claims.map(Claims::payload), observer) {
         Some(route) => {
             seen.route = Some(route);
             route_action::act(connected.config, canonical, route, observer)

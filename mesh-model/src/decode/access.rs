@@ -77,6 +77,12 @@ impl<'a, 'p> MapReader<'a, 'p> {
                 note_unknown(entry, fields, path, context);
                 continue;
             };
+            if context.options.unknown == Unknown::Schema
+                && &*entry.key != field
+                && !fields.contains(&&*entry.key)
+            {
+                note_spelling(entry, field, path, context);
+            }
             if entry.value.value == Value::Null {
                 continue;
             }
@@ -121,18 +127,19 @@ impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
 }
 
 /// The field that a key names: its own spelling, in protobuf's form also the `.proto` spelling.
+///
+/// Where the schema of the API has both spellings (`jwks_uri`), the type names the second one as an alias; they are
+/// one field all the same.
 fn field_name(key: &str, fields: &'static [&'static str], protobuf: bool) -> Option<&'static str> {
-    let exact = fields.iter().find(|field| **field == key);
-    let found = exact.or_else(|| {
-        let other_spelling = protobuf && key.contains('_');
-        other_spelling.then(|| fields.iter().find(|field| snake_case(field) == key)).flatten()
-    });
-    found.copied()
+    let has_other_spelling = protobuf && key.contains('_');
+    let is_other_spelling = |field: &&&str| **field != key && snake_case(field) == key;
+    let other = has_other_spelling.then(|| fields.iter().find(is_other_spelling)).flatten();
+    other.or_else(|| fields.iter().find(|field| **field == key)).copied()
 }
 
 fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>, context: &Context) {
     let severity = match context.options.unknown {
-        Unknown::Error => Severity::Error,
+        Unknown::Error | Unknown::Schema => Severity::Error,
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
@@ -146,6 +153,15 @@ fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>,
         help: Some(help),
         replacement: replacement.map(str::to_owned),
     };
+    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+}
+
+/// A field in the spelling of the `.proto` file, which the schema of the API does not have.
+fn note_spelling(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
+    let message = format!("unknown field `{}`", shorten(&entry.key));
+    let help = Some(format!("write `{field}`: the API server knows no other spelling"));
+    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span);
+    let finding = Finding { code, severity, span, message, help, replacement: Some(field.to_owned()) };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
 

@@ -26,6 +26,9 @@ use path::Path;
 /// What is done with fields that the type does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
+    /// As the API server's strict check of a resource against its schema: an error, and so is the `snake_case` spelling of
+    /// a field, which only Istio's own readers know. The unknown field is ignored, the other spelling is not.
+    Schema,
     /// An error (strict reading); the field is ignored.
     Error,
     /// A warning; the field is ignored.

@@ -99,6 +99,11 @@ fn both_spellings_of_a_field_are_read() {
     let (value, found) = run(&json!({"retryOn": "a", "retry_on": "b"}), DecodeOptions::ISTIO);
     assert_eq!(value.unwrap().retry_on.as_deref(), Some("a"));
     assert_eq!((found[0].0.as_str(), found[0].1), ("spec.retry_on", "duplicate-key"));
+    let schema = DecodeOptions { unknown: Unknown::Schema, ..DecodeOptions::ISTIO };
+    let (value, found) = run(&json!({"retry_on": "b", "retries": 1}), schema);
+    assert_eq!(value.unwrap().retry_on.as_deref(), Some("b"));
+    let found: Vec<_> = found.iter().map(|finding| (finding.0.as_str(), finding.1)).collect();
+    assert_eq!(found, [("spec.retries", "unknown-field"), ("spec.retry_on", "unknown-field")]);
     let kubernetes = DecodeOptions { unknown: Unknown::Error, ..DecodeOptions::KUBERNETES };
     assert_eq!(run(&json!({"retry_on": "b"}), kubernetes).1[0].1, "unknown-field");
 }

@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest of a set of names.
 
+/// Candidates that are looked at: a suggestion is not worth more time, however large the mesh.
+const COMPARED_MAX: usize = 10_000;
+
 /// The candidate closest to `name` by edit distance, if it is close enough to be a slip (a third of the length).
 ///
 /// ```
@@ -75,10 +78,27 @@ fn short(name: &str) -> &str {
 fn ranked<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).clamp(1, 4);
     candidates
+        .take(COMPARED_MAX)
         .map(|(text, candidate)| (distance(name, text, limit), text, candidate))
         .filter(|(distance, text, _)| *distance <= limit && !text.is_empty())
         .min()
         .map(|(_, _, candidate)| candidate)
+}
+
+/// Whether the letters of two names are so alike that comparing them is worth it: each slip changes two counts at most.
+fn may_be_near(left: &str, right: &str, limit: usize) -> bool {
+    let mut counts = [0_i32; 32];
+    for (text, step) in [(left, 1), (right, -1)] {
+        for letter in text.chars().filter(|letter| !matches!(letter, '-' | '_')).take(256) {
+            // Letters that become several in lower case are all alike here.
+            let slot = if letter.is_ascii() { u32::from(letter.to_ascii_lowercase()) % 31 } else { 31 };
+            if let Some(count) = counts.get_mut(slot as usize) {
+                *count += step;
+            }
+        }
+    }
+    let ascii: u32 = counts.iter().take(31).map(|count| count.unsigned_abs()).sum();
+    ascii as usize <= 2 * limit
 }
 
 /// Optimal string alignment distance without regard to case, `-` and `_`; anything over `limit` counts as `limit + 1`.
@@ -90,6 +110,9 @@ fn distance(left: &str, right: &str, limit: usize) -> usize {
             .take(256)
             .collect()
     };
+    if !may_be_near(left, right, limit) {
+        return limit + 1;
+    }
     let (left, right) = (plain(left), plain(right));
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;

@@ -75,6 +75,50 @@ fn references_are_compared_by_what_people_call_a_thing() {
     assert_eq!(nearest_reference("wrong/my-gw", ["edge/my-gw"]), Some("edge/my-gw"));
 }
 
+/// The quick look at the letters never hides a near name: what is found is what comparing with all of them finds.
+#[test]
+fn the_quick_look_agrees_with_comparing() {
+    fn slow(left: &str, right: &str) -> usize {
+        let plain = |text: &str| -> Vec<char> {
+            text.chars().filter(|letter| !"-_".contains(*letter)).flat_map(char::to_lowercase).collect()
+        };
+        let (left, right) = (plain(left), plain(right));
+        let mut table = vec![vec![0; right.len() + 1]; left.len() + 1];
+        for row in 0..=left.len() {
+            for column in 0..=right.len() {
+                table[row][column] = if row == 0 || column == 0 {
+                    row + column
+                } else {
+                    let change = usize::from(left[row - 1] != right[column - 1]);
+                    let mut best = (table[row - 1][column - 1] + change)
+                        .min(table[row - 1][column] + 1)
+                        .min(table[row][column - 1] + 1);
+                    if row > 1
+                        && column > 1
+                        && left[row - 1] == right[column - 2]
+                        && left[row - 2] == right[column - 1]
+                    {
+                        best = best.min(table[row - 2][column - 2] + 1);
+                    }
+                    best
+                };
+            }
+        }
+        table[left.len()][right.len()]
+    }
+    use proptest::prelude::*;
+    proptest!(|(name in "[a-cA-C_é-]{0,9}", candidates in proptest::collection::vec("[a-cA-C_é-]{1,9}", 1..6))| {
+        let limit = (name.chars().count() / 3).clamp(1, 4);
+        let expected = candidates
+            .iter()
+            .map(|candidate| (slow(&name, candidate), candidate.as_str()))
+            .filter(|(distance, _)| *distance <= limit)
+            .min();
+        let found = nearest(&name, candidates.iter().map(String::as_str));
+        prop_assert_eq!(found, expected.map(|(_, candidate)| candidate));
+    });
+}
+
 #[test]
 fn long_lists_of_names_are_cut() {
     let names: Vec<String> = (0..30).map(|number| format!("candidate-{number:02}")).collect();

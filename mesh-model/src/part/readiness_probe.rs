@@ -1,11 +1,12 @@
-//! The readiness probe of a WorkloadGroup (T-337).
+//! The readiness probe of a WorkloadGroup, and of the proxy settings that an agent is started with (T-337).
 
 use serde::{Deserialize, Serialize};
 
-use crate::part::is_default;
+use super::is_default;
 
 /// When and how a workload is asked whether it is ready, by exactly one of the four methods. Zeros are defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ReadinessProbe {
     /// Seconds before the first probe.
@@ -62,6 +63,7 @@ impl ReadinessProbe {
 
 /// An HTTP request.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpHealthCheck {
     /// Path; empty: `/`.
@@ -83,6 +85,7 @@ pub struct HttpHealthCheck {
 
 /// A header.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpHeader {
     /// Its name: letters, digits, `-` and `_`.
@@ -95,6 +98,7 @@ pub struct HttpHeader {
 
 /// A TCP connection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpHealthCheck {
     /// Address to connect to; empty: `localhost`.
@@ -107,6 +111,7 @@ pub struct TcpHealthCheck {
 
 /// A command, run without a shell.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExecHealthCheck {
     /// The program and its arguments; required.
@@ -116,6 +121,7 @@ pub struct ExecHealthCheck {
 
 /// gRPC's health service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcHealthCheck {
     /// Port.
