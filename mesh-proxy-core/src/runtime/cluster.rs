@@ -29,6 +29,11 @@ pub(crate) struct Active {
 }
 
 impl Active {
+    /// The host that has it.
+    pub(crate) fn host(&self) -> Option<&Arc<Host>> {
+        self.host.as_ref()
+    }
+
     /// The request is now this host's.
     pub(crate) fn at(&mut self, host: &Arc<Host>) {
         host.begin();

@@ -7,11 +7,14 @@
 //! Everything a decision needs is in one [`Generation`](live::Generation), swapped whole: a request never sees half of
 //! a change.
 
+pub mod admin;
 pub mod arrival;
 pub mod body;
 pub mod certificates;
 pub mod files;
 pub mod live;
+pub mod log_writer;
+pub mod metrics;
 pub mod options;
 pub mod proxy;
 
@@ -30,6 +33,7 @@ mod http_server;
 mod listen;
 mod mirror;
 mod pool;
+mod recent;
 mod replay;
 mod reply;
 mod request_headers;

@@ -11,6 +11,7 @@ use super::arrival::Arrival;
 use super::connection;
 use super::live::Generation;
 use super::options::Options;
+use super::recent::Recent;
 use super::tls::Tls;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) dice: Arc<dyn SharedDice>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) tls: Tls,
+    pub(crate) recent: Recent,
     /// Cancelled once a drain begins: connections finish what they have and close.
     pub(crate) draining: CancellationToken,
     /// Cancelled once the drain's time is over.
@@ -88,6 +90,7 @@ impl Builder {
             dice: self.dice,
             sinks: self.sinks,
             tls: Tls::new(self.certificates),
+            recent: Recent::default(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -6,6 +6,7 @@ use mesh_compile::proxy::listener::Direction;
 
 use super::connection::Connection;
 use super::hop_by_hop;
+use crate::telemetry::format::Format;
 use crate::telemetry::record::Record;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,6 +66,5 @@ fn request_id(connection: &Connection) -> HeaderValue {
 
 /// The value of a header operation: `%%` is a percent sign; operators ask the record.
 pub(crate) fn value(written: &str, record: &Record) -> String {
-    let _ = record;
-    written.replace("%%", "%")
+    Format::parse(written).text(record, "")
 }

@@ -21,6 +21,7 @@ use crate::decision::Action;
 use crate::seam::dial::{BoxIo, Io};
 use crate::seam::dice::Throw;
 use crate::tcp;
+use crate::telemetry::record::Record;
 
 /// Proxies the bytes of a connection until one side is done with it.
 pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, stream: T) {
@@ -53,15 +54,35 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         let facts = HashFacts { headers: &http::HeaderMap::new(), path: "", source: Some(peer) };
         hash_key::key(&forward.hash_policy, &facts, "").hash
     };
+    let started = Instant::now();
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record.cluster = Some(Arc::clone(&cluster.cluster.name));
     let Some(mut active) = cluster.enter(false) else { return };
     match connect(&connection, &cluster, hash, &mut active).await {
         Ok(upstream) => {
-            let end = relay(stream, upstream, idle).await;
-            tracing::debug!(arrival = ?connection.arrival, ?end, "the connection ended");
+            let relayed = relay(stream, upstream, idle).await;
+            (record.bytes_received, record.bytes_sent) = (relayed.received, relayed.sent);
+            if relayed.end == End::Idle {
+                record.flags = "SI".to_owned();
+            }
         }
-        Err(error) => tracing::debug!(cluster = &*cluster.cluster.name, error, "no upstream"),
+        Err(error) => {
+            record.flags = if error == NOBODY { "UH" } else { "UF" }.to_owned();
+            record.upstream_failure = error;
+        }
+    }
+    record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
+    record.duration = started.elapsed();
+    for sink in &connection.proxy.sinks {
+        sink.finished(&record);
     }
 }
+
+/// What is said where a cluster has no host to ask.
+const NOBODY: &str = "no healthy upstream";
 
 /// An upstream connection; hosts that do not answer are passed over.
 async fn connect(
@@ -72,7 +93,7 @@ async fn connect(
 ) -> Result<BoxIo, String> {
     const TRIES: usize = 3;
     let mut tried: Vec<Arc<Host>> = Vec::new();
-    let mut problem = "no healthy upstream".to_owned();
+    let mut problem = NOBODY.to_owned();
     for _ in 0..TRIES {
         let wish = Wish { hash, tried: &tried, avoid_tried: true, other_priorities: false };
         let picked = cluster.pick(connection.arrival.destination, &wish, &*connection.proxy.dice);
@@ -109,18 +130,32 @@ pub(crate) enum End {
     Broke,
 }
 
+/// What came of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Relayed {
+    pub(crate) end: End,
+    /// Bytes from the client.
+    pub(crate) received: u64,
+    /// Bytes to the client.
+    pub(crate) sent: u64,
+}
+
 /// Copies both ways until both sides are done, or nothing has moved for `idle`.
-pub(crate) async fn relay(client: impl Io, upstream: impl Io, idle: Duration) -> End {
-    let moved = AtomicU64::new(0);
+pub(crate) async fn relay(client: impl Io, upstream: impl Io, idle: Duration) -> Relayed {
+    let (received, sent) = (AtomicU64::new(0), AtomicU64::new(0));
     let (client_read, client_write) = tokio::io::split(client);
     let (upstream_read, upstream_write) = tokio::io::split(upstream);
     let both = async {
-        tokio::try_join!(copy(client_read, upstream_write, &moved), copy(upstream_read, client_write, &moved))
+        tokio::try_join!(
+            copy(client_read, upstream_write, &received),
+            copy(upstream_read, client_write, &sent)
+        )
     };
-    tokio::select! {
+    let end = tokio::select! {
         result = both => if result.is_ok() { End::Closed } else { End::Broke },
-        () = nothing_moves(&moved, idle) => End::Idle,
-    }
+        () = nothing_moves([&received, &sent], idle) => End::Idle,
+    };
+    Relayed { end, received: received.load(Ordering::Relaxed), sent: sent.load(Ordering::Relaxed) }
 }
 
 async fn copy(
@@ -141,14 +176,15 @@ async fn copy(
     }
 }
 
-async fn nothing_moves(moved: &AtomicU64, idle: Duration) {
+async fn nothing_moves(counts: [&AtomicU64; 2], idle: Duration) {
     if idle.is_zero() {
         return std::future::pending().await;
     }
-    let mut before = moved.load(Ordering::Relaxed);
+    let moved = || counts.map(|count| count.load(Ordering::Relaxed));
+    let mut before = moved();
     loop {
         tokio::time::sleep_until(Instant::now() + idle).await;
-        let now = moved.load(Ordering::Relaxed);
+        let now = moved();
         if now == before {
             return;
         }
