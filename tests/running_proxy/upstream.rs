@@ -33,6 +33,9 @@ impl Seen {
     }
 }
 
+/// Hears of requests.
+type Tell = dyn Fn(&Seen) + Send + Sync;
+
 /// An HTTP server. It answers 200 with its name; a path of `/status/N` gives that status, `/fail/N` fails the first N
 /// requests with 503, `/slow` takes two seconds, `/cut` closes the connection.
 #[derive(Clone)]
@@ -40,7 +43,7 @@ pub struct Upstream {
     pub address: SocketAddr,
     pub connections: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Seen>>>,
-    told: Option<Arc<dyn Fn(&Seen) + Send + Sync>>,
+    told: Option<Arc<Tell>>,
 }
 
 impl Upstream {

@@ -176,7 +176,7 @@ async fn http2(stream: BoxIo, probe: &Probe, request: &ProbeRequest) -> Result<H
         Err(_) => Heard::Closed,
         Ok(response) => {
             let (parts, body) = response.into_parts();
-            let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let text =
                 |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
             Heard::Answer(Answer {
