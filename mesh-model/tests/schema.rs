@@ -165,7 +165,7 @@ fn what_is_read_without_a_finding_fits_its_schema() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let loaded = load("a.yaml", &text, &LoadOptions::default());
         for document in loaded.documents.iter().filter(|document| is_clean(document)) {
-            let json = document.root.to_json();
+            let json = document.root().to_json();
             let Some(schema) = schemas.of(&json) else { continue };
             seen += 1;
             wrong.extend(problem(schema, &json).map(|problem| format!("{}: {problem}", path.display())));
@@ -194,7 +194,7 @@ fn what_the_api_refuses_for_its_structure_is_refused() {
     for row in rows.iter().filter(is_structural) {
         let text = fs::read_to_string(folder.join(row["file"].as_str().unwrap())).unwrap();
         let loaded = load("a.yaml", &text, &LoadOptions::default());
-        let json = loaded.documents[0].root.to_json();
+        let json = loaded.documents[0].root().to_json();
         let schema = schemas.of(&json).unwrap();
         assert!(problem(schema, &json).is_some(), "{}", row["id"]);
         seen += 1;
