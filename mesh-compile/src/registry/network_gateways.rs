@@ -45,11 +45,13 @@ pub struct NetworkGateway {
     account: Option<(Arc<str>, Arc<str>)>,
 }
 
+type List = Vec<Arc<NetworkGateway>>;
+
 /// Gateways by what they lead to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GatewayTable {
-    by_network: BTreeMap<Arc<str>, Vec<Arc<NetworkGateway>>>,
-    by_cluster: BTreeMap<(Arc<str>, Arc<str>), Vec<Arc<NetworkGateway>>>,
+    by_network: BTreeMap<Arc<str>, List>,
+    by_cluster: BTreeMap<(Arc<str>, Arc<str>), List>,
     scale: u32,
 }
 

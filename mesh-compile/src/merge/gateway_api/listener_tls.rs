@@ -40,7 +40,7 @@ impl Context<'_> {
                 Terminated::Secrets(secrets) => settings = secrets,
             },
             _ if is_auto_passthrough(&self.gateway.meta.labels, listener) => {
-                settings.mode = ServerTlsMode::AutoPassthrough
+                settings.mode = ServerTlsMode::AutoPassthrough;
             }
             _ => {}
         }
