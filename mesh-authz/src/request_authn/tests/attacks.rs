@@ -153,7 +153,8 @@ fn j01_j06_a_hundred_and_more_single_changes_to_a_good_token() {
             (Some(&text(NOW - 60)), Ok(())),
             (Some(&text(NOW - 61)), refused(Expired)),
             (Some("1.5"), refused(Expired)),
-            (Some("18446744073709551615"), Ok(())),
+            (Some("18446744073709551615"), refused(ExpOutOfRange)),
+            (Some("9007199254740991"), Ok(())),
             (Some("4.0709088e9"), Ok(())),
         ],
     );
@@ -163,7 +164,7 @@ fn j01_j06_a_hundred_and_more_single_changes_to_a_good_token() {
         &[
             (Some(&text(NOW + 60)), Ok(())),
             (Some(&text(NOW + 61)), refused(NotYetValid)),
-            (Some("18446744073709551615"), refused(NotYetValid)),
+            (Some("18446744073709551615"), refused(NbfOutOfRange)),
         ],
     );
     cases += claims(&authn, "iat", &[(Some(&text(NOW + 9_999)), Ok(())), (Some("1.5"), Ok(()))]);
@@ -237,7 +238,7 @@ fn j01_j05_forms_that_are_no_token() {
         (format!("{header}.{payload}"), Status::BadFormat),
         (format!("{good}.x"), Status::BadFormat),
         ("a.b.c.d.e".to_owned(), Status::BadFormat),
-        (format!("*.{payload}.{signature}"), Status::HeaderBadBase64),
+        (format!("a*.{payload}.{signature}"), Status::HeaderBadBase64),
         (format!("{header}.*.{signature}"), Status::PayloadBadBase64),
         (format!("{header}.{payload}.*"), Status::SignatureBadBase64),
         (format!("{header}.{payload}.AAAA"), Status::VerificationFails),
