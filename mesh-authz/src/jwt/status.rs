@@ -41,6 +41,9 @@ impl Status {
     #[cfg(test)]
     pub(crate) const ALL: &'static [Self] = &[
         Self::Missing,
+        Self::HeaderBadBase64,
+        Self::PayloadBadBase64,
+        Self::SignatureBadBase64,
         Self::NotYetValid,
         Self::Expired,
         Self::BadFormat,
