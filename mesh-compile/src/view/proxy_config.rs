@@ -30,7 +30,7 @@ fn written(snapshot: &MeshSnapshot, proxy: &Proxy, report: &mut Report) -> Optio
         return None;
     };
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };
-    decode(&document.root, "", options, &|_: &str, _| at(), report)
+    decode(document.root(), "", options, &|_: &str, _| at(), report)
 }
 
 #[cfg(test)]
