@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mesh_authz::request_authn::{Authenticated, AuthnOptions, RequestAuthn};
 use mesh_benches::workloads::jwt::{AUDIENCE, ISSUER, NOW, Signer};
-use mesh_model::document::{Document, Node, Source};
+use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Provenance;
@@ -24,11 +24,11 @@ fn rules(keys: &[Value]) -> RequestAuthn {
     }] }))
     .unwrap();
     let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), "jwt".into());
-    let document = Arc::new(Document {
-        source: Source { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        Source { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     let object = Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec,

@@ -3,8 +3,10 @@
 //! One test alone in its binary: the counter counts for the whole process.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "generated rules compile")]
 
+#[allow(dead_code, unreachable_pub, reason = "shared with the benches")]
 #[path = "../../benches/workloads/authz.rs"]
 mod authz;
+#[allow(dead_code, unreachable_pub, reason = "shared with the benches")]
 #[path = "../../benches/workloads/splitmix.rs"]
 mod splitmix;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use authz::{Profile, Stream, policies, stream};
 use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol};
 use mesh_authz::request_authn::{Authenticated, AuthnOptions, RequestAuthn};
-use mesh_model::document::{Document, Node, Source};
+use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Provenance;
@@ -33,11 +35,11 @@ fn token_rules(tokens: &Value) -> RequestAuthn {
     let keys = json!({ "keys": [tokens["keys"]["RSA"]] }).to_string();
     let rules = json!({ "jwtRules": [{ "issuer": "https://login.example.com", "jwks": keys }] });
     let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), "jwt".into());
-    let document = Arc::new(Document {
-        source: Source { file: "test.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        Source { file: "test.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     let object = Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec: serde_json::from_value::<RequestAuthentication>(rules).unwrap(),
