@@ -123,6 +123,16 @@ macro_rules! kinds {
                 false
             }
 
+            /// Where the object in force under a key was written; `None`: there is none.
+            pub fn provenance(&self, key: &ResourceKey) -> Option<Arc<Provenance>> {
+                $(
+                    if key.kind == <$type>::KIND && key.group == <$type>::GROUP {
+                        return self.$field.get(key).map(|object| Arc::clone(&object.provenance));
+                    }
+                )*
+                None
+            }
+
             /// Number of objects in force, all kinds together.
             pub fn len(&self) -> usize {
                 0 $( + self.$field.len() )*
