@@ -189,6 +189,16 @@ impl Compiler {
         report
     }
 
+    /// The proxies that were asked for.
+    pub fn proxies(&self) -> impl Iterator<Item = &Proxy> {
+        self.proxies.keys()
+    }
+
+    /// How many kinds of proxies there are among them: those of one kind share what they run towards others.
+    pub fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
     /// Forgets a proxy that is gone.
     pub fn forget(&mut self, proxy: &Proxy) {
         let Some((key, _)) = self.proxies.remove(proxy) else { return };

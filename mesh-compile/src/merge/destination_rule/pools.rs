@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::mesh_config::MeshConfig;
-use mesh_model::name::{is_wildcard, most_specific_match};
+use mesh_model::name::{host_matches, is_wildcard, most_specific_match};
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
 
@@ -25,6 +25,8 @@ pub struct DestinationRuleIndex {
     private_by_default: bool,
     /// Rules from policies of the Gateway API.
     made: Vec<MergedDestinationRule>,
+    /// Namespaces and hosts of rules that hash.
+    hashing: BTreeSet<(Arc<str>, String)>,
 }
 
 /// Rules by host; rules of different hosts never touch (T-228).
@@ -50,18 +52,28 @@ impl DestinationRuleIndex {
         let pools = |drafts: BTreeMap<Arc<str>, Draft>| {
             drafts.into_iter().map(|(namespace, draft)| (namespace, draft.finish())).collect()
         };
-        Self {
+        let mut index = Self {
             local: pools(drafts.local),
             exported: pools(drafts.exported),
             root_private: drafts.root_private.finish(),
             root_namespace,
             private_by_default,
             made,
-        }
+            hashing: BTreeSet::new(),
+        };
+        let pools = index.local.values().chain(index.exported.values()).chain([&index.root_private]);
+        let hashing = pools.flat_map(Pool::all).filter(|rule| rule.hashes());
+        index.hashing = hashing.map(|rule| (Arc::clone(&rule.namespace), rule.spec.host.clone())).collect();
+        index
     }
 
-    /// Folds the rules of one host of a namespace again: `rules` are all that are written there for it. Says whether
-    /// any rule, of before or of now, hashes.
+    /// Whether the rule for a host that `host` covers may hash. A rule that does not may hide one that does.
+    fn may_hash(&self, host: &str) -> bool {
+        self.hashing.iter().any(|(_, other)| host_matches(other, host))
+    }
+
+    /// Folds the rules of one host of a namespace again: `rules` are all that are written there for it. Says whether a
+    /// rule for that host hashes, before or after.
     pub(crate) fn fold_again(
         &mut self,
         namespace: &Arc<str>,
@@ -72,10 +84,11 @@ impl DestinationRuleIndex {
             |rule: &&MergedDestinationRule| rule.namespace == *namespace && rule.spec.host == host;
         let made = self.made.iter().filter(is_of_host).cloned().collect();
         let drafts = Drafts::of(rules, made, self.private_by_default, &self.root_namespace);
+        let hashed = self.may_hash(host);
         let mut hashes = false;
         let mut put = |pool: &mut Pool, draft: Option<Draft>| {
             let new = draft.unwrap_or_default().finish();
-            hashes |= new.all().any(|rule| rule.hashes()) || pool.at(host).any(|rule| rule.hashes());
+            hashes |= new.all().any(|rule| rule.hashes());
             pool.replace(host, new);
         };
         let Drafts { mut local, mut exported, root_private } = drafts;
@@ -84,12 +97,18 @@ impl DestinationRuleIndex {
         if *namespace == self.root_namespace {
             put(&mut self.root_private, Some(root_private));
         }
-        hashes
+        let key = (Arc::clone(namespace), host.to_owned());
+        if hashes {
+            self.hashing.insert(key);
+        } else {
+            self.hashing.remove(&key);
+        }
+        hashed || self.may_hash(host)
     }
 
-    /// Hosts whose rules differ, and whether any rule of either hashes.
+    /// Hosts whose rules differ, and whether a rule for them hashes in either.
     pub(crate) fn differences(&self, new: &Self) -> BTreeMap<Arc<str>, bool> {
-        let mut found = BTreeMap::new();
+        let mut found = BTreeSet::new();
         let empty = Pool::default();
         let namespaces = |map: &BTreeMap<Arc<str>, Pool>| map.keys().cloned().collect::<BTreeSet<_>>();
         for (old, new) in [(&self.local, &new.local), (&self.exported, &new.exported)] {
@@ -99,7 +118,8 @@ impl DestinationRuleIndex {
             }
         }
         self.root_private.compare(&new.root_private, &mut found);
-        found
+        let hashes = |host: &str| self.may_hash(host) || new.may_hash(host);
+        found.into_iter().map(|host| (Arc::from(host.as_str()), hashes(&host))).collect()
     }
 
     /// The rules for a service, seen from a client's namespace: the first pool that has any decides (T-220).
@@ -187,13 +207,13 @@ impl Pool {
         self.wildcards.extend(new.wildcards);
     }
 
-    fn compare(&self, new: &Self, found: &mut BTreeMap<Arc<str>, bool>) {
+    /// Collects the hosts that have other rules in `new`.
+    fn compare(&self, new: &Self, found: &mut BTreeSet<String>) {
         let hosts: BTreeSet<&String> =
             [self, new].into_iter().flat_map(|pool| pool.exact.keys().chain(pool.wildcards.keys())).collect();
         for host in hosts {
             if !self.at(host).eq(new.at(host)) {
-                let hashes = self.at(host).chain(new.at(host)).any(|rule| rule.hashes());
-                *found.entry(host.as_str().into()).or_default() |= hashes;
+                found.insert(host.clone());
             }
         }
     }

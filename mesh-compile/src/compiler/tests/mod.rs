@@ -1,5 +1,7 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
+mod sharing;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
