@@ -322,3 +322,25 @@ fn completions_are_written_for_every_shell() {
     }
     assert_eq!(status(&run(&mesh, &["completions", "cmd"], "")), 2);
 }
+
+#[test]
+fn schemas_are_printed_and_listed() {
+    let Some(binary) = binary() else { return };
+    let list = run(&binary, &["schema"], "");
+    assert_eq!(status(&list), 0);
+    let list = text(&list.stdout);
+    assert!(
+        list.lines()
+            .any(|line| line.starts_with("VirtualService ") && line.contains("networking.istio.io/v1beta1"))
+    );
+    for line in list.lines() {
+        let kind = line.split_whitespace().next().unwrap();
+        let output = run(&binary, &["schema", kind], "");
+        let schema = json(&output);
+        assert_eq!((status(&output), &schema["title"]), (0, &Value::from(kind)));
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+    let wrong = run(&binary, &["schema", "VirtualServce"], "");
+    assert_eq!(status(&wrong), 2);
+    assert!(text(&wrong.stderr).contains("did you mean `VirtualService`?"));
+}

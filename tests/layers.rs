@@ -149,7 +149,13 @@ fn nothing_below_the_edge_knows_time_dice_sockets_or_files() {
     ];
     let mut broken = Vec::new();
     for name in ["mesh-model", "mesh-authz", "mesh-compile", "mesh-proxy-core"] {
-        for path in sources(&root().join(name).join("src")).into_iter().filter(|path| !is_test(path)) {
+        let folder = root().join(name).join("src");
+        // The edge itself: the running proxy, the traits through which it meets the world, its records.
+        let is_edge = |path: &Path| {
+            name == "mesh-proxy-core"
+                && ["runtime", "seam", "telemetry"].iter().any(|edge| path.starts_with(folder.join(edge)))
+        };
+        for path in sources(&folder).into_iter().filter(|path| !is_test(path) && !is_edge(path)) {
             let text = fs::read_to_string(&path).unwrap();
             for (number, line) in code(&text) {
                 for word in BANNED.iter().filter(|word| line.contains(**word)) {
@@ -163,7 +169,7 @@ fn nothing_below_the_edge_knows_time_dice_sockets_or_files() {
 
 #[test]
 fn pure_crates_depend_on_nothing_that_does_io() {
-    const ALLOWED: [&str; 22] = [
+    const ALLOWED: [&str; 23] = [
         "mesh-model",
         "mesh-authz",
         "serde",
@@ -175,13 +181,14 @@ fn pure_crates_depend_on_nothing_that_does_io() {
         "jiff",
         "regex-syntax",
         "regex-automata",
+        "schemars",
         "prefix-trie",
         "http",
         "hashbrown",
         "foldhash",
         "smallvec",
         "indexmap",
-        "jsonwebtoken",
+        "aws-lc-rs",
         "base64",
         "annotate-snippets",
         "serde_path_to_error",
@@ -222,5 +229,5 @@ fn one_module_names_the_yaml_library_and_one_the_jwt_library() {
     };
     only("mesh-model", "granit_parser", "src/yaml/");
     only("mesh-model", "serde_yaml", "src/yaml/");
-    only("mesh-authz", "jsonwebtoken", "src/jwt/verify.rs");
+    only("mesh-authz", "aws_lc_rs", "src/jwt/verify.rs");
 }

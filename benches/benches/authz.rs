@@ -1,152 +1,82 @@
-//! Authorization as policies grow: the index beside the walk over all rules, for a request that the last rule allows.
+//! Authorization as policies grow: the index beside the walk over all rules (`PERFORMANCE`, goals A1 to A4).
+//!
+//! One iteration is one decision; the requests of a stream come in turn.
 #![allow(missing_docs, reason = "the macros of criterion")]
-#![expect(clippy::unwrap_used, reason = "a bench's own addresses parse")]
+#![expect(clippy::unwrap_used, reason = "generated policies compile")]
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol};
-use mesh_authz::verdict::{Facts, Verdict};
-use mesh_model::document::{Document, Node, Source as File};
-use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
-use mesh_model::object::{Object, ObjectMeta};
-use mesh_model::origin::Provenance;
-use mesh_model::security::authorization_policy::AuthorizationPolicy;
-use mesh_model::security::authorization_policy::spec::{Condition, From, Operation, Rule, Source, To};
-use mesh_model::trace::{Observer, Step};
+use mesh_benches::workloads::authz::{Call, Profile, RULES_PER_POLICY, Stream, policies, stream};
 
-const SIZES: [usize; 3] = [10, 1_000, 10_000];
+const REQUESTS: usize = 4_096;
+const SIZES: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 
-/// Rule `n` of many.
-type Shape = fn(usize) -> Rule;
-
-/// Asks for every rule, as a trace does, and keeps nothing: the walk alone.
-struct Walk;
-
-impl Observer for Walk {
-    const EXHAUSTIVE: bool = true;
-    fn note<'e>(&mut self, _: impl FnOnce() -> Step<'e>) {}
+fn compile(profile: Profile, size: usize) -> PolicySet {
+    let policies = policies(profile, size);
+    let protocol = if profile.is_http() { Protocol::Http } else { Protocol::Tcp };
+    let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
+    PolicySet::compile(&policies.iter().collect::<Vec<_>>(), protocol, &options).0.unwrap()
 }
 
-fn policy(n: usize, rule: Rule) -> Arc<Object<AuthorizationPolicy>> {
-    let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), format!("policy-{n:06}").into());
-    let document = Arc::new(Document {
-        source: File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
+fn ask(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, set: &PolicySet, calls: &[Call]) {
+    group.bench_function(name, |bench| {
+        let mut turn = calls.iter().cycle();
+        bench.iter(|| set.enforce(&black_box(turn.next().unwrap()).facts(), &mut ()).allowed);
     });
-    Arc::new(Object {
-        meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
-        spec: AuthorizationPolicy { rules: vec![rule], ..AuthorizationPolicy::default() },
-        provenance: Arc::new(Provenance { kind: "AuthorizationPolicy", namespace, name, document }),
-    })
-}
-
-fn from(source: Source) -> Rule {
-    Rule { from: vec![From { source: Some(source) }], ..Rule::default() }
-}
-
-fn to(operation: Operation) -> Rule {
-    Rule { to: vec![To { operation: Some(operation) }], ..Rule::default() }
-}
-
-fn principal(n: usize) -> String {
-    format!("cluster.local/ns/team-{}/sa/client-{n}", n % 89)
-}
-
-fn path(n: usize) -> String {
-    format!("/api/v1/service-{}/resource-{n}/", n % 97)
-}
-
-fn principals(n: usize) -> Rule {
-    from(Source { principals: vec![principal(n)], ..Source::default() })
-}
-
-fn paths(n: usize) -> Rule {
-    let value = match n % 3 {
-        0 => path(n),
-        1 => format!("{}*", path(n)),
-        _ => format!("/api/{{*}}/service-{}/resource-{n}/{{**}}", n % 97),
-    };
-    to(Operation { paths: vec![value], ..Operation::default() })
-}
-
-fn hosts(n: usize) -> Rule {
-    let value =
-        if n.is_multiple_of(2) { format!("host-{n}.example.com") } else { format!("*-{n}.example.com") };
-    to(Operation { hosts: vec![value], ..Operation::default() })
-}
-
-fn when(n: usize) -> Rule {
-    let key = "request.headers[x-tenant]".to_owned();
-    let tenant = Condition { key, values: vec![format!("tenant-{n}")], ..Condition::default() };
-    Rule { when: vec![tenant], ..Rule::default() }
-}
-
-/// All of these in turn, every fifth with something excluded.
-fn mixed(n: usize) -> Rule {
-    let mut rule = match n % 4 {
-        0 => principals(n),
-        1 => paths(n),
-        2 => hosts(n),
-        _ => when(n),
-    };
-    if n.is_multiple_of(5) {
-        let operation = rule.to.pop().and_then(|to| to.operation).unwrap_or_default();
-        let not_methods = vec!["DELETE".to_owned()];
-        rule.to.push(To { operation: Some(Operation { not_methods, ..operation }) });
-    }
-    rule
-}
-
-fn request(n: usize) -> RequestFacts<'static> {
-    let mut headers = Headers::default();
-    for (name, value) in [("user-agent", "bench"), ("accept", "*/*"), ("x-request-id", "0f4a")] {
-        headers.push(name, value.as_bytes());
-    }
-    headers.push("x-tenant", format!("tenant-{n}").into_bytes());
-    RequestFacts {
-        version: HttpVersion::Http2,
-        method: "GET".into(),
-        scheme: "http".into(),
-        authority: format!("host-{n}.example.com").into(),
-        path: path(n).into(),
-        headers,
-    }
 }
 
 fn authz(criterion: &mut Criterion) {
-    let shapes: [(&str, Shape); 5] =
-        [("principals", principals), ("paths", paths), ("hosts", hosts), ("when", when), ("mixed", mixed)];
-    for (shape, rule) in shapes {
+    for profile in Profile::ALL {
         for size in SIZES {
-            let policies: Vec<_> = (0..size).map(|n| policy(n, rule(n))).collect();
-            let policies: Vec<_> = policies.iter().collect();
-            let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
-            let set = PolicySet::compile(&policies, Protocol::Http, &options).0.unwrap();
-            let request = request(size - 1);
-            let peer = format!("spiffe://{}", principal(size - 1));
-            let facts = Facts {
-                direct_ip: "10.1.2.3".parse().unwrap(),
-                remote_ip: "203.0.113.7".parse().unwrap(),
-                dst_ip: "10.0.1.1".parse().unwrap(),
-                dst_port: 8080,
-                sni: None,
-                peer: Some(&peer),
-                request: Some(&request),
-                claims: None,
-            };
-            let indexed = |facts: &Facts<'_>| -> Verdict { set.enforce(facts, &mut ()) };
-            let linear = |facts: &Facts<'_>| -> Verdict { set.enforce(facts, &mut Walk) };
-            assert!(indexed(&facts).allowed && indexed(&facts) == linear(&facts), "{shape}");
-            let mut group = criterion.benchmark_group(format!("authz_decide/{size}_rules_{shape}"));
-            group.bench_function("indexed", |bench| bench.iter(|| indexed(black_box(&facts))));
-            group.bench_function("linear", |bench| bench.iter(|| linear(black_box(&facts))));
-            group.finish();
+            let set = compile(profile, size);
+            let linear = set.clone().without_index();
+            for kind in Stream::ALL {
+                if kind == Stream::RuleDenied && size < 10 {
+                    continue;
+                }
+                let calls = stream(profile, size, kind, REQUESTS);
+                for call in calls.iter().take(64) {
+                    let allowed = set.enforce(&call.facts(), &mut ()).allowed;
+                    assert_eq!(allowed, kind == Stream::Allowed, "{profile:?} {size} {call:?}");
+                    assert_eq!(allowed, linear.enforce(&call.facts(), &mut ()).allowed);
+                }
+                let name = format!("authz/{}/{}x{RULES_PER_POLICY}/{}", profile.name(), size, kind.name());
+                let mut group = criterion.benchmark_group(name);
+                ask(&mut group, "index", &set, &calls);
+                if size <= 1_000 {
+                    ask(&mut group, "linear", &linear, &calls);
+                }
+                group.finish();
+            }
         }
     }
 }
 
-criterion_group!(benches, authz);
+/// A5: what compiling costs.
+fn build(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("authz_build");
+    for profile in [Profile::L4, Profile::L7] {
+        let policies = policies(profile, 1_000);
+        let policies: Vec<_> = policies.iter().collect();
+        let protocol = if profile.is_http() { Protocol::Http } else { Protocol::Tcp };
+        let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
+        group.bench_function(format!("{}/1000x{RULES_PER_POLICY}", profile.name()), |bench| {
+            bench.iter(|| PolicySet::compile(black_box(&policies), protocol, &options));
+        });
+    }
+    group.finish();
+}
+
+fn short() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(700))
+}
+
+criterion_group!(name = benches; config = short(); targets = authz, build);
 criterion_main!(benches);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use mesh_benches::{
+use mesh_benches::mesh::{
     ProcessorTime, destination_rule, host, mesh_text, namespace, service_entry, virtual_service,
 };
 use mesh_compile::compiler::{Compiler, compile};

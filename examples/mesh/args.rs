@@ -28,6 +28,8 @@ pub enum Command {
     Explain(Explain),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
+    /// Print the JSON Schema of a kind, for editors; without a kind, what there is.
+    Schema(Schema),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -41,6 +43,19 @@ pub enum Format {
     Human,
     /// For programs.
     Json,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people, with excerpts.
+    Human,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning and editors.
+    Sarif,
+    /// Commands that GitHub's runner turns into annotations.
+    Github,
 }
 
 /// Where configuration comes from.
@@ -57,7 +72,8 @@ pub struct Config {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -"
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
+                  A directory is searched for .yaml, .yml and .json; of a kustomization what it names is read."
 )]
 pub struct Check {
     /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input.
@@ -75,9 +91,12 @@ pub struct Check {
     /// Warnings count as errors, unknown fields are errors.
     #[arg(long)]
     pub strict: bool,
+    /// Print the page of a code and stop; without a code, list all.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
+    pub explain: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
-    pub format: Format,
+    pub format: ReportFormat,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -172,4 +191,14 @@ pub struct Show {
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  mesh schema\n  mesh schema VirtualService > virtualservice.json\n  \
+    mesh schema gateway.networking.k8s.io/HTTPRoute\n\
+    A YAML language server takes it by a first line such as\n  \
+    # yaml-language-server: $schema=virtualservice.json")]
+pub struct Schema {
+    /// `VirtualService`, `GROUP/KIND`, `core/KIND`, `MeshConfig`, `MeshNetworks` or `mesh.ProxyConfig`.
+    pub kind: Option<String>,
 }

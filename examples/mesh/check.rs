@@ -1,20 +1,20 @@
 //! `mesh check`: every problem of the configuration.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use mesh_compile::snapshot::MeshSnapshot;
 use mesh_model::diagnostic::Severity;
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
-use serde_json::json;
 
 use crate::Unusable;
-use crate::args::{Check, Format};
+use crate::args::Check;
 use crate::load::{read_all, read_message};
-use crate::render;
+use crate::{explain_code, report};
 
 pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
+    if let Some(code) = &command.explain {
+        return explain_code::run(code);
+    }
     let bare = [&command.mesh_config, &command.mesh_networks, &command.proxy_config];
     if command.paths.is_empty() && bare.iter().all(|file| file.is_none()) {
         let message = "name a file, a directory, a glob, or `-` for standard input".to_owned();
@@ -28,20 +28,14 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     if let Some(file) = &command.proxy_config {
         let _: Option<ProxyConfig> = read_message(file, strictness, &mut read.report)?;
     }
-    let (_, problems) = MeshSnapshot::resolve(&read.config, read.mesh);
+    let (_, problems) = read.resolve();
     read.report.merge(problems);
     read.report.sort();
-    let mut out = anstream::stdout().lock();
-    match command.format {
-        Format::Json => {
-            let findings: Vec<_> = read.report.iter().collect();
-            writeln!(out, "{}", json!({"findings": findings, "documents": read.documents}))?;
-        }
-        Format::Human => {
-            render::findings(&mut out, &read.report)?;
-            writeln!(out, "{}", render::summary(&read.report, read.documents))?;
-        }
-    }
+    let bare = bare.into_iter().flatten().count();
+    let extent = report::Extent { files: read.extent.files + bare, documents: read.extent.documents + bare };
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    report::write(&mut out, command.format, &read.report, &mut read.texts, extent)?;
+    std::io::Write::flush(&mut out)?;
     let failed = read.report.iter().any(|finding| {
         finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning
     });

@@ -12,14 +12,15 @@ use serde_json::Value;
 use crate::Unusable;
 use crate::args::Decide;
 use crate::load::resolve;
-use crate::{files, render, target};
+use crate::report::human;
+use crate::{files, target};
 
 pub fn run(command: &Decide) -> Result<ExitCode, Unusable> {
     let (snapshot, mut read) = resolve(&command.config)?;
     let proxy = target::proxy(&command.proxy, &read.config)?;
     let (config, report) = compile(&View::new(&snapshot, &proxy));
     read.report.merge(report);
-    render::findings(&mut anstream::stderr().lock(), &read.report)?;
+    human::findings(&mut anstream::stderr().lock(), &read.report, &mut read.texts)?;
 
     let bytes = files::read(&command.probes)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -17,7 +17,8 @@ use serde_json::json;
 use crate::Unusable;
 use crate::args::{Explain, Format};
 use crate::load::resolve;
-use crate::{files, render, road, target};
+use crate::report::human;
+use crate::{files, road, target};
 
 /// A URL in the pieces that matter here.
 struct Url<'a> {
@@ -34,7 +35,7 @@ pub fn run(command: &Explain) -> Result<ExitCode, Unusable> {
     let view = View::new(&snapshot, &proxy);
     let (config, report) = compile(&view);
     read.report.merge(report);
-    render::findings(&mut anstream::stderr().lock(), &read.report)?;
+    human::findings(&mut anstream::stderr().lock(), &read.report, &mut read.texts)?;
 
     let url = parse(&command.url)?;
     let headers = headers(command)?;

@@ -3,27 +3,41 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_compile::snapshot::MeshSnapshot;
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::decode::Unknown;
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use mesh_model::document::Span;
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshConfig, read_bare};
 use mesh_model::object::Kind;
-use mesh_model::yaml::{LoadOptions, load};
+use mesh_model::yaml::{LoadOptions, Loaded, load};
 
 use crate::Unusable;
 use crate::args::Config;
-use crate::files::{read, select};
+use crate::files::{Selected, Selection, read, select, unreadable};
+use crate::progress::Progress;
+use crate::report::Extent;
+use crate::source::Texts;
 
 /// Everything that was read.
 pub struct Read {
     pub config: ConfigSet,
     pub mesh: Arc<MeshConfig>,
     pub report: Report,
-    pub documents: usize,
+    pub extent: Extent,
+    pub texts: Texts,
+    /// Shown until it is dropped.
+    pub progress: Option<Progress>,
+}
+
+impl Read {
+    /// Resolves what was read; the end of all progress.
+    pub fn resolve(&mut self) -> (MeshSnapshot, Report) {
+        let progress = self.progress.take();
+        progress.iter().for_each(|progress| progress.finishing("resolving"));
+        MeshSnapshot::resolve(&self.config, Arc::clone(&self.mesh))
+    }
 }
 
 /// Reads files into a `ConfigSet`, and the mesh configuration.
@@ -33,24 +47,40 @@ pub fn read_all(
     options: ApplyOptions,
 ) -> Result<Read, Unusable> {
     let strictness = options.strictness;
-    let mut report = Report::new();
+    let Selection { files, mut report } = select(paths)?;
     let mut config = ConfigSet::new();
+    let mut texts = Texts::default();
     let mut documents = Vec::new();
-    let files = select(paths)?;
-    let bar = progress(files.len());
-    for file in &files {
+    let sizes: Vec<u64> =
+        files.iter().map(|file| std::fs::metadata(&file.path).map_or(0, |data| data.len())).collect();
+    let progress = Progress::reading(sizes.iter().sum());
+    let mut others = Vec::new();
+    for (file, size) in files.iter().zip(sizes) {
         let name = file.path.display().to_string();
-        let bytes = read(&file.path)?;
+        let bytes = match read(&file.path) {
+            Ok(bytes) => bytes,
+            Err(Unusable::Read { source, .. }) if file.found_in.is_some() => {
+                report.push(unreadable(&file.path, Some(&source)));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if name == "-" {
+            texts.keep(&name, &bytes);
+        }
         let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
             .with_strict(strictness == Strictness::Strict);
         let loaded = load(&name, &bytes, &load_options);
+        progress.done(size);
+        if file.found_in.is_some() && is_of_another_tool(&bytes, &loaded) {
+            others.push(file);
+            continue;
+        }
         report.merge(loaded.report);
         documents.extend(loaded.documents);
-        bar.inc(1);
     }
-    bar.finish_and_clear();
-    if files.is_empty() {
+    if files.is_empty() && report.is_empty() {
         for path in paths {
             report.push(
                 Diagnostic::new(
@@ -62,11 +92,44 @@ pub fn read_all(
             );
         }
     }
-    let count = documents.len();
-    let applied = config.apply_with(documents.into_iter().map(Change::Upsert), options);
+    report_others(&others, &mut report);
+    let extent = Extent { files: files.len() - others.len(), documents: documents.len() };
+    progress.checking(documents.len() as u64);
+    let changes = documents.into_iter().map(Change::Upsert).inspect(|_| progress.done(1));
+    let applied = config.apply_with(changes, options);
     report.merge(applied.report);
     let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
-    Ok(Read { config, mesh, report, documents: count })
+    Ok(Read { config, mesh, report, extent, texts, progress: Some(progress) })
+}
+
+/// Whether a file that was found is some tool's own (`package.json`, a values file): nothing in it says that it wants to
+/// be a resource. What is no text at all is reported, and so is an empty file.
+fn is_of_another_tool(bytes: &[u8], loaded: &Loaded) -> bool {
+    let is_told = |code| matches!(code, Code::Encoding | Code::NoDocuments | Code::BudgetExceeded);
+    !loaded.report.iter().any(|finding| is_told(finding.code))
+        && std::str::from_utf8(bytes).is_ok_and(|text| !text.contains("apiVersion"))
+}
+
+/// One remark for all of them: they may be many.
+fn report_others(others: &[&Selected], report: &mut Report) {
+    const NAMED_MAX: usize = 3;
+    let Some(first) = others.first() else { return };
+    let names: Vec<String> =
+        others.iter().take(NAMED_MAX).map(|file| format!("`{}`", file.path.display())).collect();
+    let more = match others.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (files, are) = if others.len() == 1 { ("file", "is") } else { ("files", "are") };
+    let place = first.found_in.as_deref().unwrap_or(&first.path).display().to_string();
+    let message =
+        format!("{} {files} without `apiVersion` {are} left out: {}{more}", others.len(), names.join(", "));
+    let finding = Diagnostic::new(Code::NotAResource, Place::in_file(&place, Span::default()), message);
+    report.push(
+        finding
+            .severity(Severity::Info)
+            .help("a file that is meant to be a resource can be named, to see why it is none"),
+    );
 }
 
 /// Reads and resolves; problems of all stages are in the report.
@@ -75,7 +138,7 @@ pub fn read_all(
 pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
     let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
     let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), options)?;
-    let (snapshot, report) = MeshSnapshot::resolve(&read.config, Arc::clone(&read.mesh));
+    let (snapshot, report) = read.resolve();
     read.report.merge(report);
     Ok((snapshot, read))
 }
@@ -107,15 +170,4 @@ pub fn read_message<S: Kind>(
     let loaded = load(&name, &read(path)?, &options);
     report.merge(loaded.report);
     Ok(loaded.documents.first().and_then(|document| read_bare(document, unknown, report)))
-}
-
-/// A bar on a terminal, and only where there is enough to do.
-fn progress(files: usize) -> ProgressBar {
-    let target = if files > 200 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("reading {bar:30} {pos}/{len} files {eta}");
-    let bar = ProgressBar::with_draw_target(Some(files as u64), target);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }

@@ -5,11 +5,15 @@ mod args;
 mod check;
 mod decide;
 mod explain;
+mod explain_code;
 mod files;
 mod load;
-mod render;
+mod progress;
+mod report;
 mod road;
+mod schema;
 mod show;
+mod source;
 mod target;
 
 use std::process::ExitCode;
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Command::Decide(command) => decide::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
+        Command::Schema(command) => schema::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

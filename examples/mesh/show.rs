@@ -11,14 +11,15 @@ use serde_json::Value;
 use crate::Unusable;
 use crate::args::{Format, Part, Show};
 use crate::load::resolve;
-use crate::{render, target};
+use crate::report::human;
+use crate::target;
 
 pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
     let (snapshot, mut read) = resolve(&command.config)?;
     let proxy = target::proxy(&command.proxy, &read.config)?;
     let (config, report) = compile(&View::new(&snapshot, &proxy));
     read.report.merge(report);
-    render::findings(&mut anstream::stderr().lock(), &read.report)?;
+    human::findings(&mut anstream::stderr().lock(), &read.report, &mut read.texts)?;
     let value = match command.part {
         Part::Listeners => describe::listeners(&config),
         Part::Routes => describe::route_tables(&config),

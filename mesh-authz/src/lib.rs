@@ -67,13 +67,17 @@
 //!
 //! # Features
 //!
-//! `jwt` (default): signatures are verified, with `jsonwebtoken` on `aws-lc-rs`.
+//! `jwt` (default): signatures are verified, with `aws-lc-rs`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod claims;
+pub mod external_authorizer;
+pub mod jwks_store;
 mod jwt;
 mod pattern;
 pub mod peer;
 pub mod policy_set;
+pub mod profile;
 pub mod request_authn;
 mod request_header;
 mod selection;

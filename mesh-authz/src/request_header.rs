@@ -16,6 +16,17 @@ pub(crate) fn values<'r>(request: &'r RequestFacts<'_>, name: &'r str) -> Vec<Co
     request.headers.values(name).map(Cow::Borrowed).collect()
 }
 
+/// Calls for each value of [`values`]; allocates only to join repeated lines.
+pub(crate) fn each<'r>(request: &'r RequestFacts<'_>, name: &'r str, mut visit: impl FnMut(Cow<'r, [u8]>)) {
+    if let Some(value) = pseudo_header(request, name) {
+        visit(Cow::Borrowed(value.as_bytes()));
+    } else if is_joined(request, name) {
+        visit(Cow::Owned(request.headers.joined(name)));
+    } else {
+        request.headers.values(name).for_each(|value| visit(Cow::Borrowed(value)));
+    }
+}
+
 /// Whether one of the values fits; allocates only to join repeated lines.
 pub(crate) fn any(request: &RequestFacts<'_>, name: &str, mut fits: impl FnMut(&[u8]) -> bool) -> bool {
     if let Some(value) = pseudo_header(request, name) {

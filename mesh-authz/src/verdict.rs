@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
 use mesh_model::origin::Origin;
-use serde_json::{Map, Value};
+
+pub use crate::claims::Claims;
+use crate::external_authorizer::ExternalAuthorizer;
 
 /// What policies may look at.
 #[derive(Debug, Clone)]
@@ -28,28 +30,19 @@ pub struct Facts<'a> {
     pub claims: Option<&'a Claims>,
 }
 
-/// What a verified token says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Claims {
-    /// `ISS/SUB`; `None` where either is missing.
-    pub principal: Option<String>,
-    /// The payload.
-    pub payload: Map<String, Value>,
-}
-
 /// The result of evaluating the policies of a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// May it pass (external authorizers still to be asked).
     pub allowed: bool,
     /// The policy and rule that decided; `None`: no policy, or denied since none allowed.
-    pub decided_by: Option<RuleRef>,
+    pub decided_by: Option<Arc<RuleRef>>,
     /// External authorizers to be asked, in order.
     pub external: Vec<ExternalAuthz>,
     /// What policies in dry-run mode would have said, in order of policies.
-    pub dry_run: Vec<RuleRef>,
+    pub dry_run: Vec<Arc<RuleRef>>,
     /// AUDIT policies that matched.
-    pub audited: Vec<RuleRef>,
+    pub audited: Vec<Arc<RuleRef>>,
 }
 
 /// A rule of a policy.
@@ -63,9 +56,31 @@ pub struct RuleRef {
     pub origin: Origin,
 }
 
+/// An ALLOW rule that did not match, and what it lacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearMiss {
+    /// The rule.
+    pub rule: Arc<RuleRef>,
+    /// The fields that failed; never empty.
+    pub lacks: Vec<Lack>,
+}
+
+/// A field of a rule that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// Its name in the API: `principals`, `paths`, `request.headers[x-user]`.
+    pub field: Arc<str>,
+    /// What the rule asks for, as written.
+    pub wanted: Arc<str>,
+    /// What the request or connection had.
+    pub got: String,
+}
+
 /// An external authorizer that a CUSTOM policy names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalAuthz {
+    /// Whom to ask, what, and what an answer comes to.
+    pub authorizer: Arc<ExternalAuthorizer>,
     /// Provider name of MeshConfig.
     pub provider: Arc<str>,
     /// `namespace/name` of the policy.

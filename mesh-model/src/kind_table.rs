@@ -29,7 +29,7 @@ use crate::networking::{
     virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
     workload_group::spec::WorkloadGroup,
 };
-use crate::object::{Body, Kind, Object, ResourceKey};
+use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
 use crate::object::{Header, read_meta};
 use crate::origin::Provenance;
 use crate::security::{
@@ -42,7 +42,7 @@ use crate::telemetry::Telemetry;
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Strictness {
-    /// An error: the object is not taken in.
+    /// An error: the object is not taken in. So is a field in `snake_case`, as for the API server.
     Strict,
     /// A warning: the field is left out, as Istio's webhook does.
     #[default]
@@ -101,6 +101,22 @@ macro_rules! kinds {
         pub const KINDS: &[(&str, &str, &[&str], bool)] =
             &[$((<$type>::KIND, <$type>::GROUP, <$type>::VERSIONS, <$type>::NAMESPACED),)*];
 
+        /// What a kind's type looks like, and which part of a document it holds.
+        #[cfg(feature = "schema")]
+        pub(crate) fn schema_of(
+            kind: &str,
+            group: &str,
+            generator: &mut schemars::SchemaGenerator,
+        ) -> Option<(Body, schemars::Schema)> {
+            use schemars::JsonSchema as _;
+            $(
+                if kind == <$type>::KIND && group == <$type>::GROUP {
+                    return Some((<$type>::BODY, <$type>::json_schema(generator)));
+                }
+            )*
+            None
+        }
+
         impl ConfigSet {
             pub(crate) fn upsert(
                 &mut self,
@@ -108,7 +124,7 @@ macro_rules! kinds {
                 options: ApplyOptions,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
-                let header = read_meta(document, &mut applied.report)?;
+                let header = read_head(document, applied)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         return read_into(&mut self.$field, document, header, options, applied);
@@ -184,6 +200,26 @@ kinds! {
     backend_tls_policies: BackendTlsPolicy,
 }
 
+/// Reads a document's head. Of kinds that are not read, metadata is not asked for.
+fn read_head(document: &Arc<Document>, applied: &mut Applied) -> Option<Header> {
+    let mut report = Report::new();
+    let header = read_meta(document, &mut report);
+    let text = |name: &str| document.root.get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
+    if header.is_none()
+        && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
+    {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
+            let [group, version, kind] = [group, version, kind].map(str::to_owned);
+            let header = Header { group, version, kind, meta: ObjectMeta::default() };
+            applied.report.push(unknown_kind(document, &header));
+            return None;
+        }
+    }
+    applied.report.merge(report);
+    header
+}
+
 /// Decodes and validates a document of a known kind and puts it into its store.
 fn read_into<S: Kind>(
     store: &mut Store<S>,
@@ -238,11 +274,14 @@ fn read_into<S: Kind>(
     }
     applied.report.merge(report);
     if store.refuse(&key) {
-        applied.report.push(Diagnostic::new(
-            Code::KeptLastGood,
-            Place::of(&provenance, "metadata.name"),
-            format!("`{}` has errors: its last good version stays in force", key.name),
-        ));
+        applied.report.push(
+            Diagnostic::new(
+                Code::KeptLastGood,
+                Place::of(&provenance, "metadata.name"),
+                format!("`{}` has errors: its last good version stays in force", key.name),
+            )
+            .help("correct the errors of the newer version"),
+        );
     }
     Some(key)
 }
@@ -255,17 +294,13 @@ fn read_body<S: Kind>(
     report: &mut Report,
 ) -> Option<S> {
     let place = |path: &str, span: Span| {
-        let mut place = Place::of(provenance, path);
-        if span.line > 0 {
-            place.line = span.line;
-            place.column = span.column;
-        }
-        place
+        let place = Place::of(provenance, path);
+        if span.line > 0 { place.at(span) } else { place }
     };
     match S::BODY {
         Body::Spec => {
             let unknown = match strictness {
-                Strictness::Strict => Unknown::Error,
+                Strictness::Strict => Unknown::Schema,
                 Strictness::Lenient => Unknown::Warning,
             };
             let empty = Node { value: Value::Map(Vec::new()), span: document.root.span };
@@ -305,7 +340,7 @@ fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
                     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
                 diagnostic.help(format!("`{kind}` is read under apiVersion `{api_version}`"))
             }
-            _ => diagnostic,
+            _ => diagnostic.help("nothing to do: it plays no part in what is found about the others"),
         },
     }
 }

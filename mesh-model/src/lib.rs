@@ -64,7 +64,8 @@
 //!
 //! # Features
 //!
-//! `yaml` (default): YAML as input and output. JSON is read with or without it.
+//! `yaml` (default): YAML as input and output. JSON is read with or without it. `schema`: [`schema`], JSON Schemas of
+//! every kind.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod check;
@@ -85,6 +86,8 @@ pub mod networking;
 pub mod object;
 pub mod origin;
 pub mod part;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod security;
 mod store;
 pub mod telemetry;

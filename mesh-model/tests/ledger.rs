@@ -254,9 +254,10 @@ fn enums_have_the_listed_variants<K: Kind + Serialize>(fields: &Fields) {
             let by_name = read(json!(name)).unwrap();
             assert_eq!(by_name, read(json!(number)).unwrap(), "{} {name} is {number}", field.path);
         }
-        let expected =
-            format!("unknown variant `NO_SUCH`, expected one of `{}`", field.variants.join("`, `"));
-        assert_eq!(read(json!("NO_SUCH")), Err(expected), "{}", field.path);
+        // `expected one of `A`, `B`, ..`; serde words one or two names in ways of its own.
+        let refused = read(json!("NO_SUCH")).unwrap_err();
+        let known: Vec<&str> = refused.split('`').skip(1).step_by(2).skip(1).collect();
+        assert_eq!(known, field.variants, "{}: {refused}", field.path);
     }
 }
 

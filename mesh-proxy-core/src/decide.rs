@@ -34,7 +34,7 @@ pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &m
         accepted,
     };
     match &chain.network {
-        Network::Http(manager) => http::serve(&connected, manager, observer),
+        Network::Http(manager) => http::serve(&connected, manager, &mut http::Seen::default(), observer),
         Network::Tcp(proxy) => tcp::serve(&connected, proxy, observer),
     }
 }

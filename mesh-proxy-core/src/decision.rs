@@ -13,7 +13,7 @@ pub struct Decision {
     /// External authorizers asked, in order; the action holds when each allows.
     pub external_authz: Vec<ExternalAuthz>,
     /// The policy and rule that decided; `None`: no policy decided.
-    pub policy: Option<RuleRef>,
+    pub policy: Option<Arc<RuleRef>>,
     /// The steps that won, in words; filled by [`explain`](crate::decide::explain) only.
     pub why: Vec<String>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mesh_authz::request_authn::Authenticated;
 use mesh_authz::verdict::{Claims, Facts, Verdict};
 use mesh_compile::proxy::listener::HttpManager;
-use mesh_compile::route_table::VirtualHost;
+use mesh_compile::route_table::{Route, VirtualHost};
 use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
@@ -19,16 +19,33 @@ use crate::redirect::https_location;
 use crate::route_action;
 use crate::tcp;
 
-/// What becomes of a request, or of bytes that should be one.
-pub(crate) fn serve<O: Observer>(
-    connected: &Connected<'_>,
-    manager: &HttpManager,
+/// What was found on the way to a decision: what whoever acts on it sends on.
+#[derive(Debug, Default)]
+pub(crate) struct Seen<'q> {
+    /// The request that the rules saw, with what token rules changed; `None`: it has no canonical form.
+    pub(crate) request: Option<Canonical<'q>>,
+    /// The virtual host; `None`: none was reached.
+    pub(crate) virtual_host: Option<&'q VirtualHost>,
+    /// The route; `None`: none matched.
+    pub(crate) route: Option<&'q Route>,
+}
+
+/// What becomes of a request, or of bytes that should be one; `seen` is filled on the way.
+pub(crate) fn serve<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
+    seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
     // E-091: bytes that are no request.
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
     match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
-        Ok(canonical) => ask_external(connected, manager, canonical, observer),
+        Ok(canonical) => {
+            let mut canonical = canonical;
+            let decision = ask_external(connected, manager, &mut canonical, seen, observer);
+            seen.request = Some(canonical);
+            decision
+        }
         Err(rejection) => {
             observer.note(|| {
                 Step::new(Stage::Route, Outcome::Lost, "request checks").because(Because::new(
@@ -43,48 +60,54 @@ pub(crate) fn serve<O: Observer>(
 }
 
 /// CUSTOM policies come first: they see the request before tokens are looked at.
-fn ask_external<O: Observer>(
-    connected: &Connected<'_>,
-    manager: &HttpManager,
-    canonical: Canonical<'_>,
+fn ask_external<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
+    canonical: &mut Canonical<'_>,
+    seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
     let Some(policies) = &manager.authz else {
-        return authenticate(connected, manager, canonical, observer);
+        return authenticate(connected, manager, canonical, seen, observer);
     };
-    let verdict = policies.external(&facts(connected, &canonical, None), observer);
+    let verdict = policies.external(&facts(connected, canonical, None), observer);
     if !verdict.allowed {
         return denied(verdict);
     }
-    Decision { external_authz: verdict.external, ..authenticate(connected, manager, canonical, observer) }
+    Decision {
+        external_authz: verdict.external,
+        ..authenticate(connected, manager, canonical, seen, observer)
+    }
 }
 
-fn authenticate<O: Observer>(
-    connected: &Connected<'_>,
-    manager: &HttpManager,
-    mut canonical: Canonical<'_>,
+fn authenticate<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
+    canonical: &mut Canonical<'_>,
+    seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
     let authenticated =
         manager.authn.as_ref().map(|authn| authn.authenticate(&canonical.request, connected.now, observer));
     match authenticated {
-        None => enforce(connected, manager, &canonical, None, observer),
+        None => enforce(connected, manager, canonical, None, seen, observer),
         Some(Authenticated::Rejected { status, body }) => {
             LocalReply::new(ReplyReason::Jwt, status).with_body(body).into()
         }
         // Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
         Some(Authenticated::Passed { claims, changes }) => {
             changes.iter().for_each(|change| change.apply(&mut canonical.request));
-            enforce(connected, manager, &canonical, claims.as_ref(), observer)
+            enforce(connected, manager, canonical, claims.as_deref(), seen, observer)
         }
     }
 }
 
-fn enforce<O: Observer>(
-    connected: &Connected<'_>,
-    manager: &HttpManager,
+fn enforce<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
     canonical: &Canonical<'_>,
     claims: Option<&Claims>,
+    seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
     if let Some(policies) = &manager.authz {
@@ -93,15 +116,15 @@ fn enforce<O: Observer>(
             return denied(verdict);
         }
     }
-    route(connected, manager, canonical, claims, observer)
+    route(connected, manager, canonical, claims, seen, observer)
 }
 
 /// What policies may know of a request.
-fn facts<'q>(
-    connected: &Connected<'q>,
-    canonical: &'q Canonical<'_>,
-    claims: Option<&'q Claims>,
-) -> Facts<'q> {
+fn facts<'f>(
+    connected: &Connected<'f>,
+    canonical: &'f Canonical<'_>,
+    claims: Option<&'f Claims>,
+) -> Facts<'f> {
     Facts {
         remote_ip: canonical.remote_ip,
         request: Some(&canonical.request),
@@ -116,17 +139,19 @@ fn denied(verdict: Verdict) -> Decision {
     Decision { policy: verdict.decided_by, ..reply.into() }
 }
 
-fn route<O: Observer>(
-    connected: &Connected<'_>,
-    manager: &HttpManager,
+fn route<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
     canonical: &Canonical<'_>,
     claims: Option<&Claims>,
+    seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
     let request = &canonical.request;
     let Some(virtual_host) = virtual_host(connected, manager, request, observer) else {
         return LocalReply::new(ReplyReason::NoVirtualHost, 404).into();
     };
+    seen.virtual_host = Some(virtual_host);
     // Byte for byte: `HTTPS` still redirects (E-063).
     if virtual_host.require_tls && canonical.forwarded_proto() != "https" {
         observer.note(|| {
@@ -138,8 +163,11 @@ fn route<O: Observer>(
             .with_location(https_location(request))
             .into();
     }
-    match virtual_host.find(request, claims.map(|claims| &claims.payload), observer) {
-        Some(route) => route_action::act(connected.config, canonical, route, observer),
+    match virtual_host.find(request, claims.map(Claims::payload), observer) {
+        Some(route) => {
+            seen.route = Some(route);
+            route_action::act(connected.config, canonical, route, observer)
+        }
         None => LocalReply::new(ReplyReason::NoRoute, 404).into(),
     }
 }

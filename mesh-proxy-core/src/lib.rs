@@ -78,7 +78,8 @@
 //! # More modules
 //!
 //! [`query`]: what is asked. [`describe`]: what a proxy runs, as JSON. [`path_normalization`], [`client_address`]: how
-//! the canonical request is made.
+//! the canonical request is made. With feature `runtime`: `runtime` (the proxy that carries traffic), `seam` (what a program
+//! can put its own in place of), `telemetry` (records of what was carried).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod canonical;
@@ -97,6 +98,16 @@ pub mod query;
 pub mod redirect;
 pub mod rewrite;
 pub mod transport;
+
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub mod runtime;
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub mod seam;
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub mod telemetry;
 
 mod cluster_step;
 mod decision_format;

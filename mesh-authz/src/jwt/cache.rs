@@ -1,14 +1,14 @@
-//! Tokens whose signature was found right, so that it need not be checked again.
+//! What was found out about tokens whose signature was right, so that it need not be checked again.
 //!
 //! Only tokens that were accepted are kept, so bad ones, however many, cost the cache nothing. What depends on the time
 //! is not kept: callers check `exp` and `nbf` at each hit. A cache belongs to one compiled set of rules and dies with it,
 //! so a token never outlives the keys that it was verified with.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::token::Token;
+use foldhash::{fast, quality};
 
 /// Locks; so many requests can look at the same time.
 const SHARDS: usize = 16;
@@ -16,62 +16,69 @@ const SHARDS: usize = 16;
 /// Longer tokens are verified every time, so that entries bound the memory too.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
-/// Verified tokens by rule and whole text; never more than a fixed number.
+/// Verified tokens by rule and whole text; never more than a fixed number. `V` is cheap to clone.
 #[derive(Debug)]
-pub(crate) struct TokenCache {
-    shards: Vec<Mutex<Shard>>,
+pub(crate) struct TokenCache<V> {
+    shards: Vec<Mutex<Shard<V>>>,
     /// Secret, so that nobody can choose tokens that fall into one place.
-    hashing: RandomState,
+    hashing: quality::RandomState,
+    entries_max: usize,
 }
 
 /// Two generations of entries. The older one is dropped as a whole when the younger one is full; what is used moves to
 /// the younger one first.
 #[derive(Debug)]
-struct Shard {
+struct Shard<V> {
     half: usize,
-    young: HashMap<u64, Entry>,
-    old: HashMap<u64, Entry>,
+    young: HashMap<u64, Entry<V>, fast::RandomState>,
+    old: HashMap<u64, Entry<V>, fast::RandomState>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Entry<V> {
     rule: usize,
     text: Box<[u8]>,
-    token: Arc<Token>,
+    value: V,
 }
 
-impl TokenCache {
+impl<V: Clone> TokenCache<V> {
     /// A cache of at most `entries_max` tokens, rounded up to a multiple of 32.
     pub(crate) fn new(entries_max: usize) -> Self {
         let half = entries_max.div_ceil(SHARDS * 2).max(1);
-        let shard = || Mutex::new(Shard { half, young: HashMap::new(), old: HashMap::new() });
-        Self { shards: std::iter::repeat_with(shard).take(SHARDS).collect(), hashing: RandomState::new() }
+        let shard = || Mutex::new(Shard { half, young: HashMap::default(), old: HashMap::default() });
+        let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
+        Self { shards, hashing: quality::RandomState::default(), entries_max }
     }
 
-    /// The token, where this rule verified the very same text before.
-    pub(crate) fn get(&self, rule: usize, text: &[u8]) -> Option<Arc<Token>> {
+    /// As asked for when it was made.
+    pub(crate) fn entries_max(&self) -> usize {
+        self.entries_max
+    }
+
+    /// What is known of the token, where this rule verified the very same text before.
+    pub(crate) fn get(&self, rule: usize, text: &[u8]) -> Option<V> {
         if text.len() > TOKEN_BYTES_MAX {
             return None;
         }
         let hash = self.hash(rule, text);
         let mut shard = self.shard(hash)?;
         if let Some(entry) = shard.young.get(&hash) {
-            return entry.is_of(rule, text).then(|| Arc::clone(&entry.token));
+            return entry.is_of(rule, text).then(|| entry.value.clone());
         }
         let entry = shard.old.remove(&hash)?;
-        let token = entry.is_of(rule, text).then(|| Arc::clone(&entry.token));
+        let value = entry.is_of(rule, text).then(|| entry.value.clone());
         shard.insert(hash, entry);
-        token
+        value
     }
 
-    /// Keeps a token that this rule has verified.
-    pub(crate) fn insert(&self, rule: usize, text: &[u8], token: &Arc<Token>) {
+    /// Keeps what is known of a token that this rule has verified.
+    pub(crate) fn insert(&self, rule: usize, text: &[u8], value: V) {
         if text.len() > TOKEN_BYTES_MAX {
             return;
         }
         let hash = self.hash(rule, text);
         if let Some(mut shard) = self.shard(hash) {
-            shard.insert(hash, Entry { rule, text: text.into(), token: Arc::clone(token) });
+            shard.insert(hash, Entry { rule, text: text.into(), value });
         }
     }
 
@@ -79,7 +86,7 @@ impl TokenCache {
         self.hashing.hash_one((rule, text))
     }
 
-    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard>> {
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<V>>> {
         // The upper bits: the maps inside use the lower ones.
         let at = usize::try_from(hash >> 32).ok()? % SHARDS;
         // Nothing can panic between two changes of a shard, so a poisoned one is as good as any.
@@ -88,7 +95,7 @@ impl TokenCache {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        let entries = |shard: &Mutex<Shard>| {
+        let entries = |shard: &Mutex<Shard<V>>| {
             let shard = shard.lock().unwrap();
             shard.young.len() + shard.old.len()
         };
@@ -96,8 +103,8 @@ impl TokenCache {
     }
 }
 
-impl Shard {
-    fn insert(&mut self, hash: u64, entry: Entry) {
+impl<V> Shard<V> {
+    fn insert(&mut self, hash: u64, entry: Entry<V>) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
@@ -105,7 +112,7 @@ impl Shard {
     }
 }
 
-impl Entry {
+impl<V> Entry<V> {
     /// Equal hashes prove nothing.
     fn is_of(&self, rule: usize, text: &[u8]) -> bool {
         self.rule == rule && *self.text == *text
@@ -116,15 +123,10 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn token() -> Arc<Token> {
-        // {"alg":"none"} is refused by the parser; any algorithm will do here.
-        Arc::new(Token::parse(b"eyJhbGciOiJIUzI1NiJ9.e30.AA").unwrap())
-    }
-
     #[test]
     fn a_token_counts_for_its_rule_and_its_whole_text_only() {
         let cache = TokenCache::new(100);
-        cache.insert(1, b"abc", &token());
+        cache.insert(1, b"abc", ());
         assert!(cache.get(1, b"abc").is_some());
         assert!(
             cache.get(2, b"abc").is_none()
@@ -136,10 +138,9 @@ mod tests {
     #[test]
     fn a_flood_of_tokens_stays_within_bounds_and_what_is_used_stays_in() {
         let cache = TokenCache::new(64);
-        let token = token();
-        cache.insert(0, b"used", &token);
+        cache.insert(0, b"used", ());
         for n in 0..10_000u32 {
-            cache.insert(0, &n.to_be_bytes(), &token);
+            cache.insert(0, &n.to_be_bytes(), ());
             assert!(cache.get(0, b"used").is_some(), "{n}");
         }
         assert!(cache.len() <= 64, "{}", cache.len());
@@ -149,14 +150,14 @@ mod tests {
     #[test]
     fn threads_can_share_it() {
         fn shared<T: Send + Sync>(_: &T) {}
-        shared(&TokenCache::new(1));
+        shared(&TokenCache::<()>::new(1));
     }
 
     #[test]
     fn long_tokens_are_not_kept() {
         let cache = TokenCache::new(64);
         let text = vec![b'a'; TOKEN_BYTES_MAX + 1];
-        cache.insert(0, &text, &token());
+        cache.insert(0, &text, ());
         assert_eq!((cache.len(), cache.get(0, &text).is_none()), (0, true));
     }
 }

@@ -1,115 +1,190 @@
 //! JSON Web Key Sets (S-282 to S-284).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use super::base64url;
 use super::status::Status;
 use super::token::{Algorithm, Token};
 use super::verify::VerifyingKey;
+use crate::profile::Profile;
+
+/// Longer key sets are refused unread.
+pub(crate) const KEY_SET_BYTES_MAX: usize = 1024 * 1024;
+
+/// Further keys are left out: a token without `kid` is tried with each.
+const KEYS_MAX: usize = 1_000;
+
+/// Where a key set was found, and how strictly it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// A secret that others can fetch is none.
+    pub(crate) takes_secrets: bool,
+    pub(crate) profile: Profile,
+}
 
 /// The keys of an issuer.
 #[derive(Debug, Clone)]
 pub(crate) enum KeySet {
     /// At least one usable key.
-    Keys(Vec<Key>),
+    Keys(Keys),
     /// The text holds no usable key: every token is refused (S-296).
     Unusable,
     /// The keys could not be had: every signature is wrong (S-291).
     Absent,
 }
 
-/// One key.
-#[derive(Debug, Clone)]
-pub(crate) struct Key {
-    /// `None`: not written, or empty.
-    id: Option<String>,
-    /// The only algorithm it is for; `None`: not written, or empty.
-    algorithm: Option<String>,
-    material: Material,
+/// Usable keys.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    /// In the order of the text.
+    keys: Vec<Key>,
+    /// Positions by `kid`.
+    by_id: BTreeMap<Box<[u8]>, SmallVec<[usize; 1]>>,
+    /// Positions of those without.
+    without_id: SmallVec<[usize; 1]>,
+    /// How many members of the set are not usable.
+    pub(crate) left_out: usize,
 }
 
+/// One key.
 #[derive(Debug, Clone)]
-enum Material {
-    Verifying(VerifyingKey),
-    /// A key that Envoy could use and our signature library cannot (P-521): no signature is right.
-    NotSupported,
+struct Key {
+    /// The only algorithm it is for; `None`: not written, or empty. INVARIANT: one of the key's family.
+    algorithm: Option<Algorithm>,
+    material: VerifyingKey,
 }
 
 impl KeySet {
     /// Reads a key set; members that cannot be used are left out (S-284).
-    pub(crate) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str, reading: Reading) -> Self {
+        if text.len() > KEY_SET_BYTES_MAX {
+            return Self::Unusable;
+        }
         let Ok(Value::Object(fields)) = serde_json::from_str(text) else { return Self::Unusable };
         let Some(Value::Array(members)) = fields.get("keys") else { return Self::Unusable };
-        let keys: Vec<Key> = members.iter().filter_map(Value::as_object).filter_map(Key::parse).collect();
-        if keys.is_empty() { Self::Unusable } else { Self::Keys(keys) }
+        let mut keys = Keys::default();
+        for member in members {
+            let key = member.as_object().and_then(|fields| Some((id(fields), Key::parse(fields, reading)?)));
+            match key {
+                Some((id, key)) if keys.keys.len() < KEYS_MAX => keys.push(id, key),
+                _ => keys.left_out += 1,
+            }
+        }
+        if keys.keys.is_empty() { Self::Unusable } else { Self::Keys(keys) }
     }
 
     /// Whether one of the keys made the token's signature (S-282).
-    pub(crate) fn verify(&self, token: &Token) -> Result<(), Status> {
-        let keys = match self {
-            Self::Keys(keys) => keys,
-            Self::Unusable => return Err(Status::NoValidKeys),
-            Self::Absent => return Err(Status::VerificationFails),
+    pub(crate) fn verify(&self, token: &Token<'_>) -> Result<(), Status> {
+        match self {
+            Self::Keys(keys) => keys.verify(token),
+            Self::Unusable => Err(Status::NoValidKeys),
+            Self::Absent => Err(Status::VerificationFails),
+        }
+    }
+}
+
+impl Keys {
+    fn push(&mut self, id: Option<&str>, key: Key) {
+        let positions = match id {
+            Some(id) => self.by_id.entry(id.as_bytes().into()).or_default(),
+            None => &mut self.without_id,
         };
+        positions.push(self.keys.len());
+        self.keys.push(key);
+    }
+
+    /// Both have a `kid`: they must be equal. One of them has none: the key is tried.
+    fn verify(&self, token: &Token<'_>) -> Result<(), Status> {
         let mut candidates = false;
-        for key in keys {
-            if token.key_id.is_some() && key.id.is_some() && token.key_id != key.id {
-                continue;
-            }
-            let pinned = key.algorithm.as_deref().map(Algorithm::parse);
-            if pinned.is_some_and(|pinned| pinned != Some(token.algorithm)) {
-                continue;
+        let mut try_key = |key: &Key| -> Option<Result<(), Status>> {
+            if key.algorithm.is_some_and(|pinned| pinned != token.algorithm) {
+                return None;
             }
             candidates = true;
-            let Material::Verifying(material) = &key.material else { continue };
-            if material.is_ed25519() && token.signature.len() != 64 {
-                return Err(Status::SignatureWrongLength);
+            if key.material.is_ed25519() && token.signature.len() != 64 {
+                return Some(Err(Status::SignatureWrongLength));
             }
-            if material.verifies(token.algorithm, token.signed.as_bytes(), &token.signature) {
-                return Ok(());
+            key.material.verifies(token.algorithm, &token.signed, &token.signature).then_some(Ok(()))
+        };
+        let decided = match &token.key_id {
+            None => self.keys.iter().find_map(try_key),
+            Some(id) => {
+                let named = self.by_id.get(id.as_slice()).into_iter().flatten();
+                let mut positions: SmallVec<[usize; 4]> = named.chain(&self.without_id).copied().collect();
+                positions.sort_unstable();
+                positions.iter().filter_map(|at| self.keys.get(*at)).find_map(&mut try_key)
             }
-        }
-        Err(if candidates { Status::VerificationFails } else { Status::NoMatchingKey })
+        };
+        let failed = if candidates { Status::VerificationFails } else { Status::NoMatchingKey };
+        decided.unwrap_or(Err(failed))
     }
+}
+
+fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
+    fields.get(name).and_then(Value::as_str)
+}
+
+fn id(fields: &Map<String, Value>) -> Option<&str> {
+    text(fields, "kid").filter(|id| !id.is_empty())
 }
 
 impl Key {
-    fn parse(fields: &Map<String, Value>) -> Option<Self> {
-        let text = |name| fields.get(name).and_then(Value::as_str);
-        let named = |name| text(name).filter(|value| !value.is_empty());
+    fn parse(fields: &Map<String, Value>, reading: Reading) -> Option<Self> {
+        if !is_for_signatures(fields) {
+            return None;
+        }
+        let text = |name| text(fields, name);
         let bytes = |name| base64url(text(name)?.as_bytes());
-        let algorithm = named("alg");
-        let begins = |prefix| algorithm.is_none_or(|name: &str| name.starts_with(prefix));
+        let name = text("alg").filter(|name| !name.is_empty());
+        let begins = |prefix| name.is_none_or(|name: &str| name.starts_with(prefix));
         let material = match text("kty")? {
             "RSA" if begins("RS") || begins("PS") => {
-                Material::Verifying(VerifyingKey::rsa(&bytes("n")?, &exponent(&bytes("e")?)?)?)
+                VerifyingKey::rsa(&bytes("n")?, &exponent(&bytes("e")?, reading.profile)?)?
             }
             "EC" if begins("ES") => {
-                let curve = curve(algorithm, text("crv").unwrap_or(""))?;
+                let curve = curve(name, text("crv").unwrap_or(""))?;
                 let (x, y) = (bytes("x")?, bytes("y")?);
                 match curve {
-                    "P-256" => Material::Verifying(VerifyingKey::p256(&x, &y)?),
-                    "P-384" => Material::Verifying(VerifyingKey::p384(&x, &y)?),
-                    _ => Material::NotSupported,
+                    "P-256" => VerifyingKey::p256(&x, &y)?,
+                    "P-384" => VerifyingKey::p384(&x, &y)?,
+                    _ => VerifyingKey::p521(&x, &y)?,
                 }
             }
-            "oct" if matches!(algorithm, None | Some("HS256" | "HS384" | "HS512")) => {
+            "oct" if reading.takes_secrets && matches!(name, None | Some("HS256" | "HS384" | "HS512")) => {
                 let secret = bytes("k").filter(|secret| !secret.is_empty())?;
-                Material::Verifying(VerifyingKey::secret(&secret))
+                VerifyingKey::secret(&secret)
             }
-            "OKP" if matches!(algorithm, None | Some("EdDSA")) && text("crv") == Some("Ed25519") => {
-                Material::Verifying(VerifyingKey::ed25519(&bytes("x").filter(|key| key.len() == 32)?))
+            "OKP" if matches!(name, None | Some("EdDSA")) && text("crv") == Some("Ed25519") => {
+                VerifyingKey::ed25519(&bytes("x").filter(|key| key.len() == 32)?)?
             }
             _ => return None,
         };
-        Some(Self { id: named("kid").map(str::to_owned), algorithm: algorithm.map(str::to_owned), material })
+        let algorithm = match name {
+            None => None,
+            Some(name) => Some(Algorithm::parse(name)?),
+        };
+        Some(Self { algorithm, material })
     }
 }
 
+/// RFC 7517, 4.2 and 4.3: a key for encryption, or one that may not verify, verifies nothing.
+fn is_for_signatures(fields: &Map<String, Value>) -> bool {
+    let usage = text(fields, "use").is_none_or(|usage| usage.is_empty() || usage == "sig");
+    let operations = fields.get("key_ops").and_then(Value::as_array);
+    usage && operations.is_none_or(|list| list.is_empty() || list.iter().any(|one| one == "verify"))
+}
+
 /// S-284: no other exponents than 3 and 65537.
-fn exponent(bytes: &[u8]) -> Option<Vec<u8>> {
+fn exponent(bytes: &[u8], profile: Profile) -> Option<Vec<u8>> {
     let significant: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-    matches!(significant.as_slice(), [3] | [1, 0, 1]).then_some(significant)
+    match significant.as_slice() {
+        [1, 0, 1] => Some(significant),
+        [3] if profile == Profile::Istio => Some(significant),
+        _ => None,
+    }
 }
 
 /// The curve by `crv` or by `alg`, which must agree; neither: P-256.

@@ -1,6 +1,7 @@
 //! JSON Web Tokens as Envoy reads them: parse, keys, signature. Claims are judged by `request_authn`.
 
 pub(crate) mod cache;
+mod claims_scan;
 pub(crate) mod keys;
 pub(crate) mod status;
 #[cfg(test)]

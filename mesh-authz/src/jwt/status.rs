@@ -13,6 +13,8 @@ pub(crate) enum Status {
     HeaderBadAlg,
     HeaderAlgNotSupported,
     HeaderBadKid,
+    /// `crit`: an extension that must be understood.
+    HeaderCritical,
     PayloadBadBase64,
     PayloadBadJson,
     IssNotString,
@@ -49,6 +51,7 @@ impl Status {
             Self::HeaderBadAlg => "Jwt header [alg] field is required and must be a string",
             Self::HeaderAlgNotSupported => "Jwt header [alg] is not supported",
             Self::HeaderBadKid => "Jwt header [kid] field is not a string",
+            Self::HeaderCritical => "Jwt header [crit] field names extensions that are not supported",
             Self::PayloadBadBase64 => "Jwt payload is an invalid Base64url encoded",
             Self::PayloadBadJson => "Jwt payload is an invalid JSON",
             Self::IssNotString => "Jwt payload [iss] field is not a string",

@@ -2,12 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::keys::KeySet;
+use super::keys::{KeySet, Reading};
 use super::status::Status;
-use super::token::Token;
+use super::token::{Form, Token};
+use crate::profile::Profile;
 
 fn testdata() -> Value {
     serde_json::from_str(include_str!("testdata/tokens.json")).unwrap()
+}
+
+fn parse_keys(text: &str) -> KeySet {
+    KeySet::parse(text, Reading { takes_secrets: true, profile: Profile::Istio })
+}
+
+/// A token that lives as long as the test.
+fn take_apart(text: &[u8]) -> Result<Token<'static>, Status> {
+    Token::parse(text.to_vec().leak(), Form::Lenient)
 }
 
 fn key_set(names: &[&str], change: impl Fn(&mut Value)) -> KeySet {
@@ -21,11 +31,11 @@ fn key_set(names: &[&str], change: impl Fn(&mut Value)) -> KeySet {
             key
         })
         .collect();
-    KeySet::parse(&json!({ "keys": keys }).to_string())
+    parse_keys(&json!({ "keys": keys }).to_string())
 }
 
-fn token(algorithm: &str) -> Token {
-    Token::parse(testdata()["by_algorithm"][algorithm].as_str().unwrap().as_bytes()).unwrap()
+fn token(algorithm: &str) -> Token<'static> {
+    take_apart(testdata()["by_algorithm"][algorithm].as_str().unwrap().as_bytes()).unwrap()
 }
 
 const EVERY_KEY: &[&str] = &["RSA", "P-256", "P-384", "P-521", "oct", "OKP"];
@@ -41,6 +51,7 @@ fn s277_every_algorithm_verifies_with_its_key_alone() {
         ("PS512", "RSA"),
         ("ES256", "P-256"),
         ("ES384", "P-384"),
+        ("ES512", "P-521"),
         ("HS256", "oct"),
         ("HS384", "oct"),
         ("HS512", "oct"),
@@ -54,11 +65,6 @@ fn s277_every_algorithm_verifies_with_its_key_alone() {
             assert_eq!(verdict.is_ok(), *other == key, "{algorithm} with {other}");
         }
     }
-}
-
-#[test]
-fn es512_has_a_key_but_no_verifier() {
-    assert_eq!(key_set(EVERY_KEY, |_| {}).verify(&token("ES512")), Err(Status::VerificationFails));
 }
 
 #[test]
@@ -85,18 +91,18 @@ fn s284_unusable_members_are_left_out() {
     let odd = |key: &mut Value| key["e"] = json!("AAAF");
     assert_eq!(key_set(&["RSA"], odd).verify(&token("RS256")), Err(Status::NoValidKeys));
     for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[{"kty":"RSA"},{"kty":"x"},1]}"#] {
-        assert_eq!(KeySet::parse(text).verify(&token("RS256")), Err(Status::NoValidKeys), "{text}");
+        assert_eq!(parse_keys(text).verify(&token("RS256")), Err(Status::NoValidKeys), "{text}");
     }
     let data = testdata();
     let mixed = json!({"keys": [{"kty": "RSA"}, data["keys"]["RSA"]]}).to_string();
-    assert_eq!(KeySet::parse(&mixed).verify(&token("RS256")), Ok(()));
+    assert_eq!(parse_keys(&mixed).verify(&token("RS256")), Ok(()));
 }
 
 #[test]
 fn a_changed_byte_breaks_every_signature() {
     for algorithm in ["RS256", "PS256", "ES256", "HS256", "EdDSA"] {
         let mut token = token(algorithm);
-        token.signed.push('A');
+        token.signed.to_mut().push(b'A');
         assert_eq!(key_set(EVERY_KEY, |_| {}).verify(&token), Err(Status::VerificationFails), "{algorithm}");
     }
     let mut token = token("EdDSA");
@@ -105,15 +111,15 @@ fn a_changed_byte_breaks_every_signature() {
 }
 
 /// A token with this header and payload, and any signature.
-fn with(header: &str, payload: &str) -> Result<Token, Status> {
+fn with(header: &str, payload: &str) -> Result<Token<'static>, Status> {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-    Token::parse(format!("{}.{}.AAAA", BASE64.encode(header), BASE64.encode(payload)).as_bytes())
+    take_apart(format!("{}.{}.AAAA", BASE64.encode(header), BASE64.encode(payload)).as_bytes())
 }
 
 #[test]
 fn s276_to_s278_the_first_complaint_is_envoys() {
-    let parse = |text: &str| Token::parse(text.as_bytes()).map(|_| ());
+    let parse = |text: &str| take_apart(text.as_bytes()).map(|_| ());
     for text in ["", "x", "a.b", "a.b.", "a.b.c.d", ".."] {
         assert_eq!(parse(text), Err(Status::BadFormat), "{text}");
     }
@@ -140,37 +146,39 @@ fn s276_to_s278_the_first_complaint_is_envoys() {
 #[test]
 fn stray_dots_are_tolerated_and_not_signed() {
     let text = testdata()["by_algorithm"]["RS256"].as_str().unwrap().replacen('.', "..", 1);
-    let token = Token::parse(text.as_bytes()).unwrap();
+    let token = take_apart(text.as_bytes()).unwrap();
     assert_eq!(key_set(EVERY_KEY, |_| {}).verify(&token), Ok(()));
 }
 
 #[test]
 fn s280_time_has_sixty_seconds_of_tolerance() {
     let token = with(r#"{"alg":"RS256"}"#, r#"{"nbf":1000,"exp":2000}"#).unwrap();
-    let at = |now| token.check_time(now);
+    let at = |now| token.times.check(now);
     assert_eq!(at(939), Err(Status::NotYetValid));
     assert_eq!(at(940), Ok(()));
     assert_eq!(at(2060), Ok(()));
     assert_eq!(at(2061), Err(Status::Expired));
     assert_eq!(at(i64::MIN), Err(Status::NotYetValid));
     let backwards = with(r#"{"alg":"RS256"}"#, r#"{"nbf":5000,"exp":1}"#).unwrap();
-    assert_eq!(backwards.check_time(3000), Err(Status::NotYetValid), "nbf before exp (E-087)");
+    assert_eq!(backwards.times.check(3000), Err(Status::NotYetValid), "nbf before exp (E-087)");
     let endless = with(r#"{"alg":"RS256"}"#, r#"{"exp":0}"#).unwrap();
-    assert_eq!(endless.check_time(i64::MAX), Ok(()));
+    assert_eq!(endless.times.check(i64::MAX), Ok(()));
 }
 
 #[test]
 fn b62_deep_nesting_is_refused_with_bounded_stack() {
-    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     assert!(matches!(with(r#"{"alg":"RS256"}"#, &deep), Err(Status::PayloadBadJson)));
+    let longer = format!(r#"{{"a":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert!(matches!(with(r#"{"alg":"RS256"}"#, &longer), Err(Status::BadFormat)));
 }
 
 proptest::proptest! {
     /// Whatever bytes arrive: an answer, and no token out of noise.
     #[test]
     fn b06_no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-        let _ = Token::parse(&bytes);
-        let _ = KeySet::parse(&String::from_utf8_lossy(&bytes));
+        let _ = take_apart(&bytes);
+        let _ = parse_keys(&String::from_utf8_lossy(&bytes));
     }
 
     /// A good token with one byte changed is never accepted.
@@ -181,8 +189,8 @@ proptest::proptest! {
         let at = at % bytes.len();
         bytes[at] = byte;
         let keys = key_set(EVERY_KEY, |_| {});
-        let original = Token::parse(text.as_bytes()).unwrap();
-        if let Ok(token) = Token::parse(&bytes) {
+        let original = take_apart(text.as_bytes()).unwrap();
+        if let Ok(token) = take_apart(&bytes) {
             // Leftover bits at the end of a section say nothing, so another last character can spell the same bytes.
             let same = token.signed == original.signed && token.signature == original.signature;
             proptest::prop_assert_eq!(keys.verify(&token).is_ok(), same);

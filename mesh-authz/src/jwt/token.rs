@@ -1,8 +1,11 @@
 //! A token taken apart; nothing is believed yet (S-276 to S-278, E-087).
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::base64url;
+use super::claims_scan::{Claim, scan};
 use super::status::Status;
 
 /// Signature algorithms that a token may name (S-277).
@@ -44,74 +47,98 @@ impl Algorithm {
     }
 }
 
+/// Longer tokens are refused unread: no header of a request can carry them.
+pub(crate) const TOKEN_BYTES_MAX: usize = 64 * 1024;
+
+/// How strictly the form is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Empty sections are skipped, so stray dots do no harm (S-276).
+    Lenient,
+    /// Exactly three sections.
+    Strict,
+}
+
 /// A token of good form.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
+pub(crate) struct Token<'t> {
     pub(crate) algorithm: Algorithm,
     /// `None`: not written, or empty.
-    pub(crate) key_id: Option<String>,
+    pub(crate) key_id: Option<SmallVec<[u8; 64]>>,
     /// What the signature is about.
-    pub(crate) signed: String,
+    pub(crate) signed: Cow<'t, [u8]>,
     /// The payload as received.
-    pub(crate) payload_section: String,
-    pub(crate) payload: Map<String, Value>,
+    pub(crate) payload_section: &'t [u8],
+    /// The payload: a JSON object without repeated names.
+    pub(crate) payload: Vec<u8>,
     /// Empty: not written.
     pub(crate) issuer: String,
+    /// `None`: not written.
+    pub(crate) subject: Option<String>,
+    /// Whether `iss` is written.
+    pub(crate) has_issuer: bool,
     pub(crate) audiences: Vec<String>,
+    pub(crate) times: Times,
+    pub(crate) signature: Vec<u8>,
+}
+
+/// When a token counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
     /// Seconds since 1970; 0: not written.
     pub(crate) not_before: u64,
     /// Seconds since 1970; 0: not written, it never expires.
     pub(crate) expires: u64,
-    pub(crate) signature: Vec<u8>,
 }
 
-impl Token {
+impl<'t> Token<'t> {
     /// Takes a token apart, in Envoy's order, so that the first complaint is Envoy's.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, Status> {
-        // Empty sections are skipped, so stray dots do no harm and an empty signature does.
-        let mut sections = text.split(|byte| *byte == b'.').filter(|section| !section.is_empty());
-        let (Some(header), Some(payload), Some(signature), None) =
+    pub(crate) fn parse(text: &'t [u8], form: Form) -> Result<Self, Status> {
+        if text.len() > TOKEN_BYTES_MAX {
+            return Err(Status::BadFormat);
+        }
+        let mut sections =
+            text.split(|byte| *byte == b'.').filter(|section| form == Form::Strict || !section.is_empty());
+        let (Some(header), Some(payload_section), Some(signature), None) =
             (sections.next(), sections.next(), sections.next(), sections.next())
         else {
             return Err(Status::BadFormat);
         };
-        let fields = base64url(header).ok_or(Status::HeaderBadBase64)?;
-        let fields: Map<String, Value> =
-            serde_json::from_slice(&fields).map_err(|_| Status::HeaderBadJson)?;
-        let Some(Value::String(algorithm)) = fields.get("alg") else { return Err(Status::HeaderBadAlg) };
-        let algorithm = Algorithm::parse(algorithm).ok_or(Status::HeaderAlgNotSupported)?;
-        let key_id = string(&fields, "kid", Status::HeaderBadKid)?;
+        if header.is_empty() || payload_section.is_empty() || signature.is_empty() {
+            return Err(Status::BadFormat);
+        }
+        let (algorithm, key_id) = read_header(header)?;
 
-        let claims = base64url(payload).ok_or(Status::PayloadBadBase64)?;
-        let claims: Map<String, Value> =
-            serde_json::from_slice(&claims).map_err(|_| Status::PayloadBadJson)?;
-        let issuer = string(&claims, "iss", Status::IssNotString)?.unwrap_or_default();
-        string(&claims, "sub", Status::SubNotString)?;
-        seconds(&claims, "iat", Status::IatNotInteger, Status::IatOutOfRange)?;
-        let not_before = seconds(&claims, "nbf", Status::NbfNotInteger, Status::NbfOutOfRange)?;
-        let expires = seconds(&claims, "exp", Status::ExpNotInteger, Status::ExpOutOfRange)?;
-        string(&claims, "jti", Status::JtiNotString)?;
-        let audiences = audiences(&claims)?;
+        let payload = base64url(payload_section).ok_or(Status::PayloadBadBase64)?;
+        let known = scan(&payload, &["iss", "sub", "iat", "nbf", "exp", "jti", "aud"]);
+        let [iss, sub, iat, nbf, exp, jti, aud] = known.ok_or(Status::PayloadBadJson)?;
+        let issuer = string(iss, Status::IssNotString)?.map(Cow::into_owned);
+        let subject = string(sub, Status::SubNotString)?.map(Cow::into_owned);
+        seconds(iat.as_ref(), Status::IatNotInteger, Status::IatOutOfRange)?;
+        let not_before = seconds(nbf.as_ref(), Status::NbfNotInteger, Status::NbfOutOfRange)?;
+        let expires = seconds(exp.as_ref(), Status::ExpNotInteger, Status::ExpOutOfRange)?;
+        string(jti, Status::JtiNotString)?;
+        let audiences = audiences(aud)?;
         let signature = base64url(signature).ok_or(Status::SignatureBadBase64)?;
-        // Both sections decoded as base64, so they are ASCII.
-        let text = |section: &[u8]| String::from_utf8_lossy(section).into_owned();
-        let (header, payload_section) = (text(header), text(payload));
         Ok(Self {
             algorithm,
-            key_id: key_id.filter(|id| !id.is_empty()),
-            signed: format!("{header}.{payload_section}"),
+            key_id,
+            signed: signed(text, header, payload_section),
             payload_section,
-            payload: claims,
-            issuer,
+            has_issuer: issuer.is_some(),
+            issuer: issuer.unwrap_or_default(),
+            subject,
             audiences,
-            not_before,
-            expires,
+            times: Times { not_before, expires },
             signature,
+            payload,
         })
     }
+}
 
-    /// The time of the token, with 60 seconds of tolerance; `nbf` before `exp` (S-280, E-087).
-    pub(crate) fn check_time(&self, now: i64) -> Result<(), Status> {
+impl Times {
+    /// With 60 seconds of tolerance; `nbf` before `exp` (S-280, E-087).
+    pub(crate) fn check(self, now: i64) -> Result<(), Status> {
         const SKEW: u64 = 60;
         let now = u64::try_from(now).unwrap_or(0);
         if now.saturating_add(SKEW) < self.not_before {
@@ -124,38 +151,59 @@ impl Token {
     }
 }
 
-fn string(claims: &Map<String, Value>, name: &str, wrong: Status) -> Result<Option<String>, Status> {
-    match claims.get(name) {
+type KeyId = SmallVec<[u8; 64]>;
+
+fn read_header(section: &[u8]) -> Result<(Algorithm, Option<KeyId>), Status> {
+    let fields = base64url(section).ok_or(Status::HeaderBadBase64)?;
+    let [alg, kid, crit] = scan(&fields, &["alg", "kid", "crit"]).ok_or(Status::HeaderBadJson)?;
+    let Some(Claim::Text(algorithm)) = alg else { return Err(Status::HeaderBadAlg) };
+    let algorithm = Algorithm::parse(&algorithm).ok_or(Status::HeaderAlgNotSupported)?;
+    let key_id = string(kid, Status::HeaderBadKid)?.filter(|id| !id.is_empty());
+    if crit.is_some() {
+        // RFC 7515, 4.1.11: what must be understood and is not, is refused. We understand no extension.
+        return Err(Status::HeaderCritical);
+    }
+    Ok((algorithm, key_id.map(|id| KeyId::from_slice(id.as_bytes()))))
+}
+
+/// The first two sections with a dot between them: as they stand in the text, unless stray dots part them.
+fn signed<'t>(text: &'t [u8], header: &[u8], payload: &[u8]) -> Cow<'t, [u8]> {
+    let together = header.len() + 1 + payload.len();
+    let start = text.get(..together);
+    match start.and_then(|start| start.strip_prefix(header)?.strip_prefix(b".")) {
+        Some(rest) if rest == payload => Cow::Borrowed(start.unwrap_or_default()),
+        _ => Cow::Owned([header, payload].join(&b'.')),
+    }
+}
+
+fn string(claim: Option<Claim<'_>>, wrong: Status) -> Result<Option<Cow<'_, str>>, Status> {
+    match claim {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Claim::Text(text)) => Ok(Some(text)),
         Some(_) => Err(wrong),
     }
 }
 
 /// A number of seconds from 0 up to 2^64; a fraction is cut off (S-278).
-fn seconds(
-    claims: &Map<String, Value>,
-    name: &str,
-    wrong: Status,
-    out_of_range: Status,
-) -> Result<u64, Status> {
-    let Some(value) = claims.get(name) else { return Ok(0) };
-    let number = value.as_f64().ok_or(wrong)?;
-    if !(0.0..18_446_744_073_709_551_616.0).contains(&number) {
-        return Err(out_of_range);
+fn seconds(claim: Option<&Claim<'_>>, wrong: Status, out_of_range: Status) -> Result<u64, Status> {
+    match claim {
+        None => Ok(0),
+        Some(Claim::Number(number, whole)) => {
+            if !(0.0..18_446_744_073_709_551_616.0).contains(number) {
+                return Err(out_of_range);
+            }
+            // The range was checked; the cast cuts the fraction off, which is what is wanted.
+            Ok(whole.unwrap_or(*number as u64))
+        }
+        Some(_) => Err(wrong),
     }
-    // The range was checked; the cast cuts the fraction off, which is what is wanted.
-    Ok(value.as_u64().unwrap_or(number as u64))
 }
 
-fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, Status> {
-    match claims.get("aud") {
+fn audiences(claim: Option<Claim<'_>>) -> Result<Vec<String>, Status> {
+    match claim {
         None => Ok(Vec::new()),
-        Some(Value::String(one)) => Ok(vec![one.clone()]),
-        Some(Value::Array(several)) => {
-            let texts = several.iter().map(|value| value.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().ok_or(Status::AudNotString)
-        }
+        Some(Claim::Text(one)) => Ok(vec![one.into_owned()]),
+        Some(Claim::Texts(several)) => Ok(several.into_iter().map(Cow::into_owned).collect()),
         Some(_) => Err(Status::AudNotString),
     }
 }

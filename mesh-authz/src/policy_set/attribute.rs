@@ -95,7 +95,7 @@ impl Attribute {
                 facts.claims.is_some_and(|claims| principal.matches(claims))
             }
             (Self::Claim(path), Pattern::Text(text)) => {
-                facts.claims.is_some_and(|claims| claim_fits(path, &claims.payload, text))
+                facts.claims.is_some_and(|claims| claim_fits(path, claims.payload(), text))
             }
             (Self::FilterMetadata, _) => false,
             _ => facts.request.is_some_and(|request| match (self, pattern) {
@@ -127,11 +127,11 @@ impl Attribute {
             Self::Sni => or_absent(facts.sni.map(str::to_owned)),
             Self::Identity => or_absent(facts.peer.map(str::to_owned)),
             Self::RequestPrincipal => or_absent(facts.claims.map(|claims| {
-                let claim = |name| claims.payload.get(name).and_then(Value::as_str).unwrap_or(ABSENT);
-                format!("{}/{}", claim("iss"), claim("sub"))
+                let or_absent = |claim: Option<&str>| claim.unwrap_or(ABSENT).to_owned();
+                format!("{}/{}", or_absent(claims.issuer()), or_absent(claims.subject()))
             })),
             Self::Claim(path) => or_absent(
-                facts.claims.and_then(|claims| find_claim(path, &claims.payload)).map(ToString::to_string),
+                facts.claims.and_then(|claims| find_claim(path, claims.payload())).map(ToString::to_string),
             ),
             Self::FilterMetadata => ABSENT.to_owned(),
             Self::Header(name) => or_absent(facts.request.and_then(|request| {

@@ -15,10 +15,12 @@ use super::request_principal::RequestPrincipal;
 use super::rule::{Condition, Field, Rule};
 use super::rule_list::RuleList;
 
+use super::enforced::Enforced;
 use super::trust_domain::TrustDomains;
 use super::written::{Reading, Written, operation_fields, source_fields, when_key};
-use super::{Answer, External, PolicyOptions, PolicySet, Protocol, ProviderKind};
+use super::{Answer, External, PolicyOptions, PolicySet, Protocol};
 use crate::pattern::StringPattern;
+use crate::profile::Profile;
 use crate::verdict::RuleRef;
 
 /// Compiles all policies of a workload.
@@ -40,8 +42,15 @@ pub(super) fn policies(
             dry_run: dry_run && action == Action::Custom,
             trust_domains: TrustDomains::new(options.trust_domain, options.trust_domain_aliases),
         };
-        let rules = compiler.rules(&mut report);
-        if action == Action::Custom {
+        let mut problems = Report::new();
+        let rules = compiler.rules(&mut problems);
+        let is_understood = problems.is_empty() && compiler.has_rules();
+        report.merge(problems);
+        if options.profile == Profile::Hardened && !is_understood && !dry_run && action.refuses() {
+            // What cannot be understood may have been meant to refuse anything.
+            report.push(compiler.refusal());
+            lists.entry((Action::Deny, false)).or_default().push(compiler.deny_all());
+        } else if action == Action::Custom {
             let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
             external.entry(name).or_default().extend(rules);
         } else {
@@ -49,29 +58,36 @@ pub(super) fn policies(
         }
     }
     // An AUDIT policy in dry-run mode is neither enforced nor reported anywhere.
+    let enforced = Enforced::new(
+        lists.remove(&(Action::Deny, false)).unwrap_or_default(),
+        lists.remove(&(Action::Allow, false)),
+    );
     let mut list = |action, dry_run| lists.remove(&(action, dry_run)).map(RuleList::new);
     let mut set = PolicySet {
         external: Vec::new(),
         audit: list(Action::Audit, false).unwrap_or_default(),
-        deny: list(Action::Deny, false).unwrap_or_default(),
-        allow: list(Action::Allow, false),
         dry_run_deny: list(Action::Deny, true).unwrap_or_default(),
         dry_run_allow: list(Action::Allow, true),
+        enforced,
     };
     // S-106: two providers on a workload are one too many unless the control plane allows it.
     let too_many = external.len() > 1 && !options.multiple_custom_providers;
     set.external = external
         .into_iter()
         .map(|(provider, rules)| {
-            let answer = match options.providers.get(provider) {
-                _ if too_many => Answer::Refuse("several external authorizers on one workload (S-106)"),
-                None => Answer::Refuse("the mesh has no such external authorizer (S-106)"),
-                Some(ProviderKind::Invalid) => {
-                    Answer::Refuse("the external authorizer's settings are not valid (S-106)")
+            let answer = match options.authorizers.get(provider) {
+                _ if too_many => {
+                    Answer::Refuse("several external authorizers on one workload (S-106)".into())
+                }
+                None => Answer::Refuse("the mesh has no such external authorizer (S-106)".into()),
+                Some(Err(why)) => {
+                    Answer::Refuse(format!("the authorizer's settings are not valid (S-106): {why}").into())
                 }
                 // S-108: there is nothing to ask an HTTP service about a connection.
-                Some(ProviderKind::Http) if protocol == Protocol::Tcp => Answer::Skip,
-                Some(ProviderKind::Http | ProviderKind::Grpc) => Answer::Ask,
+                Some(Ok(authorizer)) if protocol == Protocol::Tcp && !authorizer.takes_connections() => {
+                    Answer::Skip
+                }
+                Some(Ok(authorizer)) => Answer::Ask(authorizer.clone()),
             };
             External { provider: provider.into(), answer, rules: RuleList::new(rules) }
         })
@@ -108,7 +124,38 @@ struct Compiler<'p> {
 /// Why a rule cannot be used at all.
 struct Unusable(String);
 
+/// Whether a policy that is not understood could have refused something that passes without it.
+trait Refuses {
+    fn refuses(self) -> bool;
+}
+
+impl Refuses for Action {
+    fn refuses(self) -> bool {
+        matches!(self, Self::Deny | Self::Custom)
+    }
+}
+
 impl Compiler<'_> {
+    /// S-091, S-092: without rules a policy that refuses has no effect, which nobody can have meant.
+    fn has_rules(&self) -> bool {
+        !self.policy.spec.rules.is_empty()
+    }
+
+    /// Denies everything in the policy's scope.
+    fn deny_all(&self) -> Rule {
+        self.rule(None, Condition::When { from: Vec::new(), to: Vec::new(), when: Vec::new() })
+    }
+
+    fn refusal(&self) -> Diagnostic {
+        let place = self.policy.origin("spec");
+        Diagnostic::new(
+            Code::InvalidValue,
+            &place,
+            "the policy is not understood, so everything in its scope is denied",
+        )
+        .help("repair what was found in it; the `istio` profile leaves out what it cannot use")
+    }
+
     fn rules(&self, report: &mut Report) -> Vec<Rule> {
         let spec = &self.policy.spec;
         if spec.rules.is_empty() {
@@ -132,14 +179,14 @@ impl Compiler<'_> {
         let (namespace, name) = (&meta.namespace, &meta.name);
         Rule {
             id: format!("ns[{namespace}]-policy[{name}]-rule[{}]", index.unwrap_or(0)),
-            reference: RuleRef {
+            reference: Arc::new(RuleRef {
                 policy: format!("{namespace}/{name}").into(),
                 rule: index,
                 origin: match index {
                     Some(index) => self.policy.origin(format!("spec.rules[{index}]")),
                     None => self.policy.origin("spec"),
                 },
-            },
+            }),
             dry_run: self.dry_run,
             condition,
         }
@@ -203,7 +250,11 @@ impl Compiler<'_> {
                     Ok(found) => patterns.extend(found),
                     Err(why) => {
                         let place = self.policy.origin(field.place.clone());
-                        report.push(Diagnostic::new(Code::InvalidValue, &place, format!("`{value}`: {why}")));
+                        let message = format!("`{value}`: {why}");
+                        report.push(
+                            Diagnostic::new(Code::InvalidValue, &place, message)
+                                .help("correct the value: it matches nothing as it is"),
+                        );
                         if self.action == Action::Allow {
                             return Err(Unusable(format!("`{}` has the value `{value}`: {why}", field.name)));
                         }
@@ -273,7 +324,10 @@ impl Compiler<'_> {
             Err(malformed) => {
                 let at = self.policy.origin(format!("{place}.key"));
                 let message = format!("`{key}` does not name {malformed} in brackets");
-                report.push(Diagnostic::new(Code::InvalidValue, &at, message.clone()));
+                report.push(
+                    Diagnostic::new(Code::InvalidValue, &at, message.clone())
+                        .help("write it as `request.headers[x-user]` is written"),
+                );
                 if self.action == Action::Allow {
                     return Err(Unusable(message));
                 }

@@ -1,5 +1,7 @@
 //! The order of actions: CUSTOM, AUDIT, DENY, ALLOW (S-080).
 
+use std::sync::Arc;
+
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
 use super::{Answer, External, PolicySet, linear};
@@ -7,38 +9,21 @@ use crate::verdict::{ExternalAuthz, Facts, RuleRef, Verdict};
 
 /// Steps 2 to 4 of the decision: AUDIT, DENY, ALLOW.
 pub(super) fn enforce<O: Observer>(set: &PolicySet, facts: &Facts<'_>, observer: &mut O) -> Verdict {
-    let mut verdict = Verdict {
-        allowed: true,
-        decided_by: None,
-        external: Vec::new(),
-        dry_run: Vec::new(),
-        audited: Vec::new(),
-    };
     let reference = |rule: &super::Rule| rule.reference.clone();
-    verdict.audited.extend(set.audit.first("AUDIT", facts, observer).map(reference));
-    verdict.dry_run.extend(set.dry_run_deny.first("DENY (dry run)", facts, observer).map(reference));
-    let denied = set.deny.first("DENY", facts, observer);
+    let mut dry_run = Vec::new();
+    let audited = set.audit.first("AUDIT", facts, observer).map(reference);
+    dry_run.extend(set.dry_run_deny.first("DENY (dry run)", facts, observer).map(reference));
     if let Some(allow) = &set.dry_run_allow {
-        verdict.dry_run.extend(allow.first("ALLOW (dry run)", facts, observer).map(reference));
+        dry_run.extend(allow.first("ALLOW (dry run)", facts, observer).map(reference));
     }
-    let Some(allow) = &set.allow else {
-        // S-082: without an enforced ALLOW policy, what is not denied is allowed.
-        verdict.allowed = denied.is_none();
-        verdict.decided_by = denied.map(reference);
-        return verdict;
-    };
-    if let Some(rule) = denied {
-        if O::EXHAUSTIVE {
-            linear::not_asked(allow.rules(), "ALLOW", observer);
-        }
-        verdict.allowed = false;
-        verdict.decided_by = Some(reference(rule));
-        return verdict;
+    let (allowed, decided_by) = set.enforced.decide(facts, observer);
+    Verdict {
+        allowed,
+        decided_by: decided_by.map(reference),
+        external: Vec::new(),
+        dry_run,
+        audited: audited.into_iter().collect(),
     }
-    let allowed = allow.first("ALLOW", facts, observer);
-    verdict.allowed = allowed.is_some();
-    verdict.decided_by = allowed.map(reference);
-    verdict
 }
 
 /// Step 1: which external authorizers are to be asked, and the rule that refuses where one cannot be
@@ -47,13 +32,14 @@ pub(super) fn ask<O: Observer>(
     externals: &[External],
     facts: &Facts<'_>,
     observer: &mut O,
-) -> (Vec<ExternalAuthz>, Option<RuleRef>) {
+) -> (Vec<ExternalAuthz>, Option<Arc<RuleRef>>) {
     let mut asked = Vec::new();
     let mut remaining = externals.iter();
     for External { provider, answer, rules } in remaining.by_ref() {
         let Some(rule) = rules.first("CUSTOM", facts, observer) else { continue };
         match answer {
-            Answer::Ask => asked.push(ExternalAuthz {
+            Answer::Ask(authorizer) => asked.push(ExternalAuthz {
+                authorizer: authorizer.clone(),
                 provider: provider.clone(),
                 policy: rule.reference.policy.clone(),
                 dry_run: rule.dry_run,
@@ -64,7 +50,7 @@ pub(super) fn ask<O: Observer>(
             Answer::Refuse(why) => {
                 observer.note(|| {
                     Step::new(Stage::Authorize, Outcome::Won, linear::label("CUSTOM", rule))
-                        .because(Because::new("provider", "an external authorizer to ask", *why))
+                        .because(Because::new("provider", "an external authorizer to ask", &**why))
                         .origin(&rule.reference.origin)
                 });
                 if O::EXHAUSTIVE {

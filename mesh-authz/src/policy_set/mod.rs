@@ -6,6 +6,7 @@
 
 mod attribute;
 mod compile;
+mod enforced;
 mod evaluate;
 mod identity;
 mod index;
@@ -28,8 +29,11 @@ use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::trace::Observer;
 
+use crate::external_authorizer::{Authorizers, ExternalAuthorizer};
+use crate::profile::Profile;
 use crate::selection::{self, Attached};
-use crate::verdict::{ExternalAuthz, Facts, RuleRef, Verdict};
+use crate::verdict::{ExternalAuthz, Facts, NearMiss, RuleRef, Verdict};
+use enforced::Enforced;
 use rule::Rule;
 use rule_list::RuleList;
 
@@ -42,17 +46,6 @@ pub enum Protocol {
     Tcp,
 }
 
-/// An external authorizer of `MeshConfig.extensionProviders`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ProviderKind {
-    /// `envoyExtAuthzHttp`; cannot be asked about TCP (S-108).
-    Http,
-    /// `envoyExtAuthzGrpc`
-    Grpc,
-    /// One whose settings cannot be used: what it would decide is denied (S-106).
-    Invalid,
-}
-
 /// What the mesh says about policies.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyOptions<'a> {
@@ -60,10 +53,13 @@ pub struct PolicyOptions<'a> {
     pub trust_domain: &'a str,
     /// `MeshConfig.trustDomainAliases`.
     pub trust_domain_aliases: &'a [String],
-    /// External authorizers by name.
-    pub providers: BTreeMap<String, ProviderKind>,
+    /// External authorizers, as [`ExternalAuthorizer::all`](crate::external_authorizer::ExternalAuthorizer::all)
+    /// reads them.
+    pub authorizers: Authorizers,
     /// `PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS`; off by default (S-106).
     pub multiple_custom_providers: bool,
+    /// Whose reading is taken where there are two.
+    pub profile: Profile,
 }
 
 /// The compiled policies of one workload, for HTTP or for TCP.
@@ -72,9 +68,7 @@ pub struct PolicySet {
     /// CUSTOM, by provider name.
     external: Vec<External>,
     audit: RuleList,
-    deny: RuleList,
-    /// `None`: no enforced ALLOW policy, so what is not denied is allowed (S-082).
-    allow: Option<RuleList>,
+    enforced: Enforced,
     dry_run_deny: RuleList,
     dry_run_allow: Option<RuleList>,
 }
@@ -88,14 +82,14 @@ struct External {
 }
 
 /// What becomes of a request that matches a CUSTOM rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Answer {
     /// The provider is asked.
-    Ask,
+    Ask(Arc<ExternalAuthorizer>),
     /// It is not checked (S-108).
     Skip,
     /// It is denied, for this reason (S-106).
-    Refuse(&'static str),
+    Refuse(Arc<str>),
 }
 
 impl Attached for AuthorizationPolicy {
@@ -142,13 +136,13 @@ impl PolicySet {
     /// Every rule with what it does, in the order in which they are asked: `CUSTOM`, `AUDIT`, `DENY`, `ALLOW`, then
     /// those in dry-run mode. For people; decisions do not go through it.
     pub fn rules(&self) -> impl Iterator<Item = (&'static str, &RuleRef)> {
-        let custom = self.external.iter().map(|external| ("CUSTOM", &external.rules));
+        let custom = self.external.iter().map(|external| ("CUSTOM", external.rules.rules()));
         let lists = custom
-            .chain([("AUDIT", &self.audit), ("DENY", &self.deny)])
-            .chain(self.allow.iter().map(|rules| ("ALLOW", rules)))
-            .chain([("DENY (dry run)", &self.dry_run_deny)])
-            .chain(self.dry_run_allow.iter().map(|rules| ("ALLOW (dry run)", rules)));
-        lists.flat_map(|(action, list)| list.rules().iter().map(move |rule| (action, &rule.reference)))
+            .chain([("AUDIT", self.audit.rules())])
+            .chain([("DENY", self.enforced.denying()), ("ALLOW", self.enforced.allowing())])
+            .chain([("DENY (dry run)", self.dry_run_deny.rules())])
+            .chain(self.dry_run_allow.iter().map(|rules| ("ALLOW (dry run)", rules.rules())));
+        lists.flat_map(|(action, rules)| rules.iter().map(move |rule| (action, &*rule.reference)))
     }
 
     /// The whole decision: CUSTOM, AUDIT, DENY, ALLOW (S-080).
@@ -166,7 +160,7 @@ impl PolicySet {
     pub fn external<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
         // S-078: CUSTOM rules never see what a token says.
         let facts = Facts { claims: None, ..facts.clone() };
-        let (external, refused): (Vec<ExternalAuthz>, Option<RuleRef>) =
+        let (external, refused): (Vec<ExternalAuthz>, Option<Arc<RuleRef>>) =
             evaluate::ask(&self.external, &facts, observer);
         Verdict {
             allowed: refused.is_none(),
@@ -182,12 +176,29 @@ impl PolicySet {
         evaluate::enforce(self, facts, observer)
     }
 
+    /// For what no ALLOW rule lets pass: the rule that came nearest, and what it lacked. `None`: a rule allows it, or
+    /// none ever could. Looks at every rule: for people, not for the request path. A trace hears the same.
+    pub fn nearest_allow(&self, facts: &Facts<'_>) -> Option<NearMiss> {
+        self.enforced.nearest(facts)
+    }
+
+    /// The same policies without their index: every rule in turn. The slow readable twin that the index is compared
+    /// with; verdicts are the same.
+    #[must_use]
+    pub fn without_index(mut self) -> Self {
+        self.lists().for_each(RuleList::drop_index);
+        self
+    }
+
+    fn lists(&mut self) -> impl Iterator<Item = &mut RuleList> {
+        let enforced = [&mut self.audit, self.enforced.list(), &mut self.dry_run_deny];
+        let external = self.external.iter_mut().map(|external| &mut external.rules);
+        enforced.into_iter().chain(&mut self.dry_run_allow).chain(external)
+    }
+
     /// Indexes every list of rules, however short.
     #[cfg(test)]
     fn force_index(&mut self) {
-        let enforced = [&mut self.audit, &mut self.deny, &mut self.dry_run_deny];
-        let allowing = [self.allow.as_mut(), self.dry_run_allow.as_mut()].into_iter().flatten();
-        let external = self.external.iter_mut().map(|external| &mut external.rules);
-        enforced.into_iter().chain(allowing).chain(external).for_each(RuleList::force_index);
+        self.lists().for_each(RuleList::force_index);
     }
 }

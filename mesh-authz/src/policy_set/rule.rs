@@ -11,7 +11,7 @@ pub(super) struct Rule {
     /// Envoy's name of it; rules are asked, and reported, in this order (S-083).
     pub(super) id: String,
     /// What the verdict says when it decides.
-    pub(super) reference: RuleRef,
+    pub(super) reference: Arc<RuleRef>,
     /// A CUSTOM rule in dry-run mode: it counts only where no other rule of its provider matches.
     pub(super) dry_run: bool,
     /// When it matches.
@@ -57,6 +57,30 @@ pub(super) enum Mismatch<'r> {
 }
 
 impl Rule {
+    /// Whether it does.
+    pub(super) fn matches(&self, facts: &Facts<'_>) -> bool {
+        let all = |fields: &[Field]| fields.iter().all(|field| field.holds(facts));
+        let any = |entries: &[Vec<Field>]| entries.is_empty() || entries.iter().any(|fields| all(fields));
+        match &self.condition {
+            Condition::Never(_) => false,
+            Condition::When { from, to, when } => any(from) && any(to) && all(when),
+        }
+    }
+
+    /// What would have to be otherwise for it to match: the fields that fail in the nearest source, in the nearest
+    /// operation, and in the conditions. `None`: it never matches.
+    pub(super) fn lacks(&self, facts: &Facts<'_>) -> Option<Vec<&Field>> {
+        match &self.condition {
+            Condition::Never(_) => None,
+            Condition::When { from, to, when } => {
+                let mut lacks = failing_in_nearest(from, facts);
+                lacks.extend(failing_in_nearest(to, facts));
+                lacks.extend(failing(when, facts));
+                Some(lacks)
+            }
+        }
+    }
+
     /// Why it does not match; `None`: it does.
     pub(super) fn mismatch(&self, facts: &Facts<'_>) -> Option<Mismatch<'_>> {
         match &self.condition {
@@ -70,10 +94,20 @@ impl Rule {
 }
 
 impl Field {
-    fn holds(&self, facts: &Facts<'_>) -> bool {
+    pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
         let fits = |pattern: &Pattern| self.attribute.fits(pattern, facts);
         (self.any.is_empty() || self.any.iter().any(fits)) && !self.none.iter().any(fits)
     }
+}
+
+fn failing<'r>(fields: &'r [Field], facts: &Facts<'_>) -> Vec<&'r Field> {
+    fields.iter().filter(|field| !field.holds(facts)).collect()
+}
+
+/// What fails in the alternative where the least does.
+fn failing_in_nearest<'r>(alternatives: &'r [Vec<Field>], facts: &Facts<'_>) -> Vec<&'r Field> {
+    let failing = alternatives.iter().map(|fields| failing(fields, facts));
+    failing.min_by_key(Vec::len).unwrap_or_default()
 }
 
 /// The first field that does not hold.

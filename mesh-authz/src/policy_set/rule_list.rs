@@ -18,6 +18,11 @@ impl RuleList {
     /// Puts rules in order (S-083).
     pub(super) fn new(mut rules: Vec<Rule>) -> Self {
         rules.sort_by(|a, b| a.id.cmp(&b.id));
+        Self::sorted(rules)
+    }
+
+    /// Rules in the order in which they come.
+    pub(super) fn sorted(rules: Vec<Rule>) -> Self {
         Self { index: RuleIndex::new(&rules), rules }
     }
 
@@ -26,7 +31,23 @@ impl RuleList {
         &self.rules
     }
 
-    /// The first rule that matches; one in dry-run mode only where no other does.
+    /// The first rule that matches, with its position; one in dry-run mode only where no other does.
+    pub(super) fn find(&self, facts: &Facts<'_>) -> Option<(usize, &Rule)> {
+        match &self.index {
+            Some(index) => index.first(&self.rules, facts),
+            None => {
+                let mut matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches(facts));
+                let first = matching.next()?;
+                if first.1.dry_run {
+                    matching.find(|(_, rule)| !rule.dry_run).or(Some(first))
+                } else {
+                    Some(first)
+                }
+            }
+        }
+    }
+
+    /// The same, told to an observer.
     ///
     /// A trace hears of every rule, so with one they are walked; the answer is the same.
     pub(super) fn first<O: Observer>(
@@ -35,16 +56,17 @@ impl RuleList {
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Option<&Rule> {
-        match &self.index {
-            Some(index) if !O::EXHAUSTIVE => {
-                let found = index.first(&self.rules, facts);
-                if let Some(rule) = found {
-                    linear::note(rule, action, None, facts, observer);
-                }
-                found
-            }
-            _ => linear::first(&self.rules, action, facts, observer),
+        if O::EXHAUSTIVE {
+            return linear::first(&self.rules, action, facts, observer);
         }
+        let (_, rule) = self.find(facts)?;
+        linear::note(rule, action, None, facts, observer);
+        Some(rule)
+    }
+
+    /// Forgets the index: every rule is asked in turn.
+    pub(super) fn drop_index(&mut self) {
+        self.index = None;
     }
 
     /// How many rules may be asked about the request.

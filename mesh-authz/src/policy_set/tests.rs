@@ -1,9 +1,12 @@
 //! Policies in YAML's JSON form, requests and connections, and the verdict.
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
+mod attacks;
 mod flat;
 mod forms;
+mod hardened;
 mod keys;
+mod nearest;
 mod property;
 mod scope;
 mod vocabulary;
@@ -13,6 +16,7 @@ use std::sync::Arc;
 
 use mesh_model::document::{Document, Node, Source};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+use mesh_model::mesh_config::ExtensionProvider;
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use mesh_model::trace::Trace;
@@ -46,11 +50,15 @@ fn dry_run(spec: Value, written: &str) -> Arc<Object<AuthorizationPolicy>> {
 }
 
 fn options() -> PolicyOptions<'static> {
-    let providers =
-        [("web", ProviderKind::Http), ("rpc", ProviderKind::Grpc), ("bad", ProviderKind::Invalid)];
+    let providers: Vec<ExtensionProvider> = serde_json::from_value(json!([
+        { "name": "web", "envoyExtAuthzHttp": { "service": "authz", "port": 8000, "pathPrefix": "/check" } },
+        { "name": "rpc", "envoyExtAuthzGrpc": { "service": "authz", "port": 9000, "failOpen": true } },
+        { "name": "bad", "envoyExtAuthzHttp": { "service": "authz", "port": 0 } },
+    ]))
+    .unwrap();
     PolicyOptions {
         trust_domain: "cluster.local",
-        providers: providers.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect(),
+        authorizers: ExternalAuthorizer::all(&providers),
         ..PolicyOptions::default()
     }
 }
@@ -137,7 +145,7 @@ impl Call {
     fn with_facts<T>(&self, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
         let claims = self.claims.clone().map(|payload| {
             let payload: Map<String, Value> = payload.as_object().unwrap().clone();
-            Claims { principal: None, payload }
+            Claims::new(payload)
         });
         let facts = Facts {
             direct_ip: self.direct_ip,

@@ -1,54 +1,56 @@
 //! The decision over all rules of a workload (S-261 to S-267, S-303, S-304).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
+use smallvec::SmallVec;
 
 use super::compile::{Rule, comparable_audience};
 use super::locate::{Found, Place};
-use super::{Authenticated, RequestChange, output, query};
+use super::{Authenticated, RequestAuthn, RequestChange, RequestChanges, output, query};
+use crate::claims::Claims;
 use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
-use crate::jwt::token::Token;
+use crate::jwt::token::{Times, Token};
 use crate::request_header;
-use crate::verdict::Claims;
 
 /// Tries the rules in order; the first that verifies wins.
 pub(super) fn authenticate<O: Observer>(
-    rules: &[Rule],
-    cache: Option<&TokenCache>,
+    authn: &RequestAuthn,
     request: &RequestFacts<'_>,
     now: i64,
     observer: &mut O,
 ) -> Authenticated {
-    let stripped = strip_outputs(rules, request);
+    // S-301: headers that rules write never come from the client, whichever rule is tried.
+    let mut changes = RequestChanges::default();
+    let outputs = authn.outputs.iter().filter(|name| request.headers.contains(name));
+    outputs.for_each(|name| changes.push(RequestChange::RemoveHeader(Arc::clone(name))));
     if is_preflight(request) {
         // S-267: no token is looked at; policies still are.
         observer.note(|| {
             Step::new(Stage::Authenticate, Outcome::Won, "CORS preflight: tokens are not looked at (S-267)")
         });
-        return Authenticated::Passed { claims: None, changes: stripped };
+        return Authenticated::Passed { claims: None, changes };
     }
     let cleaned;
-    let request = if stripped.is_empty() {
+    let request = if changes.is_empty() {
         request
     } else {
         let mut copy = request.clone();
-        stripped.iter().for_each(|change| change.apply(&mut copy));
+        changes.iter().for_each(|change| change.apply(&mut copy));
         cleaned = copy;
         &cleaned
     };
-    let mut statuses = Vec::with_capacity(rules.len());
-    let mut remaining = rules.iter().enumerate();
+    let mut statuses: SmallVec<[Status; 8]> = SmallVec::new();
+    let mut remaining = authn.rules.iter().enumerate();
     let mut accepted = None;
     for (position, rule) in remaining.by_ref() {
-        let judge = Judge { rule, position, cache, now };
-        match judge.verify(request) {
-            Ok(passed) => {
-                note_won(rule, &passed.0, observer);
-                accepted = Some(passed);
+        let judge = Judge { rule, position, cache: authn.cache.as_deref(), now };
+        match judge.verify(request, &mut changes) {
+            Ok(claims) => {
+                note_won(rule, &claims, observer);
+                accepted = Some(claims);
                 break;
             }
             Err(status) => {
@@ -64,24 +66,15 @@ pub(super) fn authenticate<O: Observer>(
             });
         }
     }
-    if let Some((claims, changes)) = accepted {
-        let changes = stripped.into_iter().chain(changes).collect();
-        return Authenticated::Passed { claims: Some(claims), changes };
+    if accepted.is_some() {
+        return Authenticated::Passed { claims: accepted, changes };
     }
     match overall(&statuses) {
-        Status::Missing => Authenticated::Passed { claims: None, changes: stripped },
-        status => Authenticated::Rejected { status: status.http_status(), body: status.message().to_owned() },
+        Status::Missing if !authn.rules.iter().any(|rule| rule.is_required) => {
+            Authenticated::Passed { claims: None, changes }
+        }
+        status => Authenticated::Rejected { status: status.http_status(), body: status.message() },
     }
-}
-
-/// S-301: headers that rules write never come from the client, whichever rule is tried.
-fn strip_outputs(rules: &[Rule], request: &RequestFacts<'_>) -> Vec<RequestChange> {
-    let names: BTreeSet<&String> = rules
-        .iter()
-        .flat_map(|rule| rule.payload_header.iter().chain(rule.claim_headers.iter().map(|(name, _)| name)))
-        .collect();
-    let present = names.into_iter().filter(|name| request.headers.contains(name));
-    present.map(|name| RequestChange::RemoveHeader(name.clone())).collect()
 }
 
 /// `OPTIONS` with both headers of a preflight, neither of them empty.
@@ -95,88 +88,111 @@ struct Judge<'r> {
     rule: &'r Rule,
     /// Which rule it is, for the cache.
     position: usize,
-    cache: Option<&'r TokenCache>,
+    cache: Option<&'r TokenCache<Verified>>,
     now: i64,
+}
+
+/// What is known of a token that a rule has verified.
+#[derive(Debug, Clone)]
+pub(super) struct Verified {
+    times: Times,
+    claims: Arc<Claims>,
+    /// What it leaves in the request.
+    headers: Arc<[RequestChange]>,
 }
 
 impl Judge<'_> {
     /// Every token at the rule's places must verify (S-265). The last of them is looked at first, as in Envoy, and what
-    /// the first of them says is what counts.
-    fn verify(&self, request: &RequestFacts<'_>) -> Result<(Claims, Vec<RequestChange>), Status> {
-        let rule = self.rule;
-        let found = rule.locations.find(request);
-        let mut changes = Changes::default();
-        let mut claims = None;
+    /// the first of them says is what counts. Changes of a rule that verifies are added to `changes`.
+    fn verify(
+        &self,
+        request: &RequestFacts<'_>,
+        changes: &mut RequestChanges,
+    ) -> Result<Arc<Claims>, Status> {
+        let found = self.rule.locations.find(request);
+        let mut verified: SmallVec<[Verified; 1]> = SmallVec::new();
         for found in found.iter().rev() {
-            let token = self.check(found)?;
-            claims = Some(output::claims(rule, &token));
-            for (name, value) in output::headers(rule, &token) {
-                changes.write(name, value);
-            }
-            if !rule.forward {
-                changes.remove(found.place, request);
+            verified.push(self.check(found)?);
+        }
+        let claims = verified.last().map(|verified| Arc::clone(&verified.claims)).ok_or(Status::Missing)?;
+        let mut own = OwnChanges { before: changes.len(), changes, path: None };
+        for (found, verified) in found.iter().rev().zip(verified) {
+            verified.headers.iter().for_each(|change| own.write(change));
+            if !self.rule.forward {
+                own.remove(found.place, request);
             }
         }
-        claims.map(|claims| (claims, changes.list)).ok_or(Status::Missing)
+        Ok(claims)
     }
 
-    fn check(&self, found: &Found<'_>) -> Result<Arc<Token>, Status> {
-        if let Some(token) = self.cache.and_then(|cache| cache.get(self.position, &found.token)) {
+    fn check(&self, found: &Found<'_>) -> Result<Verified, Status> {
+        if let Some(verified) = self.cache.and_then(|cache| cache.get(self.position, &found.token)) {
             // All else about it was found right, and only the time has changed.
-            token.check_time(self.now)?;
-            return Ok(token);
+            verified.times.check(self.now)?;
+            return Ok(verified);
         }
         let rule = self.rule;
-        let token = Token::parse(&found.token)?;
+        let mut token = Token::parse(&found.token, rule.form)?;
         if !rule.issuer.is_empty() && rule.issuer != token.issuer {
             return Err(Status::UnknownIssuer);
         }
-        token.check_time(self.now)?;
+        token.times.check(self.now)?;
         let allowed = |audience: &String| rule.audiences.contains(comparable_audience(audience));
         if !rule.audiences.is_empty() && !token.audiences.iter().any(allowed) {
             return Err(Status::AudienceNotAllowed);
         }
         rule.keys.verify(&token)?;
-        let token = Arc::new(token);
+        let verified = Verified {
+            times: token.times,
+            headers: output::headers(rule, &token).into(),
+            claims: Arc::new(output::claims(rule, &mut token)),
+        };
         if let Some(cache) = self.cache {
-            cache.insert(self.position, &found.token, &token);
+            cache.insert(self.position, &found.token, verified.clone());
         }
-        Ok(token)
+        Ok(verified)
     }
 }
 
 /// The changes of one rule.
-#[derive(Default)]
-struct Changes {
-    list: Vec<RequestChange>,
+struct OwnChanges<'c> {
+    changes: &'c mut RequestChanges,
+    /// Changes before these are not the rule's.
+    before: usize,
     path: Option<String>,
 }
 
-impl Changes {
-    /// The first value of a header replaces it, further ones are added.
-    fn write(&mut self, name: String, value: Vec<u8>) {
-        let written =
-            self.list.iter().any(|change| matches!(change, RequestChange::SetHeader(set, _) if *set == name));
-        self.list.push(if written {
-            RequestChange::AddHeader(name, value)
-        } else {
+impl OwnChanges<'_> {
+    /// The first value of a header replaces it, further ones are added, whichever token they come from.
+    fn write(&mut self, change: &RequestChange) {
+        let change = match change {
             RequestChange::SetHeader(name, value)
-        });
+                if self
+                    .changes
+                    .iter()
+                    .skip(self.before)
+                    .any(|change| matches!(change, RequestChange::SetHeader(set, _) if set == name)) =>
+            {
+                RequestChange::AddHeader(Arc::clone(name), Arc::clone(value))
+            }
+            other => other.clone(),
+        };
+        self.changes.push(change);
     }
 
     /// Takes the token away (S-272); a cookie stays.
     fn remove(&mut self, place: Place<'_>, request: &RequestFacts<'_>) {
         match place {
             Place::Header(name) => {
-                let removal = RequestChange::RemoveHeader(name.to_owned());
-                if self.list.last() != Some(&removal) {
-                    self.list.push(removal);
+                let removal = RequestChange::RemoveHeader(Arc::clone(name));
+                if self.changes.last() != Some(&removal) {
+                    self.changes.push(removal);
                 }
             }
             Place::Param(name) => {
                 let path = query::without(self.path.as_deref().unwrap_or(&request.path), name);
                 self.path = Some(path.clone());
-                self.list.push(RequestChange::SetPath(path));
+                self.changes.push(RequestChange::SetPath(path));
             }
             Place::Cookie => {}
         }
@@ -201,7 +217,7 @@ fn overall(statuses: &[Status]) -> Status {
 
 fn note_won<O: Observer>(rule: &Rule, claims: &Claims, observer: &mut O) {
     observer.note(|| {
-        let got = claims.principal.clone().unwrap_or_else(|| "a token without issuer or subject".to_owned());
+        let got = claims.principal().unwrap_or_else(|| "a token without issuer or subject".to_owned());
         Step::new(Stage::Authenticate, Outcome::Won, &*rule.label)
             .because(Because::new("token", wanted(rule), got))
             .origin(&rule.origin)

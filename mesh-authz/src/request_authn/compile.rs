@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Diagnostic, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Report, Severity};
 use mesh_model::object::Object;
 use mesh_model::origin::Origin;
 use mesh_model::security::request_authentication::RequestAuthentication;
-use mesh_model::security::request_authentication::spec::JwtRule;
+use mesh_model::security::request_authentication::spec::{JwtPresence, JwtRule};
+use mesh_model::value::Duration;
 
-use super::AuthnOptions;
 use super::locate::Locations;
-use crate::jwt::keys::KeySet;
+use super::{AuthnOptions, RemoteKeys};
+use crate::jwt::keys::{KeySet, Reading};
+use crate::jwt::token::Form;
+use crate::profile::Profile;
 
 /// One rule of one resource.
 #[derive(Debug, Clone)]
@@ -24,15 +27,19 @@ pub(super) struct Rule {
     /// Without scheme and trailing slash; empty: any audience (S-281).
     pub(super) audiences: BTreeSet<String>,
     pub(super) locations: Locations,
-    pub(super) keys: KeySet,
+    pub(super) keys: Arc<KeySet>,
+    pub(super) keys_from: KeysFrom,
+    /// Whether a request without token is refused (S-317).
+    pub(super) is_required: bool,
+    pub(super) form: Form,
     /// Whether the token stays in the request (S-272).
     pub(super) forward: bool,
     /// Lower case (S-299).
-    pub(super) payload_header: Option<String>,
+    pub(super) payload_header: Option<Arc<str>>,
     /// Lower-case header and path of the claim (S-300).
-    pub(super) claim_headers: Vec<(String, String)>,
+    pub(super) claim_headers: Vec<(Arc<str>, String)>,
     /// Claims that are lists in one text (S-286).
-    pub(super) space_delimited: BTreeSet<String>,
+    pub(super) space_delimited: Arc<BTreeSet<String>>,
 }
 
 /// All rules, by issuer; rules of one issuer keep the order of their resources (S-259).
@@ -63,7 +70,9 @@ fn rule(
     options: &AuthnOptions<'_>,
     report: &mut Report,
 ) -> Rule {
-    let keys = keys(written, &origin, options, report);
+    let keys_from = KeysFrom::new(written);
+    let keys = Arc::new(keys_from.read(options, &origin, report));
+    let is_hardened = options.profile == Profile::Hardened;
     let lists = ["scope", "permission"].map(str::to_owned);
     let payload_header = &written.output_payload_to_header;
     Rule {
@@ -74,38 +83,83 @@ fn rule(
             .iter()
             .map(|audience| comparable_audience(audience).to_owned())
             .collect(),
-        locations: Locations::new(written),
+        locations: Locations::new(written, options.profile),
         keys,
+        keys_from,
+        is_required: is_hardened && written.presence == JwtPresence::Required,
+        form: if is_hardened { Form::Strict } else { Form::Lenient },
         forward: written.forward_original_token,
-        payload_header: (!payload_header.is_empty()).then(|| payload_header.to_ascii_lowercase()),
+        payload_header: (!payload_header.is_empty()).then(|| payload_header.to_ascii_lowercase().into()),
         claim_headers: written
             .output_claim_to_headers
             .iter()
-            .map(|output| (output.header.to_ascii_lowercase(), output.claim.clone()))
+            .map(|output| (output.header.to_ascii_lowercase().into(), output.claim.clone()))
             .collect(),
-        space_delimited: lists.into_iter().chain(written.space_delimited_claims.iter().cloned()).collect(),
+        space_delimited: Arc::new(
+            lists.into_iter().chain(written.space_delimited_claims.iter().cloned()).collect(),
+        ),
         origin,
     }
 }
 
-/// S-288: inline keys before fetched ones; keys that cannot be had refuse every token (S-291).
-fn keys(written: &JwtRule, origin: &Origin, options: &AuthnOptions<'_>, report: &mut Report) -> KeySet {
-    let (text, place) = if written.jwks.is_empty() {
-        let Some(text) = options.keys.keys(&written.issuer, &written.jwks_uri) else {
-            return KeySet::Absent;
-        };
-        (text, origin.child(".jwksUri"))
-    } else {
-        (written.jwks.clone(), origin.child(".jwks"))
-    };
-    let keys = KeySet::parse(&text);
-    if matches!(keys, KeySet::Unusable) {
-        report.push(
-            Diagnostic::new(Code::InvalidValue, &place, "no usable key in the key set")
-                .help("every token of this issuer is refused"),
-        );
+/// Where a rule's keys come from (S-288: inline keys before fetched ones).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeysFrom {
+    Inline(String),
+    Fetched(RemoteKeys),
+}
+
+impl KeysFrom {
+    fn new(written: &JwtRule) -> Self {
+        if written.jwks.is_empty() {
+            let timeout_ms = written
+                .timeout
+                .and_then(Duration::to_std)
+                .and_then(|timeout| u64::try_from(timeout.as_millis()).ok());
+            Self::Fetched(RemoteKeys {
+                issuer: written.issuer.clone(),
+                jwks_uri: written.jwks_uri.clone(),
+                timeout_ms: timeout_ms.filter(|timeout| *timeout > 0).unwrap_or(RemoteKeys::TIMEOUT_MS),
+            })
+        } else {
+            Self::Inline(written.jwks.clone())
+        }
     }
-    keys
+
+    /// The keys; those that cannot be had refuse every token (S-291).
+    pub(super) fn read(&self, options: &AuthnOptions<'_>, origin: &Origin, report: &mut Report) -> KeySet {
+        let profile = options.profile;
+        let (keys, place) = match self {
+            Self::Inline(text) => {
+                (KeySet::parse(text, Reading { takes_secrets: true, profile }), origin.child(".jwks"))
+            }
+            Self::Fetched(remote) => {
+                let Some(text) = options.keys.keys(&remote.issuer, &remote.jwks_uri) else {
+                    return KeySet::Absent;
+                };
+                (KeySet::parse(&text, Reading { takes_secrets: false, profile }), origin.child(".jwksUri"))
+            }
+        };
+        match &keys {
+            KeySet::Unusable => report.push(
+                Diagnostic::new(Code::InvalidValue, &place, "no usable key in the key set")
+                    .help("every token of this issuer is refused"),
+            ),
+            KeySet::Keys(keys) if keys.left_out > 0 => report.push(
+                Diagnostic::new(
+                    Code::InvalidValue,
+                    &place,
+                    format!("{} of the keys cannot be used and are left out", keys.left_out),
+                )
+                .severity(Severity::Warning)
+                .help(
+                    "RSA keys have 2048 to 8192 bits and the exponent 3 or 65537; secrets are never fetched",
+                ),
+            ),
+            KeySet::Keys(_) | KeySet::Absent => {}
+        }
+        keys
+    }
 }
 
 /// S-281: a scheme in front and one slash at the end do not count.

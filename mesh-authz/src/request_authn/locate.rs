@@ -2,21 +2,29 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
 use mesh_model::security::request_authentication::spec::JwtRule;
+use smallvec::SmallVec;
 
 use super::query;
+use crate::profile::Profile;
 use crate::request_header;
 
 /// The places that one rule looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Locations {
     /// Name and prefix, by name and prefix run together: the order in which Envoy looks.
-    headers: BTreeMap<String, (String, String)>,
+    headers: BTreeMap<String, (Arc<str>, String)>,
     params: BTreeSet<String>,
     cookies: BTreeSet<String>,
+    /// Where a prefix must stand: anywhere (S-270), or at the start (S-275).
+    profile: Profile,
 }
+
+/// The tokens of a request; there is seldom more than one.
+pub(super) type Tokens<'r> = SmallVec<[Found<'r>; 2]>;
 
 /// A token and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +36,18 @@ pub(super) struct Found<'r> {
 /// Where a token was found, and so what is removed once it is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place<'r> {
-    Header(&'r str),
+    Header(&'r Arc<str>),
     Param(&'r str),
     Cookie,
 }
 
 impl Locations {
     /// The places of a rule; the usual ones where it names none (S-269).
-    pub(super) fn new(rule: &JwtRule) -> Self {
+    pub(super) fn new(rule: &JwtRule, profile: Profile) -> Self {
         let mut headers = BTreeMap::new();
         let mut header = |name: &str, prefix: &str| {
             let name = name.to_ascii_lowercase();
-            headers.insert(format!("{name}{prefix}"), (name, prefix.to_owned()));
+            headers.insert(format!("{name}{prefix}"), (name.into(), prefix.to_owned()));
         };
         for written in &rule.from_headers {
             header(&written.name, &written.prefix);
@@ -50,18 +58,18 @@ impl Locations {
             header("authorization", "Bearer ");
             params.insert("access_token".to_owned());
         }
-        Self { headers, params, cookies }
+        Self { headers, params, cookies, profile }
     }
 
     /// The tokens of a request: headers, then parameters, then cookies.
-    pub(super) fn find<'r>(&'r self, request: &'r RequestFacts<'_>) -> Vec<Found<'r>> {
-        let mut found = Vec::new();
+    pub(super) fn find<'r>(&'r self, request: &'r RequestFacts<'_>) -> Tokens<'r> {
+        let mut found = Tokens::new();
         for (name, prefix) in self.headers.values() {
-            for value in request_header::values(request, name) {
-                if let Some(token) = after_prefix(value, prefix.as_bytes()) {
+            request_header::each(request, name, |value| {
+                if let Some(token) = after_prefix(value, prefix.as_bytes(), self.profile) {
                     found.push(Found { token, place: Place::Header(name) });
                 }
-            }
+            });
         }
         if !self.params.is_empty() {
             let params = query::parse(&request.path);
@@ -83,11 +91,17 @@ impl Locations {
 
 /// What follows `prefix`, which may stand anywhere in the value; from the first character that a token can have.
 /// `None`: the prefix is not there (S-270).
-fn after_prefix<'v>(value: Cow<'v, [u8]>, prefix: &[u8]) -> Option<Cow<'v, [u8]>> {
+fn after_prefix<'v>(value: Cow<'v, [u8]>, prefix: &[u8], profile: Profile) -> Option<Cow<'v, [u8]>> {
     if prefix.is_empty() {
         return Some(value);
     }
-    let at = value.windows(prefix.len()).position(|window| window == prefix)?;
+    let at = if value.starts_with(prefix) {
+        0
+    } else if profile == Profile::Hardened {
+        return None;
+    } else {
+        value.windows(prefix.len()).position(|window| window == prefix)?
+    };
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     let start = value.iter().skip(at + prefix.len()).position(is_token).map(|gap| at + prefix.len() + gap);
     let Some(start) = start else { return Some(value) };

@@ -10,7 +10,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
@@ -20,30 +20,13 @@ use mesh_model::origin::Origin;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::request_authentication::RequestAuthentication;
 use mesh_model::trace::Observer;
+use smallvec::SmallVec;
 
+use crate::claims::Claims;
+pub use crate::jwks_store::{KeySource, RemoteKeys};
 use crate::jwt::cache::TokenCache;
+use crate::profile::Profile;
 use crate::selection::{self, Attached};
-use crate::verdict::Claims;
-
-/// Where keys come from that a rule does not hold itself.
-///
-/// Fetching, caching and refreshing are the implementor's; a set of rules is compiled anew when keys change.
-///
-/// ```
-/// use mesh_authz::request_authn::KeySource;
-///
-/// struct One;
-/// impl KeySource for One {
-///     fn keys(&self, issuer: &str, jwks_uri: &str) -> Option<String> {
-///         (issuer == "https://login.example.com" && jwks_uri.is_empty()).then(|| r#"{"keys":[]}"#.to_owned())
-///     }
-/// }
-/// ```
-pub trait KeySource {
-    /// The key set of an issuer as JSON text; `jwks_uri` is empty where it is to be discovered from the issuer (S-288).
-    /// `None`: the keys cannot be had, so every token of that issuer is refused (S-291).
-    fn keys(&self, issuer: &str, jwks_uri: &str) -> Option<String>;
-}
 
 /// No keys but those that rules hold themselves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,11 +43,13 @@ impl KeySource for NoKeys {
 pub struct AuthnOptions<'a> {
     /// Keys of `jwksUri` and of discovery.
     pub keys: &'a dyn KeySource,
+    /// Whose reading is taken where there are two.
+    pub profile: Profile,
 }
 
 impl Default for AuthnOptions<'_> {
     fn default() -> Self {
-        Self { keys: &NoKeys }
+        Self { keys: &NoKeys, profile: Profile::default() }
     }
 }
 
@@ -79,8 +64,11 @@ impl std::fmt::Debug for AuthnOptions<'_> {
 pub struct RequestAuthn {
     /// In the order in which they are tried (S-259).
     rules: Vec<compile::Rule>,
+    /// Headers that some rule writes, lower case: clients have no say in them (S-301).
+    outputs: Vec<Arc<str>>,
+    profile: Profile,
     /// `None`: every signature is checked every time. Clones share it, as they share the keys.
-    cache: Option<Arc<TokenCache>>,
+    cache: Option<Arc<TokenCache<authenticate::Verified>>>,
 }
 
 /// What became of the tokens of a request.
@@ -89,17 +77,40 @@ pub enum Authenticated {
     /// It may go on: a token was accepted, or there was none.
     Passed {
         /// What the accepted token says, with space-delimited claims as lists (S-286); `None`: there was no token.
-        claims: Option<Claims>,
+        claims: Option<Arc<Claims>>,
         /// To be made to the request before anything else looks at it, in this order.
-        changes: Vec<RequestChange>,
+        changes: RequestChanges,
     },
     /// It is answered by the proxy.
     Rejected {
         /// 401, or 403 for audiences (S-303).
         status: u16,
         /// What is wrong with the token.
-        body: String,
+        body: &'static str,
     },
+}
+
+/// Changes to a request, in the order in which they are made; a slice of [`RequestChange`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RequestChanges(SmallVec<[RequestChange; 2]>);
+
+impl RequestChanges {
+    fn push(&mut self, change: RequestChange) {
+        self.0.push(change);
+    }
+}
+
+impl std::ops::Deref for RequestChanges {
+    type Target = [RequestChange];
+    fn deref(&self) -> &[RequestChange] {
+        &self.0
+    }
+}
+
+impl FromIterator<RequestChange> for RequestChanges {
+    fn from_iter<I: IntoIterator<Item = RequestChange>>(changes: I) -> Self {
+        Self(changes.into_iter().collect())
+    }
 }
 
 /// A change to a request.
@@ -107,11 +118,11 @@ pub enum Authenticated {
 #[non_exhaustive]
 pub enum RequestChange {
     /// All lines of a header go; names are lower case.
-    RemoveHeader(String),
+    RemoveHeader(Arc<str>),
     /// A header gets this one value.
-    SetHeader(String, Vec<u8>),
+    SetHeader(Arc<str>, Arc<[u8]>),
     /// A header gets one more line.
-    AddHeader(String, Vec<u8>),
+    AddHeader(Arc<str>, Arc<[u8]>),
     /// The path with its query.
     SetPath(String),
 }
@@ -123,9 +134,9 @@ impl RequestChange {
             Self::RemoveHeader(name) => request.headers.remove(name),
             Self::SetHeader(name, value) => {
                 request.headers.remove(name);
-                request.headers.push(name.clone(), value.clone());
+                request.headers.push(name.to_string(), value.to_vec());
             }
-            Self::AddHeader(name, value) => request.headers.push(name.clone(), value.clone()),
+            Self::AddHeader(name, value) => request.headers.push(name.to_string(), value.to_vec()),
             Self::SetPath(path) => request.path = path.clone().into(),
         }
     }
@@ -161,7 +172,16 @@ impl RequestAuthn {
         options: &AuthnOptions<'_>,
     ) -> (Option<Self>, Report) {
         let (rules, report) = compile::rules(resources, options);
-        ((!rules.is_empty()).then_some(Self { rules, cache: None }), report)
+        let outputs: BTreeSet<Arc<str>> = rules
+            .iter()
+            .flat_map(|rule| {
+                rule.payload_header.iter().chain(rule.claim_headers.iter().map(|(name, _)| name))
+            })
+            .cloned()
+            .collect();
+        let outputs = outputs.into_iter().collect();
+        let authn = Self { rules, outputs, profile: options.profile, cache: None };
+        ((!authn.rules.is_empty()).then_some(authn), report)
     }
 
     /// Remembers up to about `entries_max` tokens (of at most 8 KiB each) whose signature was right; `exp` and `nbf` are
@@ -171,6 +191,29 @@ impl RequestAuthn {
     #[must_use]
     pub fn with_token_cache(self, entries_max: usize) -> Self {
         Self { cache: (entries_max > 0).then(|| Arc::new(TokenCache::new(entries_max))), ..self }
+    }
+
+    /// Keys that rules want fetched, in the order of the rules.
+    pub fn remote_keys(&self) -> impl Iterator<Item = &RemoteKeys> {
+        self.rules.iter().filter_map(|rule| match &rule.keys_from {
+            compile::KeysFrom::Fetched(remote) => Some(remote),
+            compile::KeysFrom::Inline(_) => None,
+        })
+    }
+
+    /// The same rules with the keys that `source` has now, and with an empty token cache: no token outlives its keys.
+    pub fn with_keys(&self, source: &dyn KeySource) -> (Self, Report) {
+        let options = AuthnOptions { keys: source, profile: self.profile };
+        let mut report = Report::new();
+        let mut rules = self.rules.clone();
+        for rule in &mut rules {
+            if let compile::KeysFrom::Fetched(_) = &rule.keys_from {
+                rule.keys = Arc::new(rule.keys_from.read(&options, &rule.origin, &mut report));
+            }
+        }
+        let entries_max = self.cache.as_ref().map_or(0, |cache| cache.entries_max());
+        let (outputs, profile) = (self.outputs.clone(), self.profile);
+        (Self { rules, outputs, profile, cache: None }.with_token_cache(entries_max), report)
     }
 
     /// The issuer (empty: any) and the origin of every token rule, in the order in which they are tried.
@@ -185,6 +228,6 @@ impl RequestAuthn {
         now: i64,
         observer: &mut O,
     ) -> Authenticated {
-        authenticate::authenticate(&self.rules, self.cache.as_deref(), request, now, observer)
+        authenticate::authenticate(self, request, now, observer)
     }
 }

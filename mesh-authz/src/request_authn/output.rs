@@ -1,50 +1,63 @@
 //! What an accepted token leaves in the request: claims for policies, headers for the workload (S-285, S-286, S-299 to S-302).
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use super::RequestChange;
 use super::compile::Rule;
+use crate::claims::Claims;
 use crate::jwt::token::Token;
-use crate::verdict::Claims;
 
-/// What policies see: the payload, with space-delimited claims as lists (S-286).
-pub(super) fn claims(rule: &Rule, token: &Token) -> Claims {
-    let mut payload = token.payload.clone();
-    for name in &rule.space_delimited {
-        if let Some(value) = payload.get_mut(name) {
-            let words = value.as_str().filter(|text| !text.is_empty()).map(words);
-            if let Some(words) = words {
-                *value = words;
-            }
+/// What policies see.
+pub(super) fn claims(rule: &Rule, token: &mut Token<'_>) -> Claims {
+    let issuer = token.has_issuer.then(|| std::mem::take(&mut token.issuer).into());
+    let subject = token.subject.take().map(Into::into);
+    let payload = std::mem::take(&mut token.payload).into();
+    Claims::unread(issuer, subject, payload, Arc::clone(&rule.space_delimited))
+}
+
+/// The headers that a rule asks for, in order. The first value of a header replaces it, further ones are added.
+pub(super) fn headers(rule: &Rule, token: &Token<'_>) -> Vec<RequestChange> {
+    if rule.payload_header.is_none() && rule.claim_headers.is_empty() {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
+    let mut write = |name: &Arc<str>, value: Arc<[u8]>| {
+        let is_same =
+            |change: &RequestChange| matches!(change, RequestChange::SetHeader(set, _) if set == name);
+        let written = changes.iter().any(is_same);
+        changes.push(if written {
+            RequestChange::AddHeader(Arc::clone(name), value)
+        } else {
+            RequestChange::SetHeader(Arc::clone(name), value)
+        });
+    };
+    if let Some(name) = &rule.payload_header {
+        write(name, token.payload_section.into());
+    }
+    if rule.claim_headers.is_empty() {
+        return changes;
+    }
+    let payload: Map<String, Value> = serde_json::from_slice(&token.payload).unwrap_or_default();
+    for (name, claim) in &rule.claim_headers {
+        if let Some(text) = find(&payload, claim).map(text_of).filter(|text| is_header_value(text)) {
+            write(name, text.into_bytes().into());
         }
     }
-    let text = |name| payload.get(name).and_then(Value::as_str);
-    let principal = text("iss").zip(text("sub")).map(|(issuer, subject)| format!("{issuer}/{subject}"));
-    Claims { principal, payload }
+    changes
 }
 
-fn words(text: &str) -> Value {
-    Value::Array(text.split(' ').filter(|word| !word.is_empty()).map(Value::from).collect())
-}
-
-/// The headers that a rule asks for, in order; names may repeat.
-pub(super) fn headers(rule: &Rule, token: &Token) -> Vec<(String, Vec<u8>)> {
-    let mut headers = Vec::new();
-    if let Some(name) = &rule.payload_header {
-        headers.push((name.clone(), token.payload_section.clone().into_bytes()));
-    }
-    for (name, claim) in &rule.claim_headers {
-        let value = find(&token.payload, claim).map(text_of).filter(|text| !text.is_empty());
-        headers.extend(value.map(|text| (name.clone(), text.into_bytes())));
-    }
-    headers
+/// Not empty, and nothing that could end a header line.
+fn is_header_value(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['\r', '\n', '\0'])
 }
 
 /// A claim by its dotted path.
 fn find<'c>(payload: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
     let mut keys = path.split('.');
-    keys.clone().next()?;
     let first = payload.get(keys.next()?)?;
     keys.try_fold(first, |value, key| value.as_object()?.get(key))
 }

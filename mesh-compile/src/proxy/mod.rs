@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod clusters;
 pub mod gateway;
 pub mod inbound;
+mod keys;
 pub mod listener;
 pub mod outbound;
 pub mod policies;

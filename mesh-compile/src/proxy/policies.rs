@@ -1,14 +1,16 @@
 //! The security resources in force at a workload, compiled for HTTP and for bytes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mesh_authz::policy_set::{self, PolicyOptions, PolicySet, Protocol, ProviderKind};
+use mesh_authz::external_authorizer::ExternalAuthorizer;
+use mesh_authz::policy_set::{self, PolicyOptions, PolicySet, Protocol};
 use mesh_authz::request_authn::{self, AuthnOptions, RequestAuthn};
 use mesh_model::diagnostic::Report;
-use mesh_model::mesh_config::MeshConfig;
 
 use crate::view::View;
+
+/// Verified tokens that are remembered for each workload; the longest kept are 8 KiB.
+const REMEMBERED_TOKENS: usize = 4_096;
 
 /// What runs on a workload's chains.
 #[derive(Debug, Clone, Default)]
@@ -30,14 +32,15 @@ impl Policies {
             request_authn::applicable(view.request_authentications(), root, &proxy.namespace, &proxy.labels);
         let (authn, problems) = RequestAuthn::compile(&rules, &AuthnOptions::default());
         report.merge(problems);
+        let authn = authn.map(|authn| authn.with_token_cache(REMEMBERED_TOKENS));
 
         let policies =
             policy_set::applicable(view.authorization_policies(), root, &proxy.namespace, &proxy.labels);
         let options = PolicyOptions {
             trust_domain: mesh.trust_domain(),
             trust_domain_aliases: &mesh.trust_domain_aliases,
-            providers: providers(mesh),
-            multiple_custom_providers: false,
+            authorizers: ExternalAuthorizer::all(&mesh.extension_providers),
+            ..PolicyOptions::default()
         };
         let (http, problems) = PolicySet::compile(&policies, Protocol::Http, &options);
         report.merge(problems);
@@ -45,23 +48,4 @@ impl Policies {
         let (tcp, _) = PolicySet::compile(&policies, Protocol::Tcp, &options);
         Self { authn: authn.map(Arc::new), http: http.map(Arc::new), tcp: tcp.map(Arc::new) }
     }
-}
-
-/// External authorizers by name.
-fn providers(mesh: &MeshConfig) -> BTreeMap<String, ProviderKind> {
-    let kind = |service: &str, port: u32, kind| match (service.is_empty(), u16::try_from(port)) {
-        (false, Ok(1..)) => kind,
-        _ => ProviderKind::Invalid,
-    };
-    mesh.extension_providers
-        .iter()
-        .filter_map(|provider| {
-            let found = match (&provider.envoy_ext_authz_http, &provider.envoy_ext_authz_grpc) {
-                (Some(http), _) => kind(&http.service, http.port, ProviderKind::Http),
-                (None, Some(grpc)) => kind(&grpc.service, grpc.port, ProviderKind::Grpc),
-                (None, None) => return None,
-            };
-            Some((provider.name.clone(), found))
-        })
-        .collect()
 }

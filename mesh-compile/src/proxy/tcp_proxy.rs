@@ -65,11 +65,14 @@ pub(crate) fn to_routes(
         }
     };
     let Some(sample) = destinations.iter().next() else {
-        report.push(Diagnostic::new(
-            Code::InvalidValue,
-            &origin.child(".route"),
-            "no destination has a weight above 0, the route is left out",
-        ));
+        report.push(
+            Diagnostic::new(
+                Code::InvalidValue,
+                &origin.child(".route"),
+                "no destination has a weight above 0, the route is left out",
+            )
+            .help("give at least one destination a weight"),
+        );
         return None;
     };
     let mut proxy = TcpProxy::to(Arc::clone(&sample.cluster), sample.origin.clone());

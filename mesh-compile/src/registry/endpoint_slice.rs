@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
 use mesh_model::kubernetes::EndpointSlice;
 use mesh_model::kubernetes::endpoint_slice::{
     AddressType, Endpoint as WrittenEndpoint, EndpointConditions, SERVICE_NAME_LABEL,
@@ -42,11 +42,16 @@ pub(super) fn add_slices(
         }
         let service = services.get(&key).copied();
         if service.is_none() {
-            report.push(Diagnostic::new(
+            let names = services.keys().filter(|(_, namespace)| *namespace == slice.meta.namespace);
+            let names = names.map(|(host, _)| host.split('.').next().unwrap_or(host));
+            let help = did_you_mean(service_name(slice), names, "services of the namespace");
+            let mut finding = Diagnostic::new(
                 Code::EndpointUnused,
                 Place::of(&slice.provenance, "metadata.labels[\"kubernetes.io/service-name\"]"),
                 format!("no Service `{}` of this namespace is known", service_name(slice)),
-            ));
+            );
+            finding.help = help.or_else(|| Some("read the Service together with its endpoints".to_owned()));
+            report.push(finding);
         }
         let found = slice_endpoints(slice, service, sources, room, report);
         let new = found.into_iter().filter(|endpoint| {
@@ -84,11 +89,14 @@ fn slice_endpoints(
         for address in &written.addresses {
             let Some(plain) = without_ports(slice, written, address, sources) else {
                 let target = written.target_ref.as_ref().map_or("", |target| &target.name);
-                report.push(Diagnostic::new(
-                    Code::EndpointWithoutPod,
-                    Place::of(&slice.provenance, &format!("endpoints[{index}].targetRef")),
-                    format!("no Pod `{target}` is known: the endpoint `{address}` is left out"),
-                ));
+                report.push(
+                    Diagnostic::new(
+                        Code::EndpointWithoutPod,
+                        Place::of(&slice.provenance, &format!("endpoints[{index}].targetRef")),
+                        format!("no Pod `{target}` is known: the endpoint `{address}` is left out"),
+                    )
+                    .help("read the Pod together with its endpoints: its labels and identity count"),
+                );
                 continue;
             };
             let ports = slice.spec.ports.len();

@@ -63,11 +63,10 @@ pub(super) fn has_address(workload: &Workload, path: &str, report: &mut Report) 
     let is_known = !workload.endpoint.address.is_empty();
     if !is_known {
         let place = Place::of(&workload.endpoint.provenance, path);
-        report.push(Diagnostic::new(
-            Code::EndpointUnused,
-            place,
-            "an endpoint without an address is left out",
-        ));
+        report.push(
+            Diagnostic::new(Code::EndpointUnused, place, "an endpoint without an address is left out")
+                .help("add `address`, unless the workload is reached through a gateway of its network only"),
+        );
     }
     is_known
 }

@@ -98,7 +98,7 @@ impl MeshSnapshot {
         let mut delta = Delta::default();
         let mut report = Report::new();
         let Some(first) = changed.first() else { return (delta, report) };
-        let all_alone = changed.iter().all(|key| is_alone(key))
+        let all_alone = changed.iter().all(is_alone)
             && config.virtual_services.is_of_one_cluster()
             && config.destination_rules.is_of_one_cluster();
         if !all_alone {

@@ -40,7 +40,8 @@ fn read(text: &str, at: &dyn Fn() -> Place, report: &mut Report) -> Option<Proxy
     let loaded = load(ANNOTATION, text, &LoadOptions::default());
     let Some(document) = loaded.documents.first() else {
         let message = format!("the annotation `{ANNOTATION}` cannot be read, it is left out");
-        report.push(Diagnostic::new(Code::BadValue, at(), message));
+        let help = "write the ProxyConfig as one YAML or JSON map";
+        report.push(Diagnostic::new(Code::BadValue, at(), message).help(help));
         return None;
     };
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };

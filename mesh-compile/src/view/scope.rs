@@ -169,7 +169,7 @@ impl Scope {
     }
 
     /// Services by hostname, each with the listener (0: the scope as a whole) that has it.
-    fn by_host(&self) -> HashMap<Arc<str>, SmallVec<[(usize, &Arc<Service>); 2]>, RandomState> {
+    fn by_host(&self) -> ByHost<'_> {
         let mut found: HashMap<_, SmallVec<_>, _> = HashMap::default();
         let of_listeners = self.egress.iter().zip(1..).map(|(egress, at)| (at, &egress.services));
         for (at, services) in std::iter::once((0, &self.services)).chain(of_listeners) {
@@ -195,6 +195,9 @@ impl Scope {
         })
     }
 }
+
+/// Services by hostname, with the listeners that have them.
+type ByHost<'s> = HashMap<Arc<str>, SmallVec<[(usize, &'s Arc<Service>); 2]>, RandomState>;
 
 /// Whether two versions of a VirtualService differ in nothing that a scope looks at.
 fn has_same_shape(old: &MergedVirtualService, new: &MergedVirtualService, namespace: &str) -> bool {

@@ -18,7 +18,10 @@ pub(crate) fn annotations<S: Kind>(found: &mut Checker<'_>, object: &Object<S>) 
     let metadata = Path::Root("metadata");
     let at = metadata.field("annotations");
     for name in REFUSED.iter().filter(|name| object.meta.annotations.contains_key(**name)) {
-        found.find(&at.field(name), Problem::invalid(format!("`{name}` may not be set")));
+        found.find(
+            &at.field(name),
+            Problem::invalid(format!("`{name}` may not be set")).help("remove the annotation"),
+        );
     }
     let is_rehearsal = object.meta.annotations.contains_key(DRY_RUN);
     found.require(!is_rehearsal || S::KIND == REHEARSED, &at.field(DRY_RUN), || {

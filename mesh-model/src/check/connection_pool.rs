@@ -10,6 +10,7 @@ use crate::value::Duration;
 pub(crate) fn connection_pool(found: &mut Checker<'_>, at: &Path<'_>, pool: &ConnectionPoolSettings) {
     found.require(pool.http.is_some() || pool.tcp.is_some(), at, || {
         Problem::missing("a connection pool needs `tcp` or `http`")
+            .help("write limits under `tcp` or `http`, or remove it")
     });
     if let Some(http) = &pool.http {
         http_settings(found, &at.field("http"), http);
@@ -33,7 +34,8 @@ fn http_settings(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpSettings) {
     duration(found, &at.field("idleTimeout"), http.idle_timeout);
     if http.h2_upgrade_policy == H2UpgradePolicy::Upgrade && http.use_client_protocol {
         let problem =
-            Problem::conflict("the client's protocol cannot be kept where connections are upgraded");
+            Problem::conflict("the client's protocol cannot be kept where connections are upgraded")
+                .help("remove `useClientProtocol`, or set `h2UpgradePolicy: DO_NOT_UPGRADE`");
         found.find(
             &at.field("useClientProtocol"),
             problem.help("remove `useClientProtocol` or `h2UpgradePolicy: UPGRADE`"),
@@ -42,7 +44,9 @@ fn http_settings(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpSettings) {
     if let Some(keepalive) = &http.http2_keep_alive {
         let at = at.field("http2KeepAlive");
         for (name, written) in [("interval", keepalive.interval), ("timeout", keepalive.timeout)] {
-            found.require(written.is_some(), &at, || Problem::missing(format!("`{name}` is required")));
+            found.require(written.is_some(), &at, || {
+                Problem::missing(format!("`{name}` is required")).help(format!("add `{name}`"))
+            });
             duration(found, &at.field(name), written);
         }
     }
@@ -77,8 +81,10 @@ pub(crate) fn outlier_detection(found: &mut Checker<'_>, at: &Path<'_>, outlier:
     }
     let local_failures = outlier.consecutive_local_origin_failures.unwrap_or_default();
     if local_failures > 0 && !outlier.split_external_local_origin_errors {
-        let problem =
-            Problem::conflict("local failures do not count without `splitExternalLocalOriginErrors`");
+        let problem = Problem::conflict(
+            "local failures do not count without `splitExternalLocalOriginErrors`",
+        )
+        .help("set `splitExternalLocalOriginErrors: true`, or remove `consecutiveLocalOriginFailures`");
         found.find(
             &at.field("consecutiveLocalOriginFailures"),
             problem.help("write `splitExternalLocalOriginErrors: true`"),
@@ -90,6 +96,7 @@ pub(crate) fn outlier_detection(found: &mut Checker<'_>, at: &Path<'_>, outlier:
     for (index, code) in outlier.outlier_detection_http_error_codes.iter().enumerate() {
         found.require((100..=599).contains(code), &codes.index(index), || {
             Problem::invalid(format!("status code `{code}` is not in 100 to 599"))
+                .help("use a status of HTTP such as `503`")
         });
     }
 }
@@ -101,5 +108,8 @@ fn duration(found: &mut Checker<'_>, at: &Path<'_>, duration: Option<Duration>) 
 }
 
 fn not_negative(found: &mut Checker<'_>, at: &Path<'_>, limit: i32) {
-    found.require(limit >= 0, at, || Problem::invalid(format!("`{limit}` is negative")));
+    found.require(limit >= 0, at, || {
+        Problem::invalid(format!("`{limit}` is negative"))
+            .help("write 0 or more; leave it out for the default")
+    });
 }

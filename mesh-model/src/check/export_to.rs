@@ -28,18 +28,23 @@ pub(crate) fn export_to(found: &mut Checker<'_>, at: &Path<'_>, entries: &[Strin
             } else {
                 format!("`.` and `{namespace}` are the same namespace")
             };
-            found.find(&at, Problem::conflict(problem));
+            found.find(&at, Problem::conflict(problem).help("keep one of the entries"));
             continue;
         }
         match target {
             "*" => {}
             "~" if exporter == Exporter::Service => {}
-            "~" => found.find(&at, Problem::invalid("only a ServiceEntry can be exported to nobody (`~`)")),
+            "~" => found.find(
+                &at,
+                Problem::invalid("only a ServiceEntry can be exported to nobody (`~`)")
+                    .help("use `.` for the own namespace, `*` for all, or names of namespaces"),
+            ),
             name => found.check(&at, host::namespace(name)),
         }
         if exporter == Exporter::SelectingRule && target != namespace {
             let problem =
-                Problem::invalid("a rule with `workloadSelector` cannot be exported beyond its namespace");
+                Problem::invalid("a rule with `workloadSelector` cannot be exported beyond its namespace")
+                    .help("write `exportTo: [\".\"]`, or remove `workloadSelector`");
             found.find(&at, problem.help("write `.`"));
         }
     }

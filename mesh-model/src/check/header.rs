@@ -12,10 +12,16 @@ const PSEUDO: [&str; 5] = [":method", ":scheme", ":authority", ":path", ":status
 
 fn bad_name(name: &str) -> Problem {
     Problem::new(Code::InvalidName, format!("`{}` is not a header name", short(name)))
+        .help("use letters, digits and hyphens, as in `x-request-id`")
 }
 
 fn not_empty(name: &str) -> Checked {
-    if name.is_empty() { Err(Problem::new(Code::InvalidName, "the header name is empty")) } else { Ok(()) }
+    if name.is_empty() {
+        Err(Problem::new(Code::InvalidName, "the header name is empty")
+            .help("write the name of a header, or remove the entry"))
+    } else {
+        Ok(())
+    }
 }
 
 fn is_token(name: &str) -> bool {
@@ -76,7 +82,8 @@ fn operation_name(name: &str) -> Checked {
         return Err(Problem::new(
             Code::InvalidName,
             format!("pseudo header `{}` cannot be changed", short(name)),
-        ));
+        )
+        .help("headers that start with `:` belong to HTTP/2; use `rewrite` for path and authority"));
     }
     Ok(())
 }
@@ -135,7 +142,8 @@ pub(crate) fn one_authority(
 /// A value: no control characters, and well-formed `%VARIABLE(arguments)%` (T-180).
 pub(crate) fn value(text: &str) -> Checked {
     if text.chars().any(|c| c != '\t' && (c < ' ' || c == '\u{7f}')) {
-        return Err(Problem::invalid("the header value holds a control character"));
+        return Err(Problem::invalid("the header value holds a control character")
+            .help("write the value on one line, without control characters"));
     }
     format_text(text).map_err(|message| {
         Problem::invalid(format!("`{}`: {message}", short(text)))

@@ -9,6 +9,7 @@ use crate::value::IpBlock;
 
 fn invalid(message: String) -> Problem {
     Problem::new(Code::InvalidHost, message)
+        .help("use letters, digits, hyphens and dots; a `*` stands only at the front (`*.example.com`)")
 }
 
 /// A DNS name without a wildcard.
@@ -67,7 +68,8 @@ pub(crate) fn address(text: &str) -> Checked {
     if is_address(without_zone) {
         return Ok(());
     }
-    Err(Problem::invalid(format!("`{}` is not an IP address", short(text))))
+    Err(Problem::invalid(format!("`{}` is not an IP address", short(text)))
+        .help("write an address such as `10.0.0.1` or `2001:db8::1`"))
 }
 
 /// An IP address or a CIDR block.
@@ -77,7 +79,8 @@ pub(crate) fn subnet(text: &str) -> Checked {
     }
     match text.parse::<IpBlock>() {
         Ok(_) => Ok(()),
-        Err(_) => Err(Problem::invalid(format!("`{}` is not a CIDR block", short(text)))),
+        Err(_) => Err(Problem::invalid(format!("`{}` is not a CIDR block", short(text)))
+            .help("write an address or a block such as `10.0.0.0/8`")),
     }
 }
 
@@ -86,7 +89,8 @@ pub(crate) fn unix_address(text: &str) -> Checked {
     if text.starts_with('@') || text.starts_with('/') && !text.ends_with('/') {
         return Ok(());
     }
-    Err(Problem::invalid(format!("`unix://{}` is not an absolute path to a file", short(text))))
+    Err(Problem::invalid(format!("`unix://{}` is not an absolute path to a file", short(text)))
+        .help("write `unix:///path/to/socket`"))
 }
 
 /// An address to listen at: an IP address, or a `unix://` path.
@@ -99,7 +103,8 @@ pub(crate) fn namespace(text: &str) -> Checked {
     if is_dns_label(text) {
         return Ok(());
     }
-    Err(Problem::new(Code::InvalidName, format!("`{}` is not a namespace", short(text))))
+    Err(Problem::new(Code::InvalidName, format!("`{}` is not a namespace", short(text)))
+        .help("use lower-case letters, digits and hyphens; `.` is the own namespace, `*` all"))
 }
 
 /// The host of a Gateway's server: `host`, `namespace/host`, `./host` or `*/host` (T-415).
@@ -145,7 +150,9 @@ fn scoped_host(host: &str, is_gateway: bool) -> Checked {
 /// The service of an extension provider: `host` or `namespace/host`.
 pub(crate) fn provider_service(text: &str) -> Checked {
     if text.is_empty() {
-        return Err(Problem::missing("`service` is required"));
+        return Err(
+            Problem::missing("`service` is required").help("name the service as `host` or `namespace/host`")
+        );
     }
     if text.contains('/') {
         return egress_host(text);
@@ -156,7 +163,8 @@ pub(crate) fn provider_service(text: &str) -> Checked {
 /// `host:port` or `[address]:port`.
 pub(crate) fn host_and_port(text: &str) -> Checked {
     let Some((host, port)) = split_port(text) else {
-        return Err(Problem::invalid(format!("`{}` is not of the form `host:port`", short(text))));
+        return Err(Problem::invalid(format!("`{}` is not of the form `host:port`", short(text)))
+            .help("write it as `name.example.com:9411`"));
     };
     super::port::number_text(port)?;
     if is_address(host) { Ok(()) } else { fqdn(host) }
@@ -177,6 +185,7 @@ pub(crate) fn split_port(text: &str) -> Option<(&str, &str)> {
 pub(crate) fn trust_domain(text: &str) -> Checked {
     match crate::name::TrustDomain::parse(text) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Problem::invalid(format!("`{}` is not a trust domain: {error}", short(text)))),
+        Err(error) => Err(Problem::invalid(format!("`{}` is not a trust domain: {error}", short(text)))
+            .help("a trust domain is written like a DNS name, as in `cluster.local`")),
     }
 }

@@ -69,6 +69,7 @@ fn consistent_hash(found: &mut Checker<'_>, at: &Path<'_>, hash: &ConsistentHash
         found.find(&at, problem.help("use `ringHash.minimumRingSize`"));
         found.require(hash.ring_hash.is_none() && hash.maglev.is_none(), &at, || {
             Problem::conflict("`minimumRingSize` excludes `ringHash` and `maglev`")
+                .help("remove `minimumRingSize`: `ringHash` has a field of the same name")
         });
     }
     if let Some(maglev) = &hash.maglev {
@@ -81,16 +82,19 @@ fn consistent_hash(found: &mut Checker<'_>, at: &Path<'_>, hash: &ConsistentHash
 }
 
 fn http_cookie(found: &mut Checker<'_>, at: &Path<'_>, cookie: &HttpCookie) {
-    found.require(!cookie.name.is_empty(), at, || Problem::missing("a cookie needs a `name`"));
+    found.require(!cookie.name.is_empty(), at, || {
+        Problem::missing("a cookie needs a `name`").help("add `name`")
+    });
     let mut names = BTreeSet::new();
     let at = at.field("attributes");
     for (index, attribute) in cookie.attributes.iter().enumerate() {
         let at = at.index(index);
         found.require(!attribute.name.is_empty(), &at, || {
-            Problem::missing("a cookie attribute needs a `name`")
+            Problem::missing("a cookie attribute needs a `name`").help("add `name`")
         });
         found.require(attribute.name.is_empty() || names.insert(&attribute.name), &at.field("name"), || {
             Problem::conflict(format!("attribute `{}` is listed twice", short(&attribute.name)))
+                .help("keep one of the two")
         });
     }
 }
@@ -98,7 +102,8 @@ fn http_cookie(found: &mut Checker<'_>, at: &Path<'_>, cookie: &HttpCookie) {
 fn warm_up(found: &mut Checker<'_>, at: &Path<'_>, warmup: &WarmupConfiguration) {
     match warmup.duration {
         Some(duration) => found.check(&at.field("duration"), value::duration(duration)),
-        None => found.find(at, Problem::missing("`duration` is required")),
+        None => found
+            .find(at, Problem::missing("`duration` is required").help("add `duration`, for example `30s`")),
     }
     if let Some(percent) = warmup.minimum_percent {
         found.check(&at.field("minimumPercent"), value::share(percent));
@@ -106,6 +111,7 @@ fn warm_up(found: &mut Checker<'_>, at: &Path<'_>, warmup: &WarmupConfiguration)
     if let Some(aggression) = warmup.aggression {
         found.require(aggression > 0.0, &at.field("aggression"), || {
             Problem::invalid(format!("`{aggression}` is not greater than 0"))
+                .help("write a number above 0; `1.0` is the default")
         });
     }
 }

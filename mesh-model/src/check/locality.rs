@@ -48,6 +48,7 @@ pub(crate) fn zone_aware(
     if let Some(size) = setting.min_cluster_size {
         found.require((1..=u64::from(u32::MAX)).contains(&size), &at.field("minClusterSize"), || {
             Problem::invalid(format!("`{size}` is not in 1 to {}", u32::MAX))
+                .help("write a weight of at least 1")
         });
     }
     let regions = setting.failover.iter().map(|failover| (failover.from.as_str(), failover.to.as_str()));
@@ -59,6 +60,7 @@ fn topology_labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &[String], pl
     for (index, label) in labels.iter().enumerate() {
         found.require(!TOPOLOGY.contains(&label.as_str()), &at.index(index), || {
             Problem::conflict(format!("topology label `{label}` cannot be listed {place}"))
+                .help("remove the label from the list")
         });
     }
 }
@@ -71,11 +73,13 @@ fn distribute(found: &mut Checker<'_>, at: &Path<'_>, setting: &LocalityLoadBala
         for (locality, percent) in &entry.to {
             found.require((1..=100).contains(percent), &to.field(locality), || {
                 Problem::invalid(format!("`{percent}` is not a percentage of 1 to 100"))
+                    .help("write a whole percentage from 1 to 100; leave out what gets nothing")
             });
         }
         let total: u64 = entry.to.values().map(|percent| u64::from(*percent)).sum();
         found.require(total == 100, &to, || {
             Problem::invalid(format!("the percentages add up to {total}, not 100"))
+                .help("make the percentages of `to` add up to 100")
         });
         found.check(&to, localities(entry.to.keys().map(String::as_str)));
     }
@@ -98,6 +102,7 @@ fn failover<'a>(
         let at = at.index(index);
         found.require(from != to, &at.field("to"), || {
             Problem::conflict(format!("region `{}` cannot stand in for itself", short(to)))
+                .help("name another region in `to`")
         });
         for (name, region) in [("from", from), ("to", to)] {
             found.require(!region.contains(['/', '*']), &at.field(name), || {
@@ -105,6 +110,7 @@ fn failover<'a>(
                     "`{}` is not a region: neither `/` nor `*` may be in it",
                     short(region)
                 ))
+                .help("write the region only, as in `eu-west`")
             });
         }
     }
@@ -118,16 +124,19 @@ pub(crate) fn localities<'a>(localities: impl Iterator<Item = &'a str>) -> Check
         let stars = locality.matches('*').count();
         if stars > 1 || stars == 1 && !locality.ends_with('*') {
             let message = format!("`{}`: one `*` at most, at the end", short(locality));
-            return Err(Problem::invalid(message));
+            return Err(Problem::invalid(message)
+                .help("a locality is `region`, `region/zone` or `region/zone/subzone`"));
         }
         let mut parts = locality.splitn(3, '/');
         let (region, zone, subzone) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
         if region.is_empty() || zone == Some("") || subzone == Some("") {
             let message = format!("`{}` has an empty region, zone or subzone", short(locality));
-            return Err(Problem::invalid(message));
+            return Err(Problem::invalid(message)
+                .help("a locality is `region`, `region/zone` or `region/zone/subzone`"));
         }
         if overlaps(&seen, region, zone, subzone) {
-            return Err(Problem::conflict(format!("`{}` overlaps another entry", short(locality))));
+            return Err(Problem::conflict(format!("`{}` overlaps another entry", short(locality)))
+                .help("keep the wider or the narrower one"));
         }
         let zones = seen.entry(region).or_default();
         zones.entry(zone.unwrap_or("*")).or_default().insert(subzone.unwrap_or("*"));

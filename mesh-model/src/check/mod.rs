@@ -133,13 +133,14 @@ impl<'c> Checker<'c> {
     pub(crate) fn at_most(&mut self, at: &Path<'_>, length: usize, max: usize) {
         self.require(length <= max, at, || {
             Problem::invalid(format!("{length} entries, at most {max} are allowed"))
+                .help("remove some, or split the object")
         });
     }
 
     /// Refuses a text of more than `max` characters.
     pub(crate) fn no_longer_than(&mut self, at: &Path<'_>, text: &str, max: usize) {
         self.require(text.chars().count() <= max, at, || {
-            Problem::invalid(format!("longer than {max} characters"))
+            Problem::invalid(format!("longer than {max} characters")).help("shorten it")
         });
     }
 

@@ -1,7 +1,7 @@
 //! Ports, their names and protocols (T-196, T-197).
 
 use super::{Checked, Problem, short};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, nearest};
 use crate::name::{PortNumber, Protocol, is_dns_label};
 
 /// 1 to 65535.
@@ -9,7 +9,8 @@ pub(crate) fn number(port: impl Into<i64>) -> Checked {
     let port = port.into();
     match PortNumber::new(port) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Problem::invalid(format!("port `{port}` is not in 1 to 65535"))),
+        Err(_) => Err(Problem::invalid(format!("port `{port}` is not in 1 to 65535"))
+            .help("use a port from 1 to 65535")),
     }
 }
 
@@ -17,7 +18,8 @@ pub(crate) fn number(port: impl Into<i64>) -> Checked {
 pub(crate) fn number_text(port: &str) -> Checked {
     match port.parse::<i64>() {
         Ok(port) => number(port),
-        Err(_) => Err(Problem::invalid(format!("port `{}` is not a number", short(port)))),
+        Err(_) => Err(Problem::invalid(format!("port `{}` is not a number", short(port)))
+            .help("write the number of the port")),
     }
 }
 
@@ -41,6 +43,9 @@ pub(crate) fn known_protocol(token: &str) -> Checked {
         return Ok(());
     }
     let problem = Problem::invalid(format!("`{}` is not a protocol", short(token)));
+    if let Some(near) = nearest(token, Protocol::TOKENS.iter().map(|(_, token)| *token)) {
+        return Err(problem.help(format!("did you mean `{near}`?")));
+    }
     Err(problem
         .help("one of `HTTP`, `HTTPS`, `HTTP2`, `GRPC`, `GRPC-WEB`, `TCP`, `TLS`, `MONGO`, `REDIS`, `MYSQL`"))
 }

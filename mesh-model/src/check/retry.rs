@@ -27,13 +27,15 @@ const CONDITIONS: [&str; 16] = [
 pub(crate) fn retry(found: &mut Checker<'_>, at: &Path<'_>, retry: &HttpRetry) {
     found.require(retry.attempts >= 0, &at.field("attempts"), || {
         Problem::invalid(format!("`{}` attempts", retry.attempts))
+            .help("write 0 to switch retries off, or a small positive number")
     });
     let is_configured = retry.per_try_timeout.is_some()
         || !retry.retry_on.is_empty()
         || retry.retry_remote_localities.is_some();
     if retry.attempts == 0 && is_configured {
         let problem =
-            Problem::conflict("a retry policy without `attempts` is switched off, yet it is configured");
+            Problem::conflict("a retry policy without `attempts` is switched off, yet it is configured")
+                .help("set `attempts`, or remove the other fields");
         found.find(at, problem.help("write `attempts`, or leave only `attempts: 0`"));
     }
     if let Some(timeout) = retry.per_try_timeout {
@@ -61,7 +63,7 @@ fn condition(condition: &str) -> Checked {
     }
     Err(match crate::diagnostic::nearest(condition, CONDITIONS) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None => problem,
+        None => problem.help(format!("conditions are `{}`, and status codes", CONDITIONS.join("`, `"))),
     })
 }
 

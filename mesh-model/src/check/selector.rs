@@ -30,10 +30,13 @@ fn labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &BTreeMap<String, Stri
     found.at_most(at, labels.len(), max);
     for (key, value) in labels {
         let at = at.field(key);
-        found.require(!key.is_empty(), &at, || Problem::invalid("an empty label key"));
+        found.require(!key.is_empty(), &at, || {
+            Problem::invalid("an empty label key").help("write the key of a label, or remove the entry")
+        });
         for text in [key, value] {
             found.require(!text.contains('*'), &at, || {
                 Problem::invalid(format!("`{}`: a selector takes no wildcard", short(text)))
+                    .help("write the whole text of the label: a selector compares for equality")
             });
         }
         found.no_longer_than(&at, value, 63);

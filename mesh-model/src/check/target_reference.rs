@@ -56,9 +56,11 @@ pub(crate) fn of_any_kind(
         name(found, &at, target);
         found.require(is_kind(&target.kind), &at.field("kind"), || {
             Problem::invalid(format!("`{}` is not the name of a kind", short(&target.kind)))
+                .help("write a kind such as `Service` or `Gateway`")
         });
         found.require(is_group(&target.group), &at.field("group"), || {
             Problem::invalid(format!("`{}` is not an API group", short(&target.group)))
+                .help("write a group such as `gateway.networking.k8s.io`; the core group is empty")
         });
     }
 }
@@ -82,7 +84,9 @@ fn is_group(text: &str) -> bool {
 
 /// The name and the namespace, which every kind has.
 fn name(found: &mut Checker<'_>, at: &Path<'_>, target: &PolicyTargetReference) {
-    found.require(!target.name.is_empty(), &at.field("name"), || Problem::missing("`name` is required"));
+    found.require(!target.name.is_empty(), &at.field("name"), || {
+        Problem::missing("`name` is required").help("add the name of the target")
+    });
     found.no_longer_than(&at.field("name"), &target.name, 253);
     found.require(target.namespace.is_empty(), &at.field("namespace"), || {
         Problem::invalid("a policy cannot be attached to an object of another namespace")

@@ -79,6 +79,7 @@ fn config_map_credential(found: &mut Checker<'_>, at: &Path<'_>, tls: &ClientTls
     let own = found.namespace();
     found.require(!is_name || namespace == own, &at, || {
         Problem::invalid(format!("the ConfigMap must be in the namespace of the object, `{own}`"))
+            .help("move it there, and leave the namespace out")
     });
 }
 
@@ -106,7 +107,10 @@ pub(crate) fn server(found: &mut Checker<'_>, at: &Path<'_>, tls: &ServerTlsSett
         let crl = ("caCrl", !tls.ca_crl.is_empty());
         for (name, _) in sources(tls).into_iter().chain([crl]).filter(|(_, is_written)| *is_written) {
             let message = format!("`{name}` is not used in mode `{}`", tls.mode.as_str());
-            found.find(&at.field(name), Problem::new(Code::NoEffect, message));
+            found.find(
+                &at.field(name),
+                Problem::new(Code::NoEffect, message).help("remove the field, or change `mode`"),
+            );
         }
     }
     found.at_most_one(
@@ -134,6 +138,7 @@ pub(crate) fn server(found: &mut Checker<'_>, at: &Path<'_>, tls: &ServerTlsSett
         });
         found.require(tls.mode != ServerTlsMode::Simple, &at, || {
             Problem::conflict("mode `SIMPLE` checks no client certificate, so there is nothing to revoke")
+                .help("remove `caCrl`, or use mode `MUTUAL`")
         });
     }
 }
@@ -193,7 +198,7 @@ fn versions_and_ciphers(found: &mut Checker<'_>, at: &Path<'_>, tls: &ServerTlsS
         } else {
             continue;
         };
-        found.find(&at.index(index), Problem::new(Code::NoEffect, problem));
+        found.find(&at.index(index), Problem::new(Code::NoEffect, problem).help("remove the entry"));
     }
 }
 

@@ -41,9 +41,12 @@ pub(crate) fn traffic_policy(found: &mut Checker<'_>, at: &Path<'_>, policy: &Tr
             outlier_detection: &settings.outlier_detection,
             tls: &settings.tls,
         };
-        found.require(settings.port.is_some(), &at, || Problem::missing("`port` is required"));
+        found.require(settings.port.is_some(), &at, || {
+            Problem::missing("`port` is required").help("add `port: {number: ..}`")
+        });
         found.require(!blocks.are_empty(), &at, || {
             Problem::missing("a port's policy needs at least one field")
+                .help("write a policy for the port, or remove the entry")
         });
         blocks.check(found, &at);
     }
@@ -92,6 +95,7 @@ impl Blocks<'_> {
 fn tunnel_settings(found: &mut Checker<'_>, at: &Path<'_>, tunnel: &TunnelSettings) {
     found.require(["", "CONNECT", "POST"].contains(&tunnel.protocol.as_str()), &at.field("protocol"), || {
         Problem::invalid(format!("`{}` is neither `CONNECT` nor `POST`", short(&tunnel.protocol)))
+            .help("use `CONNECT` or `POST`")
     });
     if !host::is_address(&tunnel.target_host) {
         found.check(&at.field("targetHost"), host::fqdn(&tunnel.target_host));

@@ -11,7 +11,8 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// At least 1 ms, in whole milliseconds (T-168).
 pub(crate) fn duration(duration: Duration) -> Checked {
     if duration.as_nanos() < NANOS_PER_MILLI {
-        return Err(Problem::invalid(format!("`{duration}` is shorter than 1ms")));
+        return Err(Problem::invalid(format!("`{duration}` is shorter than 1ms"))
+            .help("write a duration of at least `1ms`"));
     }
     whole_millis(duration)
 }
@@ -19,7 +20,8 @@ pub(crate) fn duration(duration: Duration) -> Checked {
 /// Whole milliseconds.
 pub(crate) fn whole_millis(duration: Duration) -> Checked {
     if duration.as_nanos() % NANOS_PER_MILLI != 0 {
-        return Err(Problem::invalid(format!("`{duration}` is finer than a millisecond")));
+        return Err(Problem::invalid(format!("`{duration}` is finer than a millisecond"))
+            .help("round it to whole milliseconds"));
     }
     Ok(())
 }
@@ -27,7 +29,8 @@ pub(crate) fn whole_millis(duration: Duration) -> Checked {
 /// Whole seconds.
 pub(crate) fn whole_seconds(duration: Duration) -> Checked {
     if duration.as_nanos() % NANOS_PER_SECOND != 0 {
-        return Err(Problem::invalid(format!("`{duration}` is finer than a second")));
+        return Err(Problem::invalid(format!("`{duration}` is finer than a second"))
+            .help("round it to whole seconds"));
     }
     Ok(())
 }
@@ -37,7 +40,8 @@ pub(crate) fn percent(percent: i32) -> Checked {
     if (0..=100).contains(&percent) {
         return Ok(());
     }
-    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100")))
+    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100"))
+        .help("write a percentage from 0 to 100"))
 }
 
 /// 0 to 100, any fraction.
@@ -45,14 +49,16 @@ pub(crate) fn share(percent: f64) -> Checked {
     if (0.0..=100.0).contains(&percent) {
         return Ok(());
     }
-    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100")))
+    Err(Problem::invalid(format!("`{percent}` is not a percentage of 0 to 100"))
+        .help("write a percentage from 0 to 100"))
 }
 
 /// 0, or 0.0001 to 100: what can be told apart in parts of a million.
 pub(crate) fn fault_share(percent: f64) -> Checked {
     share(percent)?;
     if percent > 0.0 && percent < 0.0001 {
-        return Err(Problem::invalid(format!("`{percent}` is less than 0.0001 percent, but not 0")));
+        return Err(Problem::invalid(format!("`{percent}` is less than 0.0001 percent, but not 0"))
+            .help("write 0, or at least 0.0001"));
     }
     Ok(())
 }
@@ -62,13 +68,15 @@ pub(crate) fn http_status(status: i64) -> Checked {
     if (200..=600).contains(&status) {
         return Ok(());
     }
-    Err(Problem::invalid(format!("HTTP status `{status}` is not in 200 to 599")))
+    Err(Problem::invalid(format!("HTTP status `{status}` is not in 200 to 599"))
+        .help("use a status such as `200`, `301` or `503`"))
 }
 
 /// RE2, not empty, at most 1024 bytes (T-147).
 pub(crate) fn regex(pattern: &str) -> Checked {
     if pattern.is_empty() {
-        return Err(Problem::new(Code::InvalidRegex, "the regex is empty"));
+        return Err(Problem::new(Code::InvalidRegex, "the regex is empty")
+            .help("write an expression; `.*` fits everything"));
     }
     match Re2Pattern::parse(pattern) {
         Ok(_) => Ok(()),

@@ -7,8 +7,8 @@ use serde::forward_to_deserialize_any;
 use super::deserializer::NodeDeserializer;
 use super::error::{DecodeError, shorten};
 use super::path::Path;
-use super::{Context, Finding, Unknown};
-use crate::diagnostic::{Code, Severity, nearest};
+use super::{Context, Finding, Unknown, help};
+use crate::diagnostic::{Code, Severity};
 use crate::document::{Entry, Node, Value, snake_case};
 
 /// The elements of a list.
@@ -77,6 +77,12 @@ impl<'a, 'p> MapReader<'a, 'p> {
                 note_unknown(entry, fields, path, context);
                 continue;
             };
+            if context.options.unknown == Unknown::Schema
+                && &*entry.key != field
+                && !fields.contains(&&*entry.key)
+            {
+                note_spelling(entry, field, path, context);
+            }
             if entry.value.value == Value::Null {
                 continue;
             }
@@ -121,24 +127,41 @@ impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
 }
 
 /// The field that a key names: its own spelling, in protobuf's form also the `.proto` spelling.
+///
+/// Where the schema of the API has both spellings (`jwks_uri`), the type names the second one as an alias; they are
+/// one field all the same.
 fn field_name(key: &str, fields: &'static [&'static str], protobuf: bool) -> Option<&'static str> {
-    let exact = fields.iter().find(|field| **field == key);
-    let found = exact.or_else(|| {
-        let other_spelling = protobuf && key.contains('_');
-        other_spelling.then(|| fields.iter().find(|field| snake_case(field) == key)).flatten()
-    });
-    found.copied()
+    let has_other_spelling = protobuf && key.contains('_');
+    let is_other_spelling = |field: &&&str| **field != key && snake_case(field) == key;
+    let other = has_other_spelling.then(|| fields.iter().find(is_other_spelling)).flatten();
+    other.or_else(|| fields.iter().find(|field| **field == key)).copied()
 }
 
 fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>, context: &Context) {
     let severity = match context.options.unknown {
-        Unknown::Error => Severity::Error,
+        Unknown::Error | Unknown::Schema => Severity::Error,
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    let help = nearest(&entry.key, fields.iter().copied()).map(|field| format!("did you mean `{field}`?"));
+    let (help, replacement) = help::unknown_field(&entry.key, fields);
     let message = format!("unknown field `{}`", shorten(&entry.key));
-    let finding = Finding { code: Code::UnknownField, severity, span: entry.key_span, message, help };
+    let finding = Finding {
+        code: Code::UnknownField,
+        severity,
+        span: entry.key_span,
+        message,
+        help: Some(help),
+        replacement: replacement.map(str::to_owned),
+    };
+    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+}
+
+/// A field in the spelling of the `.proto` file, which the schema of the API does not have.
+fn note_spelling(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
+    let message = format!("unknown field `{}`", shorten(&entry.key));
+    let help = Some(format!("write `{field}`: the API server knows no other spelling"));
+    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span);
+    let finding = Finding { code, severity, span, message, help, replacement: Some(field.to_owned()) };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
 
@@ -148,7 +171,8 @@ fn note_double(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
         severity: Code::DuplicateKey.severity(),
         span: entry.key_span,
         message: format!("the field `{field}` is set in two spellings; `{field}` is used"),
-        help: None,
+        help: Some(format!("keep `{field}` and remove the other one")),
+        replacement: None,
     };
     context.find(&Path::Key(path, &entry.key).to_string(), finding);
 }
@@ -166,7 +190,8 @@ macro_rules! parsed_keys {
                 Ok(value) => visitor.$visit(value),
                 Err(_) => {
                     let message = format!("expected {} as key, found `{}`", $what, shorten(self.key));
-                    Err(DecodeError::new(Code::WrongType, message))
+                    let help = format!("the keys of this map are {}s", $what.trim_start_matches("a "));
+                    Err(DecodeError::new(Code::WrongType, message).help(Some(help)))
                 }
             }
         }

@@ -5,7 +5,8 @@ use serde::forward_to_deserialize_any;
 
 use super::Context;
 use super::access::{EnumReader, ListReader, MapReader};
-use super::error::DecodeError;
+use super::error::{DecodeError, words};
+use super::help;
 use super::path::Path;
 use crate::diagnostic::Code;
 use crate::document::{Node, Value};
@@ -46,7 +47,8 @@ impl<'a> NodeDeserializer<'a, '_> {
         let number = self.whole()?;
         T::try_from(number).or_else(|_| {
             let message = format!("expected a number from {least} to {most}, found `{number}`");
-            self.located(Err(DecodeError::new(Code::BadValue, message)))
+            let help = format!("write a whole number from {least} to {most}");
+            self.located(Err(DecodeError::new(Code::BadValue, message).help(Some(help))))
         })
     }
 
@@ -150,7 +152,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
         match &self.node.value {
             Value::String(text) => self.located(visitor.visit_borrowed_str(text)),
             Value::Null => self.located(visitor.visit_borrowed_str("")),
-            _ => self.refuse("a string"),
+            _ => self.refuse(&words(&visitor)),
         }
     }
 
@@ -202,14 +204,17 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     ) -> Result<V::Value, DecodeError> {
         match &self.node.value {
             Value::Map(_) | Value::Null => self.located(visitor.visit_map(self.map_reader(Some(fields)))),
-            _ => self.refuse("a map"),
+            _ => {
+                let error = DecodeError::wrong_type("a map", self.node);
+                self.located(Err(error.help(help::not_a_struct(fields, self.node))))
+            }
         }
     }
 
     fn deserialize_enum<V: Visitor<'a>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let reader = match &self.node.value {
@@ -218,7 +223,10 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
                 [entry] => EnumReader { name: self, content: Some(entry) },
                 _ => return self.refuse("a map with one key"),
             },
-            _ => return self.refuse("a name"),
+            _ => {
+                let help = format!("write one of `{}`", variants.join("`, `"));
+                return self.located(Err(DecodeError::wrong_type("a name", self.node).help(Some(help))));
+            }
         };
         self.located(visitor.visit_enum(reader))
     }

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
-use super::Finding;
 use super::path::Path;
+use super::{Finding, help};
 use crate::diagnostic::{Code, nearest};
 use crate::document::{Node, Span, Value, join_key, snake_case};
 
@@ -17,18 +17,34 @@ pub(super) struct DecodeError {
     pub(super) path: Option<String>,
     span: Span,
     message: String,
-    help: Option<String>,
+    help: Option<Box<str>>,
+    replacement: Option<&'static str>,
     missing: Option<&'static str>,
 }
 
 impl DecodeError {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, path: None, span: Span::default(), message: message.into(), help: None, missing: None }
+        Self {
+            code,
+            path: None,
+            span: Span::default(),
+            message: message.into(),
+            help: None,
+            replacement: None,
+            missing: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    pub(super) fn help(mut self, help: Option<String>) -> Self {
+        self.help = help.map(String::into_boxed_str);
+        self
     }
 
     /// `expected a number, found a string `abc``.
     pub(super) fn wrong_type(expected: &str, found: &Node) -> Self {
         Self::new(Code::WrongType, format!("expected {expected}, found {}", describe(found)))
+            .help(help::wrong_type(expected, found))
     }
 
     /// Names the place unless a place further inside is known.
@@ -59,7 +75,8 @@ impl DecodeError {
             severity: self.code.severity(),
             span: self.span,
             message: self.message.clone(),
-            help: self.help.clone(),
+            help: self.help.as_deref().map(str::to_owned),
+            replacement: self.replacement.map(str::to_owned),
         }
     }
 }
@@ -78,11 +95,15 @@ impl de::Error for DecodeError {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Code::WrongType, format!("expected {}, found {}", words(expected), unexpected(found)))
+        let expected = words(expected);
+        Self::new(Code::WrongType, format!("expected {expected}, found {}", unexpected(found)))
+            .help(help::wrong_value(&expected, found))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Code::BadValue, format!("expected {}, found {}", words(expected), unexpected(found)))
+        let expected = words(expected);
+        Self::new(Code::BadValue, format!("expected {expected}, found {}", unexpected(found)))
+            .help(help::wrong_value(&expected, found))
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
@@ -94,20 +115,25 @@ impl de::Error for DecodeError {
         let known = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
         let mut error =
             Self::new(Code::BadValue, format!("expected one of {known}, found `{}`", shorten(variant)));
-        error.help = nearest(variant, expected.iter().copied()).map(|name| format!("did you mean `{name}`?"));
-        error
+        let near = nearest(variant, expected.iter().copied());
+        error.replacement = near;
+        error.help(Some(match near {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "write one of these names, spelled exactly like this".to_owned(),
+        }))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let mut error = Self::new(Code::UnknownField, format!("unknown field `{}`", shorten(field)));
-        error.help = nearest(field, expected.iter().copied()).map(|name| format!("did you mean `{name}`?"));
-        error
+        let (help, replacement) = help::unknown_field(field, expected);
+        error.replacement = replacement;
+        error.help(Some(help))
     }
 
     fn missing_field(field: &'static str) -> Self {
         let mut error = Self::new(Code::MissingField, format!("the field `{field}` is required"));
         error.missing = Some(field);
-        error
+        error.help(Some(format!("add `{field}`")))
     }
 
     fn duplicate_field(field: &'static str) -> Self {
@@ -144,7 +170,7 @@ fn unexpected(found: Unexpected<'_>) -> String {
 }
 
 /// What a visitor asks for, in words of the document.
-fn words(expected: &dyn Expected) -> String {
+pub(super) fn words(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128" | "isize"

@@ -7,6 +7,7 @@
 mod access;
 mod deserializer;
 mod error;
+mod help;
 pub(crate) mod path;
 
 #[cfg(test)]
@@ -25,6 +26,9 @@ use path::Path;
 /// What is done with fields that the type does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
+    /// As the API server's strict check of a resource against its schema: an error, and so is the `snake_case` spelling of
+    /// a field, which only Istio's own readers know. The unknown field is ignored, the other spelling is not.
+    Schema,
     /// An error (strict reading); the field is ignored.
     Error,
     /// A warning; the field is ignored.
@@ -110,7 +114,7 @@ pub fn decode<T: DeserializeOwned>(
     }
     for (at, finding) in context.findings.into_inner().order {
         let mut diagnostic = Diagnostic::new(finding.code, place(&at, finding.span), finding.message);
-        diagnostic.help = finding.help;
+        (diagnostic.help, diagnostic.replacement) = (finding.help, finding.replacement);
         report.push(diagnostic.severity(finding.severity));
     }
     value.filter(|_| !failed)
@@ -124,6 +128,7 @@ struct Finding {
     span: Span,
     message: String,
     help: Option<String>,
+    replacement: Option<String>,
 }
 
 /// What all rounds of one decode share.

@@ -99,6 +99,11 @@ fn both_spellings_of_a_field_are_read() {
     let (value, found) = run(&json!({"retryOn": "a", "retry_on": "b"}), DecodeOptions::ISTIO);
     assert_eq!(value.unwrap().retry_on.as_deref(), Some("a"));
     assert_eq!((found[0].0.as_str(), found[0].1), ("spec.retry_on", "duplicate-key"));
+    let schema = DecodeOptions { unknown: Unknown::Schema, ..DecodeOptions::ISTIO };
+    let (value, found) = run(&json!({"retry_on": "b", "retries": 1}), schema);
+    assert_eq!(value.unwrap().retry_on.as_deref(), Some("b"));
+    let found: Vec<_> = found.iter().map(|finding| (finding.0.as_str(), finding.1)).collect();
+    assert_eq!(found, [("spec.retries", "unknown-field"), ("spec.retry_on", "unknown-field")]);
     let kubernetes = DecodeOptions { unknown: Unknown::Error, ..DecodeOptions::KUBERNETES };
     assert_eq!(run(&json!({"retry_on": "b"}), kubernetes).1[0].1, "unknown-field");
 }
@@ -131,33 +136,73 @@ fn numbers_are_read_from_strings_in_protobuf_form_only() {
     }
     assert_eq!(
         refused(&json!({"port": "80"}), DecodeOptions::KUBERNETES)[0].2,
-        "expected a number, found a string `80`"
+        "expected a number, found a string `80` / write it without quotes: `80`"
     );
 }
 
 #[test]
 fn y16_wrong_types_are_told_in_words_of_the_document() {
     for (json, field, code, message) in [
-        (json!({"hosts": "a"}), "spec.hosts", "wrong-type", "expected a list, found a string `a`"),
-        (json!({"hosts": ["a", 1]}), "spec.hosts[1]", "wrong-type", "expected a string, found a number `1`"),
-        (json!({"nested": [1]}), "spec.nested", "wrong-type", "expected a map, found a list"),
+        (
+            json!({"hosts": "a"}),
+            "spec.hosts",
+            "wrong-type",
+            "expected a list, found a string `a` / write a list, also for one element: `[\"a\"]`",
+        ),
+        (
+            json!({"hosts": ["a", 1]}),
+            "spec.hosts[1]",
+            "wrong-type",
+            "expected a string, found a number `1` / write it in quotes: `\"1\"`",
+        ),
+        (
+            json!({"nested": [1]}),
+            "spec.nested",
+            "wrong-type",
+            "expected a map, found a list / this is one map, not a list of them: write it without `- `",
+        ),
         (
             json!({"nested": {"flag": "true"}}),
             "spec.nested.flag",
             "wrong-type",
-            "expected a boolean, found a string `true`",
+            "expected a boolean, found a string `true` / write `true` or `false`, without quotes",
         ),
-        (json!({"flag": 1}), "spec.flag", "wrong-type", "expected a boolean, found a number `1`"),
-        (json!({"retryOn": 5}), "spec.retryOn", "wrong-type", "expected a string, found a number `5`"),
+        (
+            json!({"flag": 1}),
+            "spec.flag",
+            "wrong-type",
+            "expected a boolean, found a number `1` / write `true` or `false`, without quotes",
+        ),
+        (
+            json!({"retryOn": 5}),
+            "spec.retryOn",
+            "wrong-type",
+            "expected a string, found a number `5` / write it in quotes: `\"5\"`",
+        ),
         (
             json!({"port": 70000}),
             "spec.port",
             "bad-value",
-            "expected a number from 0 to 65535, found `70000`",
+            "expected a number from 0 to 65535, found `70000` / write a whole number from 0 to 65535",
         ),
-        (json!({"port": -1}), "spec.port", "bad-value", "expected a number from 0 to 65535, found `-1`"),
-        (json!({"port": 1.5}), "spec.port", "wrong-type", "expected a whole number, found a number `1.5`"),
-        (json!({"mode": 0}), "spec.mode", "wrong-type", "expected a name, found a number `0`"),
+        (
+            json!({"port": -1}),
+            "spec.port",
+            "bad-value",
+            "expected a number from 0 to 65535, found `-1` / write a whole number from 0 to 65535",
+        ),
+        (
+            json!({"port": 1.5}),
+            "spec.port",
+            "wrong-type",
+            "expected a whole number, found a number `1.5` / write it without a fraction",
+        ),
+        (
+            json!({"mode": 0}),
+            "spec.mode",
+            "wrong-type",
+            "expected a name, found a number `0` / write one of `SIMPLE`, `MUTUAL`",
+        ),
         (
             json!({"mode": "MUTAL"}),
             "spec.mode",
@@ -168,24 +213,53 @@ fn y16_wrong_types_are_told_in_words_of_the_document() {
             json!({"labels": {"a.b": 1}}),
             "spec.labels[\"a.b\"]",
             "wrong-type",
-            "expected a string, found a number `1`",
+            "expected a string, found a number `1` / write it in quotes: `\"1\"`",
         ),
         (
             json!({"weights": {"x": "a"}}),
             "spec.weights.x",
             "wrong-type",
-            "expected a number as key, found `x`",
+            "expected a number as key, found `x` / the keys of this map are numbers",
         ),
         (
             json!({"target": true}),
             "spec.target",
             "wrong-type",
-            "expected a port number or name, found a boolean `true`",
+            "expected a port number or name, found a boolean `true` / write a port number or name",
         ),
-        (json!({"named": {}}), "spec.named", "missing-field", "the field `name` is required"),
+        (json!({"named": {}}), "spec.named", "missing-field", "the field `name` is required / add `name`"),
     ] {
         let expected = (field.to_owned(), code, message.to_owned());
         assert_eq!(refused(&json, DecodeOptions::ISTIO), [expected], "{json}");
+    }
+}
+
+#[test]
+fn durations_are_repaired_where_it_is_clear_what_is_meant() {
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default)]
+    struct Timed {
+        timeout: Option<crate::value::Duration>,
+    }
+    let help = |value: Json| {
+        let node = Node::from_json(&json!({"timeout": value}), Span::default());
+        let mut report = Report::new();
+        let place = |_: &str, _: Span| Place::default();
+        let read: Option<Timed> = decode(&node, "", DecodeOptions::ISTIO, &place, &mut report);
+        assert!(read.and_then(|read| read.timeout).is_none());
+        report.iter().next().unwrap().help.clone().unwrap()
+    };
+    for (value, expected) in [
+        (json!(5), "a duration needs its unit: `5s` for seconds, `5ms` for milliseconds"),
+        (json!("5"), "a duration needs its unit: `5s` for seconds, `5ms` for milliseconds"),
+        (json!("2 s"), "write `2s`"),
+        (json!("5S"), "write `5s`"),
+        (json!("3 seconds"), "write `3s`"),
+        (json!("1d"), "write `24h`"),
+        (json!("soon"), "a number and a unit: `h`, `m`, `s`, `ms`, `us` or `ns`"),
+        (json!(["5s"]), "write a number and its unit as one text, such as `5s`"),
+    ] {
+        assert_eq!(help(value.clone()), expected, "{value}");
     }
 }
 

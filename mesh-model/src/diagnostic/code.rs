@@ -66,6 +66,8 @@ codes! {
     BadValue "bad-value" Read Error None, "a value outside the field's set or range";
     NoDocuments "no-documents" Read Warning None, "a file or directory holds no document";
     Unreadable "unreadable" Read Error None, "a file cannot be read";
+    Template "template" Read Error None, "a template of another tool, which has to be rendered first";
+    NotApplied "not-applied" Read Info None, "a kustomization asks for something that is not done here";
     InvalidName "invalid-name" Validate Error None, "a name that Kubernetes does not accept";
     MissingField "missing-field" Validate Error None, "a required field is not set";
     InvalidValue "invalid-value" Validate Error None, "a value that Istio's validation rejects";

@@ -1,10 +1,14 @@
 //! Problems as data: every one of them, each with a code, a place and, where possible, help.
 
 mod code;
+mod page;
 mod suggest;
+#[cfg(test)]
+mod tests;
 
 pub use code::{Code, Stage};
-pub use suggest::nearest;
+pub use page::{Page, index};
+pub use suggest::{did_you_mean, nearest, nearest_reference};
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,12 +54,22 @@ pub struct Place {
     pub column: u32,
     /// `spec.http[0].timeout`; empty: the whole document.
     pub field: String,
+    /// Byte offset in the file of the first byte of what is wrong, `end` that after its last; both 0: unknown.
+    pub start: u32,
+    /// See `start`.
+    pub end: u32,
 }
 
 impl Place {
     /// A place in a text that is not (yet) a resource.
     pub fn in_file(file: &str, span: Span) -> Self {
-        Self { file: file.to_owned(), line: span.line, column: span.column, ..Self::default() }
+        Self { file: file.to_owned(), ..Self::default() }.at(span)
+    }
+
+    /// The same field, standing at `span`.
+    #[must_use]
+    pub fn at(self, span: Span) -> Self {
+        Self { line: span.line, column: span.column, start: span.start, end: span.end, ..self }
     }
 
     /// The field `path` of an object.
@@ -68,22 +82,17 @@ impl Place {
                 name: object.name.to_string(),
             },
             file: object.document.source.file.to_string(),
-            line: span.line,
-            column: span.column,
             field: path.to_owned(),
+            ..Self::default()
         }
+        .at(span)
     }
 
     /// The field `path` of a document whose resource is known by reference only.
     pub fn in_document(document: &Arc<Document>, resource: ResourceRef, path: &str) -> Self {
         let span = document.root.locate(path);
-        Self {
-            resource,
-            file: document.source.file.to_string(),
-            line: span.line,
-            column: span.column,
-            field: path.to_owned(),
-        }
+        Self { resource, file: document.source.file.to_string(), field: path.to_owned(), ..Self::default() }
+            .at(span)
     }
 }
 
@@ -110,18 +119,34 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The text that, written in place of what stands from `at.start` to `at.end`, is most likely meant.
+    pub replacement: Option<String>,
 }
 
 impl Diagnostic {
     /// A problem with the severity its code has.
     pub fn new(code: Code, at: impl Into<Place>, message: impl Into<String>) -> Self {
-        Self { code, severity: code.severity(), at: at.into(), message: message.into(), help: None }
+        Self {
+            code,
+            severity: code.severity(),
+            at: at.into(),
+            message: message.into(),
+            help: None,
+            replacement: None,
+        }
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the text that is most likely meant in place of the one at fault.
+    #[must_use]
+    pub fn replacement(mut self, text: impl Into<String>) -> Self {
+        self.replacement = Some(text.into());
         self
     }
 
@@ -211,12 +236,11 @@ impl Report {
 
     /// Sorts by file, line, column, code: the order in which people read.
     pub fn sort(&mut self) {
-        self.diagnostics.sort_by(|a, b| {
-            let key = |d: &Diagnostic| {
-                (d.at.file.clone(), d.at.line, d.at.column, d.code.as_str(), d.message.clone())
-            };
-            key(a).cmp(&key(b))
-        });
+        fn key(found: &Diagnostic) -> (&str, u32, u32, &str, &str, &Place) {
+            let at = &found.at;
+            (&at.file, at.line, at.column, found.code.as_str(), &found.message, at)
+        }
+        self.diagnostics.sort_by(|a, b| key(a).cmp(&key(b)));
     }
 }
 

@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest of a set of names.
 
+/// Candidates that are looked at: a suggestion is not worth more time, however large the mesh.
+const COMPARED_MAX: usize = 10_000;
+
 /// The candidate closest to `name` by edit distance, if it is close enough to be a slip (a third of the length).
 ///
 /// ```
@@ -8,19 +11,109 @@
 /// assert_eq!(nearest("zebra", ["host", "subset", "port"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).clamp(1, 4);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate, limit), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    ranked(name, candidates.into_iter().map(|candidate| (candidate, candidate)))
 }
 
-/// Case-insensitive optimal string alignment distance; anything over `limit` counts as `limit + 1`.
+/// The candidate most likely meant by a reference to another object, where either may carry more of the full name
+/// than the other: `my-gw` for `istio-system/my-gw`, `reviewz` for `reviews.shop.svc.cluster.local`.
+///
+/// ```
+/// # use mesh_model::diagnostic::nearest_reference;
+/// assert_eq!(nearest_reference("my-gw", ["edge/my-gw", "edge/other"]), Some("edge/my-gw"));
+/// assert_eq!(nearest_reference("reviewz", ["reviews.shop.svc.cluster.local"]), Some("reviews.shop.svc.cluster.local"));
+/// assert_eq!(nearest_reference("v22", ["v1", "v2"]), Some("v2"));
+/// assert_eq!(nearest_reference("cart", ["edge/my-gw"]), None);
+/// ```
+pub fn nearest_reference<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    // Whole names first: of two services called alike, the one in the namespace that was written.
+    nearest(name, candidates.iter().copied())
+        .or_else(|| ranked(short(name), candidates.iter().map(|candidate| (short(candidate), *candidate))))
+}
+
+/// Help for a reference to something that does not exist: the nearest name, or all of them where they are few.
+/// `what` names the candidates in the plural (`subsets of `reviews``); `None`: there is nothing to say.
+///
+/// ```
+/// # use mesh_model::diagnostic::did_you_mean;
+/// assert_eq!(did_you_mean("v22", ["v1", "v2"], "subsets").as_deref(), Some("did you mean `v2`?"));
+/// assert_eq!(did_you_mean("blue", ["v1", "v2"], "subsets").as_deref(), Some("known subsets: `v1`, `v2`"));
+/// assert_eq!(did_you_mean("blue", [], "subsets"), None);
+/// ```
+pub fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    what: &str,
+) -> Option<String> {
+    const LISTED_MAX: usize = 12;
+    let mut candidates: Vec<&str> = candidates.into_iter().collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    if let Some(nearest) = nearest_reference(name, candidates.iter().copied()) {
+        return Some(format!("did you mean `{nearest}`?"));
+    }
+    let listed: Vec<String> =
+        candidates.iter().take(LISTED_MAX).map(|candidate| format!("`{candidate}`")).collect();
+    if listed.is_empty() {
+        return None;
+    }
+    let more = match candidates.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("known {what}: {}{more}", listed.join(", ")))
+}
+
+/// The part of a name that people know it by: after the namespace, before the domain.
+fn short(name: &str) -> &str {
+    let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+    match name.split_once('.') {
+        // `*.example.com` and addresses have no short form.
+        Some((first, _)) if !first.is_empty() && first != "*" && first.parse::<u8>().is_err() => first,
+        _ => name,
+    }
+}
+
+/// Of `(text to compare, candidate)` the nearest; equally near ones in the order of their text.
+fn ranked<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+    let limit = (name.chars().count() / 3).clamp(1, 4);
+    candidates
+        .take(COMPARED_MAX)
+        .map(|(text, candidate)| (distance(name, text, limit), text, candidate))
+        .filter(|(distance, text, _)| *distance <= limit && !text.is_empty())
+        .min()
+        .map(|(_, _, candidate)| candidate)
+}
+
+/// Whether the letters of two names are so alike that comparing them is worth it: each slip changes two counts at most.
+fn may_be_near(left: &str, right: &str, limit: usize) -> bool {
+    let mut counts = [0_i32; 32];
+    for (text, step) in [(left, 1), (right, -1)] {
+        for letter in text.chars().filter(|letter| !matches!(letter, '-' | '_')).take(256) {
+            // Letters that become several in lower case are all alike here.
+            let slot = if letter.is_ascii() { u32::from(letter.to_ascii_lowercase()) % 31 } else { 31 };
+            if let Some(count) = counts.get_mut(slot as usize) {
+                *count += step;
+            }
+        }
+    }
+    let ascii: u32 = counts.iter().take(31).map(|count| count.unsigned_abs()).sum();
+    ascii as usize <= 2 * limit
+}
+
+/// Optimal string alignment distance without regard to case, `-` and `_`; anything over `limit` counts as `limit + 1`.
 fn distance(left: &str, right: &str, limit: usize) -> usize {
-    let left: Vec<char> = left.chars().flat_map(char::to_lowercase).take(256).collect();
-    let right: Vec<char> = right.chars().flat_map(char::to_lowercase).take(256).collect();
+    let plain = |text: &str| -> Vec<char> {
+        text.chars()
+            .filter(|letter| !matches!(letter, '-' | '_'))
+            .flat_map(char::to_lowercase)
+            .take(256)
+            .collect()
+    };
+    if !may_be_near(left, right, limit) {
+        return limit + 1;
+    }
+    let (left, right) = (plain(left), plain(right));
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;
     }

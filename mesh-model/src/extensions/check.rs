@@ -21,7 +21,11 @@ impl Module<'_> {
     /// Checks them.
     pub(super) fn check(&self, found: &mut Checker<'_>, at: &Path<'_>) {
         if self.url.is_empty() {
-            found.find(&at.field("url"), Problem::missing("`url` is required"));
+            found.find(
+                &at.field("url"),
+                Problem::missing("`url` is required")
+                    .help("say where the module is: `oci://..`, `https://..` or `file:///..`"),
+            );
         } else {
             found.check(&at.field("url"), module_url(self.url));
         }
@@ -70,7 +74,9 @@ fn checksum(text: &str) -> Checked {
 fn written_text(found: &mut Checker<'_>, at: &Path<'_>, text: &str, max: usize) {
     let is_written_empty = text.is_empty() && found.written(at).is_some_and(|node| node.as_str().is_some());
     found.require(!is_written_empty, at, || Problem::invalid("an empty text").help("leave the field out"));
-    found.require(text.len() <= max, at, || Problem::invalid(format!("longer than {max} bytes")));
+    found.require(text.len() <= max, at, || {
+        Problem::invalid(format!("longer than {max} bytes")).help("shorten the text")
+    });
 }
 
 /// CEL-08 and the list's own rules.
@@ -80,12 +86,18 @@ fn environment(found: &mut Checker<'_>, at: &Path<'_>, machine: &VmConfig) {
     for (index, variable) in machine.env.iter().enumerate() {
         let at = at.index(index);
         if variable.name.is_empty() {
-            found.find(&at.field("name"), Problem::missing("`name` is required"));
+            found.find(
+                &at.field("name"),
+                Problem::missing("`name` is required").help("add the name of the variable"),
+            );
         } else {
             let name = at.field("name");
-            found.require(variable.name.len() <= 256, &name, || Problem::invalid("longer than 256 bytes"));
+            found.require(variable.name.len() <= 256, &name, || {
+                Problem::invalid("longer than 256 bytes").help("shorten the name")
+            });
             found.require(names.insert(variable.name.as_str()), &name, || {
                 Problem::conflict(format!("`{}` is set twice", short(&variable.name)))
+                    .help("keep one of the two")
             });
         }
         let value = at.field("value");
@@ -109,6 +121,7 @@ pub(super) fn traffic(found: &mut Checker<'_>, at: &Path<'_>, selectors: &[Traff
             found.check(&at.field("number"), port::number(written.number));
             found.require(numbers.insert(written.number), &at.field("number"), || {
                 Problem::conflict(format!("port {} is named twice", written.number))
+                    .help("keep one of the two")
             });
         }
     }

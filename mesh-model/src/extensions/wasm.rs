@@ -7,6 +7,7 @@ use crate::part::{PortSelector, is_default};
 
 /// The virtual machine that a module runs in.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct VmConfig {
     /// Environment variables, at most 256, each name once.
@@ -16,6 +17,7 @@ pub struct VmConfig {
 
 /// An environment variable of a module.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvVar {
     /// Its name, 1 to 256 bytes.
@@ -31,6 +33,7 @@ pub struct EnvVar {
 
 /// Traffic that an extension sees: both conditions must hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TrafficSelector {
     /// The side of the connection.

@@ -7,6 +7,7 @@ use crate::part::is_default;
 
 /// TLS towards backends.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendTlsPolicy {
     /// What was asked for.
@@ -18,6 +19,7 @@ kind!(BackendTlsPolicy, "BackendTLSPolicy", ["v1", "v1alpha3"]);
 
 /// `spec` of a policy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendTlsPolicySpec {
     /// Backends, of the policy's namespace.
@@ -30,6 +32,7 @@ pub struct BackendTlsPolicySpec {
 
 /// A backend, or one port of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PolicyTarget {
     /// API group; empty: the core group.
@@ -48,6 +51,7 @@ pub struct PolicyTarget {
 
 /// Whom the proxy expects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendTlsValidation {
     /// ConfigMaps with the authorities; the first counts.
@@ -66,6 +70,7 @@ pub struct BackendTlsValidation {
 
 /// A name in a certificate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SubjectAltName {
     /// `Hostname` or `URI`.

@@ -7,6 +7,7 @@ use crate::part::is_default;
 
 /// One filter: the field that `type` names counts, whatever else is set.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteFilter {
     /// `RequestHeaderModifier`, `RequestRedirect`, ...
@@ -34,6 +35,7 @@ pub struct RouteFilter {
 
 /// Changes to headers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderFilter {
     /// Headers that get this value; of equal names the first counts.
@@ -49,6 +51,7 @@ pub struct HeaderFilter {
 
 /// A header and a value for it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderValue {
     /// Name.
@@ -61,10 +64,12 @@ pub struct HeaderValue {
 
 /// A copy of requests for another backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRequestMirrorFilter {
-    /// Who gets the copy.
+    /// Who gets the copy; neither weight nor filters count.
     #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::reference::backend_object"))]
     pub backend_ref: BackendReference,
     /// Share of the requests in percent; unset: all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +81,7 @@ pub struct HttpRequestMirrorFilter {
 
 /// A share of requests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MirrorFraction {
     /// So many...
@@ -88,6 +94,7 @@ pub struct MirrorFraction {
 
 /// An answer that leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRequestRedirectFilter {
     /// `http` or `https`; unset: the request's.
@@ -109,6 +116,7 @@ pub struct HttpRequestRedirectFilter {
 
 /// Another host or path for the backend.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpUrlRewriteFilter {
     /// Host.
@@ -121,6 +129,7 @@ pub struct HttpUrlRewriteFilter {
 
 /// A change of the path.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpPathModifier {
     /// `ReplaceFullPath` or `ReplacePrefixMatch`.
@@ -136,6 +145,7 @@ pub struct HttpPathModifier {
 
 /// Cross-origin requests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpCorsFilter {
     /// Origins, `*` for any text within.

@@ -12,6 +12,7 @@ use crate::part::is_default;
 
 /// A class of gateways.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GatewayClass {
     /// What was asked for.
@@ -21,6 +22,7 @@ pub struct GatewayClass {
 
 /// `spec` of a class.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GatewayClassSpec {
     /// Who serves its gateways.
@@ -38,6 +40,7 @@ impl Kind for GatewayClass {
 
 /// Listeners of a gateway.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct KubernetesGateway {
     /// What was asked for.
@@ -54,6 +57,7 @@ fn validate(object: &Object<KubernetesGateway>, report: &mut Report) {
 
 /// `spec` of a gateway.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GatewaySpec {
     /// Its class.
@@ -72,6 +76,7 @@ pub struct GatewaySpec {
 
 /// An address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GatewayAddress {
     /// `IPAddress` or `Hostname`.
@@ -84,6 +89,7 @@ pub struct GatewayAddress {
 
 /// A port with its protocol.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Listener {
     /// Name, unique in the gateway.
@@ -108,6 +114,7 @@ pub struct Listener {
 
 /// TLS of a listener.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ListenerTls {
     /// `Terminate` (also where unset) or `Passthrough`.
@@ -123,6 +130,7 @@ pub struct ListenerTls {
 
 /// Routes that may be attached to a listener.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AllowedRoutes {
     /// Their namespaces; unset: the gateway's own.
@@ -135,6 +143,7 @@ pub struct AllowedRoutes {
 
 /// Namespaces of routes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteNamespaces {
     /// `Same` (also where unset), `All` or `Selector`.
@@ -147,6 +156,7 @@ pub struct RouteNamespaces {
 
 /// A kind of route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteGroupKind {
     /// API group; unset: the Gateway API's.
@@ -159,6 +169,7 @@ pub struct RouteGroupKind {
 
 /// TLS of a gateway.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GatewayTls {
     /// Certificates of clients.
@@ -168,6 +179,7 @@ pub struct GatewayTls {
 
 /// Certificates of clients, by port.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FrontendTls {
     /// For ports that are not named.
@@ -180,6 +192,7 @@ pub struct FrontendTls {
 
 /// Certificates of clients at one port.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PerPortTls {
     /// The port.
@@ -192,6 +205,7 @@ pub struct PerPortTls {
 
 /// What is checked of clients.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FrontendTlsConfig {
     /// Their certificates; unset: nothing.
@@ -201,6 +215,7 @@ pub struct FrontendTlsConfig {
 
 /// How certificates of clients are checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FrontendValidation {
     /// ConfigMaps or Secrets with the authorities; the first counts.

@@ -9,6 +9,7 @@ use crate::part::is_default;
 
 /// Routes of gRPC calls.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcRoute {
     /// What was asked for.
@@ -35,6 +36,7 @@ fn validate(object: &Object<GrpcRoute>, report: &mut Report) {
 
 /// `spec` of a gRPC route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcRouteSpec {
     /// What it is attached to.
@@ -50,6 +52,7 @@ pub struct GrpcRouteSpec {
 
 /// What is done with calls that one of the matches takes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcRouteRule {
     /// Name.
@@ -68,6 +71,7 @@ pub struct GrpcRouteRule {
 
 /// Conditions on a call; all must hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcRouteMatch {
     /// Its service and method.
@@ -80,6 +84,7 @@ pub struct GrpcRouteMatch {
 
 /// A condition on service and method; at least one of them is set.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcMethodMatch {
     /// `Exact` (also where unset) or `RegularExpression`.

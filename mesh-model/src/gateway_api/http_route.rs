@@ -9,6 +9,7 @@ use crate::part::is_default;
 
 /// Routes of HTTP requests.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRoute {
     /// What was asked for.
@@ -35,6 +36,7 @@ fn validate(object: &Object<HttpRoute>, report: &mut Report) {
 
 /// `spec` of an HTTP route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteSpec {
     /// What it is attached to.
@@ -50,6 +52,7 @@ pub struct HttpRouteSpec {
 
 /// What is done with requests that one of the matches takes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteRule {
     /// Name.
@@ -74,6 +77,7 @@ pub struct HttpRouteRule {
 
 /// Conditions on a request; all must hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteMatch {
     /// Its path; unset: the prefix `/`.
@@ -92,6 +96,7 @@ pub struct HttpRouteMatch {
 
 /// A condition on the path.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpPathMatch {
     /// `PathPrefix` (also where unset), `Exact` or `RegularExpression`.
@@ -104,6 +109,7 @@ pub struct HttpPathMatch {
 
 /// A condition on a header or query parameter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NamedValueMatch {
     /// `Exact` (also where unset) or `RegularExpression`.
@@ -119,6 +125,7 @@ pub struct NamedValueMatch {
 
 /// Time limits, as Go durations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteTimeouts {
     /// For the whole answer.
@@ -131,6 +138,7 @@ pub struct HttpRouteTimeouts {
 
 /// Retries.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteRetry {
     /// Status codes that are retried, beside failures of the connection.

@@ -9,6 +9,7 @@ use crate::part::is_default;
 
 /// Routes of TLS connections by server name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsRoute {
     /// What was asked for.
@@ -40,6 +41,7 @@ fn validate_rules<S>(
 
 /// `spec` of a TLS route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsRouteSpec {
     /// What it is attached to.
@@ -55,6 +57,7 @@ pub struct TlsRouteSpec {
 
 /// Routes of connections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpRoute {
     /// What was asked for.
@@ -70,6 +73,7 @@ fn validate_tcp(object: &Object<TcpRoute>, report: &mut Report) {
 
 /// `spec` of a TCP route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpRouteSpec {
     /// What it is attached to.
@@ -82,6 +86,7 @@ pub struct TcpRouteSpec {
 
 /// Where connections go.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct L4RouteRule {
     /// Name.

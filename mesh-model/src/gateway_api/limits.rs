@@ -20,6 +20,9 @@ pub(super) const LISTENERS: usize = 64;
 pub(super) fn check<S>(object: &Object<S>, field: &str, length: usize, limit: usize, report: &mut Report) {
     if length > limit {
         let message = format!("{length} entries, at most {limit} are allowed");
-        report.push(Diagnostic::new(Code::BadValue, Place::of(&object.provenance, field), message));
+        report.push(
+            Diagnostic::new(Code::BadValue, Place::of(&object.provenance, field), message)
+                .help("Gateway API refuses more: split the object"),
+        );
     }
 }

@@ -7,6 +7,7 @@ use crate::part::is_default;
 
 /// What a route wants to be attached to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ParentReference {
     /// API group; unset: the Gateway API's, empty: the core group.
@@ -31,6 +32,7 @@ pub struct ParentReference {
 
 /// Where a route sends traffic.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendReference {
     /// API group; unset and empty: the core group.
@@ -58,6 +60,7 @@ pub struct BackendReference {
 
 /// A Secret, ConfigMap or another object that holds certificates.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ObjectReference {
     /// API group; unset and empty: the core group.
@@ -72,4 +75,21 @@ pub struct ObjectReference {
     /// Name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
+}
+
+/// A backend without weight and filters.
+#[cfg(feature = "schema")]
+pub(super) fn backend_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let text =
+        |description: &str| serde_json::json!({"type": ["string", "null"], "description": description});
+    schemars::json_schema!({
+        "type": "object",
+        "properties": {
+            "group": text("API group; unset and empty: the core group."),
+            "kind": text("`Service` where unset."),
+            "namespace": text("Namespace; unset: the route's own."),
+            "name": text("Name."),
+            "port": {"type": ["integer", "null"], "minimum": 0, "maximum": 65535, "description": "Port number."},
+        }
+    })
 }

@@ -7,6 +7,7 @@ use crate::part::is_default;
 
 /// Permission to refer to objects of its namespace from others.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ReferenceGrant {
     /// What is granted.
@@ -18,6 +19,7 @@ kind!(ReferenceGrant, "ReferenceGrant", ["v1", "v1beta1"]);
 
 /// `spec` of a grant: each of `from` may refer to each of `to`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ReferenceGrantSpec {
     /// Who may refer.
@@ -30,6 +32,7 @@ pub struct ReferenceGrantSpec {
 
 /// Objects that may refer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrantFrom {
     /// API group.
@@ -45,6 +48,7 @@ pub struct GrantFrom {
 
 /// Objects that may be referred to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrantTo {
     /// API group; empty: the core group.

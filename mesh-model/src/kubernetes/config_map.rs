@@ -8,6 +8,7 @@ use crate::object::{Body, Kind};
 
 /// A map of texts.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConfigMap {
     /// Text by key.

@@ -10,6 +10,7 @@ use crate::object::{Body, Kind};
 
 /// A Kubernetes deployment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Deployment {
     /// What was asked for.
@@ -19,6 +20,7 @@ pub struct Deployment {
 
 /// `spec` of a deployment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DeploymentSpec {
     /// Which pods are its own.
@@ -31,6 +33,7 @@ pub struct DeploymentSpec {
 
 /// A selection of pods, as far as labels by value say.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSelector {
     /// Labels that they carry.
@@ -40,6 +43,7 @@ pub struct PodSelector {
 
 /// A template of pods.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodTemplate {
     /// Their metadata.
@@ -52,6 +56,7 @@ pub struct PodTemplate {
 
 /// Metadata of templated pods.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TemplateMetadata {
     /// Their labels.

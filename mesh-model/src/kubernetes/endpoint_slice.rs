@@ -14,6 +14,7 @@ pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
 /// Part of a service's endpoints.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointSlice {
     /// What `addresses` hold.
@@ -29,6 +30,7 @@ pub struct EndpointSlice {
 
 /// One endpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Endpoint {
     /// Addresses of one endpoint; all lead to the same place.
@@ -59,6 +61,7 @@ pub struct Endpoint {
 
 /// Conditions of an endpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointConditions {
     /// May get traffic; unset counts as true.
@@ -74,6 +77,7 @@ pub struct EndpointConditions {
 
 /// Traffic hints of an endpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointHints {
     /// Zones that should use it.
@@ -86,6 +90,7 @@ pub struct EndpointHints {
 
 /// The name in a hint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HintName {
     /// A zone or a node.
@@ -95,6 +100,7 @@ pub struct HintName {
 
 /// A port of a slice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointPort {
     /// Name of the service port; empty where it has one unnamed port.

@@ -8,6 +8,7 @@ use crate::object::{Body, Kind};
 
 /// Endpoints of the service with the same name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Endpoints {
     /// Groups of addresses that share ports.
@@ -17,6 +18,7 @@ pub struct Endpoints {
 
 /// Addresses with the same ports.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointSubset {
     /// Ready addresses.
@@ -32,6 +34,7 @@ pub struct EndpointSubset {
 
 /// One address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointAddress {
     /// The IP address.
@@ -50,6 +53,7 @@ pub struct EndpointAddress {
 
 /// One port.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointsPort {
     /// Name of the service port.

@@ -8,6 +8,7 @@ use crate::object::{Body, Kind};
 
 /// Routes at the edge of a cluster.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Ingress {
     /// What was asked for.
@@ -20,6 +21,7 @@ pub struct Ingress {
 
 /// `spec` of an ingress.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressSpec {
     /// Class that serves it; unset: the class annotation, else the default class.
@@ -38,6 +40,7 @@ pub struct IngressSpec {
 
 /// A certificate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressTls {
     /// Hosts it serves; empty: all of the ingress.
@@ -50,6 +53,7 @@ pub struct IngressTls {
 
 /// Routes of one host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressRule {
     /// Host, `*.` allowed as first label; empty: every host.
@@ -62,6 +66,7 @@ pub struct IngressRule {
 
 /// The paths of a rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpIngressRule {
     /// Paths and their backends.
@@ -71,6 +76,7 @@ pub struct HttpIngressRule {
 
 /// One path.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpIngressPath {
     /// The path; its reading depends on `pathType`.
@@ -86,6 +92,7 @@ pub struct HttpIngressPath {
 
 /// Where requests go; one of the two fields.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressBackend {
     /// A service of the same namespace.
@@ -98,6 +105,7 @@ pub struct IngressBackend {
 
 /// A port of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressServiceBackend {
     /// Name of the service.
@@ -110,6 +118,7 @@ pub struct IngressServiceBackend {
 
 /// A port by name or number.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceBackendPort {
     /// Name of the service port; empty where `number` is set.
@@ -122,6 +131,7 @@ pub struct ServiceBackendPort {
 
 /// An object of the same namespace.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TypedReference {
     /// Its API group; empty: core.
@@ -137,6 +147,7 @@ pub struct TypedReference {
 
 /// `status` of an ingress.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressStatus {
     /// Where it can be reached.
@@ -146,6 +157,7 @@ pub struct IngressStatus {
 
 /// A class of ingresses.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressClass {
     /// What was asked for.
@@ -155,6 +167,7 @@ pub struct IngressClass {
 
 /// `spec` of an ingress class.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressClassSpec {
     /// Who serves the class; Istio's is `istio.io/ingress-controller`.

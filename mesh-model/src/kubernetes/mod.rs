@@ -34,6 +34,7 @@ use crate::part::is_default;
 
 /// What an object points at (`targetRef`).
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ObjectReference {
     /// `Pod`, `Node` or another kind.

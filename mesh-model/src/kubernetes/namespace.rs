@@ -6,6 +6,7 @@ use crate::object::{Body, Kind};
 
 /// A namespace; labels and annotations are in its metadata.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Namespace {}
 

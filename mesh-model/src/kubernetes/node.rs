@@ -7,6 +7,7 @@ use crate::object::{Body, Kind};
 
 /// A node; region and zone are labels in its metadata.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Node {
     /// What the kubelet reported.
@@ -16,6 +17,7 @@ pub struct Node {
 
 /// `status` of a node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeStatus {
     /// Where it can be reached.
@@ -25,6 +27,7 @@ pub struct NodeStatus {
 
 /// An address of a node.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NodeAddress {
     /// `InternalIP`, `ExternalIP`, `Hostname`, ...

@@ -9,6 +9,7 @@ use crate::object::{Body, Kind};
 
 /// A Kubernetes pod.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Pod {
     /// What was asked for.
@@ -21,6 +22,7 @@ pub struct Pod {
 
 /// `spec` of a pod.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSpec {
     /// Application containers, and the sidecar once injected.
@@ -54,6 +56,7 @@ pub struct PodSpec {
 
 /// One container.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Container {
     /// Name, unique in the pod.
@@ -78,6 +81,7 @@ pub struct Container {
 
 /// A declared port.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerPort {
     /// Name that a service's `targetPort` may use.
@@ -96,6 +100,7 @@ pub struct ContainerPort {
 
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvVar {
     /// Its name.
@@ -108,6 +113,7 @@ pub struct EnvVar {
 
 /// Identity of processes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SecurityContext {
     /// Numeric user id; unset: the image's.
@@ -117,6 +123,7 @@ pub struct SecurityContext {
 
 /// `status` of a pod.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodStatus {
     /// Point in its life; unset: not reported.
@@ -138,6 +145,7 @@ pub struct PodStatus {
 
 /// One pod address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodIp {
     /// The address.
@@ -147,6 +155,7 @@ pub struct PodIp {
 
 /// A condition of a pod.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodCondition {
     /// `Ready`, `ContainersReady`, `PodScheduled`, ...

@@ -11,6 +11,7 @@ use crate::object::{Body, Kind};
 
 /// A secret, without its content: certificate checks need to know the keys only.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Secret {
     /// `kubernetes.io/tls`, `Opaque`, ...; empty means `Opaque`.
@@ -61,6 +62,21 @@ pub enum Content {
 
 /// How PEM starts, as it is and in base64.
 const PEM_STARTS: [&str; 2] = ["-----BEGIN ", "LS0tLS1CRUdJTi"];
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Content {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Content".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string"})
+    }
+}
 
 impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,6 +11,7 @@ use crate::object::{Body, Kind};
 
 /// A Kubernetes service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Service {
     /// What was asked for.
@@ -23,6 +24,7 @@ pub struct Service {
 
 /// `spec` of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// How it is exposed; `ClusterIP` where unset.
@@ -74,6 +76,7 @@ pub struct ServiceSpec {
 
 /// One port of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServicePort {
     /// Name of the port; its prefix may choose the protocol (T-195).
@@ -98,6 +101,7 @@ pub struct ServicePort {
 
 /// `status` of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceStatus {
     /// Where the load balancer can be reached.
@@ -107,6 +111,7 @@ pub struct ServiceStatus {
 
 /// Addresses of a load balancer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LoadBalancerStatus {
     /// Entry points.
@@ -116,6 +121,7 @@ pub struct LoadBalancerStatus {
 
 /// One entry point of a load balancer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LoadBalancerIngress {
     /// Its IP address; empty where it has a host name.

@@ -7,6 +7,7 @@ use crate::object::{Body, Kind};
 
 /// A service account; its identity is its namespace and name, which are metadata.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceAccount {
     /// Secrets with its older tokens.
@@ -19,6 +20,7 @@ pub struct ServiceAccount {
 
 /// A secret of the same namespace.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SecretName {
     /// Its name.

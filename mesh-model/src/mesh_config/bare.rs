@@ -21,11 +21,8 @@ pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &m
         document: Arc::clone(document),
     });
     let place = |path: &str, span: Span| {
-        let mut place = Place::of(&provenance, path);
-        if span.line > 0 {
-            (place.line, place.column) = (span.line, span.column);
-        }
-        place
+        let place = Place::of(&provenance, path);
+        if span.line > 0 { place.at(span) } else { place }
     };
     let spec = decode::<S>(&document.root, "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
     let object = Object { meta, spec, provenance: Arc::clone(&provenance) };

@@ -8,6 +8,7 @@ use crate::value::Duration;
 
 /// Limits and strictness of connections; what is unset comes from the profile.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConnectionSettings {
     /// Where defaults come from.

@@ -10,6 +10,7 @@ use crate::part::is_default;
 
 /// The networks of a mesh, one document without `apiVersion` and `kind`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MeshNetworks {
     /// Networks by name.
@@ -19,6 +20,7 @@ pub struct MeshNetworks {
 
 /// A network: endpoints reach each other directly.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Network {
     /// Which endpoints are in it.
@@ -31,6 +33,7 @@ pub struct Network {
 
 /// Some endpoints; one of the two.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NetworkEndpoints {
     /// Those with an address in this block.
@@ -43,6 +46,7 @@ pub struct NetworkEndpoints {
 
 /// An entry to a network; one of service name and address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NetworkGateway {
     /// Host of a service whose external addresses are the entry.

@@ -226,7 +226,7 @@ impl ProxyConfig {
             gateway_topology: gateway_topology.or(self.gateway_topology),
             termination_drain_duration: termination_drain_duration.or(self.termination_drain_duration),
             mesh_id: mesh_id.or(self.mesh_id),
-            readiness_probe: if readiness_probe.is_empty() { self.readiness_probe } else { readiness_probe },
+            readiness_probe: readiness_probe.or(self.readiness_probe),
             proxy_stats_matcher: proxy_stats_matcher.or(self.proxy_stats_matcher),
             hold_application_until_proxy_starts: hold_application_until_proxy_starts
                 .or(self.hold_application_until_proxy_starts),

@@ -14,6 +14,7 @@ use crate::value::Duration;
 
 /// A provider: a name and one of the other fields.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtensionProvider {
     /// Name that policies use.
@@ -68,6 +69,7 @@ pub struct ExtensionProvider {
 
 /// An authorizer that is asked with a copy of the request's head.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtAuthzHttpProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -116,6 +118,7 @@ pub struct ExtAuthzHttpProvider {
 
 /// An authorizer that speaks Envoy's gRPC check.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtAuthzGrpcProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -142,7 +145,8 @@ pub struct ExtAuthzGrpcProvider {
 }
 
 /// How much of the request's body an authorizer is shown.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestBody {
     /// At most so many bytes.
@@ -158,11 +162,13 @@ pub struct RequestBody {
 
 /// Metrics to be scraped; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrometheusProvider {}
 
 /// Access log to a file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FileAccessLogProvider {
     /// The file; empty: standard output.
@@ -178,18 +184,20 @@ pub struct FileAccessLogProvider {
 
 /// Format of a log record.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LogFormat {
-    /// A text line with `%COMMAND%`s.
-    #[serde(skip_serializing_if = "is_default")]
-    pub text: String,
+    /// A text line with `%COMMAND%`s; in a file, only without `labels`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// A JSON object with `%COMMAND%`s.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub labels: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Map<String, Value>>,
 }
 
 /// Access log of HTTP over gRPC.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpAccessLogProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -217,6 +225,7 @@ pub struct HttpAccessLogProvider {
 
 /// Access log of TCP over gRPC.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpAccessLogProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -235,6 +244,7 @@ pub struct TcpAccessLogProvider {
 
 /// Access log to an OpenTelemetry collector.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OpenTelemetryAccessLogProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -253,6 +263,7 @@ pub struct OpenTelemetryAccessLogProvider {
 
 /// Secrets over SDS.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SdsProvider {
     /// Prefix of the credential names that it serves.

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::connection_settings::ConnectionSettings;
 use super::proxy_headers::{ForwardClientCertDetails, ProxyHeaders};
@@ -14,11 +13,12 @@ use super::tracing::Tracing;
 use crate::diagnostic::Report;
 use crate::object::{Body, Kind, Object};
 use crate::part::proto_enum::proto_enum;
-use crate::part::{ClientTlsSettings, TcpKeepalive, is_default};
+use crate::part::{ClientTlsSettings, ReadinessProbe, TcpKeepalive, is_default};
 use crate::value::Duration;
 
 /// Settings of a proxy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyConfig {
     /// Directory of the proxy's files; `./etc/istio/proxy`.
@@ -108,9 +108,9 @@ pub struct ProxyConfig {
     /// Identifier of the mesh; empty: the trust domain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mesh_id: Option<String>,
-    /// Health check of a VM's application, as in a WorkloadGroup; kept as it is.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub readiness_probe: Map<String, Value>,
+    /// Health check of a VM's application, as in a WorkloadGroup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness_probe: Option<ReadinessProbe>,
     /// Metrics that are kept besides the usual ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_stats_matcher: Option<ProxyStatsMatcher>,
@@ -193,6 +193,7 @@ proto_enum! {
 
 /// No longer used; deprecated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sds {
     /// No longer used.
@@ -205,6 +206,7 @@ pub struct Sds {
 
 /// A service that the proxy reports to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RemoteService {
     /// `HOST:PORT`.
@@ -220,6 +222,7 @@ pub struct RemoteService {
 
 /// What stands before a gateway (T-440).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Topology {
     /// Trusted hops in front, counted in `X-Forwarded-For` from the right; 0.
@@ -235,11 +238,13 @@ pub struct Topology {
 
 /// PROXY protocol; it has no settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyProtocolConfiguration {}
 
 /// Metrics that are kept besides the usual ones.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyStatsMatcher {
     /// By prefix.
@@ -255,6 +260,7 @@ pub struct ProxyStatsMatcher {
 
 /// Image of the proxy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyImage {
     /// `default`, `debug` or `distroless`.
@@ -264,6 +270,7 @@ pub struct ProxyImage {
 
 /// Hardware that does the handshakes; one of the two.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrivateKeyProvider {
     /// CPU instructions for many keys at once.
@@ -276,6 +283,7 @@ pub struct PrivateKeyProvider {
 
 /// Settings of an accelerator.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct KeyAccelerator {
     /// How long operations are gathered.

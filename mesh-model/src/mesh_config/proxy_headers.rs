@@ -7,6 +7,7 @@ use crate::part::proto_enum::proto_enum;
 
 /// Which headers the proxy adds (T-473).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyHeaders {
     /// What sidecars do with `x-forwarded-client-cert`; unset: `APPEND_FORWARD`.
@@ -61,6 +62,7 @@ proto_enum! {
 
 /// Parts of the client certificate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClientCertDetails {
     /// Its subject; unset: true.
@@ -82,6 +84,7 @@ pub struct ClientCertDetails {
 
 /// Turns a header off.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderSwitch {
     /// Whether it is left out; unset: false.
@@ -91,6 +94,7 @@ pub struct HeaderSwitch {
 
 /// The `server` header.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServerHeader {
     /// Whether the application's own is passed through; unset: false.
@@ -103,6 +107,7 @@ pub struct ServerHeader {
 
 /// Turns a header on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderOptIn {
     /// Whether it is sent; unset: false.
@@ -112,6 +117,7 @@ pub struct HeaderOptIn {
 
 /// Headers with workload metadata.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MetadataExchangeHeaders {
     /// When they are sent.

@@ -10,6 +10,7 @@ use crate::value::Duration;
 
 /// Traffic for hosts that the registry does not know (T-451).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutboundTrafficPolicy {
     /// What happens to it; written without a mode it is `REGISTRY_ONLY`.
@@ -34,6 +35,7 @@ proto_enum! {
 
 /// Inbound traffic (T-452).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct InboundTrafficPolicy {
     /// Where it is sent.
@@ -87,6 +89,7 @@ proto_enum! {
 
 /// A place that configuration is read from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConfigSource {
     /// `fs:///PATH`, `xds://HOST:PORT` or `k8s://`.
@@ -110,14 +113,15 @@ proto_enum! {
 
 /// A root of trust; one of `pem` and `spiffeBundleUrl`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CertificateData {
-    /// Certificates in PEM.
+    /// Certificates in PEM; excludes `spiffeBundleUrl`.
     #[serde(skip_serializing_if = "is_default")]
-    pub pem: String,
-    /// URL of a SPIFFE bundle.
+    pub pem: Option<String>,
+    /// URL of a SPIFFE bundle; excludes `pem`.
     #[serde(skip_serializing_if = "is_default")]
-    pub spiffe_bundle_url: String,
+    pub spiffe_bundle_url: Option<String>,
     /// Signers in Kubernetes that it is for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cert_signers: Vec<String>,
@@ -128,6 +132,7 @@ pub struct CertificateData {
 
 /// A certificate for control plane components; deprecated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DnsCertificate {
     /// Secret that it is kept in.
@@ -140,6 +145,7 @@ pub struct DnsCertificate {
 
 /// Settings of some services.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceSettings {
     /// The settings.
@@ -152,6 +158,7 @@ pub struct ServiceSettings {
 
 /// The settings of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceSetting {
     /// Whether only clients of its own cluster reach it.
@@ -161,6 +168,7 @@ pub struct ServiceSetting {
 
 /// Scope of some services in ambient meshes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceScopeConfig {
     /// Namespaces that it is for.
@@ -186,6 +194,7 @@ proto_enum! {
 
 /// Kubernetes' label selector: everything in it must hold; empty selects all.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with exactly these values.
@@ -198,6 +207,7 @@ pub struct LabelSelector {
 
 /// A condition on one label.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LabelSelectorRequirement {
     /// The label.
@@ -213,6 +223,7 @@ pub struct LabelSelectorRequirement {
 
 /// An outside certificate authority.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CertificateAuthority {
     /// `HOST:PORT` of its gRPC service.
@@ -231,6 +242,7 @@ pub struct CertificateAuthority {
 
 /// Names of the providers used where no Telemetry says otherwise.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DefaultProviders {
     /// For spans; at most one.
@@ -246,6 +258,7 @@ pub struct DefaultProviders {
 
 /// Normalisation of request paths (T-453).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PathNormalization {
     /// What is done.
@@ -271,6 +284,7 @@ proto_enum! {
 
 /// TLS parameters.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsConfig {
     /// Oldest version that is accepted.
@@ -298,6 +312,7 @@ proto_enum! {
 
 /// Traffic settings under every DestinationRule (T-235, T-456).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DefaultTrafficPolicy {
     /// Connection limits.
@@ -310,6 +325,7 @@ pub struct DefaultTrafficPolicy {
 
 /// How far service entries reach by default.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceEntryVisibility {
     /// Where no policy matches.
@@ -325,6 +341,7 @@ pub struct ServiceEntryVisibility {
 
 /// Visibility for some namespaces.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct VisibilityPolicy {
     /// The visibility.
@@ -337,6 +354,7 @@ pub struct VisibilityPolicy {
 
 /// Which service entries a policy is for.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct VisibilityMatch {
     /// Namespaces of the service entries.

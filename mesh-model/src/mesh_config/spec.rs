@@ -20,6 +20,7 @@ use crate::value::Duration;
 
 /// Settings of the whole mesh, one document without `apiVersion` and `kind`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MeshConfig {
     /// Port of captured outbound traffic; 15001 (T-468).

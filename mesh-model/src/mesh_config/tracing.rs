@@ -9,6 +9,7 @@ use crate::part::{ClientTlsSettings, is_default};
 
 /// Where spans go and what is in them; at most one tracer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Tracing {
     /// Zipkin.
@@ -45,6 +46,7 @@ pub struct Tracing {
 
 /// A tracer by address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TracerAddress {
     /// `HOST:PORT`.
@@ -54,6 +56,7 @@ pub struct TracerAddress {
 
 /// Lightstep.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LightstepTracer {
     /// `HOST:PORT`.
@@ -66,6 +69,7 @@ pub struct LightstepTracer {
 
 /// Google Cloud.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct StackdriverTracer {
     /// Whether spans are printed too.
@@ -84,6 +88,7 @@ pub struct StackdriverTracer {
 
 /// An OpenCensus agent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OpenCensusTracer {
     /// gRPC address.
@@ -96,6 +101,7 @@ pub struct OpenCensusTracer {
 
 /// Where a tag's value comes from; one of the three.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomTag {
     /// A fixed value.
@@ -111,6 +117,7 @@ pub struct CustomTag {
 
 /// A fixed value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LiteralTag {
     /// The value.
@@ -120,6 +127,7 @@ pub struct LiteralTag {
 
 /// A value by name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NamedTag {
     /// Name of the variable or header.

@@ -10,6 +10,7 @@ use crate::value::Duration;
 
 /// Spans to Zipkin.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ZipkinProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -50,6 +51,7 @@ proto_enum! {
 
 /// A header; its value is written or taken from the environment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProviderHeader {
     /// Header name.
@@ -65,6 +67,7 @@ pub struct ProviderHeader {
 
 /// Spans to Lightstep; deprecated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LightstepProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -83,6 +86,7 @@ pub struct LightstepProvider {
 
 /// Spans to Datadog.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DatadogProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -98,6 +102,7 @@ pub struct DatadogProvider {
 
 /// Telemetry to Google Cloud.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct StackdriverProvider {
     /// Whether spans are printed too; deprecated.
@@ -122,6 +127,7 @@ pub struct StackdriverProvider {
 
 /// Access log to Google Cloud.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct StackdriverLogging {
     /// Labels of each record, as CEL expressions.
@@ -131,6 +137,7 @@ pub struct StackdriverLogging {
 
 /// Spans to an OpenCensus agent; deprecated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OpenCensusProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -165,6 +172,7 @@ proto_enum! {
 
 /// Spans to SkyWalking.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SkyWalkingProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -180,6 +188,7 @@ pub struct SkyWalkingProvider {
 
 /// Spans to an OpenTelemetry collector.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OpenTelemetryProvider {
     /// Host of the service, or `NAMESPACE/HOST`.
@@ -210,6 +219,7 @@ pub struct OpenTelemetryProvider {
 
 /// Export over HTTP.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpExport {
     /// Path of the collector.
@@ -225,6 +235,7 @@ pub struct HttpExport {
 
 /// Export over gRPC.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct GrpcExport {
     /// Time for one export; unset: none.
@@ -237,6 +248,7 @@ pub struct GrpcExport {
 
 /// Where resource attributes are taken from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ResourceDetectors {
     /// From `OTEL_RESOURCE_ATTRIBUTES`.
@@ -249,11 +261,13 @@ pub struct ResourceDetectors {
 
 /// A detector without settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvironmentDetector {}
 
 /// A detector without settings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DynatraceDetector {}
 
@@ -269,6 +283,7 @@ proto_enum! {
 
 /// Sampling by Dynatrace.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DynatraceSampler {
     /// Tenant.
@@ -287,6 +302,7 @@ pub struct DynatraceSampler {
 
 /// A Dynatrace API.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DynatraceApi {
     /// Host of the service, or `NAMESPACE/HOST`.

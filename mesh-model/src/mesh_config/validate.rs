@@ -55,6 +55,11 @@ pub(super) fn mesh_config(object: &Object<MeshConfig>, report: &mut Report) {
         let list = ROOT.field("serviceSettings");
         found.each(&list.index(index).field("hosts"), &settings.hosts, host::wildcard_domain);
     }
+    for (index, one) in mesh.ca_certificates.iter().enumerate() {
+        let list = ROOT.field("caCertificates");
+        let fields = [("pem", one.pem.is_some()), ("spiffeBundleUrl", one.spiffe_bundle_url.is_some())];
+        found.at_most_one(&list.index(index), &fields);
+    }
     if let Some(domain) = &mesh.trust_domain {
         found.check(&ROOT.field("trustDomain"), host::trust_domain(domain));
     }
@@ -81,7 +86,9 @@ pub(super) fn mesh_config(object: &Object<MeshConfig>, report: &mut Report) {
 fn connect_timeout(timeout: Duration) -> Checked {
     value::duration(timeout)?;
     if timeout > CONNECT_TIMEOUT_MAX {
-        return Err(Problem::invalid(format!("`{timeout}` is longer than an hour")));
+        return Err(
+            Problem::invalid(format!("`{timeout}` is longer than an hour")).help("write `1h` or less")
+        );
     }
     Ok(())
 }
@@ -106,7 +113,10 @@ fn curves(found: &mut Checker<'_>, mesh: &MeshConfig) {
         } else {
             continue;
         };
-        found.find(&at.index(index), Problem::suspicious(message));
+        found.find(
+            &at.index(index),
+            Problem::suspicious(message).help(format!("known curves: `{}`", ECDH_CURVES.join("`, `"))),
+        );
     }
 }
 
@@ -115,6 +125,7 @@ fn inbound_retry(found: &mut Checker<'_>, at: &Path<'_>, policy: &HttpRetry) {
     retry(found, at, policy);
     found.require(policy.attempts != 0 || policy.backoff.is_none(), &at.field("backoff"), || {
         Problem::conflict("a retry policy without `attempts` is switched off, yet it has a pause")
+            .help("set `attempts`, or remove the other fields")
     });
     let ignored = [
         ("perTryTimeout", policy.per_try_timeout.is_some()),
@@ -123,7 +134,7 @@ fn inbound_retry(found: &mut Checker<'_>, at: &Path<'_>, policy: &HttpRetry) {
     ];
     for (name, _) in ignored.iter().filter(|(_, is_written)| *is_written) {
         let message = format!("`{name}` means nothing for retries towards the own workload");
-        found.find(&at.field(name), Problem::new(Code::NoEffect, message));
+        found.find(&at.field(name), Problem::new(Code::NoEffect, message).help("remove it"));
     }
 }
 

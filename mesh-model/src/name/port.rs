@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A port number, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PortNumber(NonZeroU16);
 

@@ -50,7 +50,7 @@ const NEVER_DETECTED_PORTS: [u16; 4] = [25, 53, 3306, 27017];
 
 impl Protocol {
     /// Every protocol with its token, in declaration order.
-    const TOKENS: [(Self, &'static str); 12] = [
+    pub(crate) const TOKENS: [(Self, &'static str); 12] = [
         (Self::Http, "http"),
         (Self::Http2, "http2"),
         (Self::HttpProxy, "http_proxy"),

@@ -74,7 +74,8 @@ impl Reader<'_> {
                 "expected a map with `apiVersion`, `kind` and `metadata`, found {}",
                 root.value.kind()
             );
-            self.error(Code::NotAResource, "", message, None);
+            let help = "every resource has these; a document that is none does not belong here";
+            self.error(Code::NotAResource, "", message, Some(help));
             return None;
         }
         let api_version = self.required(root, "apiVersion", "apiVersion", "networking.istio.io/v1");
@@ -237,7 +238,13 @@ impl Reader<'_> {
 
     fn check(&mut self, path: &str, problem: Option<&'static str>, text: &str) {
         if let Some(problem) = problem {
-            self.error(Code::InvalidName, path, format!("`{}` {problem}", short(text)), None);
+            let help = if text.contains("{{") {
+                "this looks like a template: check what comes out of it, `helm template CHART | mesh check -`"
+                    .to_owned()
+            } else {
+                name_help(text)
+            };
+            self.error(Code::InvalidName, path, format!("`{}` {problem}", short(text)), Some(&help));
         }
     }
 
@@ -249,7 +256,12 @@ impl Reader<'_> {
             Value::Bool(flag) => format!("a boolean `{flag}`"),
             other => other.kind().to_owned(),
         };
-        let quote = (expected == "a string" && found.contains('`')).then_some("write it in quotes");
+        let quote = match expected {
+            "a string" if found.contains('`') => Some("write it in quotes"),
+            "a string" => Some("write plain text here"),
+            "a map" => Some("write fields and their values below it, or in `{ }`"),
+            _ => Some("leave it out: the cluster writes it"),
+        };
         self.error(Code::WrongType, path, format!("expected {expected}, found {found}"), quote);
     }
 
@@ -260,6 +272,17 @@ impl Reader<'_> {
         finding.help = help.map(str::to_owned);
         self.report.push(finding);
     }
+}
+
+/// The nearest name that Kubernetes accepts, if there is one.
+fn name_help(text: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let repaired: String = text.chars().take(64).map(plain).collect();
+    let repaired = repaired.trim_matches('-');
+    if text.is_ascii() && !repaired.is_empty() && text.len() <= 63 && repaired != text {
+        return format!("a name such as `{repaired}`");
+    }
+    "use letters, digits and inner hyphens, at most 63 of them".to_owned()
 }
 
 /// The shape that Go's `time.RFC3339` reads; the time library alone would take more.

@@ -2,6 +2,7 @@
 
 mod header;
 mod naming;
+mod print;
 
 pub use header::{Header, read_meta};
 pub(crate) use naming::{label_key_problem, label_value_problem};

@@ -8,6 +8,7 @@ use crate::value::Duration;
 
 /// Limits and timeouts of the connections to a service; whole numbers ≤ 0 count as unset (T-270).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConnectionPoolSettings {
     /// For every connection, whatever it carries.
@@ -20,6 +21,7 @@ pub struct ConnectionPoolSettings {
 
 /// The limits below HTTP.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpSettings {
     /// Connections per cluster and proxy process; unset: 2³²−1.
@@ -41,6 +43,7 @@ pub struct TcpSettings {
 
 /// `SO_KEEPALIVE` and its three knobs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpKeepalive {
     /// Unanswered probes before the connection counts as dead; unset: the operating system's.
@@ -56,6 +59,7 @@ pub struct TcpKeepalive {
 
 /// The limits of HTTP.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpSettings {
     /// Requests that wait for a connection, in HTTP/2 as well; unset: 2³²−1.
@@ -89,6 +93,7 @@ pub struct HttpSettings {
 
 /// HTTP/2 pings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConnectionKeepalive {
     /// Time between two pings.

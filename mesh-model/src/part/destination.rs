@@ -6,6 +6,7 @@ use super::is_default;
 
 /// Where traffic goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Destination {
     /// The service's name; short names are completed with the namespace of the resource (T-020).
@@ -21,6 +22,7 @@ pub struct Destination {
 
 /// A port of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PortSelector {
     /// The service port's number, not the target port's.

@@ -30,6 +30,7 @@ pub const GRPC_STATUS: [&str; 17] = [
 
 /// When and how often a request is tried again (T-160..T-167).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRetry {
     /// Tries after the first one; ≤ 0 means no retries at all (T-162).
@@ -54,6 +55,7 @@ pub struct HttpRetry {
 
 /// Header changes in both directions (T-176..T-181).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Headers {
     /// Before the request is forwarded.
@@ -66,6 +68,7 @@ pub struct Headers {
 
 /// Header changes in one direction; `remove` comes before `set` and `add` (T-177, T-522).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderOperations {
     /// Headers to overwrite.
@@ -81,6 +84,7 @@ pub struct HeaderOperations {
 
 /// A share between 0 and 100, finer than whole percents.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Percent {
     /// 0.0 to 100.0; written empty it is 0, not the default of the field that holds it (T-524).

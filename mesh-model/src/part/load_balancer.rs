@@ -8,6 +8,7 @@ use crate::value::Duration;
 
 /// How an endpoint is chosen; at most one of `simple`, `consistentHash`, `backendUtilization`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LoadBalancerSettings {
     /// A policy without parameters; unset: `LEAST_REQUEST` (T-245).
@@ -54,6 +55,7 @@ proto_enum! {
 /// The key, at most one of `httpHeaderName`, `httpCookie`, `useSourceIp`, `httpQueryParameterName`, and the
 /// algorithm, at most one of `ringHash`, `maglev` (T-246, T-247).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConsistentHashLb {
     /// The key is this request header.
@@ -81,6 +83,7 @@ pub struct ConsistentHashLb {
 
 /// A cookie as the key; where `ttl` is written, a missing cookie is created.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpCookie {
     /// The cookie's name.
@@ -99,6 +102,7 @@ pub struct HttpCookie {
 
 /// An attribute of a created cookie, such as `SameSite`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpCookieAttribute {
     /// Its name.
@@ -111,6 +115,7 @@ pub struct HttpCookieAttribute {
 
 /// Ring hashing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RingHash {
     /// Fewest points on the ring; 0: the data plane's 1024 (T-246).
@@ -120,6 +125,7 @@ pub struct RingHash {
 
 /// Maglev hashing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MagLev {
     /// Size of the table, a prime; 0: the data plane's 65537.
@@ -129,6 +135,7 @@ pub struct MagLev {
 
 /// Weights from the utilisation that endpoints report with their answers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct BackendUtilization {
     /// How much an error rate adds to the utilisation, in percent.
@@ -150,6 +157,7 @@ pub struct BackendUtilization {
 
 /// Slow start: a new endpoint's weight grows to its full size.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WarmupConfiguration {
     /// How long it grows.

@@ -9,6 +9,7 @@ use super::is_default;
 /// Preference by region, zone and subzone; at most one of `distribute`, `failover` with or without
 /// `failoverPriority`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LocalityLoadBalancerSetting {
     /// Fixed shares per locality; excludes failover (T-258).
@@ -27,6 +28,7 @@ pub struct LocalityLoadBalancerSetting {
 
 /// How clients of one locality spread.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LocalityDistribute {
     /// The clients' locality, `region/zone/subzone`, `*` at the end allowed.
@@ -39,6 +41,7 @@ pub struct LocalityDistribute {
 
 /// Which region stands in for another.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LocalityFailover {
     /// The clients' region.
@@ -51,6 +54,7 @@ pub struct LocalityFailover {
 
 /// Preference for the own zone, by Envoy's zone-aware routing (T-262).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ZoneAwareLoadBalancerSetting {
     /// Whether it applies; unset: yes (T-262).
@@ -69,6 +73,7 @@ pub struct ZoneAwareLoadBalancerSetting {
 
 /// Which region stands in for another.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ZoneAwareFailover {
     /// The clients' region.

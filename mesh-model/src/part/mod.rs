@@ -6,10 +6,12 @@
 mod connection_pool;
 mod destination;
 mod http;
+mod istio_status;
 mod load_balancer;
 mod locality;
 mod outlier_detection;
 pub(crate) mod proto_enum;
+mod readiness_probe;
 mod selector;
 mod string_match;
 mod target_reference;
@@ -23,6 +25,7 @@ pub use connection_pool::{
 };
 pub use destination::{Destination, PortSelector};
 pub use http::{GRPC_STATUS, HeaderOperations, Headers, HttpRetry, Percent};
+pub use istio_status::{AnalysisLevel, AnalysisMessage, AnalysisMessageType, IstioCondition, IstioStatus};
 pub use load_balancer::{
     BackendUtilization, ConsistentHashLb, HttpCookie, HttpCookieAttribute, LoadBalancerSettings, MagLev,
     RingHash, SimpleLb, WarmupConfiguration,
@@ -33,6 +36,10 @@ pub use locality::{
 };
 pub use outlier_detection::OutlierDetection;
 pub use proto_enum::UnknownVariant;
+pub use readiness_probe::{
+    ExecHealthCheck, GrpcHealthCheck, HttpHeader, HttpHealthCheck, ProbeMethod, ReadinessProbe,
+    TcpHealthCheck,
+};
 pub use selector::{NetworkingWorkloadSelector, WorkloadSelector};
 pub use string_match::StringMatch;
 pub use target_reference::PolicyTargetReference;

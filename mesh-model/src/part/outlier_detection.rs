@@ -7,6 +7,7 @@ use crate::value::Duration;
 
 /// When an endpoint is ejected; the message with no field still switches ejection on (T-276).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutlierDetection {
     /// Deprecated and without effect (T-276).

@@ -54,6 +54,21 @@ macro_rules! proto_enum {
             }
         }
 
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "enum": Self::NAMES})
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
@@ -80,7 +95,6 @@ macro_rules! proto_enum {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let index = $crate::part::proto_enum::deserialize_index(
                     deserializer,
-                    stringify!($name),
                     Self::NAMES,
                     &[0, $($number,)*],
                 )?;
@@ -108,17 +122,14 @@ pub struct UnknownVariant {
 /// A name or number that is in neither table, or a value that is neither text nor a whole number.
 pub(crate) fn deserialize_index<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
-    type_name: &'static str,
     names: &'static [&'static str],
     numbers: &'static [i64],
 ) -> Result<usize, D::Error> {
-    deserializer.deserialize_any(Variant { type_name, names, numbers })
+    deserializer.deserialize_any(Variant { names, numbers })
 }
 
 /// Finds a variant by either form.
 struct Variant {
-    /// Names the type in a complaint about a value of the wrong shape.
-    type_name: &'static str,
     names: &'static [&'static str],
     numbers: &'static [i64],
 }
@@ -131,9 +142,8 @@ impl Variant {
             .ok_or_else(|| self.unknown(&number.to_string()))
     }
 
-    /// Not serde's own `unknown_variant`: that one words the error differently for one or two names.
     fn unknown<E: serde::de::Error>(&self, written: &str) -> E {
-        E::custom(UnknownVariant { written: written.to_owned(), expected: self.names })
+        E::unknown_variant(written, self.names)
     }
 }
 
@@ -141,7 +151,7 @@ impl serde::de::Visitor<'_> for Variant {
     type Value = usize;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a name or number of {}", self.type_name)
+        write!(f, "one of `{}`", self.names.join("`, `"))
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<usize, E> {

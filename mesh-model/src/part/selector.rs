@@ -8,6 +8,7 @@ use super::is_default;
 
 /// `istio.type.v1beta1.WorkloadSelector`: security, telemetry and extension kinds, and DestinationRule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadSelector {
     /// Labels that a workload must carry; empty: every workload.
@@ -17,6 +18,7 @@ pub struct WorkloadSelector {
 
 /// `istio.networking.v1alpha3.WorkloadSelector`: ServiceEntry, Sidecar and EnvoyFilter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct NetworkingWorkloadSelector {
     /// Labels that a workload must carry; empty: every workload.

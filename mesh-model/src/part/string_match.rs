@@ -47,6 +47,30 @@ impl StringMatch {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for StringMatch {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StringMatch".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let way =
+            |description: &str| serde_json::json!({"type": ["string", "null"], "description": description});
+        schemars::json_schema!({
+            "type": "object",
+            "properties": {
+                "exact": way("The whole text."),
+                "prefix": way("The start of the text."),
+                "regex": way("A regular expression in RE2's syntax, for the whole text."),
+            }
+        })
+    }
+}
+
 impl Serialize for StringMatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(usize::from(!self.is_unset())))?;

@@ -6,6 +6,7 @@ use super::is_default;
 
 /// `istio.type.v1beta1.PolicyTargetReference`: an object by group, kind and name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PolicyTargetReference {
     /// API group; empty: the core group, as for a `Service`.

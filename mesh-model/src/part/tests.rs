@@ -17,7 +17,7 @@ fn an_enum_is_read_by_name_and_by_number() {
 #[test]
 fn an_unknown_name_is_answered_with_the_known_ones() {
     let error = serde_json::from_str::<ProxyProtocol>(r#"{"version": "V3"}"#).unwrap_err().to_string();
-    assert!(error.starts_with("unknown variant `V3`, expected one of `V1`, `V2`"), "{error}");
+    assert!(error.starts_with("unknown variant `V3`, expected `V1` or `V2`"), "{error}");
 }
 
 #[test]

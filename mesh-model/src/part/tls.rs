@@ -7,6 +7,7 @@ use super::proto_enum::proto_enum;
 
 /// TLS of connections to a service; once written it alone decides, without auto mTLS (T-280..T-287).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClientTlsSettings {
     /// What is done; unwritten is DISABLE, that is plaintext (T-280).
@@ -54,6 +55,7 @@ proto_enum! {
 
 /// TLS that is served (T-430..T-436).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServerTlsSettings {
     /// Whether plaintext requests are sent to HTTPS with 301 (T-422).
@@ -148,6 +150,7 @@ proto_enum! {
 
 /// A certificate from files.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsCertificate {
     /// File with the certificate.

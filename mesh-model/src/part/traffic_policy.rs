@@ -11,6 +11,7 @@ use crate::value::Duration;
 
 /// The blocks are inherited whole or not at all (T-236).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TrafficPolicy {
     /// Which endpoint takes the next request.
@@ -41,6 +42,7 @@ pub struct TrafficPolicy {
 
 /// The policy of one port.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PortTrafficPolicy {
     /// The service's port.
@@ -62,6 +64,7 @@ pub struct PortTrafficPolicy {
 
 /// TCP through an HTTP proxy, which is the service itself (T-290).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TunnelSettings {
     /// `CONNECT` or `POST`; empty: `CONNECT`.
@@ -77,6 +80,7 @@ pub struct TunnelSettings {
 
 /// The PROXY protocol (T-288).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyProtocol {
     /// Its version.
@@ -96,6 +100,7 @@ proto_enum! {
 
 /// The limit of retries under way; replaces `maxRetries` (T-273).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RetryBudget {
     /// Share of the requests under way, in percent; unset: 20.

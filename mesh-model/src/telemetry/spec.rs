@@ -16,6 +16,7 @@ use crate::value::Duration;
 
 /// Which metrics, spans and access logs are made, and by which providers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Telemetry {
     /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
@@ -51,6 +52,7 @@ impl Kind for Telemetry {
 
 /// A provider of the mesh's `extensionProviders`, by name (T-467).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProviderRef {
     /// The provider's name.
@@ -72,6 +74,7 @@ proto_enum! {
 
 /// Metrics of some providers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Metrics {
     /// Where they go; empty: the providers of the wider scope.
@@ -87,6 +90,7 @@ pub struct Metrics {
 
 /// A change of some metrics.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MetricsOverrides {
     /// Which ones; unset: all, on both sides.
@@ -102,6 +106,7 @@ pub struct MetricsOverrides {
 
 /// Metrics by name and side; at most one of `metric` and `customMetric`, neither: all.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MetricSelector {
     /// One of Istio's own.
@@ -145,6 +150,7 @@ proto_enum! {
 
 /// A change of one label.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TagOverride {
     /// Whether the label is set or dropped.
@@ -167,6 +173,7 @@ proto_enum! {
 
 /// Access logs of some providers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AccessLogging {
     /// The side it is for; unset: both.
@@ -185,6 +192,7 @@ pub struct AccessLogging {
 
 /// The side that logs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LogSelector {
     /// The side.
@@ -194,6 +202,7 @@ pub struct LogSelector {
 
 /// Which requests are logged.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LogFilter {
     /// A CEL expression over the attributes of the request, true for those to log.

@@ -9,6 +9,7 @@ use crate::part::is_default;
 
 /// Spans.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Tracing {
     /// The side it is for; unset: both.
@@ -39,6 +40,7 @@ pub struct Tracing {
 
 /// The side that makes spans.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TracingSelector {
     /// The side.
@@ -48,6 +50,7 @@ pub struct TracingSelector {
 
 /// A tag of a span, from at most one source.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CustomTag {
     /// The same for every span.
@@ -91,6 +94,7 @@ impl CustomTag {
 
 /// A fixed value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Literal {
     /// The value.
@@ -100,6 +104,7 @@ pub struct Literal {
 
 /// A variable of the proxy's environment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Environment {
     /// The variable's name.
@@ -112,6 +117,7 @@ pub struct Environment {
 
 /// A header of the request.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestHeader {
     /// The header's name.
@@ -124,6 +130,7 @@ pub struct RequestHeader {
 
 /// A format string, as in access logs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Formatter {
     /// The format string.

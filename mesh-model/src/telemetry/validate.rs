@@ -45,7 +45,7 @@ fn providers(found: &mut Checker<'_>, at: &Path<'_>, providers: &[ProviderRef]) 
 /// A text that must not be empty.
 fn required(found: &mut Checker<'_>, at: &Path<'_>, field: &str, text: &str) {
     found.require(!text.is_empty(), &at.field(field), || {
-        Problem::missing(format!("`{field}` must not be empty"))
+        Problem::missing(format!("`{field}` must not be empty")).help(format!("write {field}"))
     });
 }
 
@@ -58,7 +58,7 @@ fn metrics(found: &mut Checker<'_>, at: &Path<'_>, metrics: &Metrics) {
     providers(found, at, &metrics.providers);
     if let Some(interval) = metrics.reporting_interval {
         found.require(interval >= Duration::from_millis(1), &at.field("reportingInterval"), || {
-            Problem::invalid(format!("`{interval}` is shorter than 1ms"))
+            Problem::invalid(format!("`{interval}` is shorter than 1ms")).help("write at least `1ms`")
         });
     }
     let at = at.field("overrides");
@@ -77,7 +77,9 @@ fn override_of(found: &mut Checker<'_>, at: &Path<'_>, one: &MetricsOverrides) {
     let at = at.field("tagOverrides");
     for (name, tag) in &one.tag_overrides {
         let at = at.field(name);
-        found.require(!name.is_empty(), &at, || Problem::suspicious("a label without a name"));
+        found.require(!name.is_empty(), &at, || {
+            Problem::suspicious("a label without a name").help("write a name, or remove the entry")
+        });
         match tag.operation {
             TagOperation::Upsert => found.require(!tag.value.is_empty(), &at.field("value"), || {
                 Problem::missing("`value` is required for `UPSERT`").help("a CEL expression, or `REMOVE`")
@@ -112,9 +114,16 @@ fn tracing(found: &mut Checker<'_>, at: &Path<'_>, tracing: &Tracing) {
     let at = at.field("customTags");
     for (name, tag) in &tracing.custom_tags {
         let at = at.field(name);
-        found.require(!name.is_empty(), &at, || Problem::missing("a tag without a name"));
+        found.require(!name.is_empty(), &at, || {
+            Problem::missing("a tag without a name").help("write a name, or remove the entry")
+        });
         if is_null(found, &at) {
-            found.find(&at, Problem::missing(format!("tag `{}` has no source", short(name))));
+            found.find(
+                &at,
+                Problem::missing(format!("tag `{}` has no source", short(name))).help(
+                    "say where its value comes from: `literal`, `environment`, `header` or `formatter`",
+                ),
+            );
         }
         custom_tag(found, &at, tag);
     }

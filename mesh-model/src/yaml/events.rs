@@ -30,12 +30,14 @@ pub(super) fn read(
     let mut parser = Parser::new_from_str_with_options(text, settings);
     let mut trees = Vec::new();
     let mut builder = Builder::new(text, chunk, options, problems);
+    let mut read_until = 0;
     while let Some(next) = parser.next_event() {
         match next {
             Ok((Event::StreamEnd, _)) => break,
             Ok((Event::DocumentStart(..), _)) => builder.start(),
             Ok((Event::DocumentEnd, _)) => trees.extend(builder.finish()),
             Ok((event, marks)) => {
+                read_until = marks.end.byte_offset().unwrap_or(read_until);
                 if builder.event(event, &marks).is_none() {
                     // Over budget: the rest of the chunk is not worth its memory.
                     builder.finish();
@@ -43,7 +45,7 @@ pub(super) fn read(
                 }
             }
             Err(error) => {
-                builder.syntax(&error);
+                builder.syntax(&error, read_until);
                 // What follows a complete value may be what is wrong with it.
                 trees.clear();
                 break;

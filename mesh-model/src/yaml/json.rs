@@ -23,13 +23,17 @@ pub(super) fn read(
                 let limit = options.budget.nodes;
                 if count(&node) > limit {
                     let message = format!("more than {limit} values in one document");
-                    problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
+                    problems
+                        .note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message)
+                        .help(super::advice::of(Code::BudgetExceeded));
                     continue;
                 }
                 let limit = options.budget.depth_limit();
                 if depth(&node) > limit {
                     let message = format!("more than {limit} levels of nesting");
-                    problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message);
+                    problems
+                        .note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message)
+                        .help(super::advice::of(Code::BudgetExceeded));
                     continue;
                 }
                 trees.extend(problems.name_resource(Some(node)));
@@ -37,7 +41,9 @@ pub(super) fn read(
             Err(error) => {
                 let line = narrow(error.line().saturating_sub(1) + chunk.line);
                 let span = Span { line, column: narrow(error.column()), ..Span::default() };
-                problems.note(Code::Syntax, Code::Syntax.severity(), span, "", format!("not JSON: {error}"));
+                problems
+                    .note(Code::Syntax, Code::Syntax.severity(), span, "", format!("not JSON: {error}"))
+                    .help("without the feature `yaml` only JSON is read");
                 break;
             }
         }

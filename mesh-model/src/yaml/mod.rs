@@ -3,6 +3,7 @@
 //! The only module that names a YAML library. Scalars follow Kubernetes' rules, every bound is in [`Budget`], and
 //! one bad document never sinks the others of its file.
 
+mod advice;
 mod budget;
 #[cfg(feature = "yaml")]
 mod events;
@@ -20,6 +21,7 @@ mod problems;
 mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
+mod template;
 mod text;
 
 #[cfg(all(test, feature = "yaml"))]
@@ -105,7 +107,8 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let limit = options.budget.input_bytes.min(u32::MAX as usize);
     if bytes.len() > limit {
         let message = format!("the text has {} bytes, more than the {limit} allowed", bytes.len());
-        loaded.report.push(Diagnostic::new(Code::BudgetExceeded, Place::in_file(file, start), message));
+        let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(file, start), message);
+        loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
         return;
     }
     if let Some(message) = text::refused_encoding(bytes) {
@@ -114,10 +117,19 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
         return;
     }
     let source = Source { file: file.into(), cluster: Arc::clone(&options.cluster) };
+    let mut is_template = false;
     for chunk in text::split(bytes) {
         let mut problems = Problems::new(file);
         let trees = read_chunk(&chunk, options, &mut problems);
-        problems.into_report(&mut loaded.report);
+        match problems.template(&chunk) {
+            // Said once: what else is wrong with a template comes of its being one.
+            Some(finding) if !is_template => {
+                loaded.report.push(finding);
+                is_template = true;
+            }
+            Some(_) => {}
+            None => problems.into_report(&mut loaded.report),
+        }
         for root in trees {
             if !add(root, &source, options, loaded) {
                 return;
@@ -126,7 +138,8 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     }
     if loaded.documents.is_empty() && !loaded.report.has_errors() {
         let message = "the text holds no document";
-        loaded.report.push(Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message));
+        let finding = Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message);
+        loaded.report.push(finding.help(advice::of(Code::NoDocuments)));
     }
 }
 
@@ -135,7 +148,8 @@ fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Pro
     let limit = options.budget.document_bytes;
     if chunk.bytes.len() > limit {
         let message = format!("the document has {} bytes, more than the {limit} allowed", chunk.bytes.len());
-        problems.note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), place, "", message);
+        let code = Code::BudgetExceeded;
+        problems.note(code, code.severity(), place, "", message).help(advice::of(code));
         return Vec::new();
     }
     let (bom, rest) = match chunk.bytes.strip_prefix(b"\xef\xbb\xbf") {
@@ -146,7 +160,8 @@ fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Pro
     match text::decode(&chunk) {
         Ok(text) => parse(text, &chunk, options, problems),
         Err((message, span)) => {
-            problems.note(Code::Encoding, Code::Encoding.severity(), span, "", message);
+            let code = Code::Encoding;
+            problems.note(code, code.severity(), span, "", message).help(advice::of(code));
             Vec::new()
         }
     }
@@ -183,11 +198,9 @@ fn add(root: Node, source: &Source, options: &LoadOptions, loaded: &mut Loaded) 
         let limit = options.budget.documents;
         if loaded.documents.len() >= limit {
             let message = format!("more than {limit} documents");
-            loaded.report.push(Diagnostic::new(
-                Code::BudgetExceeded,
-                Place::in_file(&source.file, root.span),
-                message,
-            ));
+            let at = Place::in_file(&source.file, root.span);
+            let finding = Diagnostic::new(Code::BudgetExceeded, at, message);
+            loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
             return false;
         }
         let index = loaded.documents.len();

@@ -1,10 +1,33 @@
 //! The findings of one document: bounded in number, completed with the resource once its name is read.
 
+use super::template;
+use super::text::Chunk;
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Node, Span};
 
 /// Findings kept per document: a broken generator must not bury the rest.
 const NOTES_MAX: usize = 100;
+
+/// A finding that was just added, if it was kept.
+pub(super) struct Noted<'n>(Option<&'n mut Diagnostic>);
+
+impl Noted<'_> {
+    /// Adds what to do about it.
+    pub(super) fn help(self, help: impl Into<String>) {
+        if let Some(note) = self.0 {
+            note.help = Some(help.into());
+        }
+    }
+
+    /// Adds help that a more exact one may replace.
+    pub(super) fn or_help(self, help: &str) -> Self {
+        if let Some(note) = self.0 {
+            note.help = Some(help.to_owned());
+            return Self(Some(note));
+        }
+        self
+    }
+}
 
 /// Collects the findings of one chunk.
 #[derive(Debug)]
@@ -26,16 +49,25 @@ impl<'a> Problems<'a> {
         self.errors
     }
 
-    pub(super) fn note(&mut self, code: Code, severity: Severity, span: Span, path: &str, message: String) {
+    /// Adds a finding; what is done about it can be said with [`Noted::help`].
+    pub(super) fn note(
+        &mut self,
+        code: Code,
+        severity: Severity,
+        span: Span,
+        path: &str,
+        message: String,
+    ) -> Noted<'_> {
         if severity == Severity::Error {
             self.errors += 1;
         }
         if self.notes.len() >= NOTES_MAX && severity != Severity::Error || self.notes.len() >= 2 * NOTES_MAX {
             self.dropped += 1;
-            return;
+            return Noted(None);
         }
         let at = Place { field: path.to_owned(), ..Place::in_file(self.file, span) };
         self.notes.push(Diagnostic::new(code, at, message).severity(severity));
+        Noted(self.notes.last_mut())
     }
 
     /// Adds the name of the resource to the findings of its document.
@@ -62,6 +94,16 @@ impl<'a> Problems<'a> {
             }
         }
         Some(root)
+    }
+
+    /// What is said instead, where the text cannot be read because it is a template.
+    pub(super) fn template(&self, chunk: &Chunk<'_>) -> Option<Diagnostic> {
+        let is_broken = self
+            .notes
+            .iter()
+            .any(|note| matches!(note.code, Code::Syntax | Code::BadKey) && note.severity == Severity::Error);
+        let text = std::str::from_utf8(chunk.bytes).ok().filter(|_| is_broken)?;
+        template::finding(self.file, text, chunk)
     }
 
     /// Hands the findings over.

@@ -33,7 +33,7 @@ impl Builder<'_, '_, '_> {
         }
         if text.starts_with(':') {
             let message = format!("`{}` starts with a colon: quote it here", shorten(&text));
-            self.report(Code::Syntax, marks, message);
+            self.report(Code::Syntax, marks, message).help("write it in quotes");
         }
         // In flow collections a plain scalar runs on over a colon that no space follows: `[2001:db8::]`, `{a:}`.
         let mut rest = self.text.get(range.end..).unwrap_or_default().chars();
@@ -59,13 +59,9 @@ impl Builder<'_, '_, '_> {
                 && let Some(reason) = scalar::unusual(text, value)
             {
                 let message = format!("`{}` {reason}", shorten(text));
-                self.problems.note(
-                    Code::UnusualScalar,
-                    Severity::Warning,
-                    self.span(marks),
-                    &self.path(),
-                    message,
-                );
+                let (span, path) = (self.span(marks), self.path());
+                let noted = self.problems.note(Code::UnusualScalar, Severity::Warning, span, &path, message);
+                noted.help(scalar::plainer(text, value));
             }
             return resolved;
         };
@@ -82,7 +78,8 @@ impl Builder<'_, '_, '_> {
                             Code::BadValue,
                             marks,
                             "the value of `!!binary` is not base64".to_owned(),
-                        );
+                        )
+                        .help("write the text itself, without the tag");
                         string()
                     }
                 };
@@ -107,7 +104,8 @@ impl Builder<'_, '_, '_> {
                 Code::BadValue,
                 marks,
                 format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)),
-            );
+            )
+            .help("remove the tag, or write a value of its type");
         }
         resolved
     }

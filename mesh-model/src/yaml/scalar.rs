@@ -144,6 +144,15 @@ pub(super) fn unusual(text: &str, value: &Value) -> Option<&'static str> {
     }
 }
 
+/// What to write instead of an [`unusual`] scalar, so that every reader sees the same.
+pub(super) fn plainer(text: &str, value: &Value) -> String {
+    match value {
+        Value::Bool(flag) => format!("write `{flag}`, or `\"{text}\"` if text is meant"),
+        Value::Integer(number) => format!("write `{number}`, or `\"{text}\"` if text is meant"),
+        _ => format!("write the number without `_`, or `\"{text}\"` if text is meant"),
+    }
+}
+
 /// A map key as text, as Kubernetes' conversion to JSON writes it; `None`: the key has no JSON form.
 pub(super) fn key_text(value: Resolved) -> Option<Box<str>> {
     match value {

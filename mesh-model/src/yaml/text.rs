@@ -119,7 +119,7 @@ fn is_refused(character: char) -> bool {
         | '\u{fffe}' | '\u{ffff}')
 }
 
-fn place_after(before: &str, chunk: &Chunk<'_>) -> Span {
+pub(super) fn place_after(before: &str, chunk: &Chunk<'_>) -> Span {
     let mut line = chunk.line;
     let mut column = 1;
     let mut characters = before.chars().peekable();

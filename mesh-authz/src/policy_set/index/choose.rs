@@ -1,18 +1,21 @@
 //! Under which of its keys a rule is filed.
 
+use std::collections::HashMap;
+
+use super::fingerprint::of_key;
 use super::key::{self, Key};
 use super::{Condition, Hashed, Rule};
 use crate::policy_set::rule::Field;
 
 /// How many rules have a key: what finding it costs.
-type Shared = Hashed<Key, usize>;
+type Shared = HashMap<u64, usize, Hashed>;
 
 /// The keys of each rule: one of them is found in every request that the rule matches. Empty: it never matches.
 /// `None`: it has no value that a request must have.
 pub(super) fn keys(rules: &[Rule]) -> impl Iterator<Item = Option<Vec<Key>>> {
     let mut shared = Shared::default();
     for key in rules.iter().flat_map(fields).flat_map(|field| field_keys(field).flatten()).flatten() {
-        *shared.entry(key).or_default() += 1;
+        *shared.entry(of_key(&key)).or_default() += 1;
     }
     rules.iter().map(move |rule| best_of_rule(rule, &shared).map(|choice| choice.keys))
 }
@@ -69,7 +72,7 @@ fn of_field(field: &Field, shared: &Shared) -> Option<Choice> {
     if field.any.is_empty() {
         return None;
     }
-    let cost = |key: &Key| shared.get(key).copied().unwrap_or(usize::MAX);
+    let cost = |key: &Key| shared.get(&of_key(key)).copied().unwrap_or(usize::MAX);
     let mut all = Choice::default();
     for keys in field_keys(field).flatten() {
         let best = keys.into_iter().min_by_key(cost)?;

@@ -1,9 +1,8 @@
 //! Which rules ask for what an earlier one asks for: they match when that one does, and only the first is ever named.
 
 use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
 
-use super::{Condition, DefaultHasher, Rule};
+use super::{Condition, Hashed, Rule};
 use crate::policy_set::attribute::{Attribute, Pattern};
 use crate::policy_set::rule::Field;
 
@@ -15,7 +14,7 @@ type Whole<'r> = (bool, [Vec<Vec<Asked<'r>>>; 2], Vec<Asked<'r>>);
 
 /// For each rule whether no earlier one asks for the same.
 pub(super) fn distinct(rules: &[Rule]) -> impl Iterator<Item = bool> {
-    let mut seen: HashSet<Whole<'_>, BuildHasherDefault<DefaultHasher>> = HashSet::default();
+    let mut seen: HashSet<Whole<'_>, Hashed> = HashSet::default();
     rules.iter().map(move |rule| match &rule.condition {
         Condition::Never(_) => false,
         Condition::When { from, to, when } => {

@@ -1,146 +1,205 @@
 //! What a request has, looked up in an index.
 
-use std::borrow::Cow;
+use std::net::IpAddr;
 
 use mesh_model::facts::RequestFacts;
 use serde_json::Value;
+use smallvec::SmallVec;
 
+use super::RuleIndex;
+use super::fingerprint::{self, of_account, of_address, of_port, of_segment, of_whole};
 use super::key::NAMESPACE;
-use super::{RuleIndex, TextIndex};
+use super::plan::{Blocks, Texts};
+use super::table::Table;
 use crate::policy_set::attribute::{find_claim, path_of};
 use crate::request_header::{self, PSEUDO_HEADERS};
 use crate::verdict::{Claims, Facts};
 
-/// Called with positions of rules that may match; a position may come several times.
-type Visit<'v> = dyn FnMut(&[u32]) + 'v;
+/// A name in lower case, on the stack unless it is long.
+type Lower = SmallVec<[u8; 64]>;
 
-/// Calls for all rules that may match.
-pub(super) fn candidates(index: &RuleIndex, facts: &Facts<'_>, visit: &mut Visit<'_>) {
-    index.source_ip.look_up(facts.direct_ip, visit);
-    index.remote_ip.look_up(facts.remote_ip, visit);
-    index.destination_ip.look_up(facts.dst_ip, visit);
-    if let Some(positions) = index.port.get(&facts.dst_port) {
-        visit(positions);
+/// Calls with positions of all rules that may match; a position may come several times.
+pub(super) fn candidates(index: &RuleIndex, facts: &Facts<'_>, visit: impl FnMut(&[u32])) {
+    let mut search = Search { table: &index.table, visit };
+    let plan = &index.plan;
+    search.address(&plan.source_ip, facts.direct_ip);
+    search.address(&plan.remote_ip, facts.remote_ip);
+    search.address(&plan.destination_ip, facts.dst_ip);
+    if plan.has_ports {
+        search.number(of_port(facts.dst_port));
     }
     if let Some(sni) = facts.sni {
-        index.sni.look_up(sni.as_bytes(), visit);
+        search.text(&plan.sni, sni.as_bytes());
     }
     if let Some(peer) = facts.peer {
-        identity(index, peer, visit);
+        search.identity(index, peer);
     }
     if let Some(claims) = facts.claims {
-        token(index, claims, visit);
+        search.token(index, claims);
     }
     if let Some(request) = facts.request {
-        http(index, request, visit);
+        search.http(index, request);
     }
     // Last: they are asked only up to the first that is found before.
-    visit(&index.always);
+    (search.visit)(&index.always);
 }
 
-fn identity(index: &RuleIndex, peer: &str, visit: &mut Visit<'_>) {
-    index.identity.look_up(peer.as_bytes(), visit);
-    if !index.identity_segment.is_empty()
-        && let Some((segments, _)) = peer.rsplit_once('/')
-    {
-        segments.split('/').for_each(|segment| index.identity_segment.look_up(segment.as_bytes(), visit));
+struct Search<'i, V> {
+    table: &'i Table,
+    visit: V,
+}
+
+impl<V: FnMut(&[u32])> Search<'_, V> {
+    fn number(&mut self, number: u64) {
+        let positions = self.table.get(number);
+        if !positions.is_empty() {
+            (self.visit)(positions);
+        }
     }
-    if index.after_namespace.is_empty() && index.accounts.is_empty() {
-        return;
+
+    fn text(&mut self, texts: &Texts, text: &[u8]) {
+        if texts.has_exact {
+            self.number(of_whole(texts.subject, text));
+        }
+        if !texts.starts.is_empty() {
+            fingerprint::starts(texts.subject, text, &texts.starts, |number| self.number(number));
+        }
+        if !texts.ends.is_empty() {
+            fingerprint::ends(texts.subject, text, &texts.ends, |number| self.number(number));
+        }
     }
-    let slashes = peer.match_indices('/').filter_map(|(at, _)| peer.split_at_checked(at));
-    let mut tails = slashes.filter_map(|(_, rest)| rest.strip_prefix(NAMESPACE));
-    let Some(tail) = tails.next() else { return };
-    index.after_namespace.look_up(tail.as_bytes(), visit);
-    let mut is_usual = true;
-    for tail in tails {
-        is_usual = false;
-        index.after_namespace.look_up(tail.as_bytes(), visit);
-    }
-    // `NAMESPACE/sa/ACCOUNT` to the end; anything longer could be read in several ways.
-    let usual =
-        tail.split_once('/').and_then(|(namespace, rest)| Some((namespace, rest.strip_prefix("sa/")?)));
-    match usual {
-        Some((namespace, account)) if is_usual && !account.contains('/') => {
-            if let Some(positions) =
-                index.account.get(account).and_then(|by_namespace| by_namespace.get(namespace))
-            {
-                visit(positions);
+
+    fn address(&mut self, blocks: &Blocks, address: IpAddr) {
+        // Blocks of mapped addresses are kept as IPv4.
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                for bits in &blocks.ipv4 {
+                    let mask = u32::MAX.checked_shl(32 - u32::from(*bits)).unwrap_or(0);
+                    let network = u128::from(address.to_bits() & mask);
+                    self.number(of_address(blocks.subject, true, *bits, network));
+                }
+            }
+            IpAddr::V6(address) => {
+                for bits in &blocks.ipv6 {
+                    let mask = u128::MAX.checked_shl(128 - u32::from(*bits)).unwrap_or(0);
+                    self.number(of_address(blocks.subject, false, *bits, address.to_bits() & mask));
+                }
             }
         }
-        _ => visit(&index.accounts),
     }
-}
 
-fn token(index: &RuleIndex, claims: &Claims, visit: &mut Visit<'_>) {
-    for (name, texts) in [("iss", &index.issuer), ("sub", &index.subject)] {
-        if let Some(text) = claims.payload.get(name).and_then(Value::as_str) {
-            texts.look_up(text.as_bytes(), visit);
+    fn identity(&mut self, index: &RuleIndex, peer: &str) {
+        let plan = &index.plan;
+        self.text(&plan.identity, peer.as_bytes());
+        if !plan.identity_segment.is_empty()
+            && let Some((segments, _)) = peer.rsplit_once('/')
+        {
+            segments.split('/').for_each(|segment| self.text(&plan.identity_segment, segment.as_bytes()));
         }
-    }
-    if index.claims.is_empty() {
-        return;
-    }
-    let groups = claims.payload.keys().filter_map(|name| index.claims.get(name.as_str()));
-    for (path, texts) in groups.flatten() {
-        match find_claim(path, &claims.payload) {
-            Some(Value::String(text)) => texts.look_up(text.as_bytes(), visit),
-            Some(Value::Array(values)) => {
-                let strings = values.iter().filter_map(Value::as_str);
-                strings.for_each(|text| texts.look_up(text.as_bytes(), visit));
+        if plan.after_namespace.is_empty() && !plan.has_accounts {
+            return;
+        }
+        let slashes = peer.match_indices('/').filter_map(|(at, _)| peer.split_at_checked(at));
+        let mut tails = slashes.filter_map(|(_, rest)| rest.strip_prefix(NAMESPACE));
+        let Some(tail) = tails.next() else { return };
+        self.text(&plan.after_namespace, tail.as_bytes());
+        let mut is_usual = true;
+        for tail in tails {
+            is_usual = false;
+            self.text(&plan.after_namespace, tail.as_bytes());
+        }
+        if !plan.has_accounts {
+            return;
+        }
+        // `NAMESPACE/sa/ACCOUNT` to the end; anything longer could be read in several ways.
+        let usual =
+            tail.split_once('/').and_then(|(namespace, rest)| Some((namespace, rest.strip_prefix("sa/")?)));
+        match usual {
+            Some((namespace, account)) if is_usual && !account.contains('/') => {
+                self.number(of_account(namespace, account));
             }
-            _ => {}
+            _ => (self.visit)(&index.accounts),
         }
     }
-}
 
-fn http(index: &RuleIndex, request: &RequestFacts<'_>, visit: &mut Visit<'_>) {
-    if !index.host.is_empty() {
-        index.host.look_up(lower_case(&request.authority).as_bytes(), visit);
-    }
-    index.method.look_up(request.method.as_bytes(), visit);
-    let path = path_of(request.path_only());
-    index.path.look_up(path.as_bytes(), visit);
-    for (at, texts) in &index.segments {
-        if let Some(positions) = path.split('/').nth(*at).and_then(|segment| texts.get(segment)) {
-            visit(positions);
+    fn token(&mut self, index: &RuleIndex, claims: &Claims) {
+        let plan = &index.plan;
+        for (claim, texts) in [(claims.issuer(), &plan.issuer), (claims.subject(), &plan.subject)] {
+            if let Some(claim) = claim {
+                self.text(texts, claim.as_bytes());
+            }
+        }
+        if plan.claims.is_empty() {
+            return;
+        }
+        let groups = claims.payload().keys().filter_map(|name| plan.claims.get(name.as_str()));
+        for (path, texts) in groups.flatten() {
+            match find_claim(path, claims.payload()) {
+                Some(Value::String(text)) => self.text(texts, text.as_bytes()),
+                Some(Value::Array(values)) => {
+                    let strings = values.iter().filter_map(Value::as_str);
+                    strings.for_each(|text| self.text(texts, text.as_bytes()));
+                }
+                _ => {}
+            }
         }
     }
-    if !index.headers.is_empty() {
-        headers(index, request, visit);
-    }
-}
 
-/// What is there is looked up, not what is asked for, so that the number of names does not count.
-fn headers(index: &RuleIndex, request: &RequestFacts<'_>, visit: &mut Visit<'_>) {
-    let mut look_up = |name: &str, texts: &TextIndex| {
+    fn http(&mut self, index: &RuleIndex, request: &RequestFacts<'_>) {
+        let plan = &index.plan;
+        if !plan.host.is_empty() {
+            self.text(&plan.host, &lower_case(&request.authority));
+        }
+        self.text(&plan.method, request.method.as_bytes());
+        let path = path_of(request.path_only());
+        self.text(&plan.path, path.as_bytes());
+        if !plan.segments.is_empty() {
+            let mut wanted = plan.segments.iter().peekable();
+            for (at, segment) in path.split('/').enumerate() {
+                let Some(next) = wanted.peek() else { break };
+                if **next == at {
+                    self.number(of_segment(at, segment));
+                    wanted.next();
+                }
+            }
+        }
+        if !plan.headers.is_empty() {
+            self.headers(index, request);
+        }
+    }
+
+    /// What is there is looked up, not what is asked for, so that the number of names does not count.
+    fn headers(&mut self, index: &RuleIndex, request: &RequestFacts<'_>) {
+        let headers = &index.plan.headers;
+        for name in PSEUDO_HEADERS.iter().filter(|name| headers.may_have(name)) {
+            if let Some(texts) = headers.get(name) {
+                self.header(request, name, texts);
+            }
+        }
+        for (at, (name, _)) in request.headers.entries.iter().enumerate() {
+            if !headers.may_have(name) {
+                continue;
+            }
+            let lower = lower_case(name);
+            let Some(lower) = std::str::from_utf8(&lower).ok() else { continue };
+            let Some(texts) = headers.get(lower) else { continue };
+            let mut before = request.headers.entries.iter().take(at);
+            let seen =
+                PSEUDO_HEADERS.contains(&lower) || before.any(|(other, _)| other.eq_ignore_ascii_case(name));
+            if !seen {
+                self.header(request, lower, texts);
+            }
+        }
+    }
+
+    fn header(&mut self, request: &RequestFacts<'_>, name: &str, texts: &Texts) {
         request_header::any(request, name, |value| {
-            texts.look_up(value, visit);
+            self.text(texts, value);
             false
         });
-    };
-    for name in PSEUDO_HEADERS {
-        if let Some(texts) = index.headers.get(*name) {
-            look_up(name, texts);
-        }
-    }
-    for (at, (name, _)) in request.headers.entries.iter().enumerate() {
-        let lower = lower_case(name);
-        let Some(texts) = index.headers.get(&*lower) else { continue };
-        let mut before = request.headers.entries.iter().take(at);
-        let seen =
-            PSEUDO_HEADERS.contains(&&*lower) || before.any(|(other, _)| other.eq_ignore_ascii_case(name));
-        if !seen {
-            look_up(&lower, texts);
-        }
     }
 }
 
-/// Allocates only where there is something to change.
-fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
+fn lower_case(text: &str) -> Lower {
+    text.bytes().map(|byte| byte.to_ascii_lowercase()).collect()
 }

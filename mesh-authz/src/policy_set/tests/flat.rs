@@ -18,9 +18,8 @@ fn asked(call: &Call, rule: impl Fn(usize) -> Value) -> usize {
         })
         .collect();
     let set = compile(&[named("shop", "p", json!({ "rules": rules }))], Protocol::Http);
-    let allow = set.allow.as_ref().unwrap();
     assert!(call.ask(&set).allowed, "the call is one that some rule allows");
-    call.with_facts(|facts| allow.asked(facts))
+    call.with_facts(|facts| set.enforced.rules().asked(facts))
 }
 
 /// Adds a `not` field to each of the rule's parts.

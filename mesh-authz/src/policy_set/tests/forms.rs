@@ -74,6 +74,8 @@ fn s106_s107_a_broken_provider_denies_what_matches() {
     assert!(asked.allowed);
     assert_eq!(&*asked.external[0].provider, "web");
     assert_eq!(&*asked.external[0].policy, "shop/c");
+    let authorizer = &asked.external[0].authorizer;
+    assert_eq!((&*authorizer.service, authorizer.port, authorizer.fail_open), ("authz", 8000, false));
     let two = [custom("web", rule()), custom("rpc", rule())];
     assert!(!get("/x").passes(&two), "S-106: two providers");
     assert!(get("/y").passes(&two));

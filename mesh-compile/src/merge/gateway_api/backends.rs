@@ -1,13 +1,13 @@
 //! `backendRefs` as destinations (E-102, E-103).
 
-use mesh_model::diagnostic::{Code, Report};
+use mesh_model::diagnostic::{Code, Report, nearest_reference};
 use mesh_model::gateway_api::BackendReference;
 use mesh_model::networking::virtual_service::spec::{HttpRouteDestination, RouteDestination};
 use mesh_model::part::{Destination, PortSelector};
 
 use super::grants::Target;
 use super::parents::RouteHead;
-use super::{Scope, filters, report_at};
+use super::{Scope, filters, report_with};
 use crate::registry::DOMAIN;
 
 /// Where the routes that are made run: grants are asked for at gateways alone (E-102).
@@ -108,8 +108,8 @@ impl Translation<'_> {
     ) -> Result<Destination, Refusal> {
         match self.resolve(reference, field)? {
             Resolved::Known(destination) => Ok(destination),
-            Resolved::Unknown(destination, code, message) => {
-                report_at(self.head.provenance, field, code, message, report);
+            Resolved::Unknown(destination, code, message, help) => {
+                report_with(self.head.provenance, field, code, message, help, report);
                 Ok(destination)
             }
         }
@@ -124,10 +124,19 @@ impl Translation<'_> {
     ) -> Result<Option<Destination>, Refusal> {
         match self.resolve(reference, field)? {
             Resolved::Known(destination) => Ok(Some(destination)),
-            Resolved::Unknown(_, code, message) => {
-                report_at(self.head.provenance, field, code, message, report);
+            Resolved::Unknown(_, code, message, help) => {
+                report_with(self.head.provenance, field, code, message, help, report);
                 Ok(None)
             }
+        }
+    }
+
+    /// The service that is likely meant.
+    fn nearest_service(&self, host: &str) -> String {
+        let hosts = self.scope.registry.services.iter().map(|service| &*service.hostname);
+        match nearest_reference(host, hosts) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct the name, or add the Service or ServiceEntry".to_owned(),
         }
     }
 
@@ -144,7 +153,12 @@ impl Translation<'_> {
                     "`{target_namespace}/{name}` is not granted to `{}` of namespace `{own}`",
                     self.head.kind
                 );
-                return Ok(Resolved::Unknown(Destination::default(), Code::ReferenceNotPermitted, message));
+                let help = format!(
+                    "add a ReferenceGrant to namespace `{target_namespace}`: from `{}` of `{own}` to `{kind}`",
+                    self.head.kind
+                );
+                let code = Code::ReferenceNotPermitted;
+                return Ok(Resolved::Unknown(Destination::default(), code, message, help));
             }
         }
         let (host, is_known) = match (group, kind) {
@@ -167,7 +181,13 @@ impl Translation<'_> {
             }
             _ => {
                 let message = format!("backends of kind `{kind}` are not supported");
-                return Ok(Resolved::Unknown(Destination::default(), Code::HostUnknown, message));
+                let help = "a backend is a `Service`, or a `Hostname` of group `networking.istio.io`";
+                return Ok(Resolved::Unknown(
+                    Destination::default(),
+                    Code::HostUnknown,
+                    message,
+                    help.to_owned(),
+                ));
             }
         };
         let Some(port) = port else {
@@ -182,13 +202,14 @@ impl Translation<'_> {
         Ok(if is_known {
             Resolved::Known(destination)
         } else {
-            Resolved::Unknown(destination, Code::HostUnknown, message)
+            let help = self.nearest_service(&destination.host);
+            Resolved::Unknown(destination, Code::HostUnknown, message, help)
         })
     }
 }
 
 enum Resolved {
     Known(Destination),
-    /// Missing, not granted or of the wrong kind, with the reason.
-    Unknown(Destination, Code, String),
+    /// Missing, not granted or of the wrong kind, with the reason and help.
+    Unknown(Destination, Code, String, String),
 }

@@ -117,5 +117,32 @@ impl<'c> Scope<'c> {
 
 /// A problem with a field of an object.
 fn report_at(object: &Provenance, field: &str, code: Code, message: impl Into<String>, report: &mut Report) {
-    report.push(Diagnostic::new(code, Place::of(object, field), message));
+    report_with(object, field, code, message, general_help(code).to_owned(), report);
+}
+
+/// [`report_at`] with help of its own.
+fn report_with(
+    object: &Provenance,
+    field: &str,
+    code: Code,
+    message: impl Into<String>,
+    help: String,
+    report: &mut Report,
+) {
+    report.push(Diagnostic::new(code, Place::of(object, field), message).help(help));
+}
+
+/// What can be done about a finding of this module that has no better help.
+fn general_help(code: Code) -> &'static str {
+    match code {
+        Code::PolicyIgnored => "correct the reference: a policy and what it refers to are in one namespace",
+        Code::RouteNotAttached => "correct `parentRefs`, or open the listener with `allowedRoutes`",
+        Code::RouteRefused => "correct or remove this field",
+        Code::ReferenceNotPermitted => "add a ReferenceGrant to the namespace that is referred to",
+        Code::NotServed => "leave `addresses` out, or name the host of a Service",
+        Code::ServerRejected => {
+            "give the listener what its protocol needs, and a port, protocol or host of its own"
+        }
+        _ => "correct the name, or add what it names",
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
 use mesh_model::kubernetes::ingress::{HttpIngressPath, Ingress, IngressClass, IngressServiceBackend};
 use mesh_model::mesh_config::{IngressControllerMode, MeshConfig};
 use mesh_model::networking::gateway::spec::{Gateway, Port, Server};
@@ -180,7 +180,8 @@ fn routes(rule: &Rule<'_>, registry: &Registry, report: &mut Report) -> Vec<(Htt
         let Some(destination) = destination(entry, ingress, registry) else {
             let place = Place::of(&ingress.provenance, &format!("{path}.backend"));
             let problem = "no service port is known for this backend: the path is left out";
-            report.push(Diagnostic::new(Code::HostUnknown, place, problem));
+            let help = backend_help(entry, ingress, registry);
+            report.push(Diagnostic::new(Code::HostUnknown, place, problem).help(help));
             continue;
         };
         let uri = uri(entry);
@@ -238,6 +239,26 @@ fn destination(
         _ => named_port(service, &host, namespace, registry)?,
     };
     Some(Destination { host, port: Some(PortSelector { number }), ..Destination::default() })
+}
+
+/// The service or port that is likely meant.
+fn backend_help(entry: &HttpIngressPath, ingress: &Object<Ingress>, registry: &Registry) -> String {
+    let general = "name a Service of the namespace, and one of its ports by name or number";
+    let Some(wanted) = &entry.backend.service else { return general.to_owned() };
+    let namespace = &ingress.meta.namespace;
+    let host = format!("{}.{namespace}.svc.{DOMAIN}", wanted.name);
+    let near = match registry.service(&host, namespace) {
+        Some(service) => did_you_mean(
+            &wanted.port.name,
+            service.ports.iter().map(|port| &*port.name),
+            "ports of the service",
+        ),
+        None => {
+            let services = registry.services.iter().filter(|service| service.namespace == *namespace);
+            did_you_mean(&host, services.map(|service| &*service.hostname), "services of the namespace")
+        }
+    };
+    near.unwrap_or_else(|| general.to_owned())
 }
 
 fn named_port(

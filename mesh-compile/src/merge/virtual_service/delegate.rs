@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, nearest_reference};
 use mesh_model::networking::virtual_service::spec::{Delegate, HttpMatchRequest, HttpRoute};
 use mesh_model::part::StringMatch;
 
@@ -31,11 +31,15 @@ pub(super) fn merge(
         };
         match find(reference, &root, delegates) {
             Ok(delegate) => merged.push_delegate(&route, &origin, delegate, report),
-            Err(problem) => report.push(at(&origin, ".delegate", Code::DelegateUnknown, problem)),
+            Err(problem) => {
+                let finding = at(&origin, ".delegate", Code::DelegateUnknown, problem);
+                report.push(finding.help(unknown_help(reference, &root, delegates)));
+            }
         }
         if merged.size > BUDGET {
             let problem = format!("delegates add up to more than {BUDGET} entries and matches");
-            report.push(at(&origin, "", Code::BudgetExceeded, problem));
+            let help = "the entries after that are left out: delegate to fewer, or match less";
+            report.push(at(&origin, "", Code::BudgetExceeded, problem).help(help));
             break;
         }
     }
@@ -65,6 +69,22 @@ fn find<'d>(
         "`{}/{}` is not exported to namespace `{}`: the entry is left out",
         key.0, key.1, root.namespace
     ))
+}
+
+/// The delegate that is likely meant, or what a delegate is.
+fn unknown_help(reference: &Delegate, root: &MergedVirtualService, delegates: &Delegates) -> String {
+    let namespace = if reference.namespace.is_empty() { &*root.namespace } else { &reference.namespace };
+    if delegates.contains_key(&(Arc::from(namespace), Arc::from(reference.name.as_str()))) {
+        return format!("add `{}` to its `exportTo`", root.namespace);
+    }
+    let names: Vec<String> =
+        delegates.keys().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
+    let wanted = format!("{namespace}/{}", reference.name);
+    match nearest_reference(&wanted, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "a delegate is a VirtualService without `hosts`, in this namespace unless another is named"
+            .to_owned(),
+    }
 }
 
 fn at(origin: &HttpOrigin, field: &str, code: Code, message: String) -> Diagnostic {
@@ -104,7 +124,8 @@ impl Merged {
             let Some((matches, match_origins)) = merge_matches(root, root_origin, route, origin) else {
                 let problem =
                     "a match conflicts with every match of the delegating entry: the entry is left out";
-                report.push(at(origin, ".match", Code::DelegateConflict, problem.to_owned()));
+                let finding = at(origin, ".match", Code::DelegateConflict, problem.to_owned());
+                report.push(finding.help("match a part of what the delegating entry matches"));
                 continue;
             };
             let merged = HttpRoute { r#match: matches, ..inherit(root, route) };

@@ -121,7 +121,8 @@ impl Builder<'_, '_> {
         let GroupKey { port, bind, .. } = group.key;
         let mut reject = |reason: String| {
             for server in &group.servers {
-                report.push(Diagnostic::new(Code::ServerRejected, &server.origin, reason.clone()));
+                let help = "use another port or address; the other servers work";
+                report.push(Diagnostic::new(Code::ServerRejected, &server.origin, reason.clone()).help(help));
             }
             None
         };

@@ -48,9 +48,10 @@ pub(super) fn merge<'a, 's>(servers: &'a [GatewayServer<'s>], report: &mut Repor
     for server in servers {
         if let Err(rejection) = state.visit(server) {
             let mut diagnostic = Diagnostic::new(Code::ServerRejected, &server.origin, rejection.reason);
-            if let Some(holder) = rejection.holder {
-                diagnostic = diagnostic.help(format!("the port is held by {}", holder.origin));
-            }
+            diagnostic = diagnostic.help(match rejection.holder {
+                Some(holder) => format!("the port is held by {}", holder.origin),
+                None => "correct the server; the others work".to_owned(),
+            });
             report.push(diagnostic);
         }
     }

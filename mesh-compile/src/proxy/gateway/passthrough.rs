@@ -88,7 +88,8 @@ impl Route<'_> {
             if let Err(gone) = taken.take(self.server, &condition.sni_hosts) {
                 let message =
                     format!("server name `{gone}` is already routed on port {}", self.server.listen_port);
-                report.push(Diagnostic::new(Code::ServerRejected, &origin, message));
+                let help = "match other server names, or remove one of the two";
+                report.push(Diagnostic::new(Code::ServerRejected, &origin, message).help(help));
                 continue;
             }
             chains.extend(self.chain(condition, origin, view, policies, report));

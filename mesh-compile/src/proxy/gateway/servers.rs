@@ -50,7 +50,8 @@ pub(super) fn of<'s>(view: &View<'s>, report: &mut Report) -> Vec<GatewayServer<
             let number = match number_of(spec) {
                 Ok(number) => number,
                 Err(reason) => {
-                    report.push(Diagnostic::new(Code::ServerRejected, &origin, reason));
+                    let help = "correct the server, or give it a port of its own; the others work";
+                    report.push(Diagnostic::new(Code::ServerRejected, &origin, reason).help(help));
                     continue;
                 }
             };

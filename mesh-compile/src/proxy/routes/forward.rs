@@ -96,11 +96,14 @@ fn without_destination(entry: &Entry<'_, '_, '_>, report: &mut Report) -> Option
     if entry.semantics == RouteSemantics::GatewayApi {
         return Some(RouteAction::Respond(respond::empty(500)));
     }
-    report.push(Diagnostic::new(
-        Code::InvalidValue,
-        &entry.origin_of(".route"),
-        "no destination has a weight above 0, the route is left out",
-    ));
+    report.push(
+        Diagnostic::new(
+            Code::InvalidValue,
+            &entry.origin_of(".route"),
+            "no destination has a weight above 0, the route is left out",
+        )
+        .help("give at least one destination a weight"),
+    );
     None
 }
 

@@ -69,11 +69,14 @@ pub(super) fn text_match(text: &StringMatch) -> Result<Option<TextMatch>, String
 
 /// Reports a pattern that is not RE2.
 pub(super) fn report_pattern(origin: &Origin, pattern: &str, problem: &str, report: &mut Report) {
-    report.push(Diagnostic::new(
-        Code::InvalidRegex,
-        origin,
-        format!("`{pattern}` is not a regular expression of RE2: {problem}"),
-    ));
+    report.push(
+        Diagnostic::new(
+            Code::InvalidRegex,
+            origin,
+            format!("`{pattern}` is not a regular expression of RE2: {problem}"),
+        )
+        .help("RE2 has no look-around and no back references; the rule is left out"),
+    );
 }
 
 /// Whether a header must match or must not (`withoutHeaders`).

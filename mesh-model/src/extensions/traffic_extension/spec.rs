@@ -14,6 +14,7 @@ use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
 /// A Wasm module or a Lua script in the proxy's filter chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Written", into = "Written")]
 pub struct TrafficExtension {
     /// Workloads it applies to; unset: all in scope.
@@ -44,6 +45,7 @@ pub enum ExtensionCode {
 
 /// A Wasm module.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WasmConfig {
     /// Where the module is: `oci://` (without a scheme, too), `http://`, `https://`, `file://`.
@@ -80,6 +82,7 @@ pub struct WasmConfig {
 
 /// A Lua script.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct LuaConfig {
     /// The script, 1 to 65536 bytes.
@@ -111,22 +114,31 @@ impl Kind for TrafficExtension {
     }
 }
 
-/// As it is written: each way to bring code is a field of its own.
+/// A Wasm module or a Lua script in the proxy's filter chain.
+// As it is written: each way to bring code is a field of its own.
 #[derive(Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 struct Written {
+    /// Workloads it applies to; unset: all in scope.
     #[serde(skip_serializing_if = "is_default")]
     selector: Option<WorkloadSelector>,
+    /// Objects it is attached to, at most 16; instead of `selector`.
     #[serde(skip_serializing_if = "is_default")]
     target_refs: Vec<PolicyTargetReference>,
+    /// Where it stands among Istio's filters.
     #[serde(skip_serializing_if = "is_default")]
     phase: ExecutionPhase,
+    /// Order in its phase: greater first; unset: last.
     #[serde(skip_serializing_if = "is_default")]
     priority: Option<i32>,
+    /// Traffic it sees, any of these; empty: all.
     #[serde(rename = "match", skip_serializing_if = "is_default")]
     matches: Vec<TrafficSelector>,
+    /// A Wasm module; excludes `lua`.
     #[serde(skip_serializing_if = "is_default")]
     wasm: Option<Box<WasmConfig>>,
+    /// A Lua script; excludes `wasm`.
     #[serde(skip_serializing_if = "is_default")]
     lua: Option<LuaConfig>,
 }

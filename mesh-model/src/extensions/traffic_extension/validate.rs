@@ -21,7 +21,7 @@ pub(super) fn validate(object: &Object<TrafficExtension>, report: &mut Report) {
     target_reference::attachment(found, &SPEC, selector.as_ref(), None, target_refs);
     match code {
         ExtensionCode::Unset => {
-            found.find(&SPEC, Problem::missing("either `wasm` or `lua` is required"));
+            found.find(&SPEC, Problem::missing("either `wasm` or `lua` is required").help("add one of them"));
         }
         ExtensionCode::Wasm(wasm) => {
             let module = Module {
@@ -36,9 +36,12 @@ pub(super) fn validate(object: &Object<TrafficExtension>, report: &mut Report) {
         ExtensionCode::Lua(lua) => {
             let parent = SPEC.field("lua");
             let at = parent.field("inlineCode");
-            found.require(!lua.inline_code.is_empty(), &at, || Problem::missing("`inlineCode` is required"));
+            found.require(!lua.inline_code.is_empty(), &at, || {
+                Problem::missing("`inlineCode` is required").help("add the script")
+            });
             found.require(lua.inline_code.len() <= SCRIPT_BYTES_MAX, &at, || {
                 Problem::invalid(format!("longer than {SCRIPT_BYTES_MAX} bytes"))
+                    .help("shorten the script, or use a Wasm module")
             });
         }
     }

@@ -14,6 +14,7 @@ use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
 /// A Wasm module in the proxy's filter chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WasmPlugin {
     /// Workloads it applies to; unset: all in scope.

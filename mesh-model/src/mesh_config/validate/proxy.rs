@@ -23,6 +23,7 @@ pub(super) fn proxy_config(found: &mut Checker<'_>, at: &Path<'_>, config: &Prox
     for (name, text) in texts {
         found.require(text.as_deref() != Some(""), &at.field(name), || {
             Problem::missing(format!("`{name}` is empty"))
+                .help(format!("write a value, or leave `{name}` out for the default"))
         });
     }
     found.at_most_one(
@@ -110,7 +111,7 @@ fn tracer(found: &mut Checker<'_>, at: &Path<'_>, tracing: &Tracing) {
         let at = at.field("lightstep");
         found.check(&at.field("address"), host::host_and_port(&lightstep.address));
         found.require(!lightstep.access_token.is_empty(), &at, || {
-            Problem::missing("`accessToken` is required")
+            Problem::missing("`accessToken` is required").help("add `accessToken`")
         });
     }
     if let Some(settings) = &tracing.tls_settings {
@@ -123,14 +124,19 @@ fn private_key(found: &mut Checker<'_>, at: &Path<'_>, provider: &PrivateKeyProv
     found.at_most_one(at, &[("cryptomb", cryptomb.is_some()), ("qat", qat.is_some())]);
     found.require(cryptomb.is_some() || qat.is_some(), at, || {
         Problem::missing("`cryptomb` or `qat` is required")
+            .help("write one of them, or remove `privateKeyProvider`")
     });
     for (name, accelerator) in [("cryptomb", cryptomb), ("qat", qat)] {
         let Some(KeyAccelerator { poll_delay, fallback: _ }) = accelerator else { continue };
         let at = at.field(name);
         match poll_delay {
-            None => found.find(&at, Problem::missing("`pollDelay` is required")),
-            Some(delay) => found
-                .require(!delay.is_zero(), &at.field("pollDelay"), || Problem::invalid("the delay is zero")),
+            None => found.find(
+                &at,
+                Problem::missing("`pollDelay` is required").help("add `pollDelay`, for example `10ms`"),
+            ),
+            Some(delay) => found.require(!delay.is_zero(), &at.field("pollDelay"), || {
+                Problem::invalid("the delay is zero").help("write a delay above zero, for example `10ms`")
+            }),
         }
     }
 }
@@ -147,7 +153,10 @@ fn connection_settings(found: &mut Checker<'_>, at: &Path<'_>, settings: &Connec
     ];
     for (name, duration) in durations {
         if let Some(duration) = duration.filter(|duration| duration.is_negative()) {
-            found.find(&at.field(name), Problem::invalid(format!("`{duration}` is negative")));
+            found.find(
+                &at.field(name),
+                Problem::invalid(format!("`{duration}` is negative")).help("write `0s` or more"),
+            );
         }
     }
     let numbers = [
@@ -161,7 +170,11 @@ fn connection_settings(found: &mut Checker<'_>, at: &Path<'_>, settings: &Connec
     ];
     for (name, number, min) in numbers {
         if let Some(number) = number.filter(|number| *number < min) {
-            found.find(&at.field(name), Problem::invalid(format!("`{number}` is less than {min}")));
+            found.find(
+                &at.field(name),
+                Problem::invalid(format!("`{number}` is less than {min}"))
+                    .help(format!("write {min} or more")),
+            );
         }
     }
 }

@@ -43,6 +43,20 @@ fn a_faulty_provider_is_a_warning() {
 }
 
 #[test]
+fn members_of_one_choice_exclude_each_other() {
+    assert_eq!(
+        mesh(&json!({"caCertificates": [{"pem": "", "spiffeBundleUrl": "https://a"}]})),
+        ["conflict caCertificates[0].spiffeBundleUrl"]
+    );
+    let with = |format: Value| json!({"extensionProviders": [{"name": "a", "envoyFileAccessLog": {"logFormat": format}}]});
+    assert_eq!(mesh(&with(json!({"labels": {}}))), NONE);
+    assert_eq!(
+        mesh(&with(json!({"text": "%PROTOCOL%", "labels": {}}))),
+        ["conflict extensionProviders[0].envoyFileAccessLog.logFormat.labels"]
+    );
+}
+
+#[test]
 fn proxies_are_told_addresses_with_ports() {
     let proxy = |json: Value| problems_of_message::<ProxyConfig>(&json);
     assert_eq!(proxy(json!({"discoveryAddress": "istiod.istio-system.svc:15012"})), NONE);

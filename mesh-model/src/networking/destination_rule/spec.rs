@@ -10,6 +10,7 @@ use crate::part::{TrafficPolicy, WorkloadSelector, is_default};
 
 /// How clients treat a service, and which parts it has.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct DestinationRule {
     /// The service; a short name is completed with the rule's namespace (T-020).
@@ -41,6 +42,7 @@ impl Kind for DestinationRule {
 
 /// A part of a service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Subset {
     /// The name that destinations use.

@@ -26,7 +26,7 @@ pub(super) fn validate(object: &Object<DestinationRule>, report: &mut Report) {
     } = &object.spec;
     let found = &mut Checker::new(object, report);
     let checked = if name.is_empty() {
-        Err(Problem::missing("`host` is required"))
+        Err(Problem::missing("`host` is required").help("add the host whose traffic the rule is for"))
     } else {
         host::wildcard_domain(name)
     };
@@ -40,6 +40,7 @@ pub(super) fn validate(object: &Object<DestinationRule>, report: &mut Report) {
         let at = subsets.index(index);
         found.require(names.insert(&one.name), &at.field("name"), || {
             Problem::conflict(format!("subset `{}` is defined twice", short(&one.name)))
+                .help("rename or remove one of the two")
         });
         subset(found, &at, one);
     }
@@ -53,7 +54,7 @@ pub(super) fn validate(object: &Object<DestinationRule>, report: &mut Report) {
 fn subset(found: &mut Checker<'_>, at: &Path<'_>, subset: &Subset) {
     found.require(is_dns_label(&subset.name), &at.field("name"), || {
         if subset.name.is_empty() {
-            Problem::missing("a subset needs a `name`")
+            Problem::missing("a subset needs a `name`").help("add the name that routes refer to")
         } else {
             Problem::new(Code::InvalidName, format!("`{}` is not a subset name", short(&subset.name)))
                 .help("letters, digits and inner hyphens, at most 63")

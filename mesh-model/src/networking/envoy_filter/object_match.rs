@@ -24,6 +24,7 @@ pub enum ObjectMatch {
 
 /// A listener, or something in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ListenerMatch {
     /// Port of the service, gateway server or listener; 0: any.
@@ -45,6 +46,7 @@ pub struct ListenerMatch {
 
 /// A filter chain, or a filter in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FilterChainMatch {
     /// Its name.
@@ -72,6 +74,7 @@ pub struct FilterChainMatch {
 
 /// A network filter, or an HTTP filter in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FilterMatch {
     /// The network filter's name.
@@ -84,6 +87,7 @@ pub struct FilterMatch {
 
 /// An HTTP filter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SubFilterMatch {
     /// Its name.
@@ -93,6 +97,7 @@ pub struct SubFilterMatch {
 
 /// A route configuration, or something in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteConfigurationMatch {
     /// Port of the service or gateway server; 0: any.
@@ -114,6 +119,7 @@ pub struct RouteConfigurationMatch {
 
 /// A virtual host, or a route in it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct VirtualHostMatch {
     /// Its name, `host:port`.
@@ -129,6 +135,7 @@ pub struct VirtualHostMatch {
 
 /// A route of a virtual host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteMatch {
     /// Its name: that of the VirtualService's route, or `default`.
@@ -155,6 +162,7 @@ proto_enum! {
 
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClusterMatch {
     /// The service port it was made for; 0: any.
@@ -173,6 +181,7 @@ pub struct ClusterMatch {
 
 /// Something in a waypoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WaypointMatch {
     /// The service port, 1 to 65535; unset: any.
@@ -188,6 +197,7 @@ pub struct WaypointMatch {
 
 /// A route of a waypoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WaypointRouteMatch {
     /// Its name.
@@ -195,20 +205,28 @@ pub struct WaypointRouteMatch {
     pub name: String,
 }
 
-/// A match as it is written: each of the four ways is a field of its own.
+/// Which objects a patch is for; every condition that is written must hold.
+// As it is written: each of the four ways is a field of its own.
 #[derive(Serialize, Deserialize, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct WrittenMatch {
+    /// Which configurations: sidecars inbound or outbound, gateways, waypoints.
     #[serde(skip_serializing_if = "is_default")]
     context: PatchContext,
+    /// Which proxies.
     #[serde(skip_serializing_if = "is_default")]
     proxy: Option<ProxyMatch>,
+    /// The object by its listener; excludes the three below.
     #[serde(skip_serializing_if = "is_default")]
     listener: Option<ListenerMatch>,
+    /// The object by its route configuration.
     #[serde(skip_serializing_if = "is_default")]
     route_configuration: Option<RouteConfigurationMatch>,
+    /// The object by its cluster.
     #[serde(skip_serializing_if = "is_default")]
     cluster: Option<ClusterMatch>,
+    /// Something in a waypoint; only with context `WAYPOINT`.
     #[serde(skip_serializing_if = "is_default")]
     waypoint: Option<WaypointMatch>,
 }

@@ -17,6 +17,7 @@ use crate::part::{NetworkingWorkloadSelector, PolicyTargetReference, is_default}
 
 /// Patches of the configuration that Istio makes for Envoy, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvoyFilter {
     /// Workloads it applies to; unset: all in the namespace, or in the mesh from the root namespace.
@@ -45,6 +46,7 @@ impl Kind for EnvoyFilter {
 
 /// One patch: which objects, and what is done with them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvoyConfigObjectPatch {
     /// The kind of Envoy object.
@@ -60,6 +62,7 @@ pub struct EnvoyConfigObjectPatch {
 
 /// Which objects a patch is for; every condition that is written must hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "WrittenMatch", into = "WrittenMatch")]
 pub struct EnvoyConfigObjectMatch {
     /// Which configurations: sidecars inbound or outbound, gateways, waypoints.
@@ -72,6 +75,7 @@ pub struct EnvoyConfigObjectMatch {
 
 /// Which proxies, by what they report of themselves.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyMatch {
     /// RE2 for the version of Istio's proxy; longer than 1024 bytes it is ignored.
@@ -84,6 +88,7 @@ pub struct ProxyMatch {
 
 /// What is done with an object.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Patch {
     /// Add, merge, remove and so on.

@@ -38,16 +38,23 @@ fn config_patch(found: &mut Checker<'_>, at: &Path<'_>, written: &EnvoyConfigObj
         }
     }
     if *apply_to == ApplyTo::Invalid {
-        found.find(at, Problem::missing("`applyTo` is required"));
+        found.find(
+            at,
+            Problem::missing("`applyTo` is required")
+                .help("say what is patched, for example `applyTo: HTTP_FILTER`"),
+        );
         return;
     }
     let Some(patch) = patch else {
-        found.find(at, Problem::missing("`patch` is required"));
+        found.find(
+            at,
+            Problem::missing("`patch` is required").help("add `patch` with `operation` and `value`"),
+        );
         return;
     };
     let at_patch = at.field("patch");
     found.require(patch.operation != PatchOperation::Invalid, &at_patch, || {
-        Problem::missing("`operation` is required")
+        Problem::missing("`operation` is required").help("add `operation`, for example `MERGE`")
     });
     if let Some(matches) = matches {
         let at = at.field("match");
@@ -59,7 +66,10 @@ fn config_patch(found: &mut Checker<'_>, at: &Path<'_>, written: &EnvoyConfigObj
         None => found.require(
             matches!(patch.operation, PatchOperation::Remove | PatchOperation::Invalid),
             &at_patch,
-            || Problem::missing("`value` is required for all operations but `REMOVE`"),
+            || {
+                Problem::missing("`value` is required for all operations but `REMOVE`")
+                    .help("add the part of Envoy's configuration as `value`")
+            },
         ),
     }
 }
@@ -90,7 +100,7 @@ fn proxy_version(found: &mut Checker<'_>, at: &Path<'_>, matches: &EnvoyConfigOb
     let at = way.field("proxyVersion");
     if proxy.proxy_version.len() > PATTERN_BYTES_MAX {
         let message = format!("a pattern longer than {PATTERN_BYTES_MAX} bytes is ignored");
-        found.find(&at, Problem::new(Code::NoEffect, message));
+        found.find(&at, Problem::new(Code::NoEffect, message).help("remove it"));
     } else {
         found.check(&at, value::regex(&proxy.proxy_version));
     }
@@ -113,6 +123,7 @@ fn object(found: &mut Checker<'_>, at: &Path<'_>, apply_to: ApplyTo, object: &Ob
     };
     found.require(written == expected, &at.field(written), || {
         Problem::conflict(format!("`applyTo: {apply_to}` is matched by `{expected}`, not by `{written}`"))
+            .help(format!("write the conditions under `{expected}`"))
     });
     let ObjectMatch::Listener(listener) = object else { return };
     let filter = listener.filter_chain.as_ref().and_then(|chain| chain.filter.as_ref());
@@ -129,7 +140,11 @@ fn filter_of_chain(found: &mut Checker<'_>, at: &Path<'_>, apply_to: ApplyTo, fi
         found.find(at, Problem::new(Code::NoEffect, message).help("remove `filter`"));
     }
     if filter.name.is_empty() {
-        found.find(at, Problem::missing("a filter is matched by its `name`"));
+        found.find(
+            at,
+            Problem::missing("a filter is matched by its `name`")
+                .help("add `name`, as in `envoy.filters.network.http_connection_manager`"),
+        );
         return;
     }
     filter_name::check(found, &at.field("name"), &filter.name);
@@ -145,7 +160,11 @@ fn filter_of_chain(found: &mut Checker<'_>, at: &Path<'_>, apply_to: ApplyTo, fi
             problem.help(format!("write `{}`", filter_name::HTTP_CONNECTION_MANAGER)),
         );
     } else if inner.name.is_empty() {
-        found.find(&at_inner, Problem::missing("a filter is matched by its `name`"));
+        found.find(
+            &at_inner,
+            Problem::missing("a filter is matched by its `name`")
+                .help("add `name`, as in `envoy.filters.http.router`"),
+        );
     } else {
         filter_name::check(found, &at_inner.field("name"), &inner.name);
     }

@@ -10,6 +10,7 @@ use crate::part::{ServerTlsSettings, is_default};
 
 /// What gateway proxies listen to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Gateway {
     /// The listeners (T-406).
@@ -32,6 +33,7 @@ impl Kind for Gateway {
 
 /// A port, and the hosts served on it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Server {
     /// The port.
@@ -56,6 +58,7 @@ pub struct Server {
 
 /// A port that is listened to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Port {
     /// Its number: that of the gateway's Service, or of the listener itself (T-404).

@@ -30,7 +30,9 @@ pub(super) fn validate(object: &Object<Gateway>, report: &mut Report) {
         },
     );
     let servers = &object.spec.servers;
-    found.require(!servers.is_empty(), &SPEC, || Problem::missing("a gateway needs `servers`"));
+    found.require(!servers.is_empty(), &SPEC, || {
+        Problem::missing("a gateway needs `servers`").help("add a server with `port` and `hosts`")
+    });
     let mut names = BTreeSet::new();
     for (index, one) in servers.iter().enumerate() {
         let servers = SPEC.field("servers");
@@ -55,7 +57,10 @@ fn server(found: &mut Checker<'_>, at: &Path<'_>, server: &Server) {
     }
     match &server.port {
         Some(port) => server_port(found, &at.field("port"), port, &server.bind),
-        None => found.find(at, Problem::missing("`port` is required")),
+        None => found.find(
+            at,
+            Problem::missing("`port` is required").help("add `port` with `number`, `name` and `protocol`"),
+        ),
     }
     if let Some(settings) = &server.tls {
         tls::server(found, &at.field("tls"), settings);
@@ -77,7 +82,9 @@ fn server_port(found: &mut Checker<'_>, at: &Path<'_>, written: &Port, bind: &st
     found.require(written.target_port == 0, &at.field("targetPort"), || {
         Problem::invalid("`targetPort` means nothing in a Gateway").help("remove it")
     });
-    found.require(!written.name.is_empty(), at, || Problem::missing("a port needs a `name`"));
+    found.require(!written.name.is_empty(), at, || {
+        Problem::missing("a port needs a `name`").help("add `name`, for example `http`")
+    });
 }
 
 /// TLS settings where the protocol asks for them, and nowhere else (T-406).
@@ -90,6 +97,7 @@ fn protocol_and_tls(
     let Some(settings) = tls else {
         found.require(!protocol.is_tls(), at, || {
             Problem::missing(format!("protocol `{}` needs `tls`", protocol.as_str()))
+                .help("add `tls` with a `mode` and a certificate, or use protocol `HTTP`")
         });
         return;
     };

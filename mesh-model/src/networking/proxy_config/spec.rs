@@ -11,6 +11,7 @@ use crate::part::{WorkloadSelector, is_default};
 
 /// Settings that proxies get when they are injected (T-470).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyConfig {
     /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
@@ -39,6 +40,7 @@ impl Kind for ProxyConfig {
 
 /// Which build of the proxy is run; the registry and the tag are the installation's.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyImage {
     /// `default`, `debug`, `distroless`, or what else the registry has.

@@ -10,6 +10,7 @@ use crate::part::{NetworkingWorkloadSelector, is_default};
 
 /// A service that the platform does not know; at most one of `endpoints`, `workloadSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceEntry {
     /// Names of the service, never completed (T-022).
@@ -53,6 +54,7 @@ impl Kind for ServiceEntry {
 
 /// A port of the service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServicePort {
     /// Its number.

@@ -41,12 +41,18 @@ pub(super) fn validate(object: &Object<ServiceEntry>, report: &mut Report) {
 
 fn hosts(found: &mut Checker<'_>, entry: &ServiceEntry) {
     let at = SPEC.field("hosts");
-    found.require(!entry.hosts.is_empty(), &SPEC, || Problem::missing("a ServiceEntry needs `hosts`"));
+    found.require(!entry.hosts.is_empty(), &SPEC, || {
+        Problem::missing("a ServiceEntry needs `hosts`").help("add the names that clients use")
+    });
     found.at_most(&at, entry.hosts.len(), 256);
     for (index, name) in entry.hosts.iter().enumerate() {
         let at = at.index(index);
         if name == "*" {
-            found.find(&at, Problem::new(Code::InvalidHost, "`*` alone is not a host of a service"));
+            found.find(
+                &at,
+                Problem::new(Code::InvalidHost, "`*` alone is not a host of a service")
+                    .help("write a name, or a wildcard of a domain such as `*.example.com`"),
+            );
             continue;
         }
         found.check(&at, host::wildcard_domain(name));
@@ -84,9 +90,10 @@ fn ports(found: &mut Checker<'_>, entry: &ServiceEntry) {
         let at = list.index(index);
         found.require(names.insert(&one.name), &at.field("name"), || {
             Problem::conflict(format!("port name `{}` is used twice", short(&one.name)))
+                .help("give every port a name of its own")
         });
         found.require(numbers.insert(one.number), &at.field("number"), || {
-            Problem::conflict(format!("port `{}` is listed twice", one.number))
+            Problem::conflict(format!("port `{}` is listed twice", one.number)).help("remove one of the two")
         });
         if one.target_port != 0 {
             found.check(&at.field("targetPort"), port::number(one.target_port));

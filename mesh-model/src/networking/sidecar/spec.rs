@@ -11,6 +11,7 @@ use crate::part::{
 
 /// What sidecars see and serve.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sidecar {
     /// The workloads that it is for, in its namespace; unset: all (T-370).
@@ -42,6 +43,7 @@ impl Kind for Sidecar {
 
 /// An inbound listener (T-391).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IstioIngressListener {
     /// The port.
@@ -67,6 +69,7 @@ pub struct IstioIngressListener {
 
 /// What can be reached, on one port or on all (T-372..T-377).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IstioEgressListener {
     /// The port; unset: every port that no other listener names.
@@ -85,6 +88,7 @@ pub struct IstioEgressListener {
 
 /// A port that is listened to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SidecarPort {
     /// Its number; 0 with a `unix://` path.
@@ -115,6 +119,7 @@ proto_enum! {
 
 /// What becomes of traffic to hosts that are not known (T-385).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutboundTrafficPolicy {
     /// Unwritten is REGISTRY_ONLY.

@@ -33,6 +33,7 @@ pub(super) fn validate(object: &Object<Sidecar>, report: &mut Report) {
         Problem::missing(
             "one of `egress`, `ingress`, `outboundTrafficPolicy`, `inboundConnectionPool` is required",
         )
+        .help("add one of them, or remove the Sidecar")
     });
     let mut ports = BTreeSet::new();
     for (index, listener) in sidecar.ingress.iter().enumerate() {
@@ -55,6 +56,7 @@ pub(super) fn validate(object: &Object<Sidecar>, report: &mut Report) {
 fn unique_port(found: &mut Checker<'_>, at: &Path<'_>, seen: &mut BTreeSet<u32>, port: &SidecarPort) {
     found.require(seen.insert(port.number), &at.field("port").field("number"), || {
         Problem::conflict(format!("another listener has port `{}` too", port.number))
+            .help("join the two, or give one another port")
     });
 }
 
@@ -74,7 +76,10 @@ fn ingress(found: &mut Checker<'_>, at: &Path<'_>, listener: &IstioIngressListen
         common_port(found, &at.field("port"), written);
         found.check(&at.field("port").field("number"), port::number(written.number));
     } else {
-        found.find(at, Problem::missing("`port` is required"));
+        found.find(
+            at,
+            Problem::missing("`port` is required").help("add `port` with `number`, `name` and `protocol`"),
+        );
     }
     if !listener.bind.is_empty() {
         found.check(&at.field("bind"), host::address(&listener.bind));
@@ -87,6 +92,7 @@ fn ingress(found: &mut Checker<'_>, at: &Path<'_>, listener: &IstioIngressListen
         ingress_tls(found, &at.field("tls"), settings);
         found.require(protocol.is_none_or(Protocol::is_tls), &at.field("tls"), || {
             Problem::conflict("only protocols `HTTPS` and `TLS` can have `tls`")
+                .help("use protocol `HTTPS` or `TLS`, or remove `tls`")
         });
     }
     if let Some(pool) = &listener.connection_pool {
@@ -125,11 +131,15 @@ fn ingress_tls(found: &mut Checker<'_>, at: &Path<'_>, settings: &ServerTlsSetti
         ("tlsCertificates", !settings.tls_certificates.is_empty()),
     ];
     for (name, _) in refused.iter().filter(|(_, is_written)| *is_written) {
-        found.find(&at.field(name), Problem::invalid(format!("a Sidecar does not support `{name}`")));
+        found.find(
+            &at.field(name),
+            Problem::invalid(format!("a Sidecar does not support `{name}`")).help(format!("remove `{name}`")),
+        );
     }
     let is_refused = matches!(settings.mode, ServerTlsMode::IstioMutual | ServerTlsMode::AutoPassthrough);
     found.require(!is_refused, &at.field("mode"), || {
         Problem::invalid(format!("a Sidecar does not support mode `{}`", settings.mode.as_str()))
+            .help("use mode `SIMPLE` or `MUTUAL`")
     });
     tls::server(found, at, settings);
 }
@@ -139,13 +149,15 @@ fn outbound_policy(found: &mut Checker<'_>, at: &Path<'_>, policy: &OutboundTraf
     let at = at.field("egressProxy");
     found.require(policy.mode == OutboundTrafficPolicyMode::AllowAny, &at, || {
         Problem::conflict("an egress proxy needs mode `ALLOW_ANY`")
+            .help("set `mode: ALLOW_ANY`, or remove `egressProxy`")
     });
     found.check(&at.field("host"), host::fqdn(&proxy.host));
     found.require(proxy.subset.is_empty() || is_dns_label(&proxy.subset), &at.field("subset"), || {
         Problem::new(Code::InvalidName, format!("`{}` is not a subset name", short(&proxy.subset)))
+            .help("use letters, digits and inner hyphens")
     });
     match &proxy.port {
         Some(selector) => found.check(&at.field("port").field("number"), port::number(selector.number)),
-        None => found.find(&at, Problem::missing("`port` is required")),
+        None => found.find(&at, Problem::missing("`port` is required").help("add `port: {number: ..}`")),
     }
 }

@@ -17,6 +17,7 @@ use crate::value::Duration;
 
 /// How requests to some hosts are routed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct VirtualService {
     /// The hosts; empty makes it a delegate, applied only through another one (T-100).
@@ -51,6 +52,7 @@ impl Kind for VirtualService {
 
 /// An HTTP route: conditions, one action (`route`, `redirect`, `directResponse` or `delegate`), and what goes with it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRoute {
     /// A name for logs; part of the route's name (T-122).
@@ -90,7 +92,7 @@ pub struct HttpRoute {
     #[serde(skip_serializing_if = "is_default")]
     pub mirrors: Vec<HttpMirrorPolicy>,
     /// Deprecated share of `mirror`, whole percents.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(alias = "mirror_percent", skip_serializing_if = "is_default")]
     pub mirror_percent: Option<u32>,
     /// Share of requests that `mirror` gets; unset: all, written empty: none (T-524).
     #[serde(skip_serializing_if = "is_default")]
@@ -105,6 +107,7 @@ pub struct HttpRoute {
 
 /// Conditions that must all hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpMatchRequest {
     /// A name for logs; appended to the route's (T-122).
@@ -153,6 +156,7 @@ pub struct HttpMatchRequest {
 
 /// One of the destinations of an HTTP route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteDestination {
     /// The service.
@@ -168,6 +172,7 @@ pub struct HttpRouteDestination {
 
 /// A route of TLS that is not terminated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsRoute {
     /// Conditions, any of which suffices.
@@ -180,6 +185,7 @@ pub struct TlsRoute {
 
 /// Conditions on a TLS connection that must all hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsMatchAttributes {
     /// Server names, wildcards allowed (T-189).
@@ -204,6 +210,7 @@ pub struct TlsMatchAttributes {
 
 /// A route of TCP.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpRoute {
     /// Conditions, any of which suffices; empty: every connection.
@@ -216,6 +223,7 @@ pub struct TcpRoute {
 
 /// Conditions on a TCP connection that must all hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct L4MatchAttributes {
     /// Address blocks of the original destination.
@@ -240,6 +248,7 @@ pub struct L4MatchAttributes {
 
 /// One of the destinations of a TLS or TCP route.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteDestination {
     /// The service.

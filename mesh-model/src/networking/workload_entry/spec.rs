@@ -10,6 +10,7 @@ use crate::part::is_default;
 
 /// An endpoint outside of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadEntry {
     /// IP address, host name, or `unix://` path; empty only where `network` is written.

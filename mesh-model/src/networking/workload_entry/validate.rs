@@ -27,13 +27,17 @@ pub(crate) fn address(
     let text = entry.address.as_str();
     if text.is_empty() {
         if entry.network.is_empty() {
-            found.find(at, Problem::missing("`address` is required"));
+            found.find(at, Problem::missing("`address` is required").help("add the address of the workload"));
         } else {
             let message = format!(
                 "no `address`: it is reached through a gateway of network `{}`",
                 short(&entry.network)
             );
-            found.find(at, Problem::suspicious(message));
+            found.find(
+                at,
+                Problem::suspicious(message)
+                    .help("add `address`, unless the workload is reached through a gateway only"),
+            );
         }
         return;
     }
@@ -44,7 +48,7 @@ pub(crate) fn address(
     };
     found.check(&at_address, host::unix_address(socket));
     found.require(!socket.ends_with('/'), &at_address, || {
-        Problem::invalid(format!("`{}` is a directory", short(text)))
+        Problem::invalid(format!("`{}` is a directory", short(text))).help("name the socket in it")
     });
     found.require(entry.ports.is_empty(), &at.field("ports"), || {
         Problem::conflict("a unix socket has no ports").help("remove `ports`")
@@ -58,6 +62,7 @@ pub(crate) fn named_address(text: &str) -> Checked {
     }
     host::fqdn(text).map_err(|_| {
         Problem::new(Code::InvalidHost, format!("`{}` is neither an IP address nor a host name", short(text)))
+            .help("write the address without port and scheme")
     })
 }
 
@@ -74,7 +79,7 @@ pub(crate) fn form(found: &mut Checker<'_>, at: &Path<'_>, entry: &WorkloadEntry
     for (name, number) in &entry.ports {
         found.check(&ports.field(name), port::name(name));
         found.require(name.len() < 63, &ports.field(name), || {
-            Problem::invalid("a port name of 63 bytes or more")
+            Problem::invalid("a port name of 63 bytes or more").help("shorten the name")
         });
         found.check(&ports.field(name), port::number(*number));
     }

@@ -1,6 +1,5 @@
 //! WorkloadGroup: the template of the WorkloadEntries that register themselves (T-336).
 
-pub mod probe;
 pub mod spec;
 #[cfg(test)]
 mod tests;

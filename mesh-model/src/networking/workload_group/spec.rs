@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::probe::ReadinessProbe;
 use crate::diagnostic::Report;
 use crate::networking::workload_entry::spec::WorkloadEntry;
 use crate::object::{Kind, Object};
-use crate::part::is_default;
+use crate::part::{ReadinessProbe, is_default};
 
 /// A template of WorkloadEntries; alone it creates no endpoints (T-336).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadGroup {
     /// Metadata that every entry gets.
@@ -38,6 +38,7 @@ impl Kind for WorkloadGroup {
 
 /// Labels and annotations of entries.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EntryMetadata {
     /// Labels; they go before those of the template (T-336).

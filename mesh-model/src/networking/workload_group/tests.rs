@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::probe::ProbeMethod;
 use super::spec::WorkloadGroup;
 use crate::check::testing::problems;
+use crate::part::{ProbeMethod, ReadinessProbe};
 
 const NONE: [&str; 0] = [];
 
@@ -101,6 +101,6 @@ fn times_and_counts_are_not_negative() {
 fn the_method_is_found() {
     let spec: WorkloadGroup =
         serde_json::from_value(json!({"template": {}, "probe": {"exec": {"command": ["a"]}}})).unwrap();
-    let method = spec.probe.as_ref().and_then(super::probe::ReadinessProbe::method);
+    let method = spec.probe.as_ref().and_then(ReadinessProbe::method);
     assert!(matches!(method, Some(ProbeMethod::Exec(exec)) if exec.command == ["a"]));
 }

@@ -1,12 +1,12 @@
 //! What Istio refuses in a WorkloadGroup.
 
-use super::probe::{ExecHealthCheck, GrpcHealthCheck, HttpHealthCheck, ReadinessProbe};
 use super::spec::{EntryMetadata, WorkloadGroup};
 use crate::check::{Checker, Path, Problem, header, label, port, short};
 use crate::diagnostic::Report;
 use crate::networking::workload_entry::spec::WorkloadEntry;
 use crate::networking::workload_entry::validate as entry;
 use crate::object::Object;
+use crate::part::{ExecHealthCheck, GrpcHealthCheck, HttpHealthCheck, ReadinessProbe};
 
 const SPEC: Path<'static> = Path::Root("spec");
 
@@ -19,7 +19,11 @@ pub(super) fn validate(object: &Object<WorkloadGroup>, report: &mut Report) {
     let WorkloadGroup { metadata, template, probe } = &object.spec;
     match template {
         Some(template) => entry_template(found, &SPEC.field("template"), template),
-        None => found.find(&SPEC, Problem::missing("`template` is required")),
+        None => found.find(
+            &SPEC,
+            Problem::missing("`template` is required")
+                .help("add `template`: what the entries of the group have in common"),
+        ),
     }
     if let Some(metadata) = metadata {
         entry_metadata(found, &SPEC.field("metadata"), metadata);
@@ -53,7 +57,9 @@ fn readiness(found: &mut Checker<'_>, at: &Path<'_>, probe: &ReadinessProbe) {
         ("failureThreshold", probe.failure_threshold),
     ];
     for (name, number) in numbers {
-        found.require(number >= 0, &at.field(name), || Problem::invalid(format!("`{number}` is negative")));
+        found.require(number >= 0, &at.field(name), || {
+            Problem::invalid(format!("`{number}` is negative")).help("write 0 or more; 0 takes the default")
+        });
     }
     let ReadinessProbe { http_get, tcp_socket, exec, grpc, .. } = probe;
     found.at_most_one(
@@ -95,9 +101,13 @@ fn http_request(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpHealthCheck) 
 
 fn command(found: &mut Checker<'_>, at: &Path<'_>, exec: &ExecHealthCheck) {
     let at = at.field("command");
-    found.require(!exec.command.is_empty(), &at, || Problem::missing("`command` is required"));
+    found.require(!exec.command.is_empty(), &at, || {
+        Problem::missing("`command` is required").help("add the command as a list of words")
+    });
     for (index, word) in exec.command.iter().enumerate() {
-        found.require(!word.is_empty(), &at.index(index), || Problem::missing("an empty word"));
+        found.require(!word.is_empty(), &at.index(index), || {
+            Problem::missing("an empty word").help("remove the entry")
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
 /// Who may do what at which workloads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct AuthorizationPolicy {
     /// Workloads it applies to; unset: all in scope.
@@ -33,6 +34,7 @@ pub struct AuthorizationPolicy {
 
 /// Names an external authorizer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtensionProviderReference {
     /// Name in `MeshConfig.extensionProviders`.
@@ -42,6 +44,7 @@ pub struct ExtensionProviderReference {
 
 /// Matches when `from`, `to` and `when` all do; one that is empty matches anything.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Rule {
     /// Sources; any may match.
@@ -57,6 +60,7 @@ pub struct Rule {
 
 /// Wraps a source.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct From {
     /// The source; unset is refused by validation.
@@ -66,6 +70,7 @@ pub struct From {
 
 /// Wraps an operation.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct To {
     /// The operation; unset is refused by validation.
@@ -75,6 +80,7 @@ pub struct To {
 
 /// Who asks: every list that is not empty must agree, a `not` list by none of its values matching.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Source {
     /// Peer identities without `spiffe://`; exact, prefix `x*`, suffix `*x` or `*`.
@@ -123,6 +129,7 @@ pub struct Source {
 
 /// What is asked: every list that is not empty must agree, a `not` list by none of its values matching.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Operation {
     /// Request hosts, in any letter case.
@@ -153,6 +160,7 @@ pub struct Operation {
 
 /// A condition on one attribute; at least one of the lists is needed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Condition {
     /// Attribute, such as `request.headers[x-user]`.

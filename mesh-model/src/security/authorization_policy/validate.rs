@@ -29,6 +29,7 @@ pub(super) fn validate(object: &Object<AuthorizationPolicy>, report: &mut Report
     if *action == Action::Custom {
         found.require(!name.is_empty(), &SPEC.field("provider"), || {
             Problem::missing("action `CUSTOM` needs `provider.name`")
+                .help("name one of the mesh's `extensionProviders`")
         });
     } else {
         found.require(provider.is_none(), &SPEC.field("provider"), || {
@@ -53,13 +54,14 @@ fn dry_run(found: &mut Checker<'_>, object: &Object<AuthorizationPolicy>) {
     let action = object.spec.action;
     if !matches!(action, Action::Allow | Action::Deny) {
         let message = format!("action `{}` cannot be rehearsed, only `ALLOW` and `DENY`", action.as_str());
-        found.find(&at, Problem::invalid(message));
+        found.find(&at, Problem::invalid(message).help("remove the annotation"));
         return;
     }
     const BOOLEANS: [&str; 12] =
         ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
     found.require(BOOLEANS.contains(&value.as_str()), &at, || {
         Problem::invalid(format!("`{}` is neither `true` nor `false`", short(value)))
+            .help("write `\"true\"` or `\"false\"`")
     });
 }
 
@@ -81,7 +83,8 @@ fn rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &Rule, action: Action) {
                 looks_at_connection.has_source = true;
                 looks_at_connection.by_source |= source::source(found, &at.field("source"), one, action);
             }
-            None => found.find(&at, Problem::missing("`source` is required")),
+            None => found
+                .find(&at, Problem::missing("`source` is required").help("put the fields under `source`")),
         }
     }
     for (index, to) in rule.to.iter().enumerate() {
@@ -92,7 +95,10 @@ fn rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &Rule, action: Action) {
                 looks_at_connection.has_operation = true;
                 looks_at_connection.by_operation |= operation(found, &at.field("operation"), one);
             }
-            None => found.find(&at, Problem::missing("`operation` is required")),
+            None => found.find(
+                &at,
+                Problem::missing("`operation` is required").help("put the fields under `operation`"),
+            ),
         }
     }
     for (index, one) in rule.when.iter().enumerate() {
@@ -129,7 +135,9 @@ fn operation(found: &mut Checker<'_>, at: &Path<'_>, operation: &Operation) -> b
     let numbers = [("ports", ports), ("notPorts", not_ports)];
     let templates = [("paths", paths), ("notPaths", not_paths)];
     let is_empty = texts.iter().chain(&numbers).chain(&templates).all(|(_, list)| list.is_empty());
-    found.require(!is_empty, at, || Problem::missing("an operation needs at least one field"));
+    found.require(!is_empty, at, || {
+        Problem::missing("an operation needs at least one field").help("write a field, or remove the entry")
+    });
     for (name, list) in texts {
         found.each(&at.field(name), list, text::not_empty);
     }

@@ -12,6 +12,7 @@ use crate::part::{WorkloadSelector, is_default};
 
 /// Which connections workloads accept: mutual TLS, plaintext or both.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PeerAuthentication {
     /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
@@ -27,6 +28,7 @@ pub struct PeerAuthentication {
 
 /// A mode.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MutualTls {
     /// The mode.

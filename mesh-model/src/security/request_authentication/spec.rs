@@ -10,6 +10,7 @@ use crate::value::Duration;
 
 /// Which tokens workloads accept; a request without one is let through unless a rule asks for it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestAuthentication {
     /// Workloads it applies to; unset: all in scope.
@@ -28,6 +29,7 @@ pub struct RequestAuthentication {
 
 /// One issuer: where its tokens are found and how they are checked.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct JwtRule {
     /// Expected `iss` claim.
@@ -73,6 +75,7 @@ pub struct JwtRule {
 
 /// A header that may carry a token.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct JwtHeader {
     /// Header name.
@@ -85,6 +88,7 @@ pub struct JwtHeader {
 
 /// A claim copied to a header.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClaimToHeader {
     /// Header name.

@@ -27,10 +27,12 @@ pub(super) fn validate(object: &Object<RequestAuthentication>, report: &mut Repo
 fn jwt_rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &JwtRule) {
     for name in ["issuer", "jwksUri"] {
         let is_empty = found.written(&at.field(name)).is_some_and(|node| node.as_str() == Some(""));
-        found.require(!is_empty, &at.field(name), || Problem::invalid(format!("`{name}` is empty")));
+        found.require(!is_empty, &at.field(name), || {
+            Problem::invalid(format!("`{name}` is empty")).help(format!("write a value, or remove `{name}`"))
+        });
     }
     found.require(!rule.issuer.is_empty() || !rule.jwks_uri.is_empty(), at, || {
-        Problem::missing("`issuer` or `jwksUri` is required")
+        Problem::missing("`issuer` or `jwksUri` is required").help("add the issuer of the tokens")
     });
     found.at_most_one(at, &[("jwksUri", !rule.jwks_uri.is_empty()), ("jwks", !rule.jwks.is_empty())]);
     if !rule.jwks_uri.is_empty() {
@@ -47,15 +49,17 @@ fn jwt_rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &JwtRule) {
     found.each(&at.field("spaceDelimitedClaims"), &rule.space_delimited_claims, not_empty);
     for (index, place) in rule.from_headers.iter().enumerate() {
         found.require(!place.name.is_empty(), &at.field("fromHeaders").index(index), || {
-            Problem::missing("`name` is required")
+            Problem::missing("`name` is required").help("add the name of the header")
         });
     }
     for (index, copy) in rule.output_claim_to_headers.iter().enumerate() {
         let list = at.field("outputClaimToHeaders");
         let at = list.index(index);
-        found.require(!copy.claim.is_empty(), &at, || Problem::missing("`claim` is required"));
+        found.require(!copy.claim.is_empty(), &at, || {
+            Problem::missing("`claim` is required").help("add the name of the claim")
+        });
         if copy.header.is_empty() {
-            found.find(&at, Problem::missing("`header` is required"));
+            found.find(&at, Problem::missing("`header` is required").help("add the name of the header"));
         } else {
             found.check(&at.field("header"), header::strict_name(&copy.header));
         }
@@ -66,7 +70,11 @@ fn jwt_rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &JwtRule) {
 }
 
 fn not_empty(text: &str) -> Checked {
-    if text.is_empty() { Err(Problem::invalid("an empty text")) } else { Ok(()) }
+    if text.is_empty() {
+        Err(Problem::invalid("an empty text").help("write a text, or remove the entry"))
+    } else {
+        Ok(())
+    }
 }
 
 /// A URL as Go reads it, of scheme `http` or `https`, its port a number.
@@ -108,7 +116,11 @@ fn key_set(found: &mut Checker<'_>, at: &Path<'_>, text: &str) {
         Some(Value::Array(keys)) => keys.as_slice(),
         None if json.get("kty").is_some() => single,
         _ => {
-            found.find(at, Problem::invalid("a key set has a list `keys`"));
+            found.find(
+                at,
+                Problem::invalid("a key set has a list `keys`")
+                    .help("write a JSON Web Key Set: `{\"keys\": [..]}`"),
+            );
             return;
         }
     };
@@ -133,12 +145,18 @@ fn one_key(key: &Value, index: usize) -> Checked {
         Some("OKP") => &["crv", "x"],
         Some("oct") => &["k"],
         Some(other) => {
-            return Err(Problem::invalid(format!("key {index} has unknown type `{}`", short(other))));
+            return Err(Problem::invalid(format!("key {index} has unknown type `{}`", short(other)))
+                .help("use a public key: of type `RSA`, `EC` or `OKP`"));
         }
-        None => return Err(Problem::invalid(format!("key {index} has no `kty`"))),
+        None => {
+            return Err(Problem::invalid(format!("key {index} has no `kty`"))
+                .help("add the type of the key, for example `\"kty\": \"RSA\"`"));
+        }
     };
     match needed.iter().find(|name| text(name).is_none()) {
-        Some(name) => Err(Problem::invalid(format!("key {index} has no `{name}`"))),
+        Some(name) => {
+            Err(Problem::invalid(format!("key {index} has no `{name}`")).help(format!("add `{name}`")))
+        }
         None => Ok(()),
     }
 }

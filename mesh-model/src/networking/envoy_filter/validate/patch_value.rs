@@ -56,7 +56,11 @@ impl Reader<'_, '_> {
     }
 
     fn refuse(&mut self, at: &Path<'_>, expected: &str, value: &Value) {
-        self.find(at, Problem::invalid(format!("expected {expected}, found {}", in_words(value))));
+        self.find(
+            at,
+            Problem::invalid(format!("expected {expected}, found {}", in_words(value)))
+                .help(format!("write {expected}")),
+        );
     }
 
     /// The fields of a message; `skipped` is not one of them.
@@ -81,9 +85,12 @@ impl Reader<'_, '_> {
             "Envoy's `{name}` has no field `{}`, as far as is known",
             short(key)
         ));
-        if let Some(name) = nearest(key, message.names()) {
-            problem = problem.help(format!("did you mean `{name}`?"));
-        }
+        problem = problem.help(match nearest(key, message.names()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => {
+                "look it up in Envoy's API reference; a field at the wrong level is unknown too".to_owned()
+            }
+        });
         self.find(&at.field(key), problem);
     }
 
@@ -193,7 +200,10 @@ impl Reader<'_, '_> {
         }
         match object.get("value") {
             Some(value) => self.message(&at.field("value"), name, value),
-            None => self.find(at, Problem::missing(format!("`value` is required with type `{name}`"))),
+            None => self.find(
+                at,
+                Problem::missing(format!("`value` is required with type `{name}`")).help("add `value`"),
+            ),
         }
     }
 

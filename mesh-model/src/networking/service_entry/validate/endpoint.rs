@@ -49,6 +49,7 @@ fn endpoint(
     let is_socket = kind == Address::Fixed && one.address.starts_with("unix://");
     found.require(!is_socket || service_ports.len() == 1, &at.field("address"), || {
         Problem::conflict("a unix socket serves exactly one port of the service")
+            .help("give the service one port, or the endpoint an IP address")
     });
 }
 

@@ -47,14 +47,20 @@ fn dns(found: &mut Checker<'_>, entry: &ServiceEntry) {
     found.require(
         entry.resolution == Resolution::Dns || entry.endpoints.len() <= 1,
         &SPEC.field("endpoints"),
-        || Problem::conflict("resolution `DNS_ROUND_ROBIN` takes one endpoint at most"),
+        || {
+            Problem::conflict("resolution `DNS_ROUND_ROBIN` takes one endpoint at most")
+                .help("use resolution `DNS`, or keep one endpoint")
+        },
     );
     endpoints(found, entry, Address::Named);
     let is_tcp = entry.ports.iter().any(|port| Protocol::parse(&port.protocol).is_tcp());
     found.require(
         entry.addresses.is_empty() || entry.hosts.len() < 2 || !is_tcp,
         &SPEC.field("hosts"),
-        || Problem::suspicious("several hosts share the addresses of a TCP port"),
+        || {
+            Problem::suspicious("several hosts share the addresses of a TCP port")
+                .help("give each host an entry of its own, with addresses of its own")
+        },
     );
 }
 
@@ -72,6 +78,7 @@ fn dynamic_dns(found: &mut Checker<'_>, object: &Object<ServiceEntry>) {
     {
         found.require(is_empty, &SPEC.field(name), || {
             Problem::conflict(format!("resolution `DYNAMIC_DNS` takes no `{name}`"))
+                .help(format!("remove `{name}`: the host of each request is looked up"))
         });
     }
     for (index, port) in entry.ports.iter().enumerate() {
@@ -87,6 +94,9 @@ fn dynamic_dns(found: &mut Checker<'_>, object: &Object<ServiceEntry>) {
     found.require(
         entry.location != Location::MeshInternal || !uses_waypoint,
         &SPEC.field("location"),
-        || Problem::conflict("a waypoint cannot serve `MESH_INTERNAL` with resolution `DYNAMIC_DNS`"),
+        || {
+            Problem::conflict("a waypoint cannot serve `MESH_INTERNAL` with resolution `DYNAMIC_DNS`")
+                .help("use location `MESH_EXTERNAL`")
+        },
     );
 }

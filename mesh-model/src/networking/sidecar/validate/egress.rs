@@ -20,6 +20,7 @@ pub(super) fn egress(found: &mut Checker<'_>, at: &Path<'_>, listeners: &[IstioE
                 socket_port(found, &at, listener, port);
                 found.require(sockets.insert(&listener.bind), &at.field("bind"), || {
                     Problem::conflict(format!("another listener is bound to `{}` too", short(&listener.bind)))
+                        .help("join the two, or bind one of them elsewhere")
                 });
             }
             Some(port) => {
@@ -81,7 +82,8 @@ fn hosts(found: &mut Checker<'_>, at: &Path<'_>, hosts: &[String]) {
         let is_covered = names.contains(name) || names.contains("*") || name == "*" && !names.is_empty();
         if is_covered {
             let problem =
-                Problem::new(Code::NoEffect, format!("`{}` overlaps an earlier host", short(entry)));
+                Problem::new(Code::NoEffect, format!("`{}` overlaps an earlier host", short(entry)))
+                    .help("remove one of the two");
             found.find(&at.index(index), problem);
         }
         names.insert(name);

@@ -8,6 +8,7 @@ use crate::value::Duration;
 
 /// The VirtualService whose routes stand in for this one (T-125).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Delegate {
     /// Its name.
@@ -20,6 +21,7 @@ pub struct Delegate {
 
 /// A redirect; at most one of `port`, `derivePort` (T-170..T-172).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRedirect {
     /// The new path, whole; second to `prefixRewrite`.
@@ -57,6 +59,7 @@ proto_enum! {
 
 /// A fixed response (T-173).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpDirectResponse {
     /// The status code.
@@ -69,6 +72,7 @@ pub struct HttpDirectResponse {
 
 /// A body; at most one of `string`, `bytes`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpBody {
     /// The body as text.
@@ -76,11 +80,13 @@ pub struct HttpBody {
     pub string: Option<String>,
     /// The body in base64, as written.
     #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "schema", schemars(extend("format" = "byte")))]
     pub bytes: Option<String>,
 }
 
 /// Changes of path and authority before forwarding.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRewrite {
     /// What takes the place of the matched prefix, or of the whole path (T-174, T-518).
@@ -96,6 +102,7 @@ pub struct HttpRewrite {
 
 /// A replacement by regex.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct RegexRewrite {
     /// RE2, searched for in the path without the query.
@@ -108,6 +115,7 @@ pub struct RegexRewrite {
 
 /// Failures on purpose (T-182).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpFaultInjection {
     /// Wait before forwarding.
@@ -120,6 +128,7 @@ pub struct HttpFaultInjection {
 
 /// A wait; at most one of `fixedDelay`, `exponentialDelay`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FaultDelay {
     /// Deprecated share, whole percents; used only without `percentage`.
@@ -138,6 +147,7 @@ pub struct FaultDelay {
 
 /// An error; at most one of `httpStatus`, `grpcStatus`, `http2Error`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct FaultAbort {
     /// An HTTP status code.
@@ -156,6 +166,7 @@ pub struct FaultAbort {
 
 /// A mirror with its share (T-183).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpMirrorPolicy {
     /// Where the copy goes.
@@ -168,6 +179,7 @@ pub struct HttpMirrorPolicy {
 
 /// Answers to cross-origin requests (T-184).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct CorsPolicy {
     /// Deprecated exact origins; used only without `allowOrigins`.

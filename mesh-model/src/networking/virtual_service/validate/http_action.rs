@@ -37,6 +37,7 @@ pub(super) fn redirect(
             Problem::conflict(
                 "`prefixRewrite` needs prefix matches, and a match of this route has another `uri`",
             )
+            .help("match by `prefix`, or use `uri` instead of `prefixRewrite`")
         });
     }
     let has_port = redirect.port.is_some() || redirect.derive_port.is_some();
@@ -46,6 +47,7 @@ pub(super) fn redirect(
         Problem::missing(
             "a redirect changes at least one of `uri`, `prefixRewrite`, `authority`, `port`, `scheme`",
         )
+        .help("set one of them")
     });
     let code = redirect.redirect_code;
     found.require(code == 0 || (300..=399).contains(&code), &at.field("redirectCode"), || {
@@ -53,6 +55,7 @@ pub(super) fn redirect(
     });
     found.require(["", "http", "https"].contains(&redirect.scheme.as_str()), &at.field("scheme"), || {
         Problem::invalid(format!("`{}` is neither `http` nor `https`", short(&redirect.scheme)))
+            .help("use `http` or `https`")
     });
     if let Some(number) = redirect.port.filter(|number| *number > 0) {
         found.check(&at.field("port"), port::number(number));
@@ -75,10 +78,15 @@ fn direct_body(found: &mut Checker<'_>, at: &Path<'_>, body: &HttpBody) {
     if size > BODY_BYTES_MAX {
         found.find(
             at,
-            Problem::invalid(format!("a body of {size} bytes: at most {BODY_BYTES_MAX} are allowed")),
+            Problem::invalid(format!("a body of {size} bytes: at most {BODY_BYTES_MAX} are allowed"))
+                .help("serve large answers from a service"),
         );
     } else if size > BODY_BYTES_LARGE {
-        found.find(at, Problem::suspicious(format!("a body of {size} bytes burdens the control plane")));
+        found.find(
+            at,
+            Problem::suspicious(format!("a body of {size} bytes burdens the control plane"))
+                .help("serve large answers from a service"),
+        );
     }
 }
 
@@ -88,10 +96,13 @@ pub(super) fn rewrite(found: &mut Checker<'_>, at: &Path<'_>, rewrite: &HttpRewr
     found.at_most_one(at, &[("uri", !rewrite.uri.is_empty()), ("uriRegexRewrite", regex.is_some())]);
     found.require(!rewrite.uri.is_empty() || !rewrite.authority.is_empty() || regex.is_some(), at, || {
         Problem::missing("a rewrite needs `uri`, `uriRegexRewrite` or `authority`")
+            .help("set one of them, or remove `rewrite`")
     });
     if let Some(regex) = regex {
         let at = at.field("uriRegexRewrite");
-        found.require(!regex.rewrite.is_empty(), &at, || Problem::missing("`rewrite` is required"));
+        found.require(!regex.rewrite.is_empty(), &at, || {
+            Problem::missing("`rewrite` is required").help("add what the match is replaced by")
+        });
         found.check(&at.field("match"), value::regex(&regex.r#match));
     }
 }
@@ -99,7 +110,7 @@ pub(super) fn rewrite(found: &mut Checker<'_>, at: &Path<'_>, rewrite: &HttpRewr
 /// T-182.
 pub(super) fn fault(found: &mut Checker<'_>, at: &Path<'_>, fault: &HttpFaultInjection) {
     found.require(fault.delay.is_some() || fault.abort.is_some(), at, || {
-        Problem::missing("a fault needs `delay` or `abort`")
+        Problem::missing("a fault needs `delay` or `abort`").help("set one of them, or remove `fault`")
     });
     if let Some(delay) = &fault.delay {
         fault_delay(found, &at.field("delay"), delay);
@@ -153,7 +164,11 @@ fn fault_abort(found: &mut Checker<'_>, at: &Path<'_>, abort: &FaultAbort) {
         });
     }
     if abort.http2_error.is_some() {
-        found.find(&at.field("http2Error"), Problem::invalid("`http2Error` is not implemented by Istio"));
+        found.find(
+            &at.field("http2Error"),
+            Problem::invalid("`http2Error` is not implemented by Istio")
+                .help("use `httpStatus` or `grpcStatus`"),
+        );
     }
 }
 
@@ -163,7 +178,11 @@ pub(super) fn cors(found: &mut Checker<'_>, at: &Path<'_>, policy: &CorsPolicy) 
         let origins = at.field("allowOrigins");
         let at = origins.index(index);
         if origin.text().is_none_or(str::is_empty) {
-            found.find(&at, Problem::missing("an origin needs a text to match"));
+            found.find(
+                &at,
+                Problem::missing("an origin needs a text to match")
+                    .help("write `exact`, `prefix` or `regex` with a text"),
+            );
         } else {
             value::regex_of(found, &at, origin);
         }
@@ -172,7 +191,8 @@ pub(super) fn cors(found: &mut Checker<'_>, at: &Path<'_>, policy: &CorsPolicy) 
         if CORS_METHODS.contains(&method) {
             return Ok(());
         }
-        Err(Problem::invalid(format!("`{}` is not an HTTP method", short(method))))
+        Err(Problem::invalid(format!("`{}` is not an HTTP method", short(method)))
+            .help("write methods in capitals, such as `GET`"))
     });
     found.each(&at.field("allowHeaders"), &policy.allow_headers, header::cors_name);
     found.each(&at.field("exposeHeaders"), &policy.expose_headers, header::cors_name);

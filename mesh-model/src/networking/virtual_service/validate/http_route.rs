@@ -49,12 +49,14 @@ fn one_action(found: &mut Checker<'_>, at: &Path<'_>, route: &HttpRoute, is_dele
         {
             found.require(!is_written, &at.field(name), || {
                 Problem::conflict(format!("a route with `delegate` cannot have `{name}`"))
+                    .help(format!("move `{name}` into the delegate"))
             });
         }
         return;
     }
     found.require(route.delegate.is_none(), &at.field("delegate"), || {
         Problem::conflict("a delegate cannot delegate in turn")
+            .help("delegate from the virtual service that has hosts")
     });
     let fixed = [("redirect", route.redirect.is_some()), ("directResponse", route.direct_response.is_some())];
     let others = [
@@ -72,6 +74,7 @@ fn one_action(found: &mut Checker<'_>, at: &Path<'_>, route: &HttpRoute, is_dele
     let has_action = !route.route.is_empty() || fixed.iter().any(|(_, is_written)| *is_written);
     found.require(has_action, at, || {
         Problem::missing("one of `route`, `redirect`, `directResponse` is required")
+            .help("say what becomes of the requests: add one of the three")
     });
 }
 
@@ -95,7 +98,10 @@ fn mirrors(found: &mut Checker<'_>, at: &Path<'_>, route: &HttpRoute) {
         let at = mirrors.index(index);
         match to {
             Some(to) => destination(found, &at.field("destination"), to),
-            None => found.find(&at, Problem::missing("`destination` is required")),
+            None => found.find(
+                &at,
+                Problem::missing("`destination` is required").help("add `destination: {host: ..}`"),
+            ),
         }
         if let Some(percent) = percentage {
             found.check(&at.field("percentage").field("value"), value::share(percent.value));
@@ -108,7 +114,10 @@ fn destinations(found: &mut Checker<'_>, at: &Path<'_>, route: &HttpRoute) {
         let at = at.index(index);
         match &one.destination {
             Some(to) => destination(found, &at.field("destination"), to),
-            None => found.find(&at, Problem::missing("`destination` is required")),
+            None => found.find(
+                &at,
+                Problem::missing("`destination` is required").help("add `destination: {host: ..}`"),
+            ),
         }
         if let Some(headers) = &one.headers {
             header::headers(found, &at.field("headers"), headers);

@@ -47,7 +47,9 @@ fn tls_match(found: &mut Checker<'_>, at: &Path<'_>, one: &TlsMatchAttributes, s
         gateways,
         source_namespace: _,
     } = one;
-    found.require(!sni_hosts.is_empty(), at, || Problem::missing("a TLS match needs `sniHosts`"));
+    found.require(!sni_hosts.is_empty(), at, || {
+        Problem::missing("a TLS match needs `sniHosts`").help("add the names that clients announce")
+    });
     for (index, name) in sni_hosts.iter().enumerate() {
         sni_host(found, &at.field("sniHosts").index(index), name, scope);
     }
@@ -62,7 +64,8 @@ fn sni_host(found: &mut Checker<'_>, at: &Path<'_>, name: &str, scope: Scope<'_>
         Err(_) if host::is_address(name) => {
             found.find(
                 at,
-                Problem::suspicious(format!("`{name}` is an address, which clients do not announce")),
+                Problem::suspicious(format!("`{name}` is an address, which clients do not announce"))
+                    .help("write a host name"),
             );
         }
         Err(problem) => found.find(at, problem),
@@ -96,13 +99,18 @@ impl Shared<'_> {
 }
 
 fn destinations(found: &mut Checker<'_>, at: &Path<'_>, routes: &[RouteDestination]) {
-    found.require(!routes.is_empty(), at, || Problem::missing("`route` is required"));
+    found.require(!routes.is_empty(), at, || {
+        Problem::missing("`route` is required").help("add `route` with a destination")
+    });
     let at = at.field("route");
     for (index, one) in routes.iter().enumerate() {
         let at = at.index(index);
         match &one.destination {
             Some(to) => destination(found, &at.field("destination"), to),
-            None => found.find(&at, Problem::missing("`destination` is required")),
+            None => found.find(
+                &at,
+                Problem::missing("`destination` is required").help("add `destination: {host: ..}`"),
+            ),
         }
     }
     let shares: Vec<i32> = routes.iter().map(|one| one.weight).collect();

@@ -49,7 +49,9 @@ pub(super) fn validate(object: &Object<VirtualService>, report: &mut Report) {
     gateways(found, &SPEC.field("gateways"), &service.gateways);
     hosts(found, scope);
     let has_route = !service.http.is_empty() || !service.tls.is_empty() || !service.tcp.is_empty();
-    found.require(has_route, &SPEC, || Problem::missing("one of `http`, `tls`, `tcp` is required"));
+    found.require(has_route, &SPEC, || {
+        Problem::missing("one of `http`, `tls`, `tcp` is required").help("add the routes for one of them")
+    });
     for (index, route) in service.http.iter().enumerate() {
         http_route::http_route(found, &SPEC.field("http").index(index), route, scope);
     }
@@ -153,6 +155,7 @@ fn gateways(found: &mut Checker<'_>, at: &Path<'_>, names: &[String]) {
         found.check(&at, host::namespace(namespace));
         found.require(is_dns_label(gateway), &at, || {
             Problem::new(Code::InvalidName, format!("`{}` is not the name of a gateway", short(gateway)))
+                .help("write `mesh`, `NAME` or `NAMESPACE/NAME`")
         });
     }
 }
@@ -163,6 +166,7 @@ fn destination(found: &mut Checker<'_>, at: &Path<'_>, to: &Destination) {
     if !to.subset.is_empty() {
         found.require(is_dns_label(&to.subset), &at.field("subset"), || {
             Problem::new(Code::InvalidName, format!("`{}` is not a subset name", short(&to.subset)))
+                .help("use letters, digits and inner hyphens")
         });
     }
     if let Some(selector) = &to.port {
@@ -172,10 +176,11 @@ fn destination(found: &mut Checker<'_>, at: &Path<'_>, to: &Destination) {
 
 fn destination_host(name: &str) -> Checked {
     if name.is_empty() {
-        return Err(Problem::missing("`host` is required"));
+        return Err(Problem::missing("`host` is required").help("add the host of the service"));
     }
     if name == "*" {
-        return Err(Problem::new(Code::InvalidHost, "`*` is not a destination"));
+        return Err(Problem::new(Code::InvalidHost, "`*` is not a destination")
+            .help("name the service that the requests go to"));
     }
     host::wildcard_domain(name)
 }
@@ -184,7 +189,7 @@ fn destination_host(name: &str) -> Checked {
 fn weights(found: &mut Checker<'_>, at: &Path<'_>, weights: &[i32]) {
     for (index, weight) in weights.iter().enumerate() {
         found.require(*weight >= 0, &at.index(index).field("weight"), || {
-            Problem::invalid(format!("weight `{weight}` is negative"))
+            Problem::invalid(format!("weight `{weight}` is negative")).help("write 0 or more")
         });
     }
     let total: i64 = weights.iter().copied().map(i64::from).sum();
@@ -194,5 +199,6 @@ fn weights(found: &mut Checker<'_>, at: &Path<'_>, weights: &[i32]) {
     // The data plane adds them up in 32 bits.
     found.require(total <= i64::from(u32::MAX), at, || {
         Problem::invalid(format!("the weights add up to {total}, more than {}", u32::MAX))
+            .help("use smaller weights: only their ratio counts")
     });
 }

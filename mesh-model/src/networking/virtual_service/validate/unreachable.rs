@@ -12,6 +12,7 @@ const PREFIXES_MAX: usize = 512;
 
 fn unreachable(message: String) -> Problem {
     Problem::new(Code::Unreachable, message)
+        .help("remove it, or move it above the rule that takes its requests")
 }
 
 /// HTTP routes; `at` is the path of the list.

@@ -27,7 +27,11 @@ const MAPS: [&str; 3] = ["request.headers", "request.auth.claims", "experimental
 pub(super) fn condition(found: &mut Checker<'_>, at: &Path<'_>, condition: &Condition, action: Action) {
     let Condition { key, values, not_values } = condition;
     if key.is_empty() {
-        found.find(at, Problem::missing("`key` is required"));
+        found.find(
+            at,
+            Problem::missing("`key` is required")
+                .help("name an attribute, for example `request.headers[x-user]`"),
+        );
         return;
     }
     found.check(&at.field("key"), known_key(key));
@@ -35,10 +39,10 @@ pub(super) fn condition(found: &mut Checker<'_>, at: &Path<'_>, condition: &Cond
         .contains(&key.as_str())
         || key.starts_with("request.auth.");
     found.require(action != Action::Custom || !is_identity, &at.field("key"), || {
-        Problem::conflict(format!("action `CUSTOM` does not support `{}`", short(key)))
+        Problem::conflict(format!("action `CUSTOM` does not support `{}`", short(key))).help("who the client is is not known when the external authorizer is asked: test it in a policy of its own")
     });
     found.require(!values.is_empty() || !not_values.is_empty(), at, || {
-        Problem::missing("`values` or `notValues` is required")
+        Problem::missing("`values` or `notValues` is required").help("add the values that are meant")
     });
     for (name, list) in [("values", values), ("notValues", not_values)] {
         found.each(&at.field(name), list, value_check(key));

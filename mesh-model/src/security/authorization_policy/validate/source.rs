@@ -13,7 +13,7 @@ pub(super) fn source(found: &mut Checker<'_>, at: &Path<'_>, source: &Source, ac
     let is_written =
         |wanted: &[Kind]| lists.iter().any(|field| wanted.contains(&field.kind) && !field.values.is_empty());
     found.require(lists.iter().any(|field| !field.values.is_empty()), at, || {
-        Problem::missing("a source needs at least one field")
+        Problem::missing("a source needs at least one field").help("write a field, or remove the entry")
     });
     let has_accounts = is_written(&[Kind::ServiceAccount]);
     found.require(!has_accounts || !is_written(&[Kind::Principal, Kind::Namespace]), at, || {
@@ -28,7 +28,7 @@ pub(super) fn source(found: &mut Checker<'_>, at: &Path<'_>, source: &Source, ac
         }
         let is_identity = field.kind != Kind::Address;
         found.require(action != Action::Custom || !is_identity || field.values.is_empty(), &at, || {
-            Problem::conflict(format!("action `CUSTOM` does not support `{}`", field.name))
+            Problem::conflict(format!("action `CUSTOM` does not support `{}`", field.name)).help("who the client is is not known when the external authorizer is asked: test it in a policy of its own")
         });
     }
     is_written(&[Kind::Principal, Kind::Namespace, Kind::ServiceAccount, Kind::Address])

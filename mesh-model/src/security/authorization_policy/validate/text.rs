@@ -8,7 +8,12 @@ const SERVICE_ACCOUNT_BYTES_MAX: usize = 320;
 
 /// Any text but the empty one.
 pub(super) fn not_empty(text: &str) -> Checked {
-    if text.is_empty() { Err(Problem::invalid("an empty value matches nothing")) } else { Ok(()) }
+    if text.is_empty() {
+        Err(Problem::invalid("an empty value matches nothing")
+            .help("remove the value, or write the text that is meant"))
+    } else {
+        Ok(())
+    }
 }
 
 /// An IP address or a CIDR block.
@@ -33,7 +38,8 @@ pub(super) fn one_wildcard(text: &str) -> Checked {
     not_empty(text)?;
     let inner = text.strip_prefix('*').or_else(|| text.strip_suffix('*')).unwrap_or(text);
     if inner.contains('*') {
-        return Err(Problem::invalid(format!("`{}`: one `*` at most, at the start or the end", short(text))));
+        return Err(Problem::invalid(format!("`{}`: one `*` at most, at the start or the end", short(text)))
+            .help("write `abc`, `abc*`, `*abc` or `*`"));
     }
     Ok(())
 }
@@ -56,12 +62,15 @@ pub(super) fn service_account(text: &str) -> Checked {
             .help("use `principals` for patterns"));
     }
     if text.len() > SERVICE_ACCOUNT_BYTES_MAX {
-        return Err(Problem::invalid(format!("longer than {SERVICE_ACCOUNT_BYTES_MAX} bytes")));
+        return Err(
+            Problem::invalid(format!("longer than {SERVICE_ACCOUNT_BYTES_MAX} bytes")).help("shorten it")
+        );
     }
     let mut parts = text.split('/');
     let has_empty = text.split('/').any(str::is_empty);
     if parts.by_ref().count() > 2 || has_empty {
-        return Err(Problem::invalid(format!("`{}` is neither `NAME` nor `NAMESPACE/NAME`", short(text))));
+        return Err(Problem::invalid(format!("`{}` is neither `NAME` nor `NAMESPACE/NAME`", short(text)))
+            .help("write `NAME` for an account of the own namespace, or `NAMESPACE/NAME`"));
     }
     Ok(())
 }
@@ -78,7 +87,8 @@ pub(super) fn path(text: &str) -> Checked {
                 return Err(Problem::invalid(format!(
                     "`{}`: `{{**}}` must be the last operator",
                     short(text)
-                )));
+                ))
+                .help("move `{**}` to the end, or use `{*}` for one segment"));
             }
             has_rest = segment == "{**}";
             continue;

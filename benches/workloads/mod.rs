@@ -1,0 +1,4 @@
+//! Work by subject.
+
+pub mod authz;
+pub mod splitmix;

@@ -1,0 +1,14 @@
+//! One JSON object: the findings as the decision format has them, and how much was looked at.
+
+use std::io::Write;
+
+use mesh_model::diagnostic::Report;
+use serde_json::json;
+
+use super::Extent;
+
+pub fn write(out: &mut impl Write, report: &Report, extent: Extent) -> std::io::Result<()> {
+    let findings: Vec<_> = report.iter().collect();
+    let all = json!({"findings": findings, "documents": extent.documents, "files": extent.files});
+    writeln!(out, "{all}")
+}

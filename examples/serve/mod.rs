@@ -1,0 +1,110 @@
+//! What `gateway` and `sidecar` share: arguments, assembly, signals.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use mesh::proxy_core::runtime::files::Files;
+use mesh::proxy_core::runtime::options::{Listen, PortMap};
+use mesh::proxy_core::runtime::{Options, Proxy};
+use mesh::proxy_core::seam::config_source::ConfigSource;
+use mesh::proxy_core::seam::dial::SystemDial;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serve the traffic of one proxy of the mesh.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "The configuration is read again whenever its files change; what cannot be read keeps its last good\n\
+                  version. SIGTERM drains: no new connections, requests in flight finish.\n\n\
+                  The shop's door on loopback, with a web tier that listens on port 19080:\n  \
+                  gateway --config examples/shop --proxy gateway:istio-system/ingress-0 \\\n    \
+                  --port-map 8080=127.0.0.1:18080 --endpoint 10.0.1.10:8080=127.0.0.1:19080\n  \
+                  curl -i -H 'Host: shop.example.com' http://127.0.0.1:18080/"
+)]
+pub(crate) struct Args {
+    /// Files and directories of Istio and Kubernetes YAML or JSON. May be repeated.
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    config: Vec<PathBuf>,
+    /// The proxy: a `proxy.json`, or a Pod of the configuration as `gateway:NAMESPACE/POD` or `sidecar:NAMESPACE/POD`.
+    #[arg(long, value_name = "FILE")]
+    proxy: String,
+    /// MeshConfig as a bare message; what it leaves out has Istio's defaults.
+    #[arg(long, value_name = "FILE")]
+    mesh_config: Option<PathBuf>,
+    /// The workload's certificate: a directory with `cert-chain.pem`, `key.pem` and `root-cert.pem`.
+    #[arg(long, value_name = "DIR")]
+    identity: Option<PathBuf>,
+    /// Listen at these addresses instead, each for a port of the configuration: `80=127.0.0.1:18080`,
+    /// `in:8080=127.0.0.1:18081`, `out:10.96.0.30:5432=127.0.0.1:15432`. May be repeated, or separated by commas.
+    #[arg(long, value_name = "MAP", value_delimiter = ',', value_parser = PortMap::parse)]
+    port_map: Vec<PortMap>,
+    /// Reach an endpoint of the mesh elsewhere: `10.0.1.10:8080=127.0.0.1:19080`. May be repeated.
+    #[arg(long, value_name = "ADDRESS=ADDRESS", value_delimiter = ',', value_parser = endpoint)]
+    endpoint: Vec<(String, String)>,
+}
+
+fn endpoint(text: &str) -> Result<(String, String), String> {
+    let (mesh, local) = text.split_once('=').ok_or("expected ADDRESS=ADDRESS")?;
+    local.parse::<SocketAddr>().map_err(|error| format!("`{local}`: {error}"))?;
+    Ok((mesh.to_owned(), local.to_owned()))
+}
+
+/// Runs until a signal has drained the proxy.
+pub(crate) fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(Args::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            tracing::error!("{problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), String> {
+    let mut files = Files::open(args.config, args.mesh_config, &args.proxy, args.identity)?;
+    let loaded = files.load()?;
+    for problem in &loaded.report {
+        tracing::warn!("{problem}");
+    }
+    let mut options = Options::default();
+    if !args.port_map.is_empty() {
+        options.listen = Listen::Mapped(args.port_map);
+    }
+    let proxy = Proxy::builder(options)
+        .dial(SystemDial { instead: args.endpoint.into_iter().collect() })
+        .certificates(files.certificates())
+        .build(loaded.config);
+    for address in proxy.listen().await.map_err(|error| error.to_string())? {
+        tracing::info!(%address, "listening");
+    }
+    let following = tokio::spawn({
+        let proxy = proxy.clone();
+        async move { proxy.follow(files).await }
+    });
+    wait_for_signal().await.map_err(|error| error.to_string())?;
+    tracing::info!("draining");
+    proxy.drain().await;
+    following.abort();
+    Ok(())
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

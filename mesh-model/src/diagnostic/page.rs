@@ -1,0 +1,166 @@
+//! A page for each code: what it means, an example that has it and one that has not, what to do, where the rule is.
+//!
+//! The texts lie in `pages/`, one file a code, and in the table below; `docs/diagnostics/` is written from them. They
+//! are short Markdown of a fixed form: what it means, then the sections `## Wrong`, `## Right`, `## Fix`, `## Source`.
+
+use std::fmt::Write;
+
+use super::{Code, Severity};
+
+macro_rules! pages {
+    ($($code:literal)*) => {
+        /// Code and text, in order of code.
+        const PAGES: &[(&str, &str)] = &[$(($code, include_str!(concat!("pages/", $code, ".md"))),)*];
+    };
+}
+
+pages! {
+    "alias-loop"
+    "alias-problem"
+    "bad-key"
+    "bad-number"
+    "bad-value"
+    "budget-exceeded"
+    "conflict"
+    "delegate-conflict"
+    "delegate-unknown"
+    "deprecated"
+    "duplicate-key"
+    "duplicate-resource"
+    "encoding"
+    "endpoint-unused"
+    "endpoint-without-pod"
+    "host-unknown"
+    "invalid-host"
+    "invalid-name"
+    "invalid-regex"
+    "invalid-value"
+    "kept-last-good"
+    "missing-field"
+    "no-documents"
+    "no-effect"
+    "not-a-resource"
+    "not-applied"
+    "not-served"
+    "policy-ignored"
+    "reference-not-permitted"
+    "route-not-attached"
+    "route-refused"
+    "server-rejected"
+    "suspicious"
+    "syntax"
+    "template"
+    "unknown-field"
+    "unknown-kind"
+    "unreachable"
+    "unreadable"
+    "unsupported-version"
+    "unusual-scalar"
+    "wrong-type"
+}
+
+/// What there is to say of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// The code.
+    pub code: Code,
+    /// What it means, in Markdown.
+    pub meaning: &'static str,
+    /// Other codes that the wrong example cannot be without.
+    pub along: &'static str,
+    /// Text that has the problem: YAML, or several files, each after a line `# file: NAME`.
+    pub wrong: &'static str,
+    /// The same without the problem.
+    pub right: &'static str,
+    /// What to do about it, in Markdown.
+    pub fix: &'static str,
+    /// Where the rule is written down, in Markdown.
+    pub source: &'static str,
+}
+
+impl Page {
+    /// The page of a code; `None`: none is written, or it lacks a section.
+    pub fn of(code: Code) -> Option<Self> {
+        let (_, text) = PAGES.iter().find(|(name, _)| *name == code.as_str())?;
+        let (meaning, rest) = text.split_once("\n## Wrong\n")?;
+        let (wrong, rest) = rest.split_once("\n## Right\n")?;
+        let (right, rest) = rest.split_once("\n## Fix\n")?;
+        let (along, wrong) = match wrong.trim().split_once("```yaml\n") {
+            Some((intro, _)) => {
+                (intro.trim().trim_start_matches("Comes with: "), wrong.get(wrong.find("```")?..)?)
+            }
+            None => return None,
+        };
+        let (fix, source) = rest.split_once("\n## Source\n")?;
+        Some(Self {
+            code,
+            meaning: meaning.trim(),
+            along,
+            wrong: example(wrong)?,
+            right: example(right)?,
+            fix: fix.trim(),
+            source: source.trim(),
+        })
+    }
+
+    /// Codes that the table of pages names, for tests: those that no code has any more included.
+    pub fn listed() -> impl Iterator<Item = &'static str> {
+        PAGES.iter().map(|(code, _)| *code)
+    }
+
+    /// The page as it stands in `docs/diagnostics/`.
+    pub fn markdown(&self) -> String {
+        let code = self.code;
+        let mut out = format!("# `{}`: {}\n\n", code.as_str(), code.summary());
+        let _ = writeln!(out, "| stage | severity | Istio's code |\n|---|---|---|");
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |\n",
+            code.stage().as_str(),
+            severity(code.severity()),
+            code.istio_code().unwrap_or("none")
+        );
+        let _ = writeln!(out, "{}\n", self.meaning);
+        let _ = writeln!(out, "## Wrong\n");
+        for along in self.along.split(", ").filter(|along| !along.is_empty()) {
+            let _ = writeln!(out, "Comes with [`{along}`]({along}.md).\n");
+        }
+        let _ = writeln!(out, "```yaml\n{}\n```\n\n## Right\n\n```yaml\n{}\n```\n", self.wrong, self.right);
+        let _ = write!(out, "## Fix\n\n{}\n\n## Source\n\n{}\n", self.fix, self.source);
+        out
+    }
+}
+
+/// The index of all pages, as it stands in `docs/diagnostics/README.md`.
+pub fn index() -> String {
+    let mut out = String::from(
+        "# Diagnostics\n\n\
+         Every finding of `mesh check` has one of these codes. A page says what a code means and shows an example that has\n\
+         it and one that has not; `mesh check --explain CODE` prints it. The pages are written from\n\
+         `mesh-model/src/diagnostic/pages/`; a test reads every example as `mesh check` does.\n\n\
+         The severity is the usual one: `--strict` turns unknown fields and doubled keys into errors.\n\n\
+         | code | severity | stage | Istio's code | what it means |\n|---|---|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let name = code.as_str();
+        let istio = code.istio_code().unwrap_or_default();
+        let (severity, stage) = (severity(code.severity()), code.stage().as_str());
+        let _ =
+            writeln!(out, "| [`{name}`]({name}.md) | {severity} | {stage} | {istio} | {} |", code.summary());
+    }
+    out
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
+/// The text inside the fence.
+fn example(section: &'static str) -> Option<&'static str> {
+    let inner = section.trim().strip_prefix("```yaml\n")?;
+    inner.strip_suffix("\n```")
+}

@@ -1,0 +1,153 @@
+//! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
+
+use std::sync::Arc;
+
+use http::Response;
+use hyper::body::Incoming;
+use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
+use mesh_model::facts::HttpVersion;
+
+use super::cluster::{ClusterState, Picked};
+use super::head::Head;
+use super::pool::{Checkout, Failure, Http1, Key, Protocol};
+use super::proxy::Inner;
+use super::replay::Replay;
+use super::tls::upstream::Offer;
+
+/// An answer, and the connection that goes back to the pool once it is read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) connection: Option<Lent>,
+}
+
+/// A connection on loan from a cluster's pool.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    cluster: Arc<ClusterState>,
+    key: Key,
+    connection: Http1,
+}
+
+impl Lent {
+    /// The answer was read to its end.
+    pub(crate) fn give_back(self) {
+        self.cluster.pool.give_back(self.key, self.connection);
+    }
+}
+
+/// Sends a request to an endpoint.
+///
+/// # Errors
+/// Why there is no answer.
+pub(crate) async fn send(
+    proxy: &Inner,
+    cluster: &Arc<ClusterState>,
+    picked: &Picked,
+    head: &Head,
+    body: &Replay,
+) -> Result<Answer, Failure> {
+    let tls = match &cluster.cluster.tls {
+        UpstreamTls::Tls(context) if !context.auto || picked.mtls => Some(&**context),
+        _ => None,
+    };
+    let protocol = protocol(cluster.cluster.http.protocol, head.version, tls);
+    let offer = tls.map(|context| offer(cluster, context, head, protocol));
+    let key = Key {
+        address: Arc::clone(&picked.address),
+        tls: offer.as_ref().map(|offer| Arc::clone(&offer.server_name)),
+        protocol,
+    };
+    // A kept connection may have been closed a moment ago: what it did not take is sent on a new one.
+    const STALE_MAX: usize = 3;
+    for _ in 0..STALE_MAX {
+        let checkout = cluster.pool.checkout(proxy, &cluster.cluster, &key, offer.as_ref()).await?;
+        match checkout {
+            Checkout::Http1(mut connection, was_used) => {
+                let request = head.request(false, body.body()).map_err(|_| Failure::NotWritable)?;
+                match connection.sender.try_send_request(request).await {
+                    Ok(response) => {
+                        let connection = Some(Lent { cluster: Arc::clone(cluster), key, connection });
+                        return Ok(Answer { response, connection });
+                    }
+                    Err(mut refused) => {
+                        let was_not_sent = refused.take_message().is_some();
+                        if !(was_not_sent && was_used) {
+                            return Err(of_hyper(refused.error()));
+                        }
+                    }
+                }
+            }
+            Checkout::Http2(mut sender) => {
+                let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
+                match sender.try_send_request(request).await {
+                    Ok(response) => return Ok(Answer { response, connection: None }),
+                    Err(mut refused) => {
+                        if refused.take_message().is_none() {
+                            return Err(of_hyper(refused.error()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Err(Failure::Refused)
+}
+
+fn of_hyper(error: &hyper::Error) -> Failure {
+    if error.is_parse() || error.is_parse_too_large() {
+        return Failure::Protocol(error.to_string());
+    }
+    Failure::Reset(error.to_string())
+}
+
+fn protocol(
+    configured: UpstreamProtocol,
+    downstream: HttpVersion,
+    tls: Option<&UpstreamTlsContext>,
+) -> Protocol {
+    match configured {
+        UpstreamProtocol::Http1 => Protocol::Http1,
+        UpstreamProtocol::Http2 => Protocol::Http2,
+        UpstreamProtocol::Downstream if downstream == HttpVersion::Http2 => Protocol::Http2,
+        UpstreamProtocol::Downstream => Protocol::Http1,
+        UpstreamProtocol::Alpn if tls.is_some() => Protocol::ByAlpn,
+        UpstreamProtocol::Alpn => Protocol::Http1,
+    }
+}
+
+/// The server name and the protocols of a request's connection. Towards mesh mTLS the protocol of the request is told
+/// by name (`istio-http/1.1`), so that the other side need not look at the bytes.
+fn offer<'c>(
+    cluster: &ClusterState,
+    context: &'c UpstreamTlsContext,
+    head: &Head,
+    protocol: Protocol,
+) -> Offer<'c> {
+    let names = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect();
+    let is_mesh = context.alpn.iter().any(|name| &**name == "istio");
+    let alpn = match (is_mesh, protocol) {
+        (true, Protocol::Http2) => names(&["istio-h2", "istio", "h2"]),
+        (true, Protocol::Http1 | Protocol::ByAlpn) if head.version == HttpVersion::Http10 => {
+            names(&["istio-http/1.0", "istio", "http/1.0"])
+        }
+        (true, Protocol::Http1 | Protocol::ByAlpn) => names(&["istio-http/1.1", "istio", "http/1.1"]),
+        (false, Protocol::Http2) => names(&["h2"]),
+        (false, Protocol::ByAlpn) => names(&["h2", "http/1.1"]),
+        (false, Protocol::Http1) => context.alpn.iter().filter(|name| &***name != "h2").cloned().collect(),
+    };
+    let server_name = if cluster.cluster.http.auto_sni && context.sni.is_empty() {
+        host(&head.authority).to_ascii_lowercase().into()
+    } else {
+        Arc::clone(&context.sni)
+    };
+    Offer { context, server_name, alpn, by_server_name: cluster.cluster.http.auto_san_validation }
+}
+
+/// An authority without its port.
+fn host(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}

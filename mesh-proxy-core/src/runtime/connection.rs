@@ -1,0 +1,237 @@
+//! One connection: which listener and filter chain take it, then what the chain runs.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::listener::{Direction, FilterChain, Listener, Network, Transport};
+use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
+
+use super::arrival::Arrival;
+use super::first_bytes::{self, FirstBytes, Wanted};
+use super::live::Generation;
+use super::proxy::Inner;
+use super::tls::server::Client;
+use super::{http_server, tcp};
+use crate::filter_chain_match::{self, Inspected};
+use crate::listener_match;
+use crate::query::Connected;
+use crate::seam::dial::Io;
+use crate::transport::{self, Accepted};
+
+/// A connection whose chain is chosen, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) proxy: Arc<Inner>,
+    pub(crate) arrival: Arrival,
+    pub(crate) facts: ConnectionFacts<'static>,
+    /// What the HTTP inspector saw.
+    sniffed: Option<(HttpVersion, String)>,
+    /// Lower case.
+    server_name: Option<String>,
+    /// The client of the TLS that this proxy terminated; `None`: it did not.
+    terminated: Option<Client>,
+}
+
+/// A connection in one generation of the configuration.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) generation: Arc<Generation>,
+    listener: Arc<Listener>,
+    /// `None`: the default chain.
+    chain: Option<usize>,
+}
+
+impl Standing {
+    pub(crate) fn chain(&self) -> Option<&FilterChain> {
+        match self.chain {
+            Some(at) => self.listener.filter_chains.get(at),
+            None => self.listener.default_chain.as_ref(),
+        }
+    }
+}
+
+impl Connection {
+    /// Where it stands in a generation; `None`: that one would not take it.
+    ///
+    /// TLS that is done stays done: a chain that terminates differently does not take it.
+    pub(crate) fn stand_in(&self, generation: Arc<Generation>) -> Option<Standing> {
+        let standing = find(generation, self.arrival.direction, &self.facts, self.sniffed.as_ref())?;
+        self.fits(&standing).then_some(standing)
+    }
+
+    /// Whether a chain accepts the transport as it is.
+    fn fits(&self, standing: &Standing) -> bool {
+        let Some(chain) = standing.chain() else { return false };
+        match (&chain.tls, &self.terminated) {
+            // A verified certificate without a URI is nobody that rules could name; it is accepted all the same where
+            // no names are asked for.
+            (Some(tls), Some(Client::Verified(None))) => {
+                tls.trust_domains.is_empty() && tls.subject_alt_names.is_empty()
+                    || tls.root.as_deref() != Some("ROOTCA") && tls.trust_domains.is_empty()
+            }
+            (Some(tls), Some(Client::Verified(Some(_)))) if tls.trust_domains.is_empty() => true,
+            (Some(_), Some(_)) | (None, None) => transport::accept(chain, &self.facts, &mut ()).is_ok(),
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// SNI of the client, lower case.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// Whether this proxy terminated TLS.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.terminated.is_some()
+    }
+
+    /// URI SAN of the client certificate that this proxy verified.
+    pub(crate) fn peer(&self) -> Option<&str> {
+        self.facts.tls.as_ref().and_then(|tls| tls.peer.as_deref()).filter(|_| self.terminated.is_some())
+    }
+
+    /// The connection as the evaluator knows it.
+    pub(crate) fn connected<'q>(
+        &'q self,
+        config: &'q ProxyConfig,
+        request: Option<&'q RequestFacts<'q>>,
+        now: i64,
+    ) -> Connected<'q> {
+        Connected {
+            config,
+            connection: &self.facts,
+            request,
+            now,
+            server_name: self.server_name.as_deref(),
+            accepted: Accepted { terminated: self.terminated.is_some(), peer: self.peer() },
+        }
+    }
+}
+
+/// Serves a connection to its end. What no chain takes is closed.
+pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival) {
+    let mut facts = arrival.facts();
+    let wanted = {
+        let generation = proxy.live.load();
+        let Some(listener) = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
+        else {
+            tracing::debug!(?arrival, "nothing listens there");
+            return;
+        };
+        wanted(listener, facts.dst_port)
+    };
+    let options = &proxy.options;
+    let looked =
+        first_bytes::look(stream, wanted, options.limits.first_bytes, options.patience.detection).await;
+    let (first, stream) = match looked {
+        Ok(looked) => looked,
+        Err(error) => {
+            return tracing::debug!(?arrival, %error, "the connection broke before it said anything");
+        }
+    };
+    let mut sniffed = None;
+    match first {
+        FirstBytes::Tls(hello) => {
+            facts.tls = Some(TlsFacts {
+                sni: hello.server_name.map(Cow::Owned),
+                alpn: hello.alpn.into_iter().map(Cow::Owned).collect(),
+                peer: None,
+            });
+        }
+        FirstBytes::Http(version, method) => sniffed = Some((version, method)),
+        FirstBytes::Other => {}
+    }
+    let Some(standing) = find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref()) else {
+        return tracing::debug!(?arrival, "no filter chain takes it");
+    };
+    let Some(chain) = standing.chain() else { return };
+    let server_name = server_name(&facts);
+    let Some(wanted) = chain.tls.clone() else {
+        if let Err(reason) = transport::accept(chain, &facts, &mut ()) {
+            return tracing::debug!(?arrival, reason = reason.as_str(), "refused");
+        }
+        let connection = Connection { proxy, arrival, facts, sniffed, server_name, terminated: None };
+        return run(connection, standing, stream).await;
+    };
+    let offered = facts.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
+    let handshake = proxy.tls.terminate(&wanted, &offered, stream);
+    let terminated = match tokio::time::timeout(proxy.options.patience.handshake, handshake).await {
+        Ok(Ok(terminated)) => terminated,
+        Ok(Err(error)) => return tracing::debug!(?arrival, %error, "the TLS handshake failed"),
+        Err(_) => return tracing::debug!(?arrival, "the TLS handshake took too long"),
+    };
+    // A chain without inspected TLS has no facts of it.
+    let tls = facts.tls.get_or_insert_default();
+    if let Client::Verified(Some(peer)) = &terminated.client {
+        tls.peer = Some(Cow::Owned(peer.clone()));
+    }
+    let connection =
+        Connection { proxy, arrival, facts, sniffed, server_name, terminated: Some(terminated.client) };
+    if !connection.fits(&standing) {
+        return tracing::debug!(?arrival, "the client's certificate is not accepted");
+    }
+    run(connection, standing, terminated.stream).await;
+}
+
+async fn run<T: Io>(connection: Connection, standing: Standing, stream: T) {
+    let Some(chain) = standing.chain() else { return };
+    match chain.network {
+        Network::Http(_) => http_server::serve(connection, standing, stream).await,
+        Network::Tcp(_) => tcp::serve(connection, standing, stream).await,
+    }
+}
+
+fn server_name(facts: &ConnectionFacts<'_>) -> Option<String> {
+    let name = facts.tls.as_ref()?.sni.as_deref()?.to_ascii_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
+fn find(
+    generation: Arc<Generation>,
+    direction: Direction,
+    facts: &ConnectionFacts<'static>,
+    sniffed: Option<&(HttpVersion, String)>,
+) -> Option<Standing> {
+    let found = listener_match::find(&generation.config, direction, facts, &mut ())?;
+    let listener =
+        generation.config.listeners.iter().find(|listener| std::ptr::eq(&raw const ***listener, found))?;
+    let request = sniffed.map(|(version, method)| line_only(*version, method));
+    let inspected = Inspected::new(listener, facts, request.as_ref());
+    let chain = filter_chain_match::find(listener, &inspected, &mut ())?;
+    let chain = listener.filter_chains.iter().position(|candidate| std::ptr::eq(candidate, chain));
+    let listener = Arc::clone(listener);
+    Some(Standing { generation, listener, chain })
+}
+
+/// A request of which only version and method are known: all that the inspector looks at.
+fn line_only(version: HttpVersion, method: &str) -> RequestFacts<'_> {
+    RequestFacts {
+        version,
+        method: Cow::Borrowed(method),
+        scheme: Cow::Borrowed("http"),
+        authority: Cow::Borrowed(""),
+        path: Cow::Borrowed("/"),
+        headers: Headers::default(),
+    }
+}
+
+/// What must be known of the first bytes to choose a chain. Protocols in which the server speaks first are not kept
+/// waiting where nothing depends on it.
+fn wanted(listener: &Listener, port: u16) -> Wanted {
+    let chains = || {
+        let of_port = listener
+            .filter_chains
+            .iter()
+            .filter(move |chain| chain.matches.destination_port.is_none_or(|wanted| wanted == port));
+        of_port.chain(&listener.default_chain)
+    };
+    let tls = chains().any(|chain| {
+        chain.tls.is_some()
+            || chain.matches.transport == Some(Transport::Tls)
+            || !chain.matches.server_names.is_empty()
+    });
+    let http =
+        listener.http_inspector && chains().any(|chain| !chain.matches.application_protocols.is_empty());
+    Wanted { tls, http }
+}

@@ -1,0 +1,350 @@
+//! One request: decided, answered or sent on, and told of at its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use http::header::{HeaderName, HeaderValue, SERVER};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, Version};
+use hyper::body::Incoming;
+use mesh_compile::proxy::listener::{Direction, Network};
+use mesh_compile::route_table::action::{Fault, FaultAbort, HeaderOp, RouteAction};
+
+use super::attempt::Lent;
+use super::body::{Body, Watch, Watched};
+use super::cluster::Active;
+use super::connection::{Connection, Standing};
+use super::cors_response::CorsHeaders;
+use super::forward::{self, Forwarding, Outcome};
+use super::head::{self, Head};
+use super::http_server::HttpConnection;
+use super::replay::Replay;
+use super::reply::Reply;
+use super::{fault, header_ops, hop_by_hop, request_headers};
+use crate::decision::{Action, LocalReply, ReplyReason};
+use crate::http::{self as http_chain, Seen};
+use crate::telemetry::record::{Record, RequestRecord};
+
+/// The connection is closed instead of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration no longer takes this connection")]
+pub(crate) struct Closed;
+
+/// What is to be done with a request; owned, so that nothing of the decision is held while it is done.
+enum Plan {
+    Close,
+    Reply(Box<Planned>),
+    Forward(Box<Forwarding>),
+}
+
+/// An answer of the proxy's own, and what goes before and with it.
+#[derive(Default)]
+struct Planned {
+    reply: Reply,
+    fault: Option<Fault>,
+    cors: CorsHeaders,
+    ops: Vec<HeaderOp>,
+}
+
+/// Serves a request.
+///
+/// # Errors
+/// The connection must be closed.
+pub(crate) async fn serve(
+    server: Arc<HttpConnection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Closed> {
+    let started = Instant::now();
+    let connection = &server.connection;
+    let standing = server.standing().ok_or(Closed)?;
+    let upgrade = hop_by_hop::upgrade(request.headers(), request.version())
+        .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
+    let (parts, body) = request.into_parts();
+    let is_grpc = head::is_grpc(&parts.headers);
+    let mut record = begin(connection, &standing, &parts);
+    let plan = plan(connection, &standing, &parts, &mut record);
+    let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
+    let mut held = Held { body: body.clone(), active: None, lent: None };
+    let mut deadline = None;
+    let response = match plan {
+        Plan::Close => return Err(Closed),
+        Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
+        Plan::Forward(mut forwarding) => {
+            forwarding.upgrade = upgrade;
+            let cors = forwarding.cors.clone();
+            match forward::run(connection, &standing, *forwarding, body, &mut record).await {
+                Outcome::Reply(made, ops) => {
+                    let planned = Planned { reply: made, cors, ops, fault: None };
+                    finish_reply(connection, planned, is_grpc, &mut record)
+                }
+                Outcome::Answer(answer) => {
+                    held.active = Some(answer.active);
+                    held.lent = answer.lent;
+                    deadline = answer.deadline;
+                    let mut response = answer.response.map(Body::Incoming);
+                    header_ops::apply(response.headers_mut(), &answer.ops, |value| {
+                        request_headers::value(value, &record)
+                    });
+                    cors.apply(response.headers_mut());
+                    response
+                }
+            }
+        }
+    };
+    Ok(finish(connection, &parts, response, held, deadline, record, started))
+}
+
+fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record.generation = standing.generation.number;
+    record.request = Some(RequestRecord {
+        protocol: match parts.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_11 => "HTTP/1.1",
+            _ => "HTTP/2",
+        },
+        method: parts.method.clone(),
+        ..RequestRecord::default()
+    });
+    record
+}
+
+/// Asks the evaluator; everything until here is borrowed from the request.
+fn plan(connection: &Connection, standing: &Standing, parts: &Parts, record: &mut Record) -> Plan {
+    let Some(chain) = standing.chain() else { return Plan::Close };
+    let Network::Http(manager) = &chain.network else { return Plan::Close };
+    let facts = match head::facts(parts, connection.is_terminated()) {
+        Ok(facts) => facts,
+        Err(malformed) => {
+            let reply = Reply::malformed(malformed.0);
+            return Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
+        }
+    };
+    let connected = connection.connected(&standing.generation.config, Some(&facts), unix_now());
+    let mut seen = Seen::default();
+    let decision = http_chain::serve(&connected, manager, &mut seen, &mut ());
+    record.route = seen.route.map(|route| Arc::clone(&route.name));
+    let action = seen.route.map(|route| &route.action);
+    let forward_action = action.and_then(|action| match action {
+        RouteAction::Forward(forward) => Some(forward),
+        _ => None,
+    });
+    let cors_policy = forward_action.and_then(|forward| forward.cors.as_deref());
+    let mut cors = match (cors_policy, &seen.request) {
+        (Some(policy), Some(canonical)) => CorsHeaders::of(policy, &canonical.request),
+        _ => CorsHeaders::default(),
+    };
+    let head = seen.request.as_ref().map(|canonical| Head::of(canonical, &parts.method));
+    if let (Some(request), Some(head)) = (&mut record.request, &head) {
+        request.path.clone_from(&head.path);
+        request.authority.clone_from(&head.authority);
+        request.scheme = head.scheme.to_string();
+    }
+    match decision.action {
+        Action::Refuse(_) => Plan::Close,
+        Action::LocalReply(reply) => {
+            if let (ReplyReason::CorsPreflight, Some(answer)) = (reply.reason, &reply.cors) {
+                let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
+                cors = CorsHeaders::of_preflight(answer, credentials);
+            }
+            if let (Some(request), Some(head)) = (&mut record.request, head) {
+                request.headers = head.headers;
+            }
+            let url = url(record);
+            let LocalReply { fault, response_headers, .. } = &*reply;
+            Plan::Reply(Box::new(Planned {
+                fault: fault.clone().filter(|_| reply.reason != ReplyReason::Fault || has_delay(fault)),
+                ops: response_headers.clone(),
+                cors,
+                reply: Reply::of_decision(&reply, &url),
+            }))
+        }
+        Action::Forward(forward) => {
+            let Some(mut head) = head else { return Plan::Close };
+            let original_path = std::mem::take(&mut head.path);
+            request_headers::prepare(&mut head.headers, connection, manager.use_remote_address);
+            let no_cluster_status = forward_action.map_or(503, |forward| forward.no_cluster_status);
+            Plan::Forward(Box::new(Forwarding {
+                head,
+                original_path,
+                forward: *forward,
+                no_cluster_status,
+                cors,
+                upgrade: None,
+            }))
+        }
+    }
+}
+
+fn has_delay(fault: &Option<Fault>) -> bool {
+    fault.as_ref().is_some_and(|fault| fault.delay.is_some())
+}
+
+fn url(record: &Record) -> String {
+    let Some(request) = &record.request else { return String::new() };
+    format!("{}://{}{}", request.scheme, request.authority, request.path)
+}
+
+/// Waits and aborts as the fault has it, then answers.
+async fn reply(
+    connection: &Connection,
+    mut planned: Planned,
+    is_grpc: bool,
+    record: &mut Record,
+) -> Response<Body> {
+    if let Some(fault) = planned.fault.take() {
+        let dice = &*connection.proxy.dice;
+        if let Some(delay) = fault::delay(&fault, dice) {
+            record.flags = "DI".to_owned();
+            tokio::time::sleep(delay).await;
+        }
+        if planned.reply.details != "fault_filter_abort"
+            && let Some(abort) = fault::abort(&fault, dice)
+        {
+            planned = Planned { reply: aborted(abort), ..Planned::default() };
+        }
+    }
+    finish_reply(connection, planned, is_grpc, record)
+}
+
+/// The answer of an injected abort.
+pub(crate) fn aborted(abort: FaultAbort) -> Reply {
+    match abort {
+        FaultAbort::Http(status) => {
+            let mut reply = Reply::new(status, "fault_filter_abort");
+            reply.flags = "FI";
+            reply.body = "fault filter abort".to_owned();
+            reply
+        }
+        FaultAbort::Grpc(code) => {
+            let mut reply = Reply::new(200, "fault_filter_abort");
+            reply.flags = "FI";
+            reply.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+            reply.headers.insert("grpc-status", HeaderValue::from(code));
+            reply.headers.insert("grpc-message", HeaderValue::from_static("fault filter abort"));
+            reply
+        }
+    }
+}
+
+fn finish_reply(
+    connection: &Connection,
+    planned: Planned,
+    is_grpc: bool,
+    record: &mut Record,
+) -> Response<Body> {
+    let Planned { reply, cors, ops, fault: _ } = planned;
+    if record.flags.is_empty() {
+        record.flags = reply.flags.to_owned();
+    } else if !reply.flags.is_empty() && reply.flags != "-" {
+        record.flags = format!("{},{}", record.flags, reply.flags);
+    }
+    record.details.clone_from(&reply.details);
+    let is_redirect_or_given = matches!(&*record.details, "direct_response" | "cors_response");
+    let has_own_status = reply.headers.contains_key("grpc-status");
+    let mut response = reply.response(is_grpc && !is_redirect_or_given && !has_own_status);
+    header_ops::apply(response.headers_mut(), &ops, |value| request_headers::value(value, record));
+    cors.apply(response.headers_mut());
+    let _ = connection;
+    response
+}
+
+/// What is held until the last byte of the answer has passed.
+struct Held {
+    body: Replay,
+    active: Option<Active>,
+    lent: Option<Lent>,
+}
+
+/// Names the server, and watches the body to its end.
+fn finish(
+    connection: &Arc<Connection>,
+    parts: &Parts,
+    mut response: Response<Body>,
+    held: Held,
+    deadline: Option<tokio::time::Instant>,
+    mut record: Record,
+    started: Instant,
+) -> Response<Body> {
+    if let Some(name) = server_name(connection) {
+        response.headers_mut().insert(SERVER, name);
+    }
+    record.status = response.status().as_u16();
+    record.response_headers = response.headers().clone();
+    if let Some(request) = &mut record.request
+        && request.headers.is_empty()
+    {
+        request.headers = parts.headers.clone();
+    }
+    let finish = Finish { connection: Arc::clone(connection), held, record, started };
+    let body = std::mem::replace(response.body_mut(), Body::Empty);
+    let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
+    *response.body_mut() = Body::Watched(Box::new(Watched::new(body, Box::new(finish), deadline)));
+    response
+}
+
+/// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
+fn server_name(connection: &Connection) -> Option<HeaderValue> {
+    let name = connection.proxy.options.server_name.as_deref()?;
+    if connection.arrival.direction == Direction::Outbound && name == "istio-envoy" {
+        return Some(HeaderValue::from_static("envoy"));
+    }
+    HeaderValue::from_str(name).ok()
+}
+
+/// Tells of a request once its answer has passed.
+struct Finish {
+    connection: Arc<Connection>,
+    held: Held,
+    record: Record,
+    started: Instant,
+}
+
+impl Finish {
+    fn tell(&mut self) {
+        self.record.duration = self.started.elapsed();
+        self.record.bytes_received = self.held.body.received();
+        for sink in &self.connection.proxy.sinks {
+            sink.finished(&self.record);
+        }
+    }
+}
+
+impl Watch for Finish {
+    fn passed(&mut self, bytes: usize) {
+        self.record.bytes_sent += bytes as u64;
+    }
+
+    fn ended(&mut self, trailers: Option<&HeaderMap>) {
+        self.held.active = None;
+        if let Some(lent) = self.held.lent.take() {
+            lent.give_back();
+        }
+        if let Some(trailers) = trailers {
+            self.record.response_trailers = trailers.clone();
+        }
+        self.tell();
+    }
+
+    fn broke(&mut self) {
+        self.held.active = None;
+        self.held.lent = None;
+        let flag = "DC";
+        self.record.flags = match &*self.record.flags {
+            "" | "-" => flag.to_owned(),
+            flags => format!("{flags},{flag}"),
+        };
+        self.tell();
+    }
+}
+
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The time that the upstream took to begin its answer, in milliseconds.
+pub(crate) const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");

@@ -1,0 +1,244 @@
+//! Configuration from files: read, compiled for one proxy, read again when they change.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh_compile::compiler::compile;
+use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy_identity::{Proxy, ProxyKind};
+use mesh_compile::snapshot::MeshSnapshot;
+use mesh_compile::view::View;
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
+use mesh_model::decode::Unknown;
+use mesh_model::diagnostic::{Report, Stage};
+use mesh_model::document::Document;
+use mesh_model::mesh_config::{MeshConfig, read_bare};
+use mesh_model::object::ResourceKey;
+use mesh_model::yaml::{LoadOptions, load};
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::Notify;
+
+use super::certificates::Certificates;
+use crate::seam::config_source::{Changed, ConfigSource, Loaded};
+
+/// Endings of configuration files in a directory.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// How long files must rest before they are read again.
+const REST: Duration = Duration::from_millis(200);
+
+/// Files, and the proxy that they are compiled for.
+#[derive(Debug)]
+pub struct Files {
+    paths: Vec<PathBuf>,
+    mesh_config: Option<PathBuf>,
+    proxy: Proxy,
+    certificates: Certificates,
+    /// Kept over all loads: an object that turns bad keeps its last good version.
+    config: ConfigSet,
+    known: BTreeSet<ResourceKey>,
+    changes: Arc<Notify>,
+    watcher: Option<notify::RecommendedWatcher>,
+}
+
+impl Files {
+    /// The files of `paths` (directories are walked) for the proxy that `proxy` names: a `proxy.json`, or a Pod of the
+    /// configuration as `gateway:NAMESPACE/POD` or `sidecar:NAMESPACE/POD`. `identity`: the directory of the workload's
+    /// certificate.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the proxy is not known; in words.
+    pub fn open(
+        paths: Vec<PathBuf>,
+        mesh_config: Option<PathBuf>,
+        proxy: &str,
+        identity: Option<PathBuf>,
+    ) -> Result<Self, String> {
+        let mut config = ConfigSet::new();
+        let (documents, _) = read_documents(&paths)?;
+        let accept = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+        config.apply_with(documents.into_iter().map(Change::Upsert), accept);
+        let proxy = find_proxy(proxy, &config)?;
+        let certificates = Certificates::new(identity, &*proxy.namespace);
+        Ok(Self {
+            paths,
+            mesh_config,
+            proxy,
+            certificates,
+            config: ConfigSet::new(),
+            known: BTreeSet::new(),
+            changes: Arc::new(Notify::new()),
+            watcher: None,
+        })
+    }
+
+    /// The proxy.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// The certificates: Secrets of the files, and the workload's own.
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
+    }
+
+    /// Begins to watch the files.
+    fn watch(&mut self) -> notify::Result<()> {
+        let changes = Arc::clone(&self.changes);
+        let own = self.certificates.directory().map(Path::to_owned);
+        let watched: Vec<PathBuf> = self
+            .paths
+            .iter()
+            .chain(&self.mesh_config)
+            .chain(&own)
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            .collect();
+        let paths = watched.clone();
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // An error may stand for events that were lost.
+            if event.map_or(true, |event| concerns(&event, &paths)) {
+                changes.notify_one();
+            }
+        })?;
+        for path in &watched {
+            if path.is_dir() {
+                watcher.watch(path, RecursiveMode::Recursive)?;
+            } else if let Some(folder) = path.parent() {
+                // A file that is replaced is another file: its directory is what stays.
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
+        }
+        self.watcher = Some(watcher);
+        Ok(())
+    }
+
+    /// Takes in what the files say now; what they no longer have goes, unless something could not be read.
+    fn take_in(&mut self, documents: Vec<Arc<Document>>, mut report: Report) -> Report {
+        let accept = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+        let there = ConfigSet::new().apply_with(documents.iter().cloned().map(Change::Upsert), accept);
+        let is_whole = !report
+            .iter()
+            .chain(there.report.iter())
+            .any(|problem| problem.code.stage() == Stage::Read && is_error(problem));
+        let gone: Vec<ResourceKey> =
+            self.known.difference(&there.changed).filter(|_| is_whole).cloned().collect();
+        for key in &gone {
+            self.known.remove(key);
+        }
+        self.known.extend(there.changed);
+        let changes = documents.into_iter().map(Change::Upsert);
+        report.merge(self.config.apply(gone.into_iter().map(Change::Remove).chain(changes)).report);
+        report
+    }
+
+    fn mesh_config(&self, report: &mut Report) -> Result<Arc<MeshConfig>, String> {
+        let defaults = MeshConfig::with_defaults();
+        let Some(path) = &self.mesh_config else { return Ok(Arc::new(defaults)) };
+        let loaded = load(&path.display().to_string(), &read(path)?, &LoadOptions::default());
+        report.merge(loaded.report);
+        let written =
+            loaded.documents.first().and_then(|document| read_bare(document, Unknown::Warning, report));
+        match written {
+            Some(written) => Ok(Arc::new(defaults.overlay(written))),
+            None => Err(format!("{}: no MeshConfig can be read", path.display())),
+        }
+    }
+}
+
+impl ConfigSource for Files {
+    fn load(&mut self) -> Result<Loaded, String> {
+        // Changes from here on are seen by the next load.
+        if self.watcher.is_none()
+            && let Err(error) = self.watch()
+        {
+            tracing::warn!(%error, "files are not watched");
+        }
+        let (documents, report) = read_documents(&self.paths)?;
+        let mut report = report;
+        let mesh = self.mesh_config(&mut report)?;
+        self.certificates.take_secrets(documents.iter().map(|document| &**document));
+        self.certificates.touch();
+        let mut report = self.take_in(documents, report);
+        let (snapshot, problems) = MeshSnapshot::resolve(&self.config, mesh);
+        report.merge(problems);
+        let (config, problems): (ProxyConfig, Report) = compile(&View::new(&snapshot, &self.proxy));
+        report.merge(problems);
+        Ok(Loaded { config, report })
+    }
+
+    fn changed(&mut self) -> Changed<'_> {
+        Box::pin(async {
+            self.changes.notified().await;
+            // Files that are being written are let come to rest.
+            while tokio::time::timeout(REST, self.changes.notified()).await.is_ok() {}
+        })
+    }
+}
+
+/// Whether a file or directory that is watched changed, and not a neighbour of it.
+fn concerns(event: &notify::Event, watched: &[PathBuf]) -> bool {
+    !event.kind.is_access()
+        && (event.need_rescan()
+            || event.paths.iter().any(|path| watched.iter().any(|watched| path.starts_with(watched))))
+}
+
+fn is_error(problem: &mesh_model::diagnostic::Diagnostic) -> bool {
+    problem.severity == mesh_model::diagnostic::Severity::Error
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn read_documents(paths: &[PathBuf]) -> Result<(Vec<Arc<Document>>, Report), String> {
+    let mut documents = Vec::new();
+    let mut report = Report::new();
+    for path in paths {
+        for file in expand(path)? {
+            let loaded = load(&file.display().to_string(), &read(&file)?, &LoadOptions::default());
+            report.merge(loaded.report);
+            documents.extend(loaded.documents);
+        }
+    }
+    Ok((documents, report))
+}
+
+/// A file, or the configuration files of a directory and those below it, in order of their names.
+fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
+    const DEPTH_MAX: usize = 16;
+    let mut files = Vec::new();
+    let mut folders = vec![(path.to_owned(), 0)];
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    while let Some((folder, depth)) = folders.pop() {
+        let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            if path.is_dir() && depth < DEPTH_MAX {
+                folders.push((path, depth + 1));
+            } else if ending.is_some_and(|ending| ENDINGS.contains(&ending)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn find_proxy(argument: &str, config: &ConfigSet) -> Result<Proxy, String> {
+    let pod = match argument.split_once(':') {
+        Some(("sidecar", pod)) => Some((ProxyKind::Sidecar, pod)),
+        Some(("gateway", pod)) => Some((ProxyKind::Gateway, pod)),
+        _ => None,
+    };
+    let Some((kind, pod)) = pod else {
+        return serde_json::from_slice(&read(Path::new(argument))?)
+            .map_err(|error| format!("{argument}: {error}"));
+    };
+    let (namespace, name) = pod.split_once('/').unwrap_or(("default", pod));
+    Proxy::of_pod(kind, namespace, name, config)
+        .ok_or_else(|| format!("the configuration has no Pod `{name}` in namespace `{namespace}`"))
+}

@@ -1,0 +1,332 @@
+//! A request on its way to an upstream: faults, mirrors, the choice of a cluster, tries and their deadline.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::header::{CONNECTION, HeaderName, HeaderValue, SET_COOKIE, UPGRADE};
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use mesh_compile::proxy::cluster::{ClusterEndpoint, Discovery};
+use mesh_compile::route_table::action::HeaderOp;
+use tokio::time::Instant;
+
+use super::attempt::{self, Answer, Lent};
+use super::cluster::{Active, ClusterState, Picked};
+use super::connection::{Connection, Standing};
+use super::cors_response::CorsHeaders;
+use super::exchange::{SERVICE_TIME, aborted};
+use super::hash_key;
+use super::head::Head;
+use super::pool::Failure;
+use super::replay::Replay;
+use super::reply::Reply;
+use super::retry::Retries;
+use super::{fault, header_ops, hop_by_hop, mirror, request_headers, tcp};
+use crate::decision::{ClusterChoice, Forward, HttpForward, UpstreamAuthority};
+use crate::seam::dice::Dice;
+use crate::telemetry::record::Record;
+
+/// A request to be sent on.
+pub(crate) struct Forwarding {
+    pub(crate) head: Head,
+    /// The path that the client asked for, normalised.
+    pub(crate) original_path: String,
+    pub(crate) forward: Forward,
+    /// Status where the drawn cluster does not exist.
+    pub(crate) no_cluster_status: u16,
+    pub(crate) cors: CorsHeaders,
+    /// The protocol that the client wants to change to.
+    pub(crate) upgrade: Option<(HeaderValue, OnUpgrade)>,
+}
+
+/// What came of it.
+pub(crate) enum Outcome {
+    Answer(Box<Answered>),
+    Reply(Reply, Vec<HeaderOp>),
+}
+
+/// An upstream's answer, and what is held while it passes.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) active: Active,
+    pub(crate) lent: Option<Lent>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) ops: Vec<HeaderOp>,
+}
+
+/// Draws a destination by weight; `None`: there is none.
+pub(crate) fn choose<'c>(choices: &'c [ClusterChoice], dice: &dyn Dice) -> Option<&'c ClusterChoice> {
+    if let [only] = choices {
+        return Some(only);
+    }
+    let total: u64 = choices.iter().map(|choice| u64::from(choice.weight)).sum();
+    let mut drawn = dice.below(total);
+    choices.iter().find(|choice| match drawn.checked_sub(u64::from(choice.weight)) {
+        Some(rest) => {
+            drawn = rest;
+            false
+        }
+        None => true,
+    })
+}
+
+/// Sends a request on, as often as its retries allow.
+pub(crate) async fn run(
+    connection: &Arc<Connection>,
+    standing: &Standing,
+    forwarding: Forwarding,
+    body: Replay,
+    record: &mut Record,
+) -> Outcome {
+    let Forwarding { mut head, original_path, forward, no_cluster_status, cors: _, upgrade } = forwarding;
+    let Forward { clusters, hash_policy, http } = forward;
+    let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
+    let dice = &*connection.proxy.dice;
+    if let Some(fault) = &http.fault {
+        if let Some(delay) = fault::delay(fault, dice) {
+            record.flags = "DI".to_owned();
+            tokio::time::sleep(delay).await;
+        }
+        if let Some(abort) = fault::abort(fault, dice) {
+            return Outcome::Reply(aborted(abort), Vec::new());
+        }
+    }
+    let Some(choice) = choose(&clusters, dice) else {
+        return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
+    };
+    record.cluster = Some(Arc::clone(&choice.cluster));
+    let Some(cluster) = standing.generation.clusters.get(&choice.cluster).map(Arc::clone) else {
+        return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
+    };
+    let cookies = hash_key::missing_cookies(&hash_policy, &head, dice);
+    let hash = hash_key::of(&hash_policy, &head, &original_path, connection.arrival.peer.ip(), &cookies);
+    rewrite(&mut head, original_path, &http, choice);
+    header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
+        request_headers::value(value, record)
+    });
+    if let Some((protocol, _)) = &upgrade {
+        if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
+            return Outcome::Reply(Reply::new(403, "upgrade_failed"), Vec::new());
+        }
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(UPGRADE, protocol.clone());
+    } else if head.method == http::Method::CONNECT {
+        return Outcome::Reply(Reply::new(403, "upgrade_failed"), Vec::new());
+    }
+    mirror::send(connection, &standing.generation, &http.mirrors, &head, &body);
+
+    let tries = Tries { connection, cluster: &cluster, http: &http, hash, started: Instant::now() };
+    let deadline = OnceLock::new();
+    let patience = timeout(&http, &head);
+    let outcome = tokio::select! {
+        outcome = tries.run(&mut head, &body, record) => outcome,
+        () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
+    };
+    let mut ops = choice.response_headers.clone();
+    ops.extend(
+        cookies.iter().map(|cookie| HeaderOp::Add(SET_COOKIE.as_str().into(), cookie.header().into())),
+    );
+    if let Some(request) = &mut record.request {
+        request.headers = head.headers;
+        request.authority = head.authority;
+        request.path = head.path;
+    }
+    match outcome {
+        Ok((answer, active)) => {
+            let mut answered = Answered {
+                response: answer.response,
+                active,
+                lent: answer.connection,
+                deadline: deadline.get().copied(),
+                ops,
+            };
+            answered.prepare(connection, upgrade, tries.started);
+            record.details = "via_upstream".to_owned();
+            Outcome::Answer(Box::new(answered))
+        }
+        Err((failure, retried)) => {
+            if let Failure::Connect(reason) = &failure {
+                record.upstream_failure.clone_from(reason);
+            }
+            Outcome::Reply(Reply::of_failure(&failure, retried), ops)
+        }
+    }
+}
+
+/// Path and authority as the route wants them; the endpoint's own name is filled in with each try.
+fn rewrite(head: &mut Head, original_path: String, http: &HttpForward, choice: &ClusterChoice) {
+    head.path.clone_from(&http.path);
+    if original_path != head.path
+        && let Ok(original) = HeaderValue::try_from(original_path)
+    {
+        head.headers.insert(request_headers::ORIGINAL_PATH, original);
+    }
+    match (&choice.authority, &http.authority) {
+        (Some(own), _) | (None, UpstreamAuthority::Text(own)) => head.authority = own.to_string(),
+        (None, UpstreamAuthority::UpstreamHost) => {}
+    }
+}
+
+/// The route's timeout; gRPC clients may name a shorter one.
+fn timeout(http: &HttpForward, head: &Head) -> Option<Duration> {
+    let route = (http.timeout_ms > 0).then(|| Duration::from_millis(http.timeout_ms));
+    let client = if head.is_grpc() { grpc_timeout(head) } else { None };
+    match (route, client) {
+        (Some(route), Some(client)) => Some(route.min(client)),
+        (route, client) => route.or(client),
+    }
+}
+
+/// `grpc-timeout`: at most eight digits and a unit; anything else is none.
+fn grpc_timeout(head: &Head) -> Option<Duration> {
+    let text = head.headers.get(HeaderName::from_static("grpc-timeout"))?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
+/// Over when the time of the whole exchange is: it begins once the client has sent all of its request.
+async fn overall_timeout(body: &Replay, timeout: Option<Duration>, deadline: &OnceLock<Instant>) {
+    let Some(timeout) = timeout else { return std::future::pending().await };
+    body.complete().await;
+    let until = *deadline.get_or_init(|| Instant::now() + timeout);
+    tokio::time::sleep_until(until).await;
+}
+
+/// The tries of one request.
+struct Tries<'r> {
+    connection: &'r Arc<Connection>,
+    cluster: &'r Arc<ClusterState>,
+    http: &'r HttpForward,
+    hash: Option<u64>,
+    started: Instant,
+}
+
+impl Tries<'_> {
+    /// The answer, or the last failure and whether it came after retries.
+    async fn run(
+        &self,
+        head: &mut Head,
+        body: &Replay,
+        record: &mut Record,
+    ) -> Result<(Answer, Active), (Failure, bool)> {
+        let proxy = &self.connection.proxy;
+        let mut retries = Retries::of(self.http.retries.as_ref());
+        let mut tried: Vec<Arc<str>> = Vec::new();
+        loop {
+            let retried = retries.made() > 0;
+            let active = self.cluster.enter().ok_or((Failure::Overflow, retried))?;
+            let avoided = if retries.avoid_previous_hosts { tried.as_slice() } else { &[] };
+            let picked = self
+                .cluster
+                .pick(self.connection.arrival.destination, self.hash, avoided, &*proxy.dice)
+                .ok_or((Failure::NoHealthyUpstream, retried))?;
+            record.endpoint = Some(Arc::clone(&picked.address));
+            record.attempts = retries.made() + 1;
+            if self.http.authority == UpstreamAuthority::UpstreamHost {
+                head.authority = upstream_host(self.cluster, &picked);
+            }
+            head.headers.insert(request_headers::ATTEMPT_COUNT, HeaderValue::from(record.attempts));
+            let failure = match self.once(&picked, head, body, &retries).await {
+                Ok(answer) => {
+                    let response = &answer.response;
+                    let again = retries.wants_instead(response.status(), response.headers());
+                    if !again || !body.can_repeat() {
+                        return Ok((answer, active));
+                    }
+                    None
+                }
+                Err(failure) => {
+                    if !retries.wants_after(&failure) || !body.can_repeat() {
+                        return Err((failure, retried));
+                    }
+                    Some(failure)
+                }
+            };
+            drop(active);
+            tried.push(picked.address);
+            match (retries.take(&*proxy.dice), failure) {
+                (Some(pause), _) => tokio::time::sleep(pause).await,
+                (None, Some(failure)) => return Err((failure, retried)),
+                (None, None) => return Err((Failure::NoHealthyUpstream, retried)),
+            }
+        }
+    }
+
+    async fn once(
+        &self,
+        picked: &Picked,
+        head: &Head,
+        body: &Replay,
+        retries: &Retries,
+    ) -> Result<Answer, Failure> {
+        let sending = attempt::send(&self.connection.proxy, self.cluster, picked, head, body);
+        match retries.per_try {
+            None => sending.await,
+            Some(patience) => {
+                tokio::time::timeout(patience, sending).await.unwrap_or(Err(Failure::PerTryTimeout))
+            }
+        }
+    }
+}
+
+/// The name of an endpoint: its host where the cluster is looked up in DNS, its address elsewhere.
+fn upstream_host(cluster: &ClusterState, picked: &Picked) -> String {
+    let by_name = matches!(cluster.cluster.discovery, Discovery::StrictDns | Discovery::LogicalDns);
+    let endpoint: Option<&ClusterEndpoint> =
+        cluster.cluster.endpoints.iter().find(|endpoint| endpoint.address == picked.address);
+    match endpoint {
+        Some(endpoint) if by_name => {
+            endpoint.address.rsplit_once(':').map_or(&*endpoint.address, |(host, _)| host).to_owned()
+        }
+        _ => picked.address.to_string(),
+    }
+}
+
+impl Answered {
+    /// Takes off what goes no further; where the upstream changes protocols, joins the two connections.
+    fn prepare(
+        &mut self,
+        connection: &Arc<Connection>,
+        upgrade: Option<(HeaderValue, OnUpgrade)>,
+        started: Instant,
+    ) {
+        let changed = self.response.headers().get(UPGRADE).cloned();
+        hop_by_hop::remove(self.response.headers_mut());
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.response.headers_mut().insert(SERVICE_TIME, HeaderValue::from(millis));
+        if self.response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        // The connection now belongs to the other protocol.
+        self.lent = None;
+        let (Some(protocol), Some((_, client))) = (changed, upgrade) else { return };
+        self.response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        self.response.headers_mut().insert(UPGRADE, protocol);
+        let upstream = hyper::upgrade::on(&mut self.response);
+        let idle = connection.proxy.options.patience.tcp_idle;
+        let stop = connection.proxy.stop.clone();
+        connection.proxy.tasks.spawn(async move {
+            let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else { return };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                end = tcp::relay(TokioIo::new(client), TokioIo::new(upstream), idle) => {
+                    tracing::debug!(?end, "an upgraded connection ended");
+                }
+            }
+        });
+    }
+}

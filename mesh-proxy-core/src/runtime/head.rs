@@ -1,0 +1,140 @@
+//! Heads of requests: what the codec read as facts, and the canonical request as what the upstream receives.
+
+use std::borrow::Cow;
+
+use http::header::{HOST, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri, Version};
+use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+
+use super::body::Body;
+use crate::canonical::Canonical;
+
+/// A request that the codec let pass and Envoy's would not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// The facts of a request as hyper read it.
+///
+/// # Errors
+/// No `host` or several of them, or bytes that are no text where text must be.
+pub(crate) fn facts(parts: &Parts, over_tls: bool) -> Result<RequestFacts<'_>, Malformed> {
+    let version = match parts.version {
+        Version::HTTP_10 | Version::HTTP_09 => HttpVersion::Http10,
+        Version::HTTP_11 => HttpVersion::Http11,
+        _ => HttpVersion::Http2,
+    };
+    let uri = &parts.uri;
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Malformed("several host headers"));
+    }
+    let host = match host {
+        Some(host) => {
+            Some(std::str::from_utf8(host.as_bytes()).map_err(|_| Malformed("the host is no text"))?)
+        }
+        None => None,
+    };
+    let is_absolute = uri.scheme().is_some();
+    let authority = match version {
+        HttpVersion::Http2 => uri.authority().map(Authority::as_str).or(host),
+        HttpVersion::Http10 | HttpVersion::Http11 => match host {
+            // An absolute target is taken apart by the canonical request; its authority wins (RFC 9112, 3.2.2).
+            Some(host) => Some(host),
+            None => uri.authority().map(Authority::as_str),
+        },
+    };
+    let authority = authority.ok_or(Malformed("no host"))?;
+    let path = if is_absolute && version != HttpVersion::Http2 {
+        Cow::Owned(uri.to_string())
+    } else {
+        Cow::Borrowed(uri.path_and_query().map_or("", PathAndQuery::as_str))
+    };
+    Ok(RequestFacts {
+        version,
+        method: Cow::Borrowed(parts.method.as_str()),
+        scheme: Cow::Borrowed(uri.scheme_str().unwrap_or(if over_tls { "https" } else { "http" })),
+        authority: Cow::Borrowed(authority),
+        path,
+        headers: Headers {
+            entries: parts
+                .headers
+                .iter()
+                .filter(|(name, _)| **name != HOST)
+                .map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_bytes())))
+                .collect(),
+        },
+    })
+}
+
+/// The head of a request on its way upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) version: HttpVersion,
+    pub(crate) method: Method,
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: String,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Head {
+    /// The canonical request's own head. Header lines that are none are left out: the codec lets none of them in.
+    pub(crate) fn of(canonical: &Canonical<'_>, method: &Method) -> Self {
+        let request = &canonical.request;
+        let mut headers = HeaderMap::with_capacity(request.headers.entries.len() + 4);
+        for (name, value) in &request.headers.entries {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let value = HeaderValue::from_bytes(value);
+            if let (Ok(name), Ok(value)) = (name, value) {
+                headers.append(name, value);
+            }
+        }
+        Self {
+            version: request.version,
+            method: method.clone(),
+            scheme: if request.scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: request.authority.to_string(),
+            path: request.path.to_string(),
+            headers,
+        }
+    }
+
+    /// Whether it is a gRPC request.
+    pub(crate) fn is_grpc(&self) -> bool {
+        is_grpc(&self.headers)
+    }
+
+    /// The request in HTTP/1.1, or in HTTP/2.
+    ///
+    /// # Errors
+    /// Path or authority cannot be written as a URI.
+    pub(crate) fn request(&self, http2: bool, body: Body) -> Result<Request<Body>, http::Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.headers_mut() = self.headers.clone();
+        let path = PathAndQuery::try_from(self.path.as_str());
+        if http2 {
+            let authority = Authority::try_from(self.authority.as_str())?;
+            let uri = Uri::builder().scheme(self.scheme.clone()).authority(authority);
+            *request.uri_mut() = uri.path_and_query(path?).build()?;
+            *request.version_mut() = Version::HTTP_2;
+        } else {
+            *request.uri_mut() = Uri::from(path?);
+            request.headers_mut().insert(HOST, HeaderValue::from_str(&self.authority)?);
+        }
+        Ok(request)
+    }
+}
+
+/// `application/grpc`, alone or with a suffix.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .strip_prefix(b"application/grpc")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+") || rest.starts_with(b";"))
+    })
+}

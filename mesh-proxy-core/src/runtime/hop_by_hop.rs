@@ -1,0 +1,89 @@
+//! Headers that belong to one connection and go no further (RFC 9110, 7.6.1).
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, Version};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// What a `connection` header cannot take away: rules and upstreams count on them.
+const PROTECTED: [HeaderName; 4] = [CONTENT_LENGTH, HOST, AUTHORIZATION, COOKIE];
+
+/// Takes hop-by-hop headers out, those that `connection` names too; `te: trailers` stays, as gRPC needs it.
+pub(crate) fn remove(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .filter(|name| !PROTECTED.contains(name) && !name.as_str().starts_with("x-forwarded-") && *name != TE)
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+    let wants_trailers = headers
+        .get_all(TE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
+    headers.remove(TE);
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// The protocol that an HTTP/1.1 request wants to change to; `None`: none.
+pub(crate) fn upgrade(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
+    let asks = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    if asks && version == Version::HTTP_11 { headers.get(UPGRADE).cloned() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn named_headers_go_and_protected_ones_stay() {
+        let mut found = headers(&[
+            ("connection", "close, X-Own, authorization, host"),
+            ("x-own", "1"),
+            ("authorization", "Bearer x"),
+            ("te", "gzip, trailers"),
+            ("transfer-encoding", "chunked"),
+            ("accept", "*/*"),
+        ]);
+        remove(&mut found);
+        let mut names: Vec<&str> = found.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "authorization", "te"]);
+        assert_eq!(found[TE], "trailers");
+    }
+
+    #[test]
+    fn an_upgrade_needs_both_headers_and_http_1_1() {
+        let found = headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
+        assert_eq!(upgrade(&found, Version::HTTP_11).unwrap(), "websocket");
+        assert_eq!(upgrade(&found, Version::HTTP_10), None);
+        assert_eq!(upgrade(&headers(&[("upgrade", "websocket")]), Version::HTTP_11), None);
+    }
+}

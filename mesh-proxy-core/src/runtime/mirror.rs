@@ -1,0 +1,59 @@
+//! Copies of requests (T-183): sent once the client's body is there, their answers are read and dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use mesh_compile::route_table::action::Mirror;
+
+use super::attempt;
+use super::cluster::ClusterState;
+use super::connection::Connection;
+use super::head::Head;
+use super::live::Generation;
+use super::replay::Replay;
+
+/// The longest that a copy may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Sends copies to those mirrors that chance picks. The request itself never waits for them.
+///
+/// A body that is larger than what is kept for retries is not copied, and neither is its request.
+pub(crate) fn send(
+    connection: &Arc<Connection>,
+    generation: &Generation,
+    mirrors: &[Mirror],
+    head: &Head,
+    body: &Replay,
+) {
+    for mirror in mirrors {
+        let Some(cluster) = generation.clusters.get(&mirror.cluster) else { continue };
+        if !connection.proxy.dice.happens(mirror.percent) {
+            continue;
+        }
+        let copy = copy(Arc::clone(connection), Arc::clone(cluster), head.clone(), body.clone());
+        connection.proxy.tasks.spawn(async move {
+            if tokio::time::timeout(PATIENCE, copy).await.is_err() {
+                tracing::debug!("a mirrored request took too long");
+            }
+        });
+    }
+}
+
+async fn copy(connection: Arc<Connection>, cluster: Arc<ClusterState>, head: Head, body: Replay) {
+    body.complete().await;
+    let Some(body) = body.copy() else { return tracing::debug!("a body is too large to be mirrored") };
+    let Some(_active) = cluster.enter() else { return };
+    let dice = &*connection.proxy.dice;
+    let Some(picked) = cluster.pick(connection.arrival.destination, None, &[], dice) else { return };
+    match attempt::send(&connection.proxy, &cluster, &picked, &head, &body).await {
+        Ok(answer) => {
+            if answer.response.into_body().collect().await.is_ok()
+                && let Some(connection) = answer.connection
+            {
+                connection.give_back();
+            }
+        }
+        Err(failure) => tracing::debug!(%failure, cluster = &*cluster.cluster.name, "a mirror failed"),
+    }
+}

@@ -1,0 +1,43 @@
+//! The proxy that carries traffic: accepts connections, asks [`decide`](crate::decide), and does what it says.
+//!
+//! The road of a connection, file by file: `listen` accepts it, `capture` finds where it was going, `first_bytes` tells
+//! TLS, HTTP and other bytes apart, `connection` chooses the filter chain, `tcp` or `http_server` serves it. A request
+//! goes through `exchange` (decide and act), `reply` or `forward`, `attempt` (one try) and `pool` (a connection).
+//!
+//! Everything a decision needs is in one [`Generation`](live::Generation), swapped whole: a request never sees half of
+//! a change.
+
+pub mod arrival;
+pub mod body;
+pub mod certificates;
+pub mod files;
+pub mod live;
+pub mod options;
+pub mod proxy;
+
+mod attempt;
+mod cluster;
+mod connection;
+mod cors_response;
+mod exchange;
+mod fault;
+mod first_bytes;
+mod forward;
+mod hash_key;
+mod head;
+mod header_ops;
+mod hop_by_hop;
+mod http_server;
+mod listen;
+mod mirror;
+mod pool;
+mod replay;
+mod reply;
+mod request_headers;
+mod retry;
+mod tcp;
+mod tls;
+
+pub use arrival::Arrival;
+pub use options::Options;
+pub use proxy::Proxy;

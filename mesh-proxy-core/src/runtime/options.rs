@@ -1,0 +1,158 @@
+//! Settings of the running proxy that no mesh object has: limits, patience, where to listen.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use mesh_compile::proxy::listener::Direction;
+
+/// Settings of a running proxy.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Bounds on what clients may make it hold.
+    pub limits: Limits,
+    /// How long it waits.
+    pub patience: Patience,
+    /// The `server` header of answers; `None`: none is set.
+    pub server_name: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: Listen::default(),
+            limits: Limits::default(),
+            patience: Patience::default(),
+            server_name: Some("istio-envoy".to_owned()),
+        }
+    }
+}
+
+/// Where a proxy listens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Listen {
+    /// At the addresses of the configuration's listeners; sidecars at their capture ports (15001, 15006) only, with
+    /// the dialled address asked of the system (`SO_ORIGINAL_DST`).
+    #[default]
+    AsConfigured,
+    /// At these addresses only, each standing for a port of the configuration.
+    Mapped(Vec<PortMap>),
+    /// Nowhere: connections are handed over by the program.
+    Nowhere,
+}
+
+/// A local address that stands for a port of the mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortMap {
+    /// Which traffic it is; `None`: as the proxy's kind has it (gateway, or outbound at sidecars).
+    pub direction: Option<Direction>,
+    /// The address that clients are held to have dialled; `None`: any.
+    pub address: Option<IpAddr>,
+    /// The port that clients are held to have dialled.
+    pub port: u16,
+    /// Where the proxy listens for it.
+    pub local: SocketAddr,
+}
+
+impl PortMap {
+    /// Reads `[in:|out:][ADDRESS:]PORT=LOCAL`, as in `80=127.0.0.1:18080` or `in:10.0.1.10:8080=127.0.0.1:18081`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (wanted, local) =
+            text.split_once('=').ok_or_else(|| format!("`{text}`: expected PORT=ADDRESS:PORT"))?;
+        let local = local.parse().map_err(|_| format!("`{local}` is no address with a port"))?;
+        let (direction, wanted) = match wanted.split_once(':') {
+            Some(("in", rest)) => (Some(Direction::Inbound), rest),
+            Some(("out", rest)) => (Some(Direction::Outbound), rest),
+            _ => (None, wanted),
+        };
+        if let Ok(port) = wanted.parse() {
+            return Ok(Self { direction, address: None, port, local });
+        }
+        let dialled: SocketAddr =
+            wanted.parse().map_err(|_| format!("`{wanted}` is neither a port nor an address with a port"))?;
+        Ok(Self { direction, address: Some(dialled.ip()), port: dialled.port(), local })
+    }
+}
+
+/// Bounds on what clients may make a proxy hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at once; more wait in the system's queue.
+    pub connections: usize,
+    /// Bytes of a request's headers, and of an HTTP/1 head as a whole (Envoy: 60 KiB).
+    pub header_bytes: usize,
+    /// Header lines of a request (Envoy: 100).
+    pub headers: usize,
+    /// HTTP/2 streams of a connection at once.
+    pub streams: u32,
+    /// Bytes of a request body that are kept so that it can be sent again.
+    pub retry_bytes: usize,
+    /// Bytes read before the protocol of a connection must be clear.
+    pub first_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            header_bytes: 60 * 1024,
+            headers: 100,
+            streams: 100,
+            retry_bytes: 64 * 1024,
+            first_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// How long a proxy waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Patience {
+    /// For the first bytes of a connection whose protocol must be detected; then they are taken as bytes.
+    pub detection: Duration,
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// For the head of a request, from its first byte.
+    pub request_head: Duration,
+    /// For anything to happen on a TCP connection (Envoy: one hour).
+    pub tcp_idle: Duration,
+    /// For requests in flight once a drain began.
+    pub drain: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            detection: Duration::from_secs(5),
+            handshake: Duration::from_secs(15),
+            request_head: Duration::from_secs(10),
+            tcp_idle: Duration::from_secs(3600),
+            drain: Duration::from_secs(45),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_maps_name_a_port_or_an_address() {
+        let plain = PortMap::parse("80=127.0.0.1:18080").unwrap();
+        assert_eq!((plain.direction, plain.address, plain.port), (None, None, 80));
+        let inbound = PortMap::parse("in:10.0.1.10:8080=127.0.0.1:1").unwrap();
+        assert_eq!(inbound.direction, Some(Direction::Inbound));
+        assert_eq!(inbound.address, Some("10.0.1.10".parse().unwrap()));
+        let v6 = PortMap::parse("out:[::1]:8080=[::1]:1").unwrap();
+        assert_eq!((v6.direction, v6.port), (Some(Direction::Outbound), 8080));
+        for wrong in ["80", "x=127.0.0.1:1", "80=18080", "10.0.0.1=127.0.0.1:1"] {
+            assert!(PortMap::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

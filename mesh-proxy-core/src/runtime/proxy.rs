@@ -1,0 +1,162 @@
+//! The running proxy: started with a configuration, given new ones, drained.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mesh_compile::proxy::ProxyConfig;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::arrival::Arrival;
+use super::connection;
+use super::live::Generation;
+use super::options::Options;
+use super::tls::Tls;
+use crate::seam::certificate_source::{CertificateSource, InMemory};
+use crate::seam::config_source::ConfigSource;
+use crate::seam::dial::{Dial, Io, SystemDial};
+use crate::seam::dice::{Dice, ThreadDice};
+use crate::seam::sink::Sink;
+
+/// A proxy that runs. Cheap to clone; all clones are the same proxy.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) live: ArcSwap<Generation>,
+    pub(crate) options: Options,
+    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) dice: Arc<dyn Dice>,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) tls: Tls,
+    /// Cancelled once a drain begins: connections finish what they have and close.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled once the drain's time is over.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// What a proxy is made of, where it is not the shipped choice.
+#[derive(Debug)]
+pub struct Builder {
+    options: Options,
+    dial: Arc<dyn Dial>,
+    dice: Arc<dyn Dice>,
+    sinks: Vec<Box<dyn Sink>>,
+    certificates: Box<dyn CertificateSource>,
+}
+
+impl Builder {
+    /// Another way to make upstream connections.
+    #[must_use]
+    pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
+        self.dial = Arc::new(dial);
+        self
+    }
+
+    /// Another source of chance.
+    #[must_use]
+    pub fn dice(mut self, dice: impl Dice + 'static) -> Self {
+        self.dice = Arc::new(dice);
+        self
+    }
+
+    /// Where certificates come from; without it there are none, and what needs TLS is refused.
+    #[must_use]
+    pub fn certificates(mut self, source: impl CertificateSource + 'static) -> Self {
+        self.certificates = Box::new(source);
+        self
+    }
+
+    /// One more that hears of finished requests and connections.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// The proxy, with its first configuration. It does not listen yet.
+    pub fn build(self, config: ProxyConfig) -> Proxy {
+        let inner = Inner {
+            live: ArcSwap::from_pointee(Generation::first(Arc::new(config))),
+            options: self.options,
+            dial: self.dial,
+            dice: self.dice,
+            sinks: self.sinks,
+            tls: Tls::new(self.certificates),
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Proxy { inner: Arc::new(inner) }
+    }
+}
+
+impl Proxy {
+    /// A proxy to be made, with the shipped parts.
+    pub fn builder(options: Options) -> Builder {
+        Builder {
+            options,
+            dial: Arc::new(SystemDial::default()),
+            dice: Arc::new(ThreadDice),
+            sinks: Vec::new(),
+            certificates: Box::new(InMemory::default()),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.inner.live.load_full()
+    }
+
+    /// Puts another configuration in force, for all requests that arrive from now on; the number of the generation.
+    ///
+    /// Call it from one place: of two calls at once one may be lost.
+    pub fn apply(&self, config: ProxyConfig) -> u64 {
+        let next = self.generation().next(Arc::new(config));
+        let number = next.number;
+        self.inner.live.store(Arc::new(next));
+        number
+    }
+
+    /// Puts every configuration of a source in force, until a drain begins. Problems are logged; what cannot be loaded
+    /// changes nothing.
+    pub async fn follow(&self, mut source: impl ConfigSource) {
+        loop {
+            tokio::select! {
+                () = self.inner.draining.cancelled() => return,
+                () = source.changed() => {}
+            }
+            match source.load() {
+                Ok(loaded) => {
+                    for problem in &loaded.report {
+                        tracing::warn!("{problem}");
+                    }
+                    let generation = self.apply(loaded.config);
+                    tracing::info!(generation, "the configuration was reloaded");
+                }
+                Err(problem) => tracing::warn!(problem, "the configuration stays as it is"),
+            }
+        }
+    }
+
+    /// Serves one connection that the program accepted itself, to its end.
+    pub async fn serve<T: Io>(&self, io: T, arrival: Arrival) {
+        connection::serve(Arc::clone(&self.inner), io, arrival).await;
+    }
+
+    /// Stops taking connections, lets what is in flight finish, and cuts off what is left when
+    /// [`Patience::drain`](super::options::Patience::drain) is over. Waits for the end of it.
+    pub async fn drain(&self) {
+        self.inner.draining.cancel();
+        self.inner.tasks.close();
+        if tokio::time::timeout(self.inner.options.patience.drain, self.inner.tasks.wait()).await.is_err() {
+            self.inner.stop.cancel();
+            self.inner.tasks.wait().await;
+        }
+    }
+}

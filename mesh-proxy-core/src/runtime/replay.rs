@@ -1,0 +1,219 @@
+//! Request bodies that can be sent again: what passed is kept, up to a bound, while it streams to the first upstream.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+
+use super::body::{Body, BoxError};
+
+/// A request body, and what of it has passed.
+#[derive(Debug, Clone)]
+pub(crate) struct Replay {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    complete: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None`: all of it is in `kept`.
+    source: Option<Incoming>,
+    kept: Vec<Bytes>,
+    kept_bytes: usize,
+    kept_max: usize,
+    /// Something that passed was not kept, or the source broke: it cannot be sent again.
+    spent: bool,
+    trailers: Option<HeaderMap>,
+    ended: bool,
+    /// The try that may read; older ones are cut off.
+    current: u32,
+    received: u64,
+    hint: SizeHint,
+}
+
+impl Replay {
+    /// Keeps up to `kept_max` bytes of what passes.
+    pub(crate) fn new(source: Incoming, kept_max: usize) -> Self {
+        let ended = source.is_end_stream();
+        let hint = source.size_hint();
+        let state = State {
+            source: Some(source),
+            kept: Vec::new(),
+            kept_bytes: 0,
+            kept_max,
+            spent: false,
+            trailers: None,
+            ended,
+            current: 0,
+            received: 0,
+            hint,
+        };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
+    }
+
+    /// The body from its beginning. A body given out before ends with an error.
+    pub(crate) fn body(&self) -> Body {
+        let mut state = self.lock();
+        if state.ended && state.kept.is_empty() && state.trailers.is_none() {
+            return Body::Empty;
+        }
+        state.current += 1;
+        Body::Try(TryBody {
+            shared: Arc::clone(&self.shared),
+            number: state.current,
+            next: 0,
+            told_trailers: false,
+        })
+    }
+
+    /// Whether it can be given out once more.
+    pub(crate) fn can_repeat(&self) -> bool {
+        !self.lock().spent
+    }
+
+    /// The same body for someone else, once it has passed whole; `None`: not all of it was kept.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        let state = self.lock();
+        if state.spent || !state.ended {
+            return None;
+        }
+        let copied = State {
+            source: None,
+            kept: state.kept.clone(),
+            kept_bytes: state.kept_bytes,
+            kept_max: state.kept_max,
+            spent: false,
+            trailers: state.trailers.clone(),
+            ended: true,
+            current: 0,
+            received: state.received,
+            hint: state.hint,
+        };
+        Some(Self { shared: Arc::new(Shared { state: Mutex::new(copied), complete: Notify::new() }) })
+    }
+
+    /// Bytes that came from the client.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().received
+    }
+
+    /// Waits until the client has sent all of it.
+    pub(crate) async fn complete(&self) {
+        loop {
+            let notified = self.shared.complete.notified();
+            if self.lock().ended {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One try's view of the body.
+#[derive(Debug)]
+pub struct TryBody {
+    shared: Arc<Shared>,
+    number: u32,
+    next: usize,
+    told_trailers: bool,
+}
+
+impl HttpBody for TryBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let mut state = this.shared.lock();
+        if state.current != this.number {
+            return Poll::Ready(Some(Err("a later try has the body".into())));
+        }
+        if let Some(kept) = state.kept.get(this.next) {
+            this.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(kept.clone()))));
+        }
+        if state.ended {
+            let trailers = if this.told_trailers { None } else { state.trailers.clone() };
+            this.told_trailers = true;
+            return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+        }
+        let Some(source) = &mut state.source else { return Poll::Ready(None) };
+        let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else { return Poll::Pending };
+        match frame {
+            None => {
+                state.ended = true;
+                this.shared.complete.notify_waiters();
+                Poll::Ready(None)
+            }
+            Some(Err(error)) => {
+                state.spent = true;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    state.keep(data.clone());
+                    if !state.spent {
+                        this.next += 1;
+                    }
+                }
+                if let Some(trailers) = frame.trailers_ref() {
+                    state.trailers = Some(trailers.clone());
+                    this.told_trailers = true;
+                }
+                if frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream) {
+                    state.ended = true;
+                    this.shared.complete.notify_waiters();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.shared.lock();
+        state.ended && self.next >= state.kept.len() && (self.told_trailers || state.trailers.is_none())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.next == 0 { self.shared.lock().hint } else { SizeHint::default() }
+    }
+}
+
+impl State {
+    fn keep(&mut self, data: Bytes) {
+        self.received += data.len() as u64;
+        if self.spent {
+            return;
+        }
+        self.kept_bytes += data.len();
+        if self.kept_bytes > self.kept_max {
+            self.spent = true;
+            self.kept = Vec::new();
+        } else {
+            self.kept.push(data);
+        }
+    }
+}

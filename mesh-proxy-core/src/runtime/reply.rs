@@ -1,0 +1,199 @@
+//! Answers of the proxy's own, in Envoy's words.
+
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::body::Body;
+use super::pool::Failure;
+use crate::decision::{LocalReply, ReplyReason};
+
+/// An answer of the proxy's own, and what the log says of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    /// Response flags, as in `NR`.
+    pub(crate) flags: &'static str,
+    /// Response code details.
+    pub(crate) details: String,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, details: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            details: details.into(),
+            ..Self::default()
+        }
+    }
+
+    fn flags(mut self, flags: &'static str) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    fn body(mut self, body: impl Into<String>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The answer that a decision gives. `url`: the request's own, for token challenges.
+    pub(crate) fn of_decision(reply: &LocalReply, url: &str) -> Self {
+        let (flags, details) = words(reply);
+        let mut made = Self::new(reply.status, details).flags(flags);
+        if let Some(body) = &reply.body {
+            made.body = body.to_string();
+        }
+        if let Some(location) = reply.location.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
+            made.headers.insert(LOCATION, location);
+        }
+        if reply.reason == ReplyReason::Jwt && reply.status == 401 {
+            made.challenge(url);
+        }
+        made
+    }
+
+    /// `www-authenticate`, as the token filter words it.
+    fn challenge(&mut self, url: &str) {
+        let error = if self.body == "Jwt is missing" { "" } else { ", error=\"invalid_token\"" };
+        if let Ok(value) = HeaderValue::try_from(format!("Bearer realm=\"{url}\"{error}")) {
+            self.headers.insert(WWW_AUTHENTICATE, value);
+        }
+    }
+
+    /// The answer where no upstream gave one. `retried`: after retries.
+    pub(crate) fn of_failure(failure: &Failure, retried: bool) -> Self {
+        let reset = |reason: &str, transport: Option<&str>| {
+            let again = if retried { "retried and the latest reset reason" } else { "reset reason" };
+            let transport =
+                transport.map(|text| format!(", transport failure reason: {text}")).unwrap_or_default();
+            format!("upstream connect error or disconnect/reset before headers. {again}: {reason}{transport}")
+        };
+        match failure {
+            Failure::NoHealthyUpstream => {
+                Self::new(503, "no_healthy_upstream").flags("UH").body("no healthy upstream")
+            }
+            Failure::Overflow => {
+                let mut reply = Self::new(503, "upstream_reset_before_response_started{overflow}")
+                    .flags("UO")
+                    .body(reset("overflow", None));
+                reply
+                    .headers
+                    .insert(HeaderName::from_static("x-envoy-overloaded"), HeaderValue::from_static("true"));
+                reply
+            }
+            Failure::Connect(reason) => Self::new(
+                503,
+                format!(
+                    "upstream_reset_before_response_started{{remote_connection_failure|{}}}",
+                    underscored(reason)
+                ),
+            )
+            .flags(if retried { "UF,URX" } else { "UF" })
+            .body(reset("remote connection failure", Some(reason))),
+            Failure::ConnectTimeout => {
+                Self::new(503, "upstream_reset_before_response_started{connection_timeout}")
+                    .flags(if retried { "UF,URX" } else { "UF" })
+                    .body(reset("connection timeout", None))
+            }
+            Failure::Refused | Failure::Reset(_) => {
+                Self::new(503, "upstream_reset_before_response_started{connection_termination}")
+                    .flags(if retried { "UC,URX" } else { "UC" })
+                    .body(reset("connection termination", None))
+            }
+            Failure::Protocol(_) => Self::new(502, "upstream_reset_before_response_started{protocol_error}")
+                .flags("UPE")
+                .body(reset("protocol error", None)),
+            Failure::PerTryTimeout => {
+                Self::new(504, "upstream_per_try_timeout").flags("UT").body("upstream request timeout")
+            }
+            Failure::Timeout => {
+                Self::new(504, "response_timeout").flags("UT").body("upstream request timeout")
+            }
+            Failure::NotWritable => Self::new(400, "path_or_authority_not_writable").flags("DPE"),
+        }
+    }
+
+    /// The answer where the cluster that was drawn does not exist (T-153).
+    pub(crate) fn no_cluster(status: u16) -> Self {
+        Self::new(status, "cluster_not_found").flags("NC")
+    }
+
+    /// A request that the codec should not have let in.
+    pub(crate) fn malformed(details: &'static str) -> Self {
+        Self::new(400, details).flags("DPE")
+    }
+
+    /// The response. gRPC clients learn of it by a status of their own, without a body.
+    pub(crate) fn response(self, to_grpc: bool) -> Response<Body> {
+        let mut response = Response::new(Body::Empty);
+        *response.headers_mut() = self.headers;
+        if to_grpc {
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.insert("grpc-status", HeaderValue::from(grpc_status(self.status)));
+            if let Ok(message) = HeaderValue::try_from(percent_encoded(&self.body))
+                && !message.is_empty()
+            {
+                headers.insert("grpc-message", message);
+            }
+            return response;
+        }
+        *response.status_mut() = self.status;
+        if !self.body.is_empty() {
+            response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain"));
+            *response.body_mut() = Body::full(self.body);
+        }
+        response
+    }
+}
+
+/// Response flags and code details of a decision.
+fn words(reply: &LocalReply) -> (&'static str, &'static str) {
+    match reply.reason {
+        ReplyReason::Rbac => ("-", "rbac_access_denied_matched_policy[none]"),
+        ReplyReason::Jwt => ("UAEX", "jwt_authn_access_denied"),
+        ReplyReason::Redirect | ReplyReason::DirectResponse => ("-", "direct_response"),
+        ReplyReason::HttpsRedirect => ("-", "direct_response"),
+        ReplyReason::Fault => ("FI", "fault_filter_abort"),
+        ReplyReason::CorsPreflight => ("-", "cors_response"),
+        ReplyReason::NoRoute | ReplyReason::NoVirtualHost => ("NR", "route_not_found"),
+        ReplyReason::NoCluster => ("NC", "cluster_not_found"),
+        ReplyReason::BadPath => ("-", "path_normalization_failed"),
+        ReplyReason::BadAuthority => ("DPE", "invalid_authority"),
+        ReplyReason::BadRequest => ("DPE", "http1.codec_error"),
+        ReplyReason::Http10 => ("-", "low_version"),
+    }
+}
+
+fn underscored(text: &str) -> String {
+    text.chars().map(|character| if character.is_whitespace() { '_' } else { character }).collect()
+}
+
+/// The gRPC status of an HTTP status.
+fn grpc_status(status: StatusCode) -> u16 {
+    match status.as_u16() {
+        200 => 0,
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => 14,
+        _ => 2,
+    }
+}
+
+/// `grpc-message` holds printable ASCII; all else, and `%`, is percent-encoded.
+fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut made, byte| {
+        if (b' '..=b'~').contains(&byte) && byte != b'%' {
+            made.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(made, "%{byte:02X}");
+        }
+        made
+    })
+}

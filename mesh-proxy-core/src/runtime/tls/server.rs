@@ -1,0 +1,144 @@
+//! TLS that a chain terminates.
+
+use std::io;
+use std::sync::Arc;
+
+use mesh_compile::proxy::listener::{ClientCertificate, DownstreamTls};
+use rustls::ServerConfig;
+use rustls::server::{
+    ClientHello, NoClientAuth, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::verify::{ClientVerifier, Names};
+use super::{Tls, kept, material};
+use crate::seam::dial::Io;
+
+/// A connection whose TLS ended here.
+#[derive(Debug)]
+pub(crate) struct Terminated<T> {
+    pub(crate) stream: TlsStream<T>,
+    pub(crate) client: Client,
+}
+
+/// Who the client is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// It showed no certificate.
+    Anonymous,
+    /// Its certificate was verified; the first URI SAN where it has one.
+    Verified(Option<String>),
+}
+
+impl Tls {
+    /// Does the handshake that a chain wants.
+    ///
+    /// # Errors
+    /// The certificates are not there, or the handshake failed.
+    pub(crate) async fn terminate<T: Io>(
+        &self,
+        wanted: &DownstreamTls,
+        offered: &[impl AsRef<str>],
+        stream: T,
+    ) -> io::Result<Terminated<T>> {
+        // Envoy goes on without a protocol where there is no common one, rustls would refuse the client.
+        let has_common = wanted.alpn.iter().any(|own| offered.iter().any(|name| name.as_ref() == &**own));
+        let config = self.server_config(wanted, has_common).map_err(io::Error::other)?;
+        let stream = TlsAcceptor::from(config).accept(stream).await?;
+        let (_, connection) = stream.get_ref();
+        let client = match connection.peer_certificates().and_then(|chain| chain.first()) {
+            None => Client::Anonymous,
+            Some(leaf) => {
+                let names = Names::of(leaf).unwrap_or_default();
+                Client::Verified(names.uris.into_iter().next())
+            }
+        };
+        Ok(Terminated { stream, client })
+    }
+
+    fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Arc<ServerConfig>, String> {
+        let key = format!("{with_alpn} {wanted:?}");
+        kept(&self.servers, key, self.source.version(), || self.make_server_config(wanted, with_alpn))
+    }
+
+    fn make_server_config(
+        &self,
+        wanted: &DownstreamTls,
+        with_alpn: bool,
+    ) -> Result<Arc<ServerConfig>, String> {
+        let mut certificates = Vec::new();
+        for name in &wanted.certificates {
+            let identity =
+                self.source.identity(name).ok_or_else(|| format!("certificate `{name}` is not there"))?;
+            let certified =
+                material::certified(&identity, &self.provider).map_err(|error| format!("{name}: {error}"))?;
+            certificates.push(Arc::new(certified));
+        }
+        let verifier = match wanted.client_certificate {
+            ClientCertificate::None => None,
+            ClientCertificate::Optional | ClientCertificate::Required => Some(self.client_verifier(wanted)?),
+        };
+        let provider = Arc::new(material::with_suites(&self.provider, &wanted.cipher_suites));
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&material::versions(&wanted.min_version, &wanted.max_version))
+            .map_err(|error| error.to_string())?;
+        let asks = verifier.is_some();
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(Arc::new(verifier)),
+            None => builder.with_client_cert_verifier(Arc::new(NoClientAuth)),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(BySignature(certificates)));
+        if asks {
+            // A resumed session would not be verified against authorities that came later.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
+        if with_alpn {
+            config.alpn_protocols = wanted
+                .alpn
+                .iter()
+                // Its preamble of workload metadata is not spoken here.
+                .filter(|name| &***name != "istio-peer-exchange")
+                .map(|name| name.as_bytes().to_vec())
+                .collect();
+        }
+        Ok(Arc::new(config))
+    }
+
+    fn client_verifier(&self, wanted: &DownstreamTls) -> Result<ClientVerifier, String> {
+        let chain = match &wanted.root {
+            None => None,
+            Some(name) => {
+                let pem = self
+                    .source
+                    .authorities(name)
+                    .ok_or_else(|| format!("authority `{name}` is not there"))?;
+                let roots = material::roots(&pem).map_err(|error| format!("{name}: {error}"))?;
+                let built =
+                    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build();
+                Some(built.map_err(|error| format!("{name}: {error}"))?)
+            }
+        };
+        Ok(ClientVerifier {
+            chain,
+            provider: Arc::clone(&self.provider),
+            mandatory: wanted.client_certificate == ClientCertificate::Required,
+            trust_domains: wanted.trust_domains.clone(),
+            names: wanted.subject_alt_names.clone(),
+        })
+    }
+}
+
+/// The first certificate that the client can check; several are there for several kinds of keys.
+#[derive(Debug)]
+struct BySignature(Vec<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for BySignature {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let fits =
+            |certified: &&Arc<CertifiedKey>| certified.key.choose_scheme(hello.signature_schemes()).is_some();
+        self.0.iter().find(fits).or(self.0.first()).map(Arc::clone)
+    }
+}

@@ -1,0 +1,145 @@
+//! TLS towards upstreams.
+
+use std::sync::Arc;
+
+use mesh_compile::proxy::cluster::UpstreamTlsContext;
+use rustls::ClientConfig;
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use super::verify::ServerVerifier;
+use super::{Tls, kept, material};
+use crate::seam::dial::BoxIo;
+
+/// What is offered in a handshake.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer<'c> {
+    pub(crate) context: &'c UpstreamTlsContext,
+    /// Server name; empty: none.
+    pub(crate) server_name: Arc<str>,
+    /// Protocols, in order.
+    pub(crate) alpn: Vec<Arc<str>>,
+    /// Whether the certificate must fit the server name.
+    pub(crate) by_server_name: bool,
+}
+
+impl<'c> Offer<'c> {
+    /// For bytes: as the context has it.
+    pub(crate) fn for_bytes(context: &'c UpstreamTlsContext, by_server_name: bool) -> Self {
+        let server_name = Arc::clone(&context.sni);
+        Self { context, server_name, alpn: context.alpn.clone(), by_server_name }
+    }
+}
+
+impl Tls {
+    /// Does the handshake with an upstream; the stream, and the protocol that it picked.
+    ///
+    /// # Errors
+    /// Why it failed, in words.
+    pub(crate) async fn originate(
+        &self,
+        stream: BoxIo,
+        offer: &Offer<'_>,
+    ) -> Result<(BoxIo, Option<Vec<u8>>), String> {
+        let config = self.client_config(offer)?;
+        // Where no name is sent, the one given here is looked at by nobody.
+        let name = if offer.server_name.is_empty() { "unnamed.invalid" } else { &*offer.server_name };
+        let name =
+            ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no server name"))?;
+        let stream =
+            TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())?;
+        let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        Ok((Box::new(stream), alpn))
+    }
+
+    fn client_config(&self, offer: &Offer<'_>) -> Result<Arc<ClientConfig>, String> {
+        let key = format!(
+            "{:?} {} {} {:?}",
+            offer.alpn,
+            offer.by_server_name,
+            offer.server_name.is_empty(),
+            offer.context
+        );
+        kept(&self.clients, key, self.source.version(), || self.make_client_config(offer))
+    }
+
+    fn make_client_config(&self, offer: &Offer<'_>) -> Result<Arc<ClientConfig>, String> {
+        let context = offer.context;
+        let roots = match &context.root {
+            None => None,
+            Some(name) => {
+                let pem = self
+                    .source
+                    .authorities(name)
+                    .ok_or_else(|| format!("authority `{name}` is not there"))?;
+                Some(material::roots(&pem).map_err(|error| format!("{name}: {error}"))?)
+            }
+        };
+        if context.crl.is_some() {
+            return Err("certificate revocation lists are not read".to_owned());
+        }
+        let certified = match &context.certificate {
+            None => None,
+            Some(name) => {
+                let identity =
+                    self.source.identity(name).ok_or_else(|| format!("certificate `{name}` is not there"))?;
+                let certified = material::certified(&identity, &self.provider)
+                    .map_err(|error| format!("{name}: {error}"))?;
+                Some(Arc::new(certified))
+            }
+        };
+        let verifier = ServerVerifier {
+            roots,
+            provider: Arc::clone(&self.provider),
+            names: context
+                .sans
+                .iter()
+                .map(|san| san.strip_prefix("exact:").map_or_else(|| Arc::clone(san), Arc::from))
+                .collect(),
+            by_server_name: offer.by_server_name,
+        };
+        let version = |key: &str| context.params.get(key).map_or("", |version| &**version);
+        let versions = material::versions(
+            version("tls_minimum_protocol_version"),
+            version("tls_maximum_protocol_version"),
+        );
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&versions)
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match certified {
+            Some(certified) => builder.with_client_cert_resolver(Arc::new(Own(certified))),
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::disabled();
+        config.enable_sni = !offer.server_name.is_empty();
+        config.alpn_protocols = offer
+            .alpn
+            .iter()
+            .filter(|name| &***name != "istio-peer-exchange")
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        Ok(Arc::new(config))
+    }
+}
+
+/// The proxy's own certificate, whatever the server hints at.
+#[derive(Debug)]
+struct Own(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Own {
+    fn resolve(
+        &self,
+        _root_hint_subjects: &[&[u8]],
+        _schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}

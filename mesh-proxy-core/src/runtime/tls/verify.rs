@@ -1,0 +1,251 @@
+//! Who the other side is: chains checked by webpki, names by the rules of the mesh.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use x509_parser::extensions::GeneralName;
+use x509_parser::parse_x509_certificate;
+
+/// Names that a certificate carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// URI SANs, in order.
+    pub(crate) uris: Vec<String>,
+    /// DNS SANs, in order.
+    pub(crate) dns: Vec<String>,
+}
+
+impl Names {
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, parsed) = parse_x509_certificate(certificate).ok()?;
+        let mut names = Self::default();
+        if let Some(extension) = parsed.subject_alternative_name().ok()? {
+            for name in &extension.value.general_names {
+                match name {
+                    GeneralName::URI(uri) => names.uris.push((*uri).to_owned()),
+                    GeneralName::DNSName(dns) => names.dns.push((*dns).to_owned()),
+                    _ => {}
+                }
+            }
+        }
+        Some(names)
+    }
+
+    fn has(&self, wanted: &str) -> bool {
+        self.uris.iter().any(|uri| uri == wanted)
+            || self.dns.iter().any(|dns| dns.eq_ignore_ascii_case(wanted))
+    }
+}
+
+/// `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` and nothing else: the parts are not empty and hold no byte that a URI
+/// would read otherwise.
+pub(crate) fn is_workload_id(uri: &str) -> bool {
+    const LENGTH_MAX: usize = 2048;
+    let Some(rest) = uri.strip_prefix("spiffe://") else { return false };
+    let parts: Vec<&str> = rest.split('/').collect();
+    let plain = |part: &&str| {
+        !part.is_empty()
+            && *part != "."
+            && *part != ".."
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    uri.len() <= LENGTH_MAX && matches!(parts.as_slice(), [_, "ns", _, "sa", _]) && parts.iter().all(plain)
+}
+
+/// What is asked of a client's certificate beyond its chain.
+#[derive(Debug)]
+pub(super) struct ClientVerifier {
+    /// `None`: chains are not checked.
+    pub(super) chain: Option<Arc<dyn ClientCertVerifier>>,
+    pub(super) provider: Arc<CryptoProvider>,
+    pub(super) mandatory: bool,
+    /// Trust domains of workloads; empty: the client need not be one.
+    pub(super) trust_domains: Vec<Arc<str>>,
+    /// SANs of which one must be there; empty: any.
+    pub(super) names: Vec<Arc<str>>,
+}
+
+impl ClientVerifier {
+    fn check_names(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        let refused = || Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
+        if self.trust_domains.is_empty() && self.names.is_empty() {
+            return Ok(());
+        }
+        let names = Names::of(certificate).ok_or_else(refused)?;
+        if !self.trust_domains.is_empty() {
+            let [uri] = names.uris.as_slice() else { return Err(refused()) };
+            let of_domain = |domain: &Arc<str>| {
+                uri.strip_prefix("spiffe://")
+                    .and_then(|rest| rest.strip_prefix(&**domain))
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
+            if !is_workload_id(uri) || !self.trust_domains.iter().any(of_domain) {
+                return Err(refused());
+            }
+        }
+        if !self.names.is_empty() && !self.names.iter().any(|name| names.has(name)) {
+            return Err(refused());
+        }
+        Ok(())
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.chain.as_ref().map_or(&[], |chain| chain.root_hint_subjects())
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        if let Some(chain) = &self.chain {
+            chain.verify_client_cert(end_entity, intermediates, now)?;
+        }
+        self.check_names(end_entity)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What is asked of a server's certificate.
+#[derive(Debug)]
+pub(super) struct ServerVerifier {
+    /// `None`: nothing is checked.
+    pub(super) roots: Option<Arc<RootCertStore>>,
+    pub(super) provider: Arc<CryptoProvider>,
+    /// SANs of which one must be there; empty: any.
+    pub(super) names: Vec<Arc<str>>,
+    /// Whether it must fit the server name that was sent.
+    pub(super) by_server_name: bool,
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
+        if !self.names.is_empty() {
+            let names = Names::of(end_entity);
+            if !names.is_some_and(|names| self.names.iter().any(|wanted| names.has(wanted))) {
+                return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+            }
+        } else if self.by_server_name {
+            verify_server_name(&parsed, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workload_ids_have_five_plain_parts() {
+        assert!(is_workload_id("spiffe://cluster.local/ns/default/sa/web"));
+        for wrong in [
+            "SPIFFE://cluster.local/ns/a/sa/b",
+            "spiffe://cluster.local",
+            "spiffe://cluster.local/ns/a/sa/b/",
+            "spiffe://cluster.local//ns/a/sa/b",
+            "spiffe://cluster.local/sa/b/ns/a",
+            "spiffe://cluster.local/ns/../sa/b",
+            "spiffe://cluster.local/ns/a%2e/sa/b",
+            "spiffe://cluster.local:8443/ns/a/sa/b",
+            "spiffe://user@cluster.local/ns/a/sa/b",
+            "spiffe://cluster.local/ns/a/sa/b?x",
+            "spiffe://cluster.local/ns/a/sa/b#x",
+            "spiffe://cluster.local/ns/a/sa/b\0",
+            "spiffe://clüster.local/ns/a/sa/b",
+        ] {
+            assert!(!is_workload_id(wrong), "{wrong}");
+        }
+        assert!(!is_workload_id(&format!("spiffe://{}/ns/a/sa/b", "x".repeat(2100))));
+    }
+}

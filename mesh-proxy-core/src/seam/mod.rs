@@ -1,0 +1,8 @@
+//! Where a program can put its own: small traits, each with two implementations that ship.
+
+pub mod certificate_source;
+pub mod config_source;
+pub mod dial;
+pub mod dice;
+pub mod load_balancer;
+pub mod sink;

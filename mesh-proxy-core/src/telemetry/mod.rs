@@ -1,0 +1,3 @@
+//! What is told of finished requests and connections, as data.
+
+pub mod record;

@@ -1,0 +1,101 @@
+//! One finished request or connection: all that logs and metrics may tell of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method};
+use mesh_compile::proxy::listener::Direction;
+
+/// A finished request, or a finished connection of bytes.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When it began.
+    pub start: SystemTime,
+    /// How long it took, to the last byte.
+    pub duration: Duration,
+    /// Where it was met.
+    pub direction: Direction,
+    /// The address that the client dialled.
+    pub destination: SocketAddr,
+    /// The peer.
+    pub peer: SocketAddr,
+    /// SNI of the client; `None`: none.
+    pub server_name: Option<String>,
+    /// URI SAN of the client's verified certificate; `None`: none.
+    pub peer_principal: Option<String>,
+    /// What it asked; `None`: bytes.
+    pub request: Option<RequestRecord>,
+    /// Status of the answer; 0: none was given.
+    pub status: u16,
+    /// Headers of the answer.
+    pub response_headers: HeaderMap,
+    /// Trailers of the answer.
+    pub response_trailers: HeaderMap,
+    /// Response flags, as in `UF,URX`; empty: none.
+    pub flags: String,
+    /// Why the status is what it is.
+    pub details: String,
+    /// Why the connection to the upstream failed; empty: it did not.
+    pub upstream_failure: String,
+    /// Bytes of the body that the client sent.
+    pub bytes_received: u64,
+    /// Bytes of the body that the client was sent.
+    pub bytes_sent: u64,
+    /// The cluster; `None`: none was chosen.
+    pub cluster: Option<Arc<str>>,
+    /// The endpoint; `None`: none was picked.
+    pub endpoint: Option<Arc<str>>,
+    /// The route; `None`: none matched.
+    pub route: Option<Arc<str>>,
+    /// Tries that were made.
+    pub attempts: u32,
+    /// The generation of the configuration that decided.
+    pub generation: u64,
+}
+
+/// What a request asked.
+#[derive(Debug, Clone, Default)]
+pub struct RequestRecord {
+    /// `HTTP/1.1`, ...
+    pub protocol: &'static str,
+    /// The method.
+    pub method: Method,
+    /// The path with query, as it was sent on.
+    pub path: String,
+    /// The authority.
+    pub authority: String,
+    /// `http` or `https`.
+    pub scheme: String,
+    /// The headers as they were sent on.
+    pub headers: HeaderMap,
+}
+
+impl Record {
+    /// A record of what has just begun.
+    pub fn begin(direction: Direction, peer: SocketAddr, destination: SocketAddr) -> Self {
+        Self {
+            start: SystemTime::now(),
+            duration: Duration::ZERO,
+            direction,
+            destination,
+            peer,
+            server_name: None,
+            peer_principal: None,
+            request: None,
+            status: 0,
+            response_headers: HeaderMap::new(),
+            response_trailers: HeaderMap::new(),
+            flags: String::new(),
+            details: String::new(),
+            upstream_failure: String::new(),
+            bytes_received: 0,
+            bytes_sent: 0,
+            cluster: None,
+            endpoint: None,
+            route: None,
+            attempts: 0,
+            generation: 0,
+        }
+    }
+}

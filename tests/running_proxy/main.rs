@@ -1,0 +1,20 @@
+//! The proxy that carries traffic, met by real clients and upstreams on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "modules of one test")]
+
+mod ca;
+mod client;
+mod conformance;
+mod fixture;
+mod http;
+mod limits;
+mod reload;
+mod tcp;
+mod tls;
+mod upstream;

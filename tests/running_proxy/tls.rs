@@ -1,0 +1,418 @@
+//! TLS: terminated, originated, passed through, rotated.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::runtime::certificates::Certificates;
+use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::ca::Ca;
+use crate::client::{Answer, exchange_on, get};
+use crate::fixture::{GATEWAY, REVIEWS, Running, SIDECAR, config, reviews, start_with};
+use crate::upstream::{Upstream, echo};
+
+const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
+const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = CertificateDer::pem_slice_iter(&identity.chain).collect::<Result<_, _>>().unwrap();
+    (chain, PrivateKeyDer::from_pem_slice(&identity.key).unwrap())
+}
+
+fn roots(ca: &Ca) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&ca.pem()).map(Result::unwrap));
+    roots
+}
+
+/// A TLS client that trusts a CA.
+pub async fn client(
+    address: SocketAddr,
+    ca: &Ca,
+    name: &str,
+    alpn: &[&str],
+    identity: Option<&Identity>,
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots(ca));
+    let mut config = match identity {
+        Some(identity) => {
+            let (chain, key) = parts(identity);
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let stream = TcpStream::connect(address).await?;
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
+}
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
+
+fn secure_door(tls: &str) -> String {
+    format!(
+        "{REVIEWS}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: door, namespace: edge}}
+spec:
+  selector: {{app: door}}
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: [shop.example]
+    tls: {tls}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: door, namespace: edge}}
+spec:
+  hosts: [shop.example]
+  gateways: [door]
+  http:
+  - route: [{{destination: {{host: reviews.shop.svc.cluster.local}}}}]
+"
+    )
+}
+
+fn indented(pem: &[u8]) -> String {
+    String::from_utf8_lossy(pem).lines().map(|line| format!("    {line}\n")).collect()
+}
+
+async fn gateway(text: &str, certificates: impl FnOnce(&InMemory)) -> (Running, Upstream) {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let held = InMemory::default();
+    certificates(&held);
+    let running = start_with(config(text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(held)
+    });
+    (running.await, upstream)
+}
+
+#[tokio::test]
+async fn a_gateway_ends_tls_with_the_certificate_of_a_secret() {
+    let ca = Ca::new();
+    let identity = ca.issue(&["shop.example"]);
+    let text = secure_door("{mode: SIMPLE, credentialName: shop}")
+        + &format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: shop, namespace: edge}}\nstringData:\n  \
+             tls.crt: |\n{}  tls.key: |\n{}",
+            indented(&identity.chain),
+            indented(&identity.key)
+        );
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let certificates = Certificates::new(None, "edge");
+    let loaded = mesh::model::yaml::load("t", &text, &Default::default());
+    certificates.take_secrets(loaded.documents.iter().map(|document| &**document));
+    let proxy = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(certificates)
+    })
+    .await;
+    for (alpn, version) in [(&["http/1.1"][..], "http/1.1"), (&["h2", "http/1.1"], "h2"), (&["junk"], "")] {
+        let stream = client(proxy.address(), &ca, "shop.example", alpn, None).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol().unwrap_or_default(), version.as_bytes());
+        if version != "h2" {
+            let answer = Answer::parse(&exchange_on(stream, GET).await);
+            assert_eq!((answer.status, &*answer.body), (200, "reviews"), "{alpn:?}");
+        }
+    }
+    let seen = upstream.take();
+    assert_eq!(seen[0].header("x-forwarded-proto"), Some("https"));
+    assert!(client(proxy.address(), &ca, "other.example", &[], None).await.is_err());
+    assert_eq!(get(proxy.address(), "shop.example", "/").await.status, 0);
+}
+
+#[tokio::test]
+async fn mutual_tls_wants_a_certificate_of_the_authority() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let (proxy, upstream) = gateway(&secure_door("{mode: MUTUAL, credentialName: shop}"), |held| {
+        held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+        held.put_authorities("kubernetes://shop-cacert", ca.pem());
+    })
+    .await;
+    let status = async |identity: Option<Identity>| {
+        let Ok(stream) = client(proxy.address(), &ca, "shop.example", &[], identity.as_ref()).await else {
+            return 0;
+        };
+        Answer::parse(&exchange_on(stream, GET).await).status
+    };
+    assert_eq!(status(Some(ca.issue(&["client.example"]))).await, 200);
+    assert_eq!(status(Some(ca.issue(&[WEB]))).await, 200);
+    let told = upstream
+        .take()
+        .into_iter()
+        .filter_map(|seen| seen.header("x-forwarded-client-cert").map(str::to_owned));
+    assert_eq!(told.collect::<Vec<_>>(), [format!("URI={WEB}")]);
+    assert_eq!(status(None).await, 0);
+    assert_eq!(status(Some(other.issue(&[WEB]))).await, 0);
+    assert!(upstream.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_certificate_refuses_the_handshake_and_a_bad_rotation_keeps_the_old_one() {
+    let ca = Ca::new();
+    let held = Arc::new(InMemory::default());
+    let text = secure_door("{mode: SIMPLE, credentialName: shop}");
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let source = Arc::clone(&held);
+    let proxy = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(source)
+    })
+    .await;
+    let leaf = async || {
+        let stream = client(proxy.address(), &ca, "shop.example", &[], None).await.ok()?;
+        stream.get_ref().1.peer_certificates().map(|chain| chain[0].as_ref().to_vec())
+    };
+    assert_eq!(leaf().await, None);
+    held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    let first = leaf().await.unwrap();
+    let (one, two) = (ca.issue(&["shop.example"]), ca.issue(&["shop.example"]));
+    held.put_identity("kubernetes://shop", Identity { chain: one.chain.clone(), key: two.key });
+    assert_eq!(leaf().await.unwrap(), first);
+    held.put_identity("kubernetes://shop", one);
+    assert_ne!(leaf().await.unwrap(), first);
+}
+
+fn mesh_certificates(ca: &Ca, name: &str) -> InMemory {
+    let held = InMemory::default();
+    held.put_identity("default", ca.issue(&[name]));
+    held.put_authorities("ROOTCA", ca.pem());
+    held
+}
+
+const STRICT: &str = "
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: web-only, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]}]
+";
+const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1","ip":"10.0.1.1",
+    "labels":{"app":"reviews","version":"v1"},"service_account":"reviews"}"#;
+
+/// The sidecar of `reviews`, in front of an application.
+async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
+    let application = Upstream::start("application").await;
+    let text = REVIEWS.to_owned() + &STRICT.replace("STRICT", mode);
+    let running = start_with(
+        config(&text, SERVER),
+        &["in:10.0.1.1:9080"],
+        &[("10.0.1.1:9080", application.address)],
+        Options::default(),
+        |builder| builder.certificates(mesh_certificates(ca, REVIEWS_ID)),
+    )
+    .await;
+    (running, application)
+}
+
+/// The sidecar of a client whose certificate has this name.
+async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
+    let text = (reviews("  - route: [{destination: {host: reviews}}]\n") + STRICT).replace(
+        "labels: {app: reviews, version",
+        "labels: {security.istio.io/tlsMode: istio, app: reviews, version",
+    );
+    let endpoints = [("10.0.1.1:9080", server), ("10.0.1.2:9080", server)];
+    let certificates = mesh_certificates(ca, name);
+    start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| {
+        builder.certificates(certificates)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn two_sidecars_speak_mesh_mtls_and_policies_know_the_principal() {
+    let ca = Ca::new();
+    let (server, application) = server(&ca, "STRICT").await;
+    let web = client_sidecar(&ca, WEB, server.address()).await;
+    let answer = get(web.address(), "reviews:9080", "/x").await;
+    assert_eq!((answer.status, &*answer.body), (200, "application"));
+    let seen = application.only();
+    assert_eq!(seen.header("x-forwarded-client-cert"), Some(&*format!("URI={WEB}")));
+    assert_eq!(seen.authority, "reviews:9080");
+    assert_eq!(server.records.take()[0].peer_principal.as_deref(), Some(WEB));
+
+    let stranger = client_sidecar(&ca, "spiffe://cluster.local/ns/shop/sa/stranger", server.address()).await;
+    let answer = get(stranger.address(), "reviews:9080", "/x").await;
+    assert_eq!((answer.status, &*answer.body), (403, "RBAC: access denied"));
+
+    for name in ["spiffe://elsewhere/ns/shop/sa/web", "spiffe://cluster.local/web", "web.example"] {
+        let other = client_sidecar(&ca, name, server.address()).await;
+        assert_eq!(get(other.address(), "reviews:9080", "/x").await.status, 503, "{name}");
+    }
+    assert!(application.take().is_empty());
+    // Plaintext meets no chain.
+    assert_eq!(get(server.address(), "reviews:9080", "/x").await.status, 0);
+}
+
+#[tokio::test]
+async fn a_server_with_another_identity_is_not_spoken_to() {
+    let ca = Ca::new();
+    let application = Upstream::start("application").await;
+    let text = REVIEWS.to_owned() + STRICT;
+    let server = start_with(
+        config(&text, SERVER),
+        &["in:10.0.1.1:9080"],
+        &[("10.0.1.1:9080", application.address)],
+        Options::default(),
+        |builder| builder.certificates(mesh_certificates(&ca, "spiffe://cluster.local/ns/shop/sa/impostor")),
+    )
+    .await;
+    let web = client_sidecar(&ca, WEB, server.address()).await;
+    let answer = get(web.address(), "reviews:9080", "/x").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.body.contains("TLS_error"), "{}", answer.body);
+    assert!(application.take().is_empty());
+}
+
+#[tokio::test]
+async fn permissive_takes_both() {
+    let ca = Ca::new();
+    let (server, application) = server(&ca, "PERMISSIVE").await;
+    let web = client_sidecar(&ca, WEB, server.address()).await;
+    assert_eq!(get(web.address(), "reviews:9080", "/x").await.status, 200);
+    // Without a certificate nobody is `web`.
+    assert_eq!(get(server.address(), "reviews:9080", "/x").await.status, 403);
+    assert_eq!(application.take().len(), 1);
+}
+
+#[tokio::test]
+async fn passthrough_goes_by_the_server_name_and_leaves_tls_alone() {
+    let ca = Ca::new();
+    let (chain, key) = parts(&ca.issue(&["shop.example"]));
+    let mut config_of_server = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    config_of_server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind = listener.local_addr().unwrap();
+    let upstream = Upstream::start("unused").await;
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = TlsAcceptor::from(Arc::new(config_of_server.clone())).accept(stream).await {
+                tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "behind"));
+            }
+        }
+    });
+    let text = secure_door("{mode: PASSTHROUGH}")
+        .replace("protocol: HTTPS", "protocol: TLS")
+        .replace("  http:\n  - route", "  tls:\n  - match: [{sniHosts: [shop.example]}]\n    route");
+    let endpoints = [("10.0.1.1:9080", behind), ("10.0.1.2:9080", behind)];
+    let proxy =
+        start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| builder).await;
+    let stream = client(proxy.address(), &ca, "shop.example", &["http/1.1"], None).await.unwrap();
+    let answer = Answer::parse(&exchange_on(stream, GET).await);
+    assert_eq!((answer.status, &*answer.body), (200, "behind"));
+    assert!(client(proxy.address(), &ca, "other.example", &[], None).await.is_err());
+}
+
+#[tokio::test]
+async fn simple_origination_checks_the_name() {
+    let ca = Ca::new();
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: bank, namespace: shop}
+spec:
+  hosts: [api.bank.example]
+  addresses: [240.0.0.7]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.9.9}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: bank, namespace: shop}
+spec:
+  host: api.bank.example
+  trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /authority.pem}}
+";
+    for (name, status) in [("api.bank.example", 200), ("other.example", 503)] {
+        let (chain, key) = parts(&ca.issue(&[name]));
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bank = listener.local_addr().unwrap();
+        let upstream = Upstream::start("unused").await;
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                if let Ok(stream) = TlsAcceptor::from(Arc::new(server.clone())).accept(stream).await {
+                    tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "bank"));
+                }
+            }
+        });
+        let held = InMemory::default();
+        held.put_authorities("file-root:/authority.pem", ca.pem());
+        let proxy = start_with(
+            config(text, SIDECAR),
+            &["80"],
+            &[("10.9.9.9:443", bank)],
+            Options::default(),
+            |builder| builder.certificates(held),
+        )
+        .await;
+        let answer = get(proxy.address(), "api.bank.example", "/").await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn mesh_mtls_carries_bytes_too() {
+    let ca = Ca::new();
+    let text = REVIEWS.replace("{name: http, port: 9080}", "{name: tcp, port: 9080}") + STRICT;
+    let behind = echo().await;
+    let server = start_with(
+        config(&text, SERVER),
+        &["in:10.0.1.1:9080"],
+        &[("10.0.1.1:9080", behind)],
+        Options::default(),
+        |builder| builder.certificates(mesh_certificates(&ca, REVIEWS_ID)),
+    )
+    .await;
+    let text = text.replace(
+        "labels: {app: reviews, version",
+        "labels: {security.istio.io/tlsMode: istio, app: reviews, version",
+    );
+    let endpoints = [("10.0.1.1:9080", server.address()), ("10.0.1.2:9080", server.address())];
+    let web = start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| {
+        builder.certificates(mesh_certificates(&ca, WEB))
+    })
+    .await;
+    let mut stream = TcpStream::connect(web.address()).await.unwrap();
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    stream.write_all(b"hello").await.unwrap();
+    let mut echoed = [0; 5];
+    stream.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"hello");
+}
