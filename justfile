@@ -27,3 +27,7 @@ bench *filter:
 conformance *arguments:
     cargo build --example mesh
     python3 ../shared/conformance/run.py --mesh target/debug/examples/mesh --floor 0 {{arguments}}
+
+# Fuzz the entry points, each for some seconds; names of `fuzz/fuzz_targets` choose among them.
+fuzz seconds="60" *targets:
+    fuzz/run {{seconds}} {{targets}}

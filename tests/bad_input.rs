@@ -14,12 +14,13 @@ use mesh::compile::snapshot::MeshSnapshot;
 use mesh::compile::view::View;
 use mesh::model::config_set::{Change, ConfigSet};
 use mesh::model::diagnostic::{Diagnostic, Report};
-use mesh::model::document::{Document, Entry, Node, Value};
+use mesh::model::document::{Document, Node};
 use mesh::model::yaml::{Budget, LoadOptions, load};
 use mesh::proxy_core::decide::decide;
 use mesh::proxy_core::decision::Decision;
 use mesh::proxy_core::probe;
 use proptest::prelude::*;
+use serde_json::{Value as Json, json};
 
 /// Documents, findings of all stages, and the decisions of the shop's front end.
 struct Outcome {
@@ -143,9 +144,9 @@ fn files_that_are_no_configuration_get_one_finding() {
 }
 
 /// Values below a node, itself included.
-fn nodes(node: &Node) -> usize {
-    let items: usize = node.items().iter().map(nodes).sum();
-    1 + items + node.entries().iter().map(|entry| nodes(&entry.value)).sum::<usize>()
+fn nodes(node: Node<'_>) -> usize {
+    let items: usize = node.items().map(nodes).sum();
+    1 + items + node.entries().map(|entry| nodes(entry.value)).sum::<usize>()
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn bombs_come_to_a_bounded_number_of_values_and_findings() {
     ];
     for bomb in bombs {
         let loaded = load("bad.yaml", &bomb, &LoadOptions::default());
-        let size: usize = loaded.documents.iter().map(|document| nodes(&document.root)).sum();
+        let size: usize = loaded.documents.iter().map(|document| nodes(document.root())).sum();
         // A line of text holds a handful of values; only aliases could make more, and they have a budget.
         assert!(size <= bomb.len() + budget.alias_nodes, "{size} values of {} bytes", bomb.len());
         let per_document = 101 * (1 + bomb.matches("---").count());
@@ -240,43 +241,47 @@ fn a_bad_probe_names_its_line_and_the_others_are_answered() {
     }
 }
 
-/// Replaces, doubles or drops some node of a tree.
-fn damage(node: &mut Node, dice: &mut Dice) {
-    let children = node.items().len() + node.entries().len();
+/// Replaces, doubles or drops some value of a tree.
+fn damage(value: &mut Json, dice: &mut Dice) {
+    let children = match &*value {
+        Json::Array(items) => items.len(),
+        Json::Object(fields) => fields.len(),
+        _ => 0,
+    };
     if children > 0 && dice.below(6) > 0 {
         let chosen = dice.below(children);
-        return match &mut node.value {
-            Value::List(items) => damage(&mut items[chosen], dice),
-            Value::Map(entries) => damage(&mut entries[chosen].value, dice),
+        return match value {
+            Json::Array(items) => damage(&mut items[chosen], dice),
+            Json::Object(fields) => damage(fields.values_mut().nth(chosen).unwrap(), dice),
             _ => unreachable!("it has children"),
         };
     }
-    let text = |text: &str| Value::String(text.into());
     let odd = [
-        Value::Null,
-        Value::Bool(true),
-        Value::Integer(-1),
-        Value::Integer(i128::MAX),
-        Value::Float(1e300),
-        text(""),
-        text("*"),
-        text("a.b/é*{"),
-        text("999999999h"),
-        text("::ffff:0/129"),
-        Value::List(vec![]),
-        Value::Map(vec![]),
-        Value::List(vec![node.clone(), node.clone()]),
-        Value::Map(vec![Entry { key: "x".into(), key_span: node.span, value: node.clone() }]),
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(""),
+        json!("*"),
+        json!("a.b/é*{"),
+        json!("999999999h"),
+        json!("::ffff:0/129"),
+        json!([]),
+        json!({}),
+        json!([value.clone(), value.clone()]),
+        json!({ "x": value.clone() }),
     ];
-    match &mut node.value {
-        Value::List(items) if !items.is_empty() && dice.below(2) == 0 => {
+    match value {
+        Json::Array(items) if !items.is_empty() && dice.below(2) == 0 => {
             let chosen = dice.below(items.len());
             items.push(items[chosen].clone());
         }
-        Value::Map(entries) if !entries.is_empty() && dice.below(2) == 0 => {
-            entries.remove(dice.below(entries.len()));
+        Json::Object(fields) if !fields.is_empty() && dice.below(2) == 0 => {
+            let key = fields.keys().nth(dice.below(fields.len())).unwrap().clone();
+            fields.remove(&key);
         }
-        _ => node.value = odd[dice.below(odd.len())].clone(),
+        _ => *value = odd[dice.below(odd.len())].clone(),
     }
 }
 
@@ -286,7 +291,12 @@ fn survives(case: &Case, documents: &[Arc<Document>], seed: u64) {
     let mut documents = documents.to_vec();
     for _ in 0..=dice.below(12) {
         let chosen = dice.below(documents.len());
-        damage(&mut Arc::make_mut(&mut documents[chosen]).root, &mut dice);
+        let document = &documents[chosen];
+        let mut json = document.root().to_json();
+        damage(&mut json, &mut dice);
+        let place = document.root().span();
+        documents[chosen] =
+            Arc::new(Document::from_json(document.source.clone(), document.index, &json, place));
     }
     let outcome = run(case, documents);
     assert_eq!(outcome.decisions.len(), case.probes.len());

@@ -101,6 +101,64 @@ fn y17_of_several_ways_to_say_it_one_is_taken() {
     assert_eq!(errors(&with("exact: a, prefix: null")), 0);
 }
 
+#[test]
+fn y16_empty_rules_are_not_one_empty_rule() {
+    let rules = |rules: &str| {
+        let text = format!(
+            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: p, namespace: shop}}\nspec: {{{rules}}}\n"
+        );
+        let mut set = ConfigSet::new();
+        set.apply(load("t", &text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
+        set.authorization_policies.iter().next().map(|policy| policy.spec.rules.len())
+    };
+    assert_eq!((rules("rules: []"), rules(""), rules("rules: null")), (Some(0), Some(0), Some(0)));
+    assert_eq!(rules("rules: [{}]"), Some(1));
+}
+
+#[test]
+fn y19_look_alikes_are_not_the_names_they_look_like() {
+    for name in [
+        "\u{440}eviews",
+        "rev\u{200b}iews",
+        "reviews\u{202e}",
+        "ＲＥＶ",
+        "rev\u{131}ews",
+        "e\u{301}",
+        "a\u{ad}b",
+    ] {
+        let text = format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: \"{name}\", namespace: shop}}\nspec: {{hosts: [a]}}\n"
+        );
+        let report = findings(&text);
+        let finding = report.iter().find(|finding| finding.code.as_str() == "invalid-name");
+        let finding = finding.unwrap_or_else(|| panic!("{name:?}: {report:?}"));
+        assert_eq!(finding.at.field, "metadata.name");
+        // What cannot be seen is spelled out.
+        assert!(!finding.message.contains(['\u{200b}', '\u{202e}', '\u{ad}']), "{finding}");
+    }
+}
+
+#[test]
+fn y23_lists_indices_and_words_are_no_messages_enums_or_booleans() {
+    for (spec, field) in [
+        ("{hosts: [a], http: [{route: [[a, 1]]}]}", "spec.http[0].route[0]"),
+        (
+            "{hosts: [a], http: [{timeout: {seconds: 1}, route: [{destination: {host: a}}]}]}",
+            "spec.http[0].timeout",
+        ),
+        ("{hosts: [a], http: [{match: [{ignoreUriCase: \"true\"}]}]}", "spec.http[0].match[0].ignoreUriCase"),
+        ("{hosts: {a: b}}", "spec.hosts"),
+        ("{hosts: [[a]]}", "spec.hosts[0]"),
+        ("[]", "spec"),
+    ] {
+        assert_eq!(error_at("VirtualService", spec, field), Some(true), "{spec}");
+    }
+    for mode in ["NOPE", "99", "[SIMPLE]", "{SIMPLE: 1}", "true"] {
+        let spec = format!("{{host: a, trafficPolicy: {{tls: {{mode: {mode}}}}}}}");
+        assert_eq!(error_at("DestinationRule", &spec, "spec.trafficPolicy.tls.mode"), Some(true), "{mode}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 

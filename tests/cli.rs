@@ -4,64 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod common;
+#[path = "common/program.rs"]
+mod program;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
+
+use program::{binary, folder, json, run, status, text};
 
 const WEB: &str = "sidecar:shop/web-0";
 const BAD: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x, namespace: shop}\nspec:\n  hosts: 5\n";
 const ODD: &str = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: x, namespace: shop}\nspec:\n  hosts: [reviews]\n  htpp: []\n  http: [{route: [{destination: {host: reviews}}]}]\n";
-
-/// The example beside this test's own executable (`target/debug/deps/cli-..`, `target/debug/examples/mesh`).
-fn binary() -> Option<PathBuf> {
-    let own = std::env::current_exe().unwrap();
-    let profile = own.ancestors().nth(2).unwrap();
-    let path = profile.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
-    if path.is_file() {
-        return Some(path);
-    }
-    println!("skipped: no {}, build it with `cargo build --example mesh`", path.display());
-    None
-}
-
-/// Runs `mesh` in the root of the repository with something on standard input.
-fn run(binary: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(binary)
-        .args(arguments)
-        .current_dir(common::root())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that does not read its input closes it early.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn status(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}\n{}", text(&output.stdout), text(&output.stderr)))
-}
-
-/// A folder of its own for each test, empty at the start.
-fn folder(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&path);
-    std::fs::create_dir_all(&path).unwrap();
-    path
-}
 
 #[test]
 fn the_exit_status_says_what_was_found() {
@@ -69,8 +23,9 @@ fn the_exit_status_says_what_was_found() {
     for (arguments, input, expected) in [
         (&["check", "examples/shop"][..], "", 0),
         (&["check", "-"], BAD, 1),
-        (&["check", "-"], ODD, 0),
-        (&["check", "--strict", "-"], ODD, 1),
+        (&["check", "-"], ODD, 1),
+        (&["check", "--lenient", "-"], ODD, 0),
+        (&["check", "--lenient", "--strict", "-"], ODD, 1),
         (&["check"], "", 2),
         (&["check", "no-such-file.yaml"], "", 2),
         (&["check", "no-such-*.yaml"], "", 2),

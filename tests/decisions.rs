@@ -123,10 +123,10 @@ fn collect(value: &Value, origins: &mut BTreeSet<Origin>) {
 
 /// Kind, namespace as written, name.
 fn identity(document: &Arc<Document>) -> (String, String, String) {
-    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
-    let meta = document.root.get("metadata");
+    let text = |node: Option<Node<'_>>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let meta = document.root().get("metadata");
     let field = |name| text(meta.and_then(|meta| meta.get(name)));
-    (text(document.root.get("kind")), field("namespace"), field("name"))
+    (text(document.root().get("kind")), field("namespace"), field("name"))
 }
 
 fn check_origin(

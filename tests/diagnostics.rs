@@ -1,7 +1,7 @@
 //! A page for each diagnostic code: its wrong example has the problem and no other, its right example has not, and the
 //! pages under `docs/diagnostics` are those of the library.
 //!
-//! `MESH_WRITE_DOCS=1 cargo test --test diagnostics` writes the pages.
+//! `UPDATE=1 cargo test --test diagnostics` writes the pages.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,7 +130,7 @@ fn the_pages_under_docs_are_those_of_the_library() {
         pages().map(|page| (folder.join(format!("{}.md", page.code.as_str())), page.markdown())).collect();
     wanted.insert(folder.join("README.md"), index());
     let is_there = |path: &Path| fs::read_dir(path).is_ok();
-    if std::env::var_os("MESH_WRITE_DOCS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         if is_there(&folder) {
             fs::remove_dir_all(&folder).unwrap();
         }
@@ -139,7 +139,7 @@ fn the_pages_under_docs_are_those_of_the_library() {
             fs::write(path, text).unwrap();
         }
     }
-    assert!(is_there(&folder), "no {}: MESH_WRITE_DOCS=1 writes it", folder.display());
+    assert!(is_there(&folder), "no {}: UPDATE=1 writes it", folder.display());
     let found: BTreeMap<PathBuf, String> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -154,7 +154,7 @@ fn the_pages_under_docs_are_those_of_the_library() {
         .collect();
     assert!(
         other.is_empty(),
-        "out of date (`MESH_WRITE_DOCS=1 cargo test --test diagnostics` writes them): {other:#?}"
+        "out of date (`UPDATE=1 cargo test --test diagnostics` writes them): {other:#?}"
     );
 }
 

@@ -6,12 +6,13 @@ mod common;
 use std::sync::Arc;
 
 use common::{Case, NOW, corpus, on_two_threads, shop};
-use mesh::model::document::{Document, Node, Value, snake_case};
+use mesh::model::document::{Document, snake_case};
 use mesh::model::origin::Origin;
 use mesh::model::trace::{Outcome, Stage, Trace};
 use mesh::proxy_core::decide::explain;
 use mesh::proxy_core::decision::{Action, Decision};
 use mesh::proxy_core::probe::Probe;
+use serde_json::Value as Json;
 
 /// How many probes of the corpus are tried.
 const SAMPLE: usize = 600;
@@ -105,14 +106,16 @@ fn carries_http(probe: &Probe, decision: &Decision) -> bool {
 
 /// Whether a rule holds by what a request does not have: that is not changed here.
 fn asks_for_absence(documents: &[Arc<Document>], origin: &Origin) -> bool {
-    fn any(node: &Node) -> bool {
-        node.items().iter().any(any)
-            || node.entries().iter().any(|entry| is_negative(&entry.key) || any(&entry.value))
+    fn any(value: &Json) -> bool {
+        match value {
+            Json::Array(items) => items.iter().any(any),
+            Json::Object(fields) => fields.iter().any(|(key, value)| is_negative(key) || any(value)),
+            _ => false,
+        }
     }
     let is_it = |document: &&Arc<Document>| Arc::ptr_eq(document, &origin.object().unwrap().document);
     let Some(document) = documents.iter().find(is_it) else { return false };
-    let mut root = document.root.clone();
-    find(&mut root, origin.field()).is_some_and(|node| any(node))
+    find(&mut document.root().to_json(), origin.field()).is_some_and(|value| any(value))
 }
 
 fn plain(decision: &Decision) -> serde_json::Value {
@@ -138,38 +141,44 @@ fn with_other_values(documents: &[Arc<Document>], origin: &Origin) -> Option<Vec
     let mut documents = documents.to_vec();
     let document =
         documents.iter_mut().find(|document| Arc::ptr_eq(document, &origin.object().unwrap().document))?;
-    let node = find(&mut Arc::make_mut(document).root, origin.field())?;
-    (alter(node) > 0).then_some(documents)
+    let mut json = document.root().to_json();
+    if alter(find(&mut json, origin.field())?) == 0 {
+        return None;
+    }
+    let changed = Document::from_json(document.source.clone(), document.index, &json, document.root().span());
+    *document = Arc::new(changed);
+    Some(documents)
 }
 
-/// The node at a path, every step of which must be written.
-fn find<'n>(node: &'n mut Node, path: &str) -> Option<&'n mut Node> {
-    path.split(['.', '[']).try_fold(node, |node, segment| match &mut node.value {
-        Value::List(items) => items.get_mut(segment.strip_suffix(']')?.parse::<usize>().ok()?),
-        Value::Map(entries) => {
+/// The value at a path, every step of which must be written.
+fn find<'n>(value: &'n mut Json, path: &str) -> Option<&'n mut Json> {
+    path.split(['.', '[']).try_fold(value, |value, segment| match value {
+        Json::Array(items) => items.get_mut(segment.strip_suffix(']')?.parse::<usize>().ok()?),
+        Json::Object(fields) => {
             let is_named = |key: &str| key == segment || key == snake_case(segment);
-            entries.iter_mut().find(|entry| is_named(&entry.key)).map(|entry| &mut entry.value)
+            fields.iter_mut().find(|(key, _)| is_named(key)).map(|(_, value)| value)
         }
         _ => None,
     })
 }
 
-/// Changes every scalar below a node, and says how many.
-fn alter(node: &mut Node) -> usize {
-    match &mut node.value {
-        Value::String(text) => {
-            *text = other_text(text).into();
+/// Changes every scalar below a value, and says how many.
+fn alter(value: &mut Json) -> usize {
+    match value {
+        Json::String(text) => {
+            *text = other_text(text);
             1
         }
-        Value::Integer(number) => {
-            *number += 13;
+        Json::Number(number) => {
+            let Some(whole) = number.as_i64() else { return 0 };
+            *value = (whole + 13).into();
             1
         }
-        Value::List(items) => items.iter_mut().map(alter).sum(),
-        Value::Map(entries) => entries
+        Json::Array(items) => items.iter_mut().map(alter).sum(),
+        Json::Object(fields) => fields
             .iter_mut()
-            .filter(|entry| !is_negative(&entry.key) && !asks_nothing(&entry.key))
-            .map(|entry| alter(&mut entry.value))
+            .filter(|(key, _)| !is_negative(key) && !asks_nothing(key))
+            .map(|(_, value)| alter(value))
             .sum(),
         _ => 0,
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use mesh_authz::verdict::Facts;
-use mesh_model::document::{Document, Node, Source as File};
+use mesh_model::document::{Document, Source as File, Tree};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Provenance;
@@ -131,11 +131,11 @@ pub fn policies(profile: Profile, count: usize) -> Vec<Arc<Object<AuthorizationP
 
 fn object(p: usize, spec: AuthorizationPolicy) -> Arc<Object<AuthorizationPolicy>> {
     let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), format!("policy-{p:06}").into());
-    let document = Arc::new(Document {
-        source: File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec,

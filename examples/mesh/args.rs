@@ -88,9 +88,13 @@ pub struct Check {
     /// A ProxyConfig of the mesh (what `defaultConfig` holds) to check, as a bare message.
     #[arg(long, value_name = "FILE")]
     pub proxy_config: Option<PathBuf>,
-    /// Warnings count as errors, unknown fields are errors.
+    /// Warnings count as errors.
     #[arg(long)]
     pub strict: bool,
+    /// Fields that the API does not have, and doubled keys, are warnings: a control plane drops them. Without this they
+    /// are errors, as an API server refuses them.
+    #[arg(long)]
+    pub lenient: bool,
     /// Print the page of a code and stop; without a code, list all.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
     pub explain: Option<String>,

@@ -20,7 +20,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         let message = "name a file, a directory, a glob, or `-` for standard input".to_owned();
         return Err(Unusable::Input { what: "mesh check".to_owned(), message });
     }
-    let strictness = if command.strict { Strictness::Strict } else { Strictness::Lenient };
+    let strictness = if command.lenient { Strictness::Lenient } else { Strictness::Strict };
     let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
     if let Some(file) = &command.mesh_networks {
         let _: Option<MeshNetworks> = read_message(file, strictness, &mut read.report)?;

@@ -27,7 +27,7 @@ fn documents(file: &Path) -> Vec<Arc<Document>> {
 
 /// One value of a file that holds one.
 fn value(file: &Path) -> Value {
-    documents(file).first().unwrap().root.to_json()
+    documents(file).first().unwrap().root().to_json()
 }
 
 struct Golden {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
-use crate::document::{Document, Node, Span, Value};
+use crate::document::{Document, Node, Span, Tree};
 use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
@@ -36,7 +36,7 @@ use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
-use crate::store::{Applied, Store};
+use crate::store::{Applied, Known, Mode, Refusal, Stamp, Store, version_number};
 use crate::telemetry::Telemetry;
 
 /// How unknown fields of Istio kinds are treated.
@@ -71,6 +71,17 @@ impl Admission {
     }
 }
 
+/// What `metadata.resourceVersion` is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Versions {
+    /// Nothing: the last document counts, as with files.
+    #[default]
+    Ignore,
+    /// Where both are numbers, a document with a smaller one than the newest seen is left out: for streams of changes
+    /// that may arrive late or twice. A removal forgets the versions seen.
+    SkipOlder,
+}
+
 /// How documents are taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ApplyOptions {
@@ -78,6 +89,17 @@ pub struct ApplyOptions {
     pub strictness: Strictness,
     /// Errors of validation.
     pub admission: Admission,
+    /// Late documents.
+    pub versions: Versions,
+    /// The time, in seconds since 1970, that versions and refusals of this batch are dated with.
+    pub now: Option<i64>,
+}
+
+impl ApplyOptions {
+    /// What of it changes how a document is read.
+    fn mode(self) -> Mode {
+        (self.strictness as u8) << 1 | self.admission as u8
+    }
 }
 
 impl From<Strictness> for ApplyOptions {
@@ -95,6 +117,7 @@ macro_rules! kinds {
                 #[doc = concat!("Objects of kind `", stringify!($type), "`.")]
                 pub $field: Store<$type>,
             )*
+            revision: u64,
         }
 
         /// Kind, group, served versions (storage version first), whether it is namespaced: every kind that is read.
@@ -122,12 +145,13 @@ macro_rules! kinds {
                 &mut self,
                 document: &Arc<Document>,
                 options: ApplyOptions,
+                stamp: Stamp,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
                 let header = read_head(document, applied)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
-                        return read_into(&mut self.$field, document, header, options, applied);
+                        return read_into(&mut self.$field, document, header, options, stamp, applied);
                     }
                 )*
                 applied.report.push(unknown_kind(document, &header));
@@ -147,6 +171,22 @@ macro_rules! kinds {
                     }
                 )*
                 None
+            }
+
+            /// Starts a batch of changes.
+            pub(crate) fn next_batch(&mut self, at: Option<i64>) -> Stamp {
+                self.revision += 1;
+                Stamp { revision: self.revision, at }
+            }
+
+            /// Number of batches that were applied.
+            pub fn revision(&self) -> u64 {
+                self.revision
+            }
+
+            /// Objects of all kinds whose newest version was refused, kind by kind, in order.
+            pub fn refusals(&self) -> impl Iterator<Item = (&ResourceKey, &Refusal)> {
+                std::iter::empty() $( .chain(self.$field.refusals()) )*
             }
 
             /// Number of objects in force, all kinds together.
@@ -204,7 +244,7 @@ kinds! {
 fn read_head(document: &Arc<Document>, applied: &mut Applied) -> Option<Header> {
     let mut report = Report::new();
     let header = read_meta(document, &mut report);
-    let text = |name: &str| document.root.get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
+    let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
     if header.is_none()
         && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
     {
@@ -226,11 +266,34 @@ fn read_into<S: Kind>(
     document: &Arc<Document>,
     header: Header,
     options: ApplyOptions,
+    stamp: Stamp,
     applied: &mut Applied,
 ) -> Option<ResourceKey> {
     let mut meta = header.meta;
     if !S::NAMESPACED {
         meta.namespace = Arc::from("");
+    }
+    let key = ResourceKey {
+        group: S::GROUP,
+        kind: S::KIND,
+        cluster: Arc::clone(&meta.cluster),
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+    };
+    let version = meta.resource_version.as_deref().and_then(version_number);
+    let ordered = version.filter(|_| options.versions == Versions::SkipOlder);
+    match store.known(&key, document, options.mode(), ordered) {
+        Known::Outdated => {
+            applied.outdated += 1;
+            return None;
+        }
+        Known::InForce(findings) => {
+            applied.unchanged += 1;
+            applied.accepted += 1;
+            applied.report.merge(findings.map(Arc::unwrap_or_clone).unwrap_or_default());
+            return Some(key);
+        }
+        Known::New => {}
     }
     let provenance = Arc::new(Provenance {
         kind: S::KIND,
@@ -251,13 +314,6 @@ fn read_into<S: Kind>(
         );
     }
     let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
-    let key = ResourceKey {
-        group: S::GROUP,
-        kind: S::KIND,
-        cluster: Arc::clone(&meta.cluster),
-        namespace: Arc::clone(&meta.namespace),
-        name: Arc::clone(&meta.name),
-    };
     if let Some(spec) = spec {
         let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
         if S::GROUP.ends_with(".istio.io") {
@@ -267,13 +323,14 @@ fn read_into<S: Kind>(
         if !options.admission.keeps_out(&report) {
             applied.accepted += 1;
             applied.changed.insert(key.clone());
-            store.put(key.clone(), object);
+            store.put(key.clone(), object, options.mode(), &report, stamp);
             applied.report.merge(report);
             return Some(key);
         }
     }
+    let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: report.clone() };
     applied.report.merge(report);
-    if store.refuse(&key) {
+    if store.refuse(&key, refusal, version) {
         applied.report.push(
             Diagnostic::new(
                 Code::KeptLastGood,
@@ -294,8 +351,7 @@ fn read_body<S: Kind>(
     report: &mut Report,
 ) -> Option<S> {
     let place = |path: &str, span: Span| {
-        let place = Place::of(provenance, path);
-        if span.line > 0 { place.at(span) } else { place }
+        if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
     };
     match S::BODY {
         Body::Spec => {
@@ -303,16 +359,18 @@ fn read_body<S: Kind>(
                 Strictness::Strict => Unknown::Schema,
                 Strictness::Lenient => Unknown::Warning,
             };
-            let empty = Node { value: Value::Map(Vec::new()), span: document.root.span };
-            let node = match document.root.get("spec") {
-                Some(node) if node.value != Value::Null => node,
-                _ => &empty,
-            };
-            decode(node, "spec", DecodeOptions { protobuf: true, unknown }, &place, report)
+            let options = DecodeOptions { protobuf: true, unknown };
+            match document.root().get("spec").filter(|spec| !spec.is_null()) {
+                Some(spec) => decode(spec, "spec", options, &place, report),
+                None => {
+                    let empty = Tree::empty_map(document.root().span());
+                    decode(empty.root(), "spec", options, &place, report)
+                }
+            }
         }
         Body::Document => {
             let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
-            decode(&document.root, "", options, &place, report)
+            decode(document.root(), "", options, &place, report)
         }
     }
 }

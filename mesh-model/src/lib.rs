@@ -64,7 +64,7 @@
 //!
 //! # Features
 //!
-//! `yaml` (default): YAML as input and output. JSON is read with or without it. `schema`: [`schema`], JSON Schemas of
+//! `yaml` (default): YAML as input and output. JSON is read with or without it. `schema`: module `schema`, JSON Schemas of
 //! every kind.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -101,7 +101,7 @@ impl Origin {
     pub fn place(&self) -> Option<(&str, u32, u32)> {
         match &self.inner {
             Inner::Written { object, path } => {
-                let span = object.document.root.locate(path);
+                let span = object.document.root().locate(path);
                 Some((&object.document.source.file, span.line, span.column))
             }
             Inner::BuiltIn(_) => None,

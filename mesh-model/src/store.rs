@@ -23,8 +23,41 @@ pub struct Applied {
     pub report: Report,
     /// Objects whose version in force changed, in order.
     pub changed: BTreeSet<ResourceKey>,
-    /// Documents that were taken in, of kinds that are read.
+    /// Documents that were taken in, of kinds that are read; those that were there already count too.
     pub accepted: usize,
+    /// Documents that were there already, letter by letter and at the same place: nothing was done for them.
+    pub unchanged: usize,
+    /// Documents left out because a newer version is known (`Versions::SkipOlder`).
+    pub outdated: usize,
+}
+
+/// When something came to be: the batch, and the time that the caller gave with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Stamp {
+    /// The number of the batch, from 1 (`ConfigSet::revision`).
+    pub revision: u64,
+    /// Seconds since 1970, as the caller said; `None`: not said.
+    pub at: Option<i64>,
+}
+
+/// A version of an object that was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The document.
+    pub document: Arc<Document>,
+    /// Since when the newest version is a refused one; a second bad version does not move it.
+    pub since: Stamp,
+    /// What was found in it, at least one error.
+    pub reasons: Report,
+}
+
+/// What is known of one object.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Status<'s> {
+    /// Since when the version in force is there; `None`: none ever was good.
+    pub in_force_since: Option<Stamp>,
+    /// The newest version, where it was refused: what is in force is older.
+    pub refused: Option<&'s Refusal>,
 }
 
 /// All objects of one kind.
@@ -35,9 +68,35 @@ pub struct Store<S> {
 
 #[derive(Debug, Clone)]
 struct Slot<S> {
-    good: Option<Arc<Object<S>>>,
-    /// Whether a newer version was refused.
-    stale: bool,
+    good: Option<Good<S>>,
+    /// The newest version, where it was refused.
+    refused: Option<Arc<Refusal>>,
+    /// The newest `metadata.resourceVersion`, where it is a number.
+    version: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct Good<S> {
+    object: Arc<Object<S>>,
+    since: Stamp,
+    /// How it was read, small enough to compare: another way may come to another outcome.
+    mode: Mode,
+    /// What was found, told again when the same document comes again; `None`: nothing.
+    findings: Option<Arc<Report>>,
+}
+
+/// The way in which documents are read, as far as it changes the outcome.
+pub(crate) type Mode = u8;
+
+/// What a document comes to before it is read.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Nothing is known of it.
+    New,
+    /// It is in force as it is; these were its findings.
+    InForce(Option<Arc<Report>>),
+    /// A newer version is known.
+    Outdated,
 }
 
 impl<S> Default for Store<S> {
@@ -49,12 +108,25 @@ impl<S> Default for Store<S> {
 impl<S> Store<S> {
     /// Objects in force, by cluster, namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Object<S>>> {
-        self.objects.values().filter_map(|slot| slot.good.as_ref())
+        self.objects.values().filter_map(|slot| slot.good.as_ref().map(|good| &good.object))
     }
 
     /// The object in force under a key.
     pub fn get(&self, key: &ResourceKey) -> Option<&Arc<Object<S>>> {
-        self.objects.get(key).and_then(|slot| slot.good.as_ref())
+        self.objects.get(key).and_then(|slot| slot.good.as_ref()).map(|good| &good.object)
+    }
+
+    /// What is known of the object under a key.
+    pub fn status(&self, key: &ResourceKey) -> Option<Status<'_>> {
+        self.objects.get(key).map(|slot| Status {
+            in_force_since: slot.good.as_ref().map(|good| good.since),
+            refused: slot.refused.as_deref(),
+        })
+    }
+
+    /// Objects whose newest version was refused, in order; [`status`](Self::status) tells what is in force instead.
+    pub fn refusals(&self) -> impl Iterator<Item = (&ResourceKey, &Refusal)> {
+        self.objects.iter().filter_map(|(key, slot)| slot.refused.as_deref().map(|refused| (key, refused)))
     }
 
     /// Objects in force in a namespace of a cluster, by name.
@@ -88,7 +160,7 @@ impl<S> Store<S> {
 
     /// Whether the object in force is older than the newest version that was written.
     pub fn is_stale(&self, key: &ResourceKey) -> bool {
-        self.objects.get(key).is_some_and(|slot| slot.stale)
+        self.objects.get(key).is_some_and(|slot| slot.refused.is_some())
     }
 
     /// Number of objects in force.
@@ -110,18 +182,62 @@ impl<S> Store<S> {
 }
 
 impl<S: Kind> Store<S> {
-    pub(crate) fn put(&mut self, key: ResourceKey, object: Object<S>) {
-        self.objects.insert(key, Slot { good: Some(Arc::new(object)), stale: false });
+    /// What a document of this key is, before it is read. `version`: its number, where older ones are to be left out.
+    pub(crate) fn known(
+        &self,
+        key: &ResourceKey,
+        document: &Document,
+        mode: Mode,
+        version: Option<u64>,
+    ) -> Known {
+        let Some(slot) = self.objects.get(key) else { return Known::New };
+        if version.zip(slot.version).is_some_and(|(new, newest)| new < newest) {
+            return Known::Outdated;
+        }
+        match &slot.good {
+            Some(good)
+                if slot.refused.is_none()
+                    && good.mode == mode
+                    && good.object.document().is_same_text(document) =>
+            {
+                Known::InForce(good.findings.clone())
+            }
+            _ => Known::New,
+        }
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        key: ResourceKey,
+        object: Object<S>,
+        mode: Mode,
+        findings: &Report,
+        since: Stamp,
+    ) {
+        let version = object.meta.resource_version.as_deref().and_then(version_number);
+        let findings = (!findings.is_empty()).then(|| Arc::new(findings.clone()));
+        let good = Good { object: Arc::new(object), since, mode, findings };
+        self.objects.insert(key, Slot { good: Some(good), refused: None, version });
     }
 
     /// A newer version was refused; says whether an older one stays in force.
-    pub(crate) fn refuse(&mut self, key: &ResourceKey) -> bool {
-        let slot = self.objects.entry(key.clone()).or_insert(Slot { good: None, stale: true });
-        slot.stale = true;
+    pub(crate) fn refuse(&mut self, key: &ResourceKey, refusal: Refusal, version: Option<u64>) -> bool {
+        let slot =
+            self.objects.entry(key.clone()).or_insert(Slot { good: None, refused: None, version: None });
+        let since = slot.refused.as_ref().map_or(refusal.since, |earlier| earlier.since);
+        slot.refused = Some(Arc::new(Refusal { since, ..refusal }));
+        slot.version = version;
         slot.good.is_some()
     }
 
     pub(crate) fn remove(&mut self, key: &ResourceKey) -> bool {
         self.objects.remove(key).is_some_and(|slot| slot.good.is_some())
     }
+}
+
+/// A `resourceVersion` as a number: newer ones are larger, as Kubernetes has it since its versions are comparable.
+pub(crate) fn version_number(text: &str) -> Option<u64> {
+    let is_plain =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain)
 }

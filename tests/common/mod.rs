@@ -126,7 +126,7 @@ pub(crate) fn mesh_config(text: Option<&str>) -> Arc<MeshConfig> {
     let Some(document) = loaded.documents.first() else { return Arc::new(defaults) };
     let place = |_: &str, span| Place::in_file("mesh.yaml", span);
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };
-    let written = decode::<MeshConfig>(&document.root, "", options, &place, &mut Report::new());
+    let written = decode::<MeshConfig>(document.root(), "", options, &place, &mut Report::new());
     Arc::new(written.map_or_else(MeshConfig::with_defaults, |written| defaults.overlay(written)))
 }
 

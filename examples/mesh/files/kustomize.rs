@@ -72,7 +72,7 @@ impl Kustomizations {
             Err(error) => return report.push(unreadable(file, Some(&error))),
         };
         let loaded = load(&file.display().to_string(), &bytes, &LoadOptions::default());
-        let Some(document) = loaded.documents.first().filter(|document| is_one(&document.root)) else {
+        let Some(document) = loaded.documents.first().filter(|document| is_one(document.root())) else {
             // Not the tool's kind, or broken: reading it as a resource says so.
             return;
         };
@@ -81,11 +81,11 @@ impl Kustomizations {
         self.folders.insert(canonical(&folder));
         self.documents.push((file.to_owned(), Arc::clone(document)));
         self.mentioned.insert(canonical(file));
-        mention(&document.root, &folder, &mut self.mentioned);
+        mention(document.root(), &folder, &mut self.mentioned);
         not_applied(document, report);
         for field in RESOURCES {
-            let items = document.root.get(field).map(Node::items).unwrap_or_default();
-            for (index, item) in items.iter().enumerate() {
+            let items = document.root().get(field).into_iter().flat_map(Node::items);
+            for (index, item) in items.enumerate() {
                 if let Some(name) = item.as_str() {
                     self.resource(name, &folder, document, &format!("{field}[{index}]"), report);
                 }
@@ -174,25 +174,24 @@ impl Kustomizations {
 const BUILD_FIRST: &str = "check what comes out of it: `kustomize build DIR | mesh check -`";
 
 /// `apiVersion` and `kind` may be left out; other tools have kinds of the same name.
-fn is_one(root: &Node) -> bool {
+fn is_one(root: Node<'_>) -> bool {
     let text = |field| root.get(field).and_then(Node::as_str);
-    matches!(root.value, Value::Map(_))
+    root.is_map()
         && text("kind").is_none_or(|kind| kind == "Kustomization" || kind == "Component")
         && text("apiVersion").is_none_or(|version| version.starts_with("kustomize.config.k8s.io/"))
 }
 
 fn not_applied(document: &Arc<Document>, report: &mut Report) {
     let asked: Vec<&str> = document
-        .root
+        .root()
         .entries()
-        .iter()
-        .filter(|entry| match &entry.value.value {
+        .filter(|entry| match entry.value.value() {
             Value::Null => false,
             Value::List(items) => !items.is_empty(),
             Value::Map(fields) => !fields.is_empty(),
             _ => true,
         })
-        .map(|entry| &*entry.key)
+        .map(|entry| entry.key)
         .filter(|field| !HARMLESS.contains(field) && !RESOURCES.contains(field))
         .collect();
     if let Some(first) = asked.first() {
@@ -208,18 +207,18 @@ fn at(document: &Arc<Document>, field: &str, code: Code, message: String) -> Dia
 }
 
 /// Every text of a kustomization that names a file beside it.
-fn mention(node: &Node, folder: &Path, mentioned: &mut BTreeSet<PathBuf>) {
-    match &node.value {
+fn mention(node: Node<'_>, folder: &Path, mentioned: &mut BTreeSet<PathBuf>) {
+    match node.value() {
         Value::String(text) if !text.contains('\n') => {
             // Generators write `key=file`.
-            let name = text.rsplit_once('=').map_or(&**text, |(_, file)| file);
+            let name = text.rsplit_once('=').map_or(text, |(_, file)| file);
             let path = folder.join(name);
             if path.is_file() {
                 mentioned.insert(canonical(&path));
             }
         }
-        Value::List(items) => items.iter().for_each(|item| mention(item, folder, mentioned)),
-        Value::Map(entries) => entries.iter().for_each(|entry| mention(&entry.value, folder, mentioned)),
+        Value::List(items) => items.into_iter().for_each(|item| mention(item, folder, mentioned)),
+        Value::Map(entries) => entries.into_iter().for_each(|entry| mention(entry.value, folder, mentioned)),
         _ => {}
     }
 }

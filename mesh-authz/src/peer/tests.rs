@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use mesh_model::document::{Document, Node, Source};
+use mesh_model::document::{Document, Source, Tree};
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::*;
 
 fn policy(namespace: &str, name: &str, created: i64, spec: Value) -> Object<PeerAuthentication> {
-    let document = Arc::new(Document {
-        source: Source { file: "pa.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        Source { file: "pa.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     Object {
         meta: ObjectMeta {
             name: name.into(),

@@ -14,7 +14,7 @@ mod vocabulary;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mesh_model::document::{Document, Node, Source};
+use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::mesh_config::ExtensionProvider;
 use mesh_model::object::ObjectMeta;
@@ -26,11 +26,11 @@ use super::*;
 use crate::verdict::Claims;
 
 fn named(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationPolicy>> {
-    let document = Arc::new(Document {
-        source: Source { file: "ap.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        Source { file: "ap.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     Arc::new(Object {
         meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
         spec: serde_json::from_value(spec).unwrap(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mesh_model::document::{Document, Node, Source};
+use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion};
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
@@ -29,11 +29,11 @@ fn jwks() -> String {
 }
 
 fn resource(namespace: &str, name: &str, rules: Value) -> Arc<Object<RequestAuthentication>> {
-    let document = Arc::new(Document {
-        source: Source { file: "ra.yaml".into(), cluster: "Kubernetes".into() },
-        index: 0,
-        root: Node::default(),
-    });
+    let document = Arc::new(Document::new(
+        Source { file: "ra.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
     Arc::new(Object {
         meta: ObjectMeta { name: name.into(), namespace: namespace.into(), ..ObjectMeta::default() },
         spec: serde_json::from_value(json!({ "jwtRules": rules })).unwrap(),

@@ -31,7 +31,7 @@ fn mesh_config(text: &str) -> MeshConfig {
     let written = loaded
         .documents
         .first()
-        .and_then(|document| decode::<MeshConfig>(&document.root, "", options, &place, &mut report));
+        .and_then(|document| decode::<MeshConfig>(document.root(), "", options, &place, &mut report));
     MeshConfig::with_defaults().overlay(written.unwrap_or_default())
 }
 

@@ -203,7 +203,7 @@ pub(super) fn plain_endpoint(address: &str, cluster: &Arc<str>, provenance: &Arc
 pub(super) fn takes_traffic(pod: &Object<Pod>) -> bool {
     let status = &pod.spec.status;
     let has_ended = matches!(status.phase, Some(PodPhase::Succeeded | PodPhase::Failed));
-    let metadata = pod.document().root.get("metadata");
+    let metadata = pod.document().root().get("metadata");
     let is_ending = metadata.is_some_and(|metadata| metadata.get("deletionTimestamp").is_some());
     !status.pod_ip.is_empty() && !has_ended && !is_ending && status.is_ready()
 }
@@ -303,12 +303,12 @@ fn is_healthy(entry: &Object<WorkloadEntry>) -> bool {
     if !is_checked {
         return true;
     }
-    let conditions = entry.document().root.get("status").and_then(|status| status.get("conditions"));
-    let text = |condition: &Node, key: &str| condition.get(key).and_then(Node::as_str).map(str::to_owned);
+    let conditions = entry.document().root().get("status").and_then(|status| status.get("conditions"));
+    let text = |condition: Node<'_>, key: &str| condition.get(key).and_then(Node::as_str).map(str::to_owned);
     conditions
-        .map_or(&[][..], Node::items)
-        .iter()
-        .find(|condition| text(condition, "type").as_deref() == Some("Healthy"))
+        .into_iter()
+        .flat_map(Node::items)
+        .find(|condition| text(*condition, "type").as_deref() == Some("Healthy"))
         .is_some_and(|condition| {
             text(condition, "status").is_some_and(|status| status.eq_ignore_ascii_case("true"))
         })

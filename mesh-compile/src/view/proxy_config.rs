@@ -45,7 +45,7 @@ fn read(text: &str, at: &dyn Fn() -> Place, report: &mut Report) -> Option<Proxy
         return None;
     };
     let options = DecodeOptions { protobuf: true, unknown: Unknown::Warning };
-    decode(&document.root, "", options, &|_: &str, _| at(), report)
+    decode(document.root(), "", options, &|_: &str, _| at(), report)
 }
 
 #[cfg(test)]

@@ -28,13 +28,16 @@ pub(crate) mod value;
 use std::fmt;
 
 pub(crate) use crate::decode::path::Path;
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use crate::document::{Node, Value};
 use crate::object::Object;
 use crate::origin::Provenance;
 
 /// The annotation that makes a policy a rehearsal (S-101).
 pub(crate) const DRY_RUN: &str = "istio.io/dry-run";
+
+/// Findings of validation kept per object; one error is kept in any case, so that none passes for good.
+const FINDINGS_MAX: usize = 256;
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +105,11 @@ impl<'c> Checker<'c> {
 
     /// Adds a problem of the field at `at`.
     pub(crate) fn find(&mut self, at: &Path<'_>, problem: Problem) {
+        // A document with a hundred thousand bad routes is no better told by a hundred thousand findings.
+        let is_full = self.report.len() >= FINDINGS_MAX;
+        if is_full && (problem.code.severity() != Severity::Error || self.report.has_errors()) {
+            return;
+        }
         let mut found =
             Diagnostic::new(problem.code, Place::of(self.object, &at.to_string()), problem.message);
         found.help = problem.help;
@@ -155,13 +163,13 @@ impl<'c> Checker<'c> {
     }
 
     /// The value written at `path` of the document, also where the type cannot tell it from an absent one.
-    pub(crate) fn written(&self, path: &Path<'_>) -> Option<&'c Node> {
-        find(&self.object.document.root, path)
+    pub(crate) fn written(&self, path: &Path<'_>) -> Option<Node<'c>> {
+        find(self.object.document.root(), path)
     }
 
     /// Whether an empty list or map is written at `path`.
     pub(crate) fn is_written_empty(&self, path: &Path<'_>) -> bool {
-        self.written(path).is_some_and(|node| match &node.value {
+        self.written(path).is_some_and(|node| match node.value() {
             Value::List(items) => items.is_empty(),
             Value::Map(entries) => entries.is_empty(),
             _ => false,
@@ -176,7 +184,7 @@ impl fmt::Debug for Checker<'_> {
 }
 
 /// Both spellings of a field are found, as the decoder takes both.
-fn find<'n>(root: &'n Node, path: &Path<'_>) -> Option<&'n Node> {
+fn find<'n>(root: Node<'n>, path: &Path<'_>) -> Option<Node<'n>> {
     match path {
         Path::Root("") => Some(root),
         Path::Root(name) => root.get(name),
@@ -184,7 +192,7 @@ fn find<'n>(root: &'n Node, path: &Path<'_>) -> Option<&'n Node> {
             let parent = find(root, parent)?;
             parent.get(name).or_else(|| parent.get(&crate::document::snake_case(name)))
         }
-        Path::Index(parent, index) => find(root, parent)?.items().get(*index),
+        Path::Index(parent, index) => find(root, parent)?.item(*index),
     }
 }
 

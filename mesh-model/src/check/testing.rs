@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::Checker;
 use crate::config_set::{Change, ConfigSet};
 use crate::diagnostic::Report;
-use crate::document::{Document, Node, Source, Span};
+use crate::document::{Document, Source, Span};
 use crate::object::{Object, ObjectMeta};
 use crate::origin::Provenance;
 
 fn document(json: &Value) -> Arc<Document> {
     let source = Source { file: "a.yaml".into(), cluster: "Kubernetes".into() };
-    Arc::new(Document { source, index: 0, root: Node::from_json(json, Span::default()) })
+    Arc::new(Document::from_json(source, 0, json, Span::default()))
 }
 
 /// `code field` of every problem of an object of `kind` in namespace `default`.

@@ -9,18 +9,19 @@ use super::error::{DecodeError, shorten};
 use super::path::Path;
 use super::{Context, Finding, Unknown, help};
 use crate::diagnostic::{Code, Severity};
-use crate::document::{Entry, Node, Value, snake_case};
+use crate::document::{Entries, Entry, Items, Node, snake_case};
 
 /// The elements of a list.
 pub(super) struct ListReader<'a, 'p> {
-    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
+    items: std::iter::Enumerate<Items<'a>>,
+    left: usize,
     path: &'p Path<'p>,
     context: &'p Context,
 }
 
 impl<'a, 'p> ListReader<'a, 'p> {
-    pub(super) fn new(items: &'a [Node], path: &'p Path<'p>, context: &'p Context) -> Self {
-        Self { items: items.iter().enumerate(), path, context }
+    pub(super) fn new(items: Items<'a>, path: &'p Path<'p>, context: &'p Context) -> Self {
+        Self { left: items.len(), items: items.enumerate(), path, context }
     }
 }
 
@@ -32,72 +33,77 @@ impl<'a> de::SeqAccess<'a> for ListReader<'a, '_> {
         seed: T,
     ) -> Result<Option<T::Value>, DecodeError> {
         for (index, node) in self.items.by_ref() {
+            self.left = self.left.saturating_sub(1);
             let path = Path::Index(self.path, index);
             if self.context.is_skipped(&path) {
                 continue;
             }
-            let value = seed.deserialize(NodeDeserializer { node, path: &path, context: self.context });
-            return value.map(Some).map_err(|error| error.at(&path, node.span));
+            let value = self.context.take(size_of::<T::Value>()).and_then(|()| {
+                seed.deserialize(NodeDeserializer { node, path: &path, context: self.context })
+            });
+            return value.map(Some).map_err(|error| error.at(&path, node));
         }
         Ok(None)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
+        Some(self.left)
     }
 }
 
 /// The entries of a map or struct, those that the type shall see.
 pub(super) struct MapReader<'a, 'p> {
-    /// The entry and the name the type knows it by.
-    entries: std::vec::IntoIter<(&'a str, &'a Entry)>,
-    value: Option<&'a Entry>,
+    node: Node<'a>,
+    entries: Entries<'a>,
+    /// What a struct has; `None` for maps, which take every key.
+    fields: Option<&'static [&'static str]>,
+    value: Option<Entry<'a>>,
     path: &'p Path<'p>,
     context: &'p Context,
 }
 
 impl<'a, 'p> MapReader<'a, 'p> {
-    /// `fields`: what a struct has; `None` for maps, which take every key.
     pub(super) fn new(
-        entries: &'a [Entry],
+        node: Node<'a>,
         fields: Option<&'static [&'static str]>,
         path: &'p Path<'p>,
         context: &'p Context,
     ) -> Self {
-        let mut seen: Vec<(&'a str, &'a Entry)> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if context.is_skipped(&Path::Key(path, &entry.key)) {
+        Self { node, entries: node.entries(), fields, value: None, path, context }
+    }
+
+    /// The next entry and the name that the type knows it by.
+    fn next(&mut self) -> Option<(&'a str, Entry<'a>)> {
+        for entry in self.entries.by_ref() {
+            if self.context.is_skipped(&Path::Key(self.path, entry.key)) {
                 continue;
             }
-            let Some(fields) = fields else {
-                seen.push((&entry.key, entry));
+            let Some(fields) = self.fields else { return Some((entry.key, entry)) };
+            let Some(field) = field_name(entry.key, fields, self.context.options.protobuf) else {
+                note_unknown(&entry, fields, self.path, self.context);
                 continue;
             };
-            let Some(field) = field_name(&entry.key, fields, context.options.protobuf) else {
-                note_unknown(entry, fields, path, context);
-                continue;
-            };
-            if context.options.unknown == Unknown::Schema
-                && &*entry.key != field
-                && !fields.contains(&&*entry.key)
+            if self.context.options.unknown == Unknown::Schema
+                && entry.key != field
+                && !fields.contains(&entry.key)
             {
-                note_spelling(entry, field, path, context);
+                note_spelling(&entry, field, self.path, self.context);
             }
-            if entry.value.value == Value::Null {
+            if entry.value.is_null() {
                 continue;
             }
-            match seen.iter_mut().find(|(name, _)| *name == field) {
-                Some((_, other)) => {
-                    note_double(entry, field, path, context);
-                    // The API's own spelling wins.
-                    if &*entry.key == field {
-                        *other = entry;
-                    }
+            if field == entry.key {
+                return Some((field, entry));
+            }
+            // The API's own spelling wins.
+            match self.node.entry(field).filter(|own| !own.value.is_null()) {
+                Some(own) if !self.context.is_skipped(&Path::Key(self.path, own.key)) => {
+                    note_double(&entry, field, self.path, self.context);
                 }
-                None => seen.push((field, entry)),
+                _ => return Some((field, entry)),
             }
         }
-        Self { entries: seen.into_iter(), value: None, path, context }
+        None
     }
 }
 
@@ -105,24 +111,23 @@ impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
     type Error = DecodeError;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
-        let Some((name, entry)) = self.entries.next() else { return Ok(None) };
+        let Some((name, entry)) = self.next() else { return Ok(None) };
         self.value = Some(entry);
         let key = seed.deserialize(KeyDeserializer { key: name });
-        key.map(Some).map_err(|error| error.at(&Path::Key(self.path, &entry.key), entry.key_span))
+        key.map(Some).map_err(|error| error.at_span(&Path::Key(self.path, entry.key), entry.key_span()))
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         let Some(entry) = self.value.take() else {
             return Err(DecodeError::new(Code::WrongType, "a map value was read before its key"));
         };
-        let path = Path::Key(self.path, &entry.key);
-        let node = &entry.value;
+        let path = Path::Key(self.path, entry.key);
+        let node = entry.value;
+        // The fields of a struct are part of it; the values of a map are not.
+        let bytes = if self.fields.is_none() { size_of::<V::Value>() } else { 0 };
+        self.context.take(bytes).map_err(|error| error.at(&path, node))?;
         seed.deserialize(NodeDeserializer { node, path: &path, context: self.context })
-            .map_err(|error| error.at(&path, node.span))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.entries.len())
+            .map_err(|error| error.at(&path, node))
     }
 }
 
@@ -137,44 +142,44 @@ fn field_name(key: &str, fields: &'static [&'static str], protobuf: bool) -> Opt
     other.or_else(|| fields.iter().find(|field| **field == key)).copied()
 }
 
-fn note_unknown(entry: &Entry, fields: &'static [&'static str], path: &Path<'_>, context: &Context) {
+fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<'_>, context: &Context) {
     let severity = match context.options.unknown {
         Unknown::Error | Unknown::Schema => Severity::Error,
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    let (help, replacement) = help::unknown_field(&entry.key, fields);
-    let message = format!("unknown field `{}`", shorten(&entry.key));
+    let (help, replacement) = help::unknown_field(entry.key, fields);
+    let message = format!("unknown field `{}`", shorten(entry.key));
     let finding = Finding {
         code: Code::UnknownField,
         severity,
-        span: entry.key_span,
+        span: entry.key_span(),
         message,
         help: Some(help),
         replacement: replacement.map(str::to_owned),
     };
-    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+    context.find(&Path::Key(path, entry.key).to_string(), finding);
 }
 
 /// A field in the spelling of the `.proto` file, which the schema of the API does not have.
-fn note_spelling(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
-    let message = format!("unknown field `{}`", shorten(&entry.key));
+fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
+    let message = format!("unknown field `{}`", shorten(entry.key));
     let help = Some(format!("write `{field}`: the API server knows no other spelling"));
-    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span);
+    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span());
     let finding = Finding { code, severity, span, message, help, replacement: Some(field.to_owned()) };
-    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+    context.find(&Path::Key(path, entry.key).to_string(), finding);
 }
 
-fn note_double(entry: &Entry, field: &str, path: &Path<'_>, context: &Context) {
+fn note_double(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
     let finding = Finding {
         code: Code::DuplicateKey,
         severity: Code::DuplicateKey.severity(),
-        span: entry.key_span,
+        span: entry.key_span(),
         message: format!("the field `{field}` is set in two spellings; `{field}` is used"),
         help: Some(format!("keep `{field}` and remove the other one")),
         replacement: None,
     };
-    context.find(&Path::Key(path, &entry.key).to_string(), finding);
+    context.find(&Path::Key(path, entry.key).to_string(), finding);
 }
 
 /// A map key: text that also reads as a number or Boolean where the type wants one.
@@ -248,7 +253,7 @@ impl<'a> de::Deserializer<'a> for KeyDeserializer<'a> {
 /// A name, or a map with one key whose value is the variant's content.
 pub(super) struct EnumReader<'a, 'p> {
     pub(super) name: NodeDeserializer<'a, 'p>,
-    pub(super) content: Option<&'a Entry>,
+    pub(super) content: Option<Entry<'a>>,
 }
 
 impl<'a, 'p> de::EnumAccess<'a> for EnumReader<'a, 'p> {
@@ -256,7 +261,7 @@ impl<'a, 'p> de::EnumAccess<'a> for EnumReader<'a, 'p> {
     type Variant = VariantReader<'a, 'p>;
 
     fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self::Variant), DecodeError> {
-        let key = self.content.map_or(self.name.node.as_str(), |entry| Some(&*entry.key));
+        let key = self.content.map_or(self.name.node.as_str(), |entry| Some(entry.key));
         let variant = seed.deserialize(KeyDeserializer { key: key.unwrap_or_default() })?;
         Ok((variant, VariantReader { outer: self.name, content: self.content }))
     }
@@ -265,7 +270,7 @@ impl<'a, 'p> de::EnumAccess<'a> for EnumReader<'a, 'p> {
 /// The content of a variant.
 pub(super) struct VariantReader<'a, 'p> {
     outer: NodeDeserializer<'a, 'p>,
-    content: Option<&'a Entry>,
+    content: Option<Entry<'a>>,
 }
 
 impl<'a> VariantReader<'a, '_> {
@@ -276,8 +281,8 @@ impl<'a> VariantReader<'a, '_> {
         let Some(entry) = self.content else {
             return Err(DecodeError::wrong_type("a map with one key", self.outer.node));
         };
-        let path = Path::Key(self.outer.path, &entry.key);
-        read(NodeDeserializer { node: &entry.value, path: &path, context: self.outer.context })
+        let path = Path::Key(self.outer.path, entry.key);
+        read(NodeDeserializer { node: entry.value, path: &path, context: self.outer.context })
     }
 }
 

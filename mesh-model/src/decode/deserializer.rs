@@ -14,14 +14,14 @@ use crate::document::{Node, Value};
 /// One value on its way to a type.
 #[derive(Clone, Copy)]
 pub(super) struct NodeDeserializer<'a, 'p> {
-    pub(super) node: &'a Node,
+    pub(super) node: Node<'a>,
     pub(super) path: &'p Path<'p>,
     pub(super) context: &'p Context,
 }
 
 impl<'a> NodeDeserializer<'a, '_> {
     fn located<T>(&self, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
-        result.map_err(|error| error.at(self.path, self.node.span))
+        result.map_err(|error| error.at(self.path, self.node))
     }
 
     fn refuse<T>(&self, expected: &str) -> Result<T, DecodeError> {
@@ -30,10 +30,10 @@ impl<'a> NodeDeserializer<'a, '_> {
 
     /// A whole number, as the dialect accepts it.
     fn whole(&self) -> Result<i128, DecodeError> {
-        match &self.node.value {
-            Value::Integer(number) => Ok(*number),
+        match self.node.value() {
+            Value::Integer(number) => Ok(number),
             Value::Null => Ok(0),
-            Value::Float(number) => whole_float(*number).map_or_else(|| self.refuse("a whole number"), Ok),
+            Value::Float(number) => whole_float(number).map_or_else(|| self.refuse("a whole number"), Ok),
             Value::String(text) if self.context.options.protobuf => {
                 let whole = is_json_number(text)
                     .then(|| text.parse().ok().or_else(|| text.parse::<f64>().ok().and_then(whole_float)));
@@ -53,11 +53,11 @@ impl<'a> NodeDeserializer<'a, '_> {
     }
 
     fn float(&self) -> Result<f64, DecodeError> {
-        match &self.node.value {
+        match self.node.value() {
             Value::Integer(number) => number.to_string().parse().or_else(|_| self.refuse("a number")),
-            Value::Float(number) => Ok(*number),
+            Value::Float(number) => Ok(number),
             Value::Null => Ok(0.0),
-            Value::String(text) if self.context.options.protobuf => match &**text {
+            Value::String(text) if self.context.options.protobuf => match text {
                 "NaN" => Ok(f64::NAN),
                 "Infinity" => Ok(f64::INFINITY),
                 "-Infinity" => Ok(f64::NEG_INFINITY),
@@ -69,7 +69,7 @@ impl<'a> NodeDeserializer<'a, '_> {
     }
 
     fn map_reader(&self, fields: Option<&'static [&'static str]>) -> MapReader<'a, '_> {
-        MapReader::new(self.node.entries(), fields, self.path, self.context)
+        MapReader::new(self.node, fields, self.path, self.context)
     }
 }
 
@@ -104,15 +104,15 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let result = match &self.node.value {
+        let result = match self.node.value() {
             Value::Null => visitor.visit_unit(),
-            Value::Bool(flag) => visitor.visit_bool(*flag),
-            Value::Integer(number) => match (u64::try_from(*number), i64::try_from(*number)) {
+            Value::Bool(flag) => visitor.visit_bool(flag),
+            Value::Integer(number) => match (u64::try_from(number), i64::try_from(number)) {
                 (Ok(number), _) => visitor.visit_u64(number),
                 (_, Ok(number)) => visitor.visit_i64(number),
                 _ => visitor.visit_f64(self.float()?),
             },
-            Value::Float(number) => visitor.visit_f64(*number),
+            Value::Float(number) => visitor.visit_f64(number),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(ListReader::new(items, self.path, self.context)),
             Value::Map(_) => visitor.visit_map(self.map_reader(None)),
@@ -141,15 +141,15 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.node.value {
-            Value::Bool(flag) => self.located(visitor.visit_bool(*flag)),
+        match self.node.value() {
+            Value::Bool(flag) => self.located(visitor.visit_bool(flag)),
             Value::Null => self.located(visitor.visit_bool(false)),
             _ => self.refuse("a boolean"),
         }
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.node.value {
+        match self.node.value() {
             Value::String(text) => self.located(visitor.visit_borrowed_str(text)),
             Value::Null => self.located(visitor.visit_borrowed_str("")),
             _ => self.refuse(&words(&visitor)),
@@ -161,8 +161,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let result =
-            if self.node.value == Value::Null { visitor.visit_none() } else { visitor.visit_some(self) };
+        let result = if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) };
         self.located(result)
     }
 
@@ -176,11 +175,14 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.node.value {
+        match self.node.value() {
             Value::List(items) => {
                 self.located(visitor.visit_seq(ListReader::new(items, self.path, self.context)))
             }
-            Value::Null => self.located(visitor.visit_seq(ListReader::new(&[], self.path, self.context))),
+            // It has no elements.
+            Value::Null => {
+                self.located(visitor.visit_seq(ListReader::new(self.node.items(), self.path, self.context)))
+            }
             _ => self.refuse("a list"),
         }
     }
@@ -190,7 +192,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match &self.node.value {
+        match self.node.value() {
             Value::Map(_) | Value::Null => self.located(visitor.visit_map(self.map_reader(None))),
             _ => self.refuse("a map"),
         }
@@ -202,7 +204,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        match &self.node.value {
+        match self.node.value() {
             Value::Map(_) | Value::Null => self.located(visitor.visit_map(self.map_reader(Some(fields)))),
             _ => {
                 let error = DecodeError::wrong_type("a map", self.node);
@@ -217,10 +219,10 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let reader = match &self.node.value {
+        let reader = match self.node.value() {
             Value::String(_) => EnumReader { name: self, content: None },
-            Value::Map(entries) => match entries.as_slice() {
-                [entry] => EnumReader { name: self, content: Some(entry) },
+            Value::Map(mut entries) => match (entries.next(), entries.next()) {
+                (Some(entry), None) => EnumReader { name: self, content: Some(entry) },
                 _ => return self.refuse("a map with one key"),
             },
             _ => {

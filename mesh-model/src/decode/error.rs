@@ -10,80 +10,87 @@ use super::{Finding, help};
 use crate::diagnostic::{Code, nearest};
 use crate::document::{Node, Span, Value, join_key, snake_case};
 
-/// The first error of a round.
+/// The first error of a round. Boxed: every step of the decoder hands on a result that is nearly always good.
 #[derive(Debug)]
-pub(super) struct DecodeError {
-    pub(super) code: Code,
-    pub(super) path: Option<String>,
+pub(super) struct DecodeError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    path: Option<String>,
     span: Span,
     message: String,
-    help: Option<Box<str>>,
+    help: Option<String>,
     replacement: Option<&'static str>,
     missing: Option<&'static str>,
 }
 
 impl DecodeError {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            path: None,
-            span: Span::default(),
-            message: message.into(),
-            help: None,
-            replacement: None,
-            missing: None,
-        }
+        let message = message.into();
+        let (path, help, replacement, missing) = (None, None, None, None);
+        Self(Box::new(Inner { code, path, span: Span::default(), message, help, replacement, missing }))
     }
 
     /// Adds what to do about it.
     pub(super) fn help(mut self, help: Option<String>) -> Self {
-        self.help = help.map(String::into_boxed_str);
+        self.0.help = help;
         self
     }
 
     /// `expected a number, found a string `abc``.
-    pub(super) fn wrong_type(expected: &str, found: &Node) -> Self {
+    pub(super) fn wrong_type(expected: &str, found: Node<'_>) -> Self {
         Self::new(Code::WrongType, format!("expected {expected}, found {}", describe(found)))
             .help(help::wrong_type(expected, found))
     }
 
     /// Names the place unless a place further inside is known.
-    pub(super) fn at(mut self, path: &Path<'_>, span: Span) -> Self {
-        if self.path.is_none() {
-            self.path = Some(path.to_string());
-            self.span = span;
+    pub(super) fn at(self, path: &Path<'_>, node: Node<'_>) -> Self {
+        if self.0.path.is_none() { self.at_span(path, node.span()) } else { self }
+    }
+
+    /// Names the place unless a place further inside is known.
+    pub(super) fn at_span(mut self, path: &Path<'_>, span: Span) -> Self {
+        if self.0.path.is_none() {
+            self.0.path = Some(path.to_string());
+            self.0.span = span;
         }
         self
     }
 
+    /// The field path, once it is known.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
     /// A field counts as missing only if it was not left out for an error of its own.
     pub(super) fn follows_from(&self, skipped: &BTreeSet<String>) -> bool {
-        let Some(path) = &self.path else { return false };
-        match self.missing {
+        let Some(path) = self.path() else { return false };
+        match self.0.missing {
             Some(field) => {
                 let written = join_key(path, &snake_case(field));
                 skipped.contains(&join_key(path, field)) || skipped.contains(&written)
             }
             // What a value complains of after parts of it were left out may be due to that.
-            None => skipped.iter().any(|inner| inner.len() > path.len() && inner.starts_with(path.as_str())),
+            None => skipped.iter().any(|inner| inner.len() > path.len() && inner.starts_with(path)),
         }
     }
 
     pub(super) fn finding(&self) -> Finding {
         Finding {
-            code: self.code,
-            severity: self.code.severity(),
-            span: self.span,
-            message: self.message.clone(),
-            help: self.help.as_deref().map(str::to_owned),
-            replacement: self.replacement.map(str::to_owned),
+            code: self.0.code,
+            severity: self.0.code.severity(),
+            span: self.0.span,
+            message: self.0.message.clone(),
+            help: self.0.help.clone(),
+            replacement: self.0.replacement.map(str::to_owned),
         }
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -116,7 +123,7 @@ impl de::Error for DecodeError {
         let mut error =
             Self::new(Code::BadValue, format!("expected one of {known}, found `{}`", shorten(variant)));
         let near = nearest(variant, expected.iter().copied());
-        error.replacement = near;
+        error.0.replacement = near;
         error.help(Some(match near {
             Some(name) => format!("did you mean `{name}`?"),
             None => "write one of these names, spelled exactly like this".to_owned(),
@@ -126,13 +133,13 @@ impl de::Error for DecodeError {
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let mut error = Self::new(Code::UnknownField, format!("unknown field `{}`", shorten(field)));
         let (help, replacement) = help::unknown_field(field, expected);
-        error.replacement = replacement;
+        error.0.replacement = replacement;
         error.help(Some(help))
     }
 
     fn missing_field(field: &'static str) -> Self {
         let mut error = Self::new(Code::MissingField, format!("the field `{field}` is required"));
-        error.missing = Some(field);
+        error.0.missing = Some(field);
         error.help(Some(format!("add `{field}`")))
     }
 
@@ -142,8 +149,8 @@ impl de::Error for DecodeError {
 }
 
 /// What a node is, with its text where that helps.
-fn describe(node: &Node) -> String {
-    match &node.value {
+fn describe(node: Node<'_>) -> String {
+    match node.value() {
         Value::String(text) => format!("a string `{}`", shorten(text)),
         Value::Integer(number) => format!("a number `{number}`"),
         Value::Float(number) => format!("a number `{number}`"),

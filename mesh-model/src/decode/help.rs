@@ -8,14 +8,14 @@ use crate::document::{Node, Value};
 use crate::value::Duration;
 
 /// Help for a node where `expected` (in the words of [`super::error`]) should stand.
-pub(super) fn wrong_type(expected: &str, found: &Node) -> Option<String> {
-    match &found.value {
-        Value::Bool(flag) => wrong_value(expected, Unexpected::Bool(*flag)),
+pub(super) fn wrong_type(expected: &str, found: Node<'_>) -> Option<String> {
+    match found.value() {
+        Value::Bool(flag) => wrong_value(expected, Unexpected::Bool(flag)),
         Value::Integer(number) => {
-            let number = i64::try_from(*number).map_or(Unexpected::Other("a number"), Unexpected::Signed);
+            let number = i64::try_from(number).map_or(Unexpected::Other("a number"), Unexpected::Signed);
             wrong_value(expected, number)
         }
-        Value::Float(number) => wrong_value(expected, Unexpected::Float(*number)),
+        Value::Float(number) => wrong_value(expected, Unexpected::Float(number)),
         Value::String(text) => wrong_value(expected, Unexpected::Str(text)),
         Value::List(_) => wrong_value(expected, Unexpected::Seq),
         Value::Map(_) => wrong_value(expected, Unexpected::Map),
@@ -119,8 +119,8 @@ fn repaired(text: &str) -> Option<String> {
 }
 
 /// Help for a value that should be a map with these fields.
-pub(super) fn not_a_struct(fields: &'static [&'static str], found: &Node) -> Option<String> {
-    let scalar = match &found.value {
+pub(super) fn not_a_struct(fields: &'static [&'static str], found: Node<'_>) -> Option<String> {
+    let scalar = match found.value() {
         Value::String(text) if text.len() <= 40 && !text.contains(['\n', '"', '\\']) => {
             Some(format!("\"{text}\""))
         }

@@ -13,7 +13,7 @@ pub(crate) mod path;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
@@ -56,6 +56,13 @@ impl DecodeOptions {
 /// Wrong fields reported per document: after that many, the rest waits for the next run.
 const ROUNDS_MAX: usize = 64;
 
+/// Keys and values looked at in all rounds together: a huge document with errors gets fewer rounds.
+const WORK_MAX: usize = 1_000_000;
+
+/// Bytes that the elements of all lists and maps of one document may take as typed values: a list of `{}` is short as
+/// text, and long as routes.
+const BYTES_MAX: usize = 32 << 20;
+
 /// Unknown or doubled fields reported per document.
 const FINDINGS_MAX: usize = 256;
 
@@ -68,45 +75,52 @@ const FINDINGS_MAX: usize = 256;
 /// ```
 /// # use mesh_model::decode::{DecodeOptions, decode};
 /// # use mesh_model::diagnostic::{Place, Report};
-/// # use mesh_model::document::{Node, Span};
+/// # use mesh_model::document::{Span, Tree};
 /// #[derive(serde::Deserialize)]
 /// #[serde(rename_all = "camelCase", default)]
 /// # #[derive(Default)]
 /// struct Retry { attempts: i32, retry_on: String }
 ///
-/// let node = Node::from_json(&serde_json::json!({"attempts": "3", "retry_on": "5xx"}), Span::default());
+/// let tree = Tree::from_json(&serde_json::json!({"attempts": "3", "retry_on": "5xx"}), Span::default());
 /// let mut report = Report::new();
 /// let place = |_: &str, span| Place::in_file("a.yaml", span);
-/// let retry: Retry = decode(&node, "spec", DecodeOptions::ISTIO, &place, &mut report).unwrap();
+/// let retry: Retry = decode(tree.root(), "spec", DecodeOptions::ISTIO, &place, &mut report).unwrap();
 /// assert_eq!((retry.attempts, retry.retry_on.as_str()), (3, "5xx"));
 /// ```
 pub fn decode<T: DeserializeOwned>(
-    node: &Node,
+    node: Node<'_>,
     path: &str,
     options: DecodeOptions,
     place: &dyn Fn(&str, Span) -> Place,
     report: &mut Report,
 ) -> Option<T> {
-    let context = Context { options, skipped: RefCell::default(), findings: RefCell::default() };
+    let context = Context {
+        options,
+        skipped: RefCell::default(),
+        findings: RefCell::default(),
+        bytes: Cell::default(),
+    };
     let mut failed = false;
     let mut value = None;
     // serde stops at the first error: note it, leave its field out, and look again.
-    for _ in 0..ROUNDS_MAX {
+    let rounds = (WORK_MAX / node.slots().max(1)).clamp(2, ROUNDS_MAX);
+    for _ in 0..rounds {
         let root = Path::Root(path);
+        context.bytes.set(0);
         match T::deserialize(NodeDeserializer { node, path: &root, context: &context }) {
             Ok(decoded) => {
                 value = Some(decoded);
                 break;
             }
             Err(error) => {
-                let error = error.at(&root, node.span);
+                let error = error.at(&root, node);
                 failed = true;
-                let at = error.path.clone().unwrap_or_default();
+                let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
                     context.find(&at, error.finding());
                 }
                 let looped = !context.skipped.borrow_mut().insert(at.clone());
-                if at == path || looped {
+                if at == path || looped || context.bytes.get() > BYTES_MAX {
                     break;
                 }
             }
@@ -138,6 +152,8 @@ struct Context {
     /// Fields left out because of an error found before.
     skipped: RefCell<BTreeSet<String>>,
     findings: RefCell<Findings>,
+    /// Size of the elements of lists and maps so far, in this round.
+    bytes: Cell<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -155,8 +171,20 @@ impl Context {
         }
     }
 
+    /// Counts an element of a list or map.
+    fn take(&self, bytes: usize) -> Result<(), error::DecodeError> {
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+        if self.bytes.get() <= BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("more than {} MiB of typed values in one document", BYTES_MAX >> 20);
+        let help = "split the resource; a list of this length is a mistake of its generator".to_owned();
+        Err(error::DecodeError::new(Code::BudgetExceeded, message).help(Some(help)))
+    }
+
     fn is_skipped(&self, path: &Path<'_>) -> bool {
         let skipped = self.skipped.borrow();
-        !skipped.is_empty() && skipped.contains(&path.to_string())
+        // Writing out a path costs more than most values: first look at its last part.
+        skipped.iter().any(|field| path.may_be(field)) && skipped.contains(&path.to_string())
     }
 }

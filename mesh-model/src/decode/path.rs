@@ -26,6 +26,19 @@ impl<'p> Path<'p> {
         Self::Index(self, index)
     }
 
+    /// Whether its last part is that of a written path; `false` is certain, `true` is not.
+    pub(crate) fn may_be(&self, written: &str) -> bool {
+        let bare = written.strip_suffix("\"]").or_else(|| written.strip_suffix(']')).unwrap_or(written);
+        match self {
+            Self::Root(root) => *root == written,
+            Self::Key(_, key) => bare.ends_with(key),
+            Self::Index(_, index) => {
+                let number = bare.rsplit_once('[').map(|(_, number)| number.parse::<usize>());
+                number == Some(Ok(*index))
+            }
+        }
+    }
+
     fn text(&self) -> String {
         // The depth budget of the reader bounds this recursion.
         match self {

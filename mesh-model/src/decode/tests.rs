@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::document::Tree;
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -69,10 +70,10 @@ impl<'de> Deserialize<'de> for IntOrString {
 }
 
 fn run(json: &Json, options: DecodeOptions) -> (Option<Spec>, Vec<(String, &'static str, String)>) {
-    let node = Node::from_json(json, Span::default());
+    let tree = Tree::from_json(json, Span::default());
     let mut report = Report::new();
     let place = |path: &str, _: Span| Place { field: path.to_owned(), ..Place::default() };
-    let value = decode(&node, "spec", options, &place, &mut report);
+    let value = decode(tree.root(), "spec", options, &place, &mut report);
     let found = report.iter().map(|finding| {
         let help = finding.help.as_ref().map(|help| format!(" / {help}")).unwrap_or_default();
         (finding.at.field.clone(), finding.code.as_str(), format!("{}{help}", finding.message))
@@ -242,10 +243,10 @@ fn durations_are_repaired_where_it_is_clear_what_is_meant() {
         timeout: Option<crate::value::Duration>,
     }
     let help = |value: Json| {
-        let node = Node::from_json(&json!({"timeout": value}), Span::default());
+        let tree = Tree::from_json(&json!({"timeout": value}), Span::default());
         let mut report = Report::new();
         let place = |_: &str, _: Span| Place::default();
-        let read: Option<Timed> = decode(&node, "", DecodeOptions::ISTIO, &place, &mut report);
+        let read: Option<Timed> = decode(tree.root(), "", DecodeOptions::ISTIO, &place, &mut report);
         assert!(read.and_then(|read| read.timeout).is_none());
         report.iter().next().unwrap().help.clone().unwrap()
     };

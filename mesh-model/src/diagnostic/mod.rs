@@ -74,7 +74,11 @@ impl Place {
 
     /// The field `path` of an object.
     pub fn of(object: &Provenance, path: &str) -> Self {
-        let span = object.document.root.locate(path);
+        Self::standing(object, path, object.document.root().locate(path))
+    }
+
+    /// The field `path` of an object, which is known to stand at `span`.
+    pub(crate) fn standing(object: &Provenance, path: &str, span: Span) -> Self {
         Self {
             resource: ResourceRef {
                 kind: object.kind.to_owned(),
@@ -90,7 +94,7 @@ impl Place {
 
     /// The field `path` of a document whose resource is known by reference only.
     pub fn in_document(document: &Arc<Document>, resource: ResourceRef, path: &str) -> Self {
-        let span = document.root.locate(path);
+        let span = document.root().locate(path);
         Self { resource, file: document.source.file.to_string(), field: path.to_owned(), ..Self::default() }
             .at(span)
     }
@@ -212,6 +216,12 @@ impl Report {
     /// Adds all of another report.
     pub fn merge(&mut self, other: Self) {
         self.diagnostics.extend(other.diagnostics);
+    }
+
+    /// Keeps the first `most`. Gives the worst severity of those that go, and their number.
+    pub(crate) fn shorten_to(&mut self, most: usize) -> Option<(Severity, usize)> {
+        let gone = self.diagnostics.split_off(most.min(self.diagnostics.len()));
+        gone.iter().map(|diagnostic| diagnostic.severity).min().map(|worst| (worst, gone.len()))
     }
 
     /// In the order of discovery.

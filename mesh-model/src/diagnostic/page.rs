@@ -138,7 +138,7 @@ pub fn index() -> String {
          Every finding of `mesh check` has one of these codes. A page says what a code means and shows an example that has\n\
          it and one that has not; `mesh check --explain CODE` prints it. The pages are written from\n\
          `mesh-model/src/diagnostic/pages/`; a test reads every example as `mesh check` does.\n\n\
-         The severity is the usual one: `--strict` turns unknown fields and doubled keys into errors.\n\n\
+         The severity is that of `mesh check`; `--lenient` turns unknown fields and doubled keys into warnings.\n\n\
          | code | severity | stage | Istio's code | what it means |\n|---|---|---|---|---|\n",
     );
     for code in Code::ALL {

@@ -24,7 +24,7 @@ pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &m
         let place = Place::of(&provenance, path);
         if span.line > 0 { place.at(span) } else { place }
     };
-    let spec = decode::<S>(&document.root, "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
+    let spec = decode::<S>(document.root(), "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
     let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
     S::validate(&object, report);
     Some(object.spec)

@@ -46,13 +46,13 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    let mut reader = Reader { document, report, resource: resource(&document.root), failed: false };
+    let mut reader = Reader { document, report, resource: resource(document.root()), failed: false };
     reader.read().filter(|_| !reader.failed)
 }
 
 /// The resource as far as it says who it is.
-fn resource(root: &Node) -> ResourceRef {
-    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+fn resource(root: Node<'_>) -> ResourceRef {
+    let text = |node: Option<Node<'_>>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
     let meta = root.get("metadata");
     let field = |name| text(meta.and_then(|meta| meta.get(name)));
     ResourceRef { kind: text(root.get("kind")), namespace: field("namespace"), name: field("name") }
@@ -68,11 +68,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&mut self) -> Option<Header> {
         let document = Arc::clone(self.document);
-        let root = &document.root;
-        if !matches!(root.value, Value::Map(_)) {
+        let root = document.root();
+        if !root.is_map() {
             let message = format!(
                 "expected a map with `apiVersion`, `kind` and `metadata`, found {}",
-                root.value.kind()
+                root.value().kind()
             );
             let help = "every resource has these; a document that is none does not belong here";
             self.error(Code::NotAResource, "", message, Some(help));
@@ -92,10 +92,10 @@ impl Reader<'_> {
         Some(Header { group, version, kind, meta: meta? })
     }
 
-    fn meta(&mut self, root: &Node, kind: &str) -> Option<ObjectMeta> {
+    fn meta(&mut self, root: Node<'_>, kind: &str) -> Option<ObjectMeta> {
         let meta = match root.get("metadata") {
-            Some(meta) if matches!(meta.value, Value::Map(_)) => meta,
-            Some(meta) if meta.value != Value::Null => {
+            Some(meta) if meta.is_map() => meta,
+            Some(meta) if !meta.is_null() => {
                 self.wrong_type("metadata", "a map", meta);
                 return None;
             }
@@ -110,7 +110,7 @@ impl Reader<'_> {
         let labels = self.strings(meta, "labels", true);
         let annotations = self.strings(meta, "annotations", false);
         let created = self.created(meta);
-        let generation = meta.get("generation").and_then(|node| match node.value {
+        let generation = meta.get("generation").and_then(|node| match node.value() {
             Value::Integer(number) => i64::try_from(number).ok(),
             _ => None,
         });
@@ -127,9 +127,8 @@ impl Reader<'_> {
         })
     }
 
-    fn name(&mut self, meta: &Node) -> Option<String> {
-        let unset =
-            meta.get("name").is_none_or(|name| name.value == Value::Null || name.as_str() == Some(""));
+    fn name(&mut self, meta: Node<'_>) -> Option<String> {
+        let unset = meta.get("name").is_none_or(|name| name.is_null() || name.as_str() == Some(""));
         if unset && meta.get("generateName").is_some() {
             // Only the API server can complete it, so nothing could refer to the object.
             let help = "give the resource a `name`";
@@ -139,7 +138,7 @@ impl Reader<'_> {
         }
         let name = self.required(meta, "name", "metadata.name", "reviews")?;
         // Names of roles may be any path segment (`system:masters`).
-        let is_role = self.document.root.get("apiVersion").and_then(Node::as_str);
+        let is_role = self.document.root().get("apiVersion").and_then(Node::as_str);
         if is_role.is_some_and(|version| version.starts_with("rbac.authorization.k8s.io/")) {
             return Some(name);
         }
@@ -147,7 +146,7 @@ impl Reader<'_> {
         Some(name)
     }
 
-    fn namespace(&mut self, meta: &Node, kind: &str) -> String {
+    fn namespace(&mut self, meta: Node<'_>, kind: &str) -> String {
         let namespace = self.text(meta, "namespace", "metadata.namespace").unwrap_or_default();
         if CLUSTER_SCOPED.contains(&kind) {
             return String::new();
@@ -159,19 +158,19 @@ impl Reader<'_> {
         namespace
     }
 
-    fn strings(&mut self, meta: &Node, field: &str, are_labels: bool) -> BTreeMap<String, String> {
+    fn strings(&mut self, meta: Node<'_>, field: &str, are_labels: bool) -> BTreeMap<String, String> {
         let path = format!("metadata.{field}");
-        let Some(node) = meta.get(field).filter(|node| node.value != Value::Null) else {
+        let Some(node) = meta.get(field).filter(|node| !node.is_null()) else {
             return BTreeMap::new();
         };
-        if !matches!(node.value, Value::Map(_)) {
+        if !node.is_map() {
             self.wrong_type(&path, "a map", node);
         }
         let mut strings = BTreeMap::new();
         for entry in node.entries() {
-            let path = join_key(&path, &entry.key);
-            self.check(&path, label_key_problem(&entry.key), &entry.key);
-            match &entry.value.value {
+            let path = join_key(&path, entry.key);
+            self.check(&path, label_key_problem(entry.key), entry.key);
+            match entry.value.value() {
                 Value::String(text) => {
                     if are_labels {
                         self.check(&path, label_value_problem(text), text);
@@ -181,14 +180,14 @@ impl Reader<'_> {
                 Value::Null => {
                     strings.insert(entry.key.to_string(), String::new());
                 }
-                _ => self.wrong_type(&path, "a string", &entry.value),
+                _ => self.wrong_type(&path, "a string", entry.value),
             }
         }
         strings
     }
 
-    fn created(&mut self, meta: &Node) -> Option<i64> {
-        let node = meta.get("creationTimestamp").filter(|node| node.value != Value::Null)?;
+    fn created(&mut self, meta: Node<'_>) -> Option<i64> {
+        let node = meta.get("creationTimestamp").filter(|node| !node.is_null())?;
         let time = node
             .as_str()
             .filter(|text| is_rfc3339(text))
@@ -199,17 +198,17 @@ impl Reader<'_> {
         time.map(jiff::Timestamp::as_second)
     }
 
-    fn top_level_fields(&mut self, root: &Node) {
+    fn top_level_fields(&mut self, root: Node<'_>) {
         const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
-        for entry in root.entries().iter().filter(|entry| !KNOWN.contains(&&*entry.key)) {
-            let key = join_key("", &entry.key);
+        for entry in root.entries().filter(|entry| !KNOWN.contains(&entry.key)) {
+            let key = join_key("", entry.key);
             let at = Place::in_document(self.document, self.resource.clone(), &key);
             let mut finding =
-                Diagnostic::new(Code::UnknownField, at, format!("unknown field `{}`", short(&entry.key)));
-            finding.help = Some(match crate::diagnostic::nearest(&entry.key, KNOWN) {
+                Diagnostic::new(Code::UnknownField, at, format!("unknown field `{}`", short(entry.key)));
+            finding.help = Some(match crate::diagnostic::nearest(entry.key, KNOWN) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => {
-                    format!("fields of the resource itself stand under `spec`: `spec.{}`", short(&entry.key))
+                    format!("fields of the resource itself stand under `spec`: `spec.{}`", short(entry.key))
                 }
             });
             self.report.push(finding);
@@ -217,9 +216,8 @@ impl Reader<'_> {
     }
 
     /// A string that must be there.
-    fn required(&mut self, node: &Node, key: &str, path: &str, example: &str) -> Option<String> {
-        let absent =
-            node.get(key).is_none_or(|value| value.value == Value::Null || value.as_str() == Some(""));
+    fn required(&mut self, node: Node<'_>, key: &str, path: &str, example: &str) -> Option<String> {
+        let absent = node.get(key).is_none_or(|value| value.is_null() || value.as_str() == Some(""));
         if absent {
             let help = format!("every resource has one, for example `{key}: {example}`");
             self.error(Code::NotAResource, path, format!("the document has no `{path}`"), Some(&help));
@@ -228,8 +226,8 @@ impl Reader<'_> {
         self.text(node, key, path)
     }
 
-    fn text(&mut self, node: &Node, key: &str, path: &str) -> Option<String> {
-        let value = node.get(key).filter(|value| value.value != Value::Null)?;
+    fn text(&mut self, node: Node<'_>, key: &str, path: &str) -> Option<String> {
+        let value = node.get(key).filter(|value| !value.is_null())?;
         if value.as_str().is_none() {
             self.wrong_type(path, "a string", value);
         }
@@ -248,8 +246,8 @@ impl Reader<'_> {
         }
     }
 
-    fn wrong_type(&mut self, path: &str, expected: &str, found: &Node) {
-        let found = match &found.value {
+    fn wrong_type(&mut self, path: &str, expected: &str, found: Node<'_>) {
+        let found = match found.value() {
             Value::String(text) => format!("a string `{}`", short(text)),
             Value::Integer(number) => format!("a number `{number}`"),
             Value::Float(number) => format!("a number `{number}`"),
@@ -308,9 +306,9 @@ mod tests {
 
     fn run(json: &Json) -> (Option<Header>, Vec<(&'static str, String)>) {
         let source = Source { file: "t.yaml".into(), cluster: "Kubernetes".into() };
-        let root = Node::from_json(json, Span::default());
         let mut report = Report::new();
-        let header = read_meta(&Arc::new(Document { source, index: 0, root }), &mut report);
+        let document = Document::from_json(source, 0, json, Span::default());
+        let header = read_meta(&Arc::new(document), &mut report);
         (header, report.iter().map(|finding| (finding.code.as_str(), finding.at.field.clone())).collect())
     }
 

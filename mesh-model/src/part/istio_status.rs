@@ -101,7 +101,7 @@ proto_enum! {
 impl IstioStatus {
     /// The status in a document of an Istio kind; `None` where there is none that can be read.
     pub fn of(document: &Document) -> Option<Self> {
-        serde_json::from_value(document.root.get("status")?.to_json()).ok()
+        serde_json::from_value(document.root().get("status")?.to_json()).ok()
     }
 }
 
@@ -129,12 +129,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::{Node, Source, Span};
+    use crate::document::{Source, Span};
 
     fn status_of(status: &serde_json::Value) -> Option<IstioStatus> {
         let source = Source { file: "a.yaml".into(), cluster: "Kubernetes".into() };
-        let root = Node::from_json(&json!({"status": status}), Span::default());
-        IstioStatus::of(&Document { source, index: 0, root })
+        IstioStatus::of(&Document::from_json(source, 0, &json!({"status": status}), Span::default()))
     }
 
     #[test]

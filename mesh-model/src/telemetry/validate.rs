@@ -6,7 +6,6 @@ use super::spec::{
 };
 use crate::check::{Checker, Path, Problem, short, target_reference, value};
 use crate::diagnostic::{Code, Report};
-use crate::document::Value;
 use crate::object::Object;
 use crate::value::{Duration, check_cel};
 
@@ -51,7 +50,7 @@ fn required(found: &mut Checker<'_>, at: &Path<'_>, field: &str, text: &str) {
 
 /// Whether `null` stands where a message is needed.
 fn is_null(found: &Checker<'_>, at: &Path<'_>) -> bool {
-    found.written(at).is_some_and(|node| node.value == Value::Null)
+    found.written(at).is_some_and(|node| node.is_null())
 }
 
 fn metrics(found: &mut Checker<'_>, at: &Path<'_>, metrics: &Metrics) {

@@ -10,7 +10,7 @@ pub struct Budget {
     pub document_bytes: usize,
     /// Documents of one file, items of lists included.
     pub documents: usize,
-    /// Nodes of one document: values, after aliases and merges are expanded.
+    /// Nodes of one document: keys and values, after aliases and merges are expanded.
     pub nodes: usize,
     /// Levels of nesting of one document.
     pub depth: usize,
@@ -27,7 +27,7 @@ impl Default for Budget {
         Self {
             input_bytes: 256 << 20,
             document_bytes: 4 << 20,
-            documents: 200_000,
+            documents: 100_000,
             nodes: 500_000,
             depth: 64,
             alias_nodes: 100_000,

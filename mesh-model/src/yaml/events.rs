@@ -2,34 +2,68 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span as Marks, StructureStyle, Tag};
 
 use super::LoadOptions;
-use super::merge::MapBuilder;
 use super::places::shorten;
 use super::problems::Problems;
 use super::scalar::{self, Resolved};
-use super::text::Chunk;
-use crate::diagnostic::Code;
-use crate::document::{Node, Span, Value};
+use super::text::{Chunk, narrow};
+use crate::diagnostic::{Code, Severity};
+use crate::document::{Plain, Tree, TreeBuilder};
 
 /// The trees of a chunk (normally one); a document with an error is left out.
 pub(super) fn read(
     text: &str,
     chunk: &Chunk<'_>,
     options: &LoadOptions,
+    tree: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
+) -> Vec<Tree> {
+    let mark = problems.mark();
+    let mut spelt = Cow::Borrowed(text);
+    // In flow collections Go reads a plain scalar on over a colon (`{a: 2001:db8::}`) where YAML 1.2 sees the start of
+    // a value. Such a colon is put under another name, and the text is read again.
+    for _ in 0..COLONS_MAX {
+        match read_spelt(&spelt, text, chunk, options, tree, problems) {
+            Ok(trees) => return trees,
+            Err(colon) => {
+                problems.back_to(mark);
+                spelt.to_mut().replace_range(colon..=colon, ";");
+            }
+        }
+    }
+    let message = "too many colons at the ends of words between brackets: quote them";
+    let place = super::text::place_after("", chunk);
+    let noted = problems.note(Code::BudgetExceeded, Severity::Error, place, "", message.to_owned());
+    noted.help("write them in quotes");
+    Vec::new()
+}
+
+/// How often a text is read again for a colon; the bound of the work that one text can ask for.
+const COLONS_MAX: usize = 8;
+
+/// Reads `spelt`, which is `text` but for colons that belong to words. `Err`: there is one more at this offset.
+fn read_spelt(
+    spelt: &str,
+    text: &str,
+    chunk: &Chunk<'_>,
+    options: &LoadOptions,
+    tree: &mut TreeBuilder,
+    problems: &mut Problems<'_>,
+) -> Result<Vec<Tree>, usize> {
     let mut settings = Options::default();
     settings.emit_comments = false;
     settings.emit_unresolved_aliases = true;
     // One more than allowed, so that the tree builder reports the depth with its own words.
     settings.flow_nesting_limit = options.budget.depth_limit() + 1;
     settings.block_nesting_limit = options.budget.depth_limit() + 1;
-    let mut parser = Parser::new_from_str_with_options(text, settings);
+    let mut parser = Parser::new_from_str_with_options(spelt, settings);
     let mut trees = Vec::new();
-    let mut builder = Builder::new(text, chunk, options, problems);
+    let mut builder = Builder::new(text, chunk, options, tree, problems);
+    builder.is_respelt = spelt != text;
     let mut read_until = 0;
     while let Some(next) = parser.next_event() {
         match next {
@@ -40,31 +74,35 @@ pub(super) fn read(
                 read_until = marks.end.byte_offset().unwrap_or(read_until);
                 if builder.event(event, &marks).is_none() {
                     // Over budget: the rest of the chunk is not worth its memory.
-                    builder.finish();
-                    break;
+                    builder.abandon();
+                    return Ok(trees);
                 }
             }
             Err(error) => {
+                if let Some(colon) = builder.colon_of_word(spelt, &error) {
+                    return Err(colon);
+                }
                 builder.syntax(&error, read_until);
+                builder.abandon();
                 // What follows a complete value may be what is wrong with it.
-                trees.clear();
-                break;
+                return Ok(Vec::new());
             }
         }
     }
-    trees
+    Ok(trees)
 }
 
 /// A value and what it costs, for aliases.
 struct Anchor {
-    node: Node,
+    at: usize,
     nodes: usize,
     bytes: usize,
 }
 
 /// A collection being read.
 pub(super) struct Frame {
-    pub(super) span: Span,
+    /// Its slot.
+    pub(super) at: usize,
     pub(super) anchor: usize,
     pub(super) flow: bool,
     /// A pair without braces in a flow list whose colon belongs to its key: a string after all (`[2001:db8::]`).
@@ -75,32 +113,30 @@ pub(super) struct Frame {
 }
 
 pub(super) enum FrameKind {
-    List(Vec<Node>),
-    Map { map: MapBuilder, key: Option<Key> },
-}
-
-/// A key that waits for its value.
-pub(super) struct Key {
-    pub(super) text: Box<str>,
-    pub(super) span: Span,
-    pub(super) merge: bool,
-}
-
-/// What a scalar was, for keys.
-enum Role {
-    Merge,
-    Key(Option<Box<str>>),
+    /// Elements so far.
+    List(usize),
+    Map {
+        /// The slot of a key that waits for its value.
+        key: Option<usize>,
+        /// Entries so far.
+        entries: usize,
+        /// The keys that are merge keys (`<<`).
+        merges: Vec<usize>,
+    },
 }
 
 pub(super) struct Builder<'a, 'p, 'r> {
     pub(super) text: &'a str,
+    /// Whether the parser reads another spelling of the text.
+    is_respelt: bool,
+    /// Where the last scalar ends.
+    pub(super) last_end: usize,
     pub(super) chunk: &'a Chunk<'a>,
     pub(super) options: &'a LoadOptions,
     pub(super) problems: &'p mut Problems<'r>,
-    pub(super) has_aliases: bool,
+    pub(super) tree: &'p mut TreeBuilder,
     pub(super) frames: Vec<Frame>,
     anchors: HashMap<usize, Anchor>,
-    pub(super) root: Option<Node>,
     pub(super) nodes: usize,
     pub(super) bytes: usize,
     pub(super) expanded: (usize, usize),
@@ -112,18 +148,21 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         text: &'a str,
         chunk: &'a Chunk<'a>,
         options: &'a LoadOptions,
+        tree: &'p mut TreeBuilder,
         problems: &'p mut Problems<'r>,
     ) -> Self {
         let errors_before = problems.errors();
+        tree.clear();
         Self {
             text,
+            is_respelt: false,
+            last_end: 0,
             chunk,
             options,
             problems,
-            has_aliases: text.contains('*'),
+            tree,
             frames: Vec::new(),
             anchors: HashMap::new(),
-            root: None,
             nodes: 0,
             bytes: 0,
             expanded: (0, 0),
@@ -134,19 +173,42 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     fn start(&mut self) {
         self.frames.clear();
         self.anchors.clear();
-        self.root = None;
+        self.tree.clear();
         self.nodes = 0;
         self.bytes = 0;
         self.errors_before = self.problems.errors();
     }
 
     /// The tree of the document that ends here.
-    fn finish(&mut self) -> Option<Node> {
+    fn finish(&mut self) -> Option<Tree> {
         self.frames.clear();
-        let root = self.root.take();
-        let failed = self.problems.errors() > self.errors_before;
-        let root = self.problems.name_resource(root)?;
-        (!failed).then_some(root)
+        if self.tree.len() == 0 {
+            return None;
+        }
+        let line = narrow(self.chunk.line);
+        let tree = self.tree.finish(self.text.into(), narrow(self.chunk.offset), line);
+        self.problems.name_resource(tree.root());
+        (self.problems.errors() == self.errors_before).then_some(tree)
+    }
+
+    /// The document stops here and has no tree.
+    fn abandon(&mut self) {
+        let kind = self.kind_so_far();
+        self.problems.name_kind(kind.as_deref());
+        self.frames.clear();
+        self.tree.clear();
+    }
+
+    /// `kind` of the document as far as it was read.
+    fn kind_so_far(&self) -> Option<String> {
+        if !self.tree.is_map(0) {
+            return None;
+        }
+        // What is inside of an open value is not the document's own.
+        let until = self.frames.get(1).map_or(self.tree.len(), |frame| frame.at);
+        let mut keys = self.tree.open_keys(0, until);
+        let key = keys.find(|key| self.tree.string(self.text, *key) == Some("kind"))?;
+        self.tree.string(self.text, key + 1).map(str::to_owned)
     }
 
     /// `None`: over budget.
@@ -156,10 +218,10 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
                 self.scalar(text, style, anchor, tag.as_deref(), marks)
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.open(style, anchor, tag.as_deref(), marks, FrameKind::List(Vec::new()))
+                self.open(style, anchor, tag.as_deref(), marks, FrameKind::List(0))
             }
             Event::MappingStart(style, anchor, tag) => {
-                let kind = FrameKind::Map { map: MapBuilder::default(), key: None };
+                let kind = FrameKind::Map { key: None, entries: 0, merges: Vec::new() };
                 self.open(style, anchor, tag.as_deref(), marks, kind)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(marks),
@@ -167,7 +229,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             Event::UnresolvedAlias(name) => {
                 let message = format!("the alias `{}` has no anchor before it", shorten(&name));
                 self.report(Code::AliasProblem, marks, message);
-                self.place(Value::Null, 0, marks)
+                self.placeholder(marks)
             }
             _ => Some(()),
         }
@@ -194,31 +256,51 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         let before = (self.nodes, self.bytes);
         self.count(marks, 1, 0)?;
         let flow = style == StructureStyle::Flow;
-        self.frames.push(Frame { span: self.span(marks), anchor, flow, pair_is_string: false, before, kind });
+        let (at, start) = (self.tree.len(), self.range(marks).start);
+        match kind {
+            FrameKind::List(_) => self.tree.list(start),
+            FrameKind::Map { .. } => self.tree.map(start),
+        }
+        self.frames.push(Frame { at, anchor, flow, pair_is_string: false, before, kind });
         Some(())
     }
 
     fn close(&mut self, marks: &Marks) -> Option<()> {
         let frame = self.frames.pop()?;
-        let value = match frame.kind {
-            FrameKind::List(mut items) => {
-                items.shrink_to_fit();
-                Value::List(items)
+        let end = self.range(marks).end;
+        self.tree.close(frame.at, end);
+        if let FrameKind::Map { entries, merges, .. } = &frame.kind {
+            if frame.pair_is_string {
+                self.unpair(frame.at);
+            } else if !merges.is_empty() {
+                self.merge(frame.at, merges);
+                self.tree.close(frame.at, end);
+            } else if *entries > 1 {
+                self.find_duplicates(frame.at);
             }
-            FrameKind::Map { map, .. } => {
-                let entries = map.finish();
-                match (entries.first(), frame.pair_is_string) {
-                    (Some(entry), true) => Value::String(entry.key.clone()),
-                    _ => Value::Map(entries),
-                }
-            }
-        };
-        let mut span = frame.span;
-        span.end = self.offset(marks.end.byte_offset()).max(span.start);
-        let node = Node { value, span };
-        self.remember(frame.anchor, &node, frame.before, marks)?;
-        let role = matches!(node.value, Value::String(_)).then_some(Role::Key(None));
-        self.attach(node, role, marks)
+        }
+        self.remember(frame.anchor, frame.at, frame.before);
+        if self.expects_key() && self.tree.is_collection(frame.at) {
+            return self.bad_key(frame.at, marks);
+        }
+        self.attach(frame.at, false);
+        Some(())
+    }
+
+    /// Puts the key of a pair in the place of the pair.
+    fn unpair(&mut self, at: usize) {
+        let key = self.tree.string(self.text, at + 1).unwrap_or_default().to_owned();
+        let range = self.tree.range(at + 1);
+        self.truncate(at);
+        self.tree.text(&key, range);
+    }
+
+    /// Forgets the slots from `at` on; what had an anchor there is what comes to stand at `at`.
+    fn truncate(&mut self, at: usize) {
+        self.tree.truncate(at);
+        for anchor in self.anchors.values_mut() {
+            anchor.at = anchor.at.min(at);
+        }
     }
 
     fn scalar(
@@ -235,81 +317,117 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             self.report(Code::BudgetExceeded, marks, message);
             return None;
         }
-        if text.contains('\0') {
+        let plain = style == ScalarStyle::Plain;
+        if !plain && text.contains('\0') {
             self.report(Code::Encoding, marks, "an escaped NUL may not stand in a string".to_owned());
         }
-        let text = self.as_go_reads(text, style, marks);
-        let plain = style == ScalarStyle::Plain;
-        if plain && tag.is_none() && &*text == "<<" {
-            return self.scalar_node(Value::String("<<".into()), Role::Merge, anchor, marks);
-        }
-        let resolved = self.resolve(&text, plain, tag, marks);
-        if self.expects_key() {
-            let value = if let Resolved::Value(value) = &resolved { value.clone() } else { Value::Null };
-            return self.scalar_node(value, Role::Key(scalar::key_text(resolved)), anchor, marks);
-        }
-        let value = match resolved {
-            Resolved::Value(value) => value,
-            Resolved::NotJson(_) => {
-                self.report(
-                    Code::BadNumber,
-                    marks,
-                    format!("`{}` is a number that JSON cannot write", shorten(&text)),
-                );
-                Value::Null
-            }
+        let mut range = self.range(marks);
+        let written = self.text.get(range.start as usize..range.end as usize);
+        let text = match written.filter(|written| self.is_respelt && plain && written.len() == text.len()) {
+            Some(written) => Cow::Borrowed(written),
+            None => text,
         };
-        self.scalar_node(value, Role::Key(None), anchor, marks)
+        let text = self.as_go_reads(text, style, &mut range, marks);
+        self.last_end = range.end as usize;
+        let before = (self.nodes, self.bytes);
+        let is_key = self.expects_key();
+        let merge = is_key && plain && tag.is_none() && &*text == "<<";
+        let resolved = if merge { Resolved::String } else { self.resolve(&text, plain, tag, marks) };
+        let at = self.tree.len();
+        let bytes = match &resolved {
+            Resolved::String => text.len(),
+            Resolved::Other(text) => text.len(),
+            Resolved::Plain(_) | Resolved::NotJson(_) => 0,
+        };
+        self.count(marks, 1, bytes)?;
+        match resolved {
+            Resolved::String => self.string(&text, style, range),
+            Resolved::Other(other) => self.tree.text(&other, range),
+            Resolved::Plain(Plain::Null) if is_key => return self.bad_key_of("null", at, marks),
+            Resolved::Plain(value) if is_key => self.tree.text(&scalar::key_text(value), range),
+            Resolved::NotJson(text) if is_key => self.tree.text(text, range),
+            Resolved::Plain(value) => self.tree.scalar(value, range),
+            Resolved::NotJson(_) => {
+                let message = format!("`{}` is a number that JSON cannot write", shorten(&text));
+                self.report(Code::BadNumber, marks, message);
+                self.tree.scalar(Plain::Null, range);
+            }
+        }
+        self.remember(anchor, at, before);
+        self.attach(at, merge);
+        Some(())
     }
 
-    fn scalar_node(&mut self, value: Value, role: Role, anchor: usize, marks: &Marks) -> Option<()> {
-        let before = (self.nodes, self.bytes);
-        let bytes = if let Value::String(text) = &value { text.len() } else { 0 };
-        self.count(marks, 1, bytes)?;
-        let node = Node { value, span: self.span(marks) };
-        self.remember(anchor, &node, before, marks)?;
-        self.attach(node, Some(role), marks)
+    /// A string: a range of the text where it is written as it reads.
+    fn string(&mut self, text: &str, style: ScalarStyle, range: Range<u32>) {
+        let quote = u32::from(matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted));
+        let inner = (range.start + quote) as usize..(range.end.saturating_sub(quote)) as usize;
+        if self.text.get(inner) == Some(text) {
+            self.tree.written(range, quote);
+        } else {
+            self.tree.text(text, range);
+        }
     }
 
     fn alias(&mut self, id: usize, marks: &Marks) -> Option<()> {
         let Some(anchor) = self.anchors.get(&id) else {
             self.report(Code::AliasProblem, marks, "an alias inside of what it refers to".to_owned());
-            return self.place(Value::Null, 0, marks);
+            return self.placeholder(marks);
         };
-        let (nodes, bytes) = (anchor.nodes, anchor.bytes);
+        let (nodes, bytes, from) = (anchor.nodes, anchor.bytes, anchor.at);
         self.expand(nodes, bytes, marks)?;
         self.count(marks, nodes, bytes)?;
-        // The repeated value stands where the alias does; what is inside of it, where it was written.
-        let node = Node { value: self.anchors.get(&id)?.node.value.clone(), span: self.span(marks) };
-        if depth(&node) + self.frames.len() > self.options.budget.depth_limit() {
-            let limit = self.options.budget.depth_limit();
+        let limit = self.options.budget.depth_limit();
+        if self.tree.is_collection(from) && self.tree.depth(from) + self.frames.len() > limit {
             self.report(Code::BudgetExceeded, marks, format!("more than {limit} levels of nesting"));
             return None;
         }
-        let role = match &node.value {
-            value if self.expects_key() => match value {
-                Value::List(_) | Value::Map(_) => None,
-                scalar => Some(Role::Key(scalar::key_text(Resolved::Value(scalar.clone())))),
-            },
-            _ => Some(Role::Key(None)),
-        };
-        self.attach(node, role, marks)
-    }
-
-    fn place(&mut self, value: Value, anchor: usize, marks: &Marks) -> Option<()> {
-        let role = Role::Key(Some("".into()));
-        self.scalar_node(value, role, anchor, marks)
-    }
-
-    /// Keeps a copy of an anchored value. Copies count as expansion: nested anchors would multiply memory otherwise.
-    fn remember(&mut self, anchor: usize, node: &Node, before: (usize, usize), marks: &Marks) -> Option<()> {
-        if anchor == 0 || !self.has_aliases {
-            return Some(());
+        let (at, range) = (self.tree.len(), self.range(marks));
+        if self.expects_key() {
+            match self.tree.plain(from) {
+                Some(Plain::Null) => return self.bad_key_of("null", at, marks),
+                Some(value) => self.tree.text(&scalar::key_text(value), range),
+                None => self.tree.repeat(self.text, from, range),
+            }
+            if self.tree.is_collection(at) {
+                return self.bad_key(at, marks);
+            }
+        } else {
+            self.tree.repeat(self.text, from, range);
         }
-        let (nodes, bytes) = (self.nodes - before.0, self.bytes - before.1);
-        self.expand(nodes, bytes, marks)?;
-        self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, bytes });
+        self.attach(at, false);
         Some(())
+    }
+
+    /// Something in the place of what cannot be had; the document has an error already.
+    fn placeholder(&mut self, marks: &Marks) -> Option<()> {
+        self.count(marks, 1, 0)?;
+        let at = self.tree.len();
+        self.tree.text("", self.range(marks));
+        self.attach(at, false);
+        Some(())
+    }
+
+    /// A collection that stands where a key must.
+    fn bad_key(&mut self, at: usize, marks: &Marks) -> Option<()> {
+        let kind = if self.tree.is_map(at) { "a map" } else { "a list" };
+        self.bad_key_of(kind, at, marks)
+    }
+
+    fn bad_key_of(&mut self, kind: &str, at: usize, marks: &Marks) -> Option<()> {
+        self.report(Code::BadKey, marks, format!("{kind} cannot be a map key"));
+        self.truncate(at);
+        self.tree.text("", self.range(marks));
+        self.attach(at, false);
+        Some(())
+    }
+
+    /// Keeps the place of an anchored value.
+    fn remember(&mut self, anchor: usize, at: usize, before: (usize, usize)) {
+        if anchor > 0 {
+            let (nodes, bytes) = (self.nodes - before.0, self.bytes - before.1);
+            self.anchors.insert(anchor, Anchor { at, nodes, bytes });
+        }
     }
 
     fn expand(&mut self, nodes: usize, bytes: usize, marks: &Marks) -> Option<()> {
@@ -328,7 +446,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         self.nodes = self.nodes.saturating_add(nodes);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.nodes > self.options.budget.nodes {
-            let message = format!("more than {} values in one document", self.options.budget.nodes);
+            let message = format!("more than {} keys and values in one document", self.options.budget.nodes);
             self.report(Code::BudgetExceeded, marks, message);
             return None;
         }
@@ -339,54 +457,24 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
         matches!(self.frames.last(), Some(Frame { kind: FrameKind::Map { key: None, .. }, .. }))
     }
 
-    /// Puts a finished value where it belongs. `role` is `None` for collections.
-    fn attach(&mut self, node: Node, role: Option<Role>, marks: &Marks) -> Option<()> {
-        if self.expects_key() {
-            return self.attach_key(&node, role, marks);
-        }
-        let Some(frame) = self.frames.last_mut() else {
-            self.root = Some(node);
-            return Some(());
-        };
-        match &mut frame.kind {
-            FrameKind::List(items) => items.push(node),
-            FrameKind::Map { map, key } => {
-                let key = key.take()?;
-                if key.merge {
-                    if !map.merge(node) {
-                        let message = "the value of `<<` is neither a map nor a list of maps".to_owned();
-                        self.report(Code::BadKey, marks, message);
-                    }
-                } else if let Some(first) = map.insert(key.text.clone(), key.span, node) {
-                    self.duplicate(&key, first);
+    /// Says that a finished key or value stands at `at`.
+    fn attach(&mut self, at: usize, merge: bool) {
+        match self.frames.last_mut().map(|frame| &mut frame.kind) {
+            Some(FrameKind::List(elements)) => *elements += 1,
+            Some(FrameKind::Map { key: Some(_), entries, .. }) if !merge => {
+                *entries += 1;
+                if let Some(FrameKind::Map { key, .. }) = self.frames.last_mut().map(|frame| &mut frame.kind)
+                {
+                    *key = None;
                 }
             }
-        }
-        Some(())
-    }
-
-    fn attach_key(&mut self, node: &Node, role: Option<Role>, marks: &Marks) -> Option<()> {
-        let (text, merge) = match role {
-            Some(Role::Merge) => ("<<".into(), true),
-            Some(Role::Key(Some(text))) => (text, false),
-            Some(Role::Key(None)) | None => {
-                self.report(Code::BadKey, marks, format!("{} cannot be a map key", node.value.kind()));
-                ("".into(), false)
+            Some(FrameKind::Map { key, merges, .. }) => {
+                *key = Some(at);
+                if merge {
+                    merges.push(at);
+                }
             }
-        };
-        let span = node.span;
-        if let Some(Frame { kind: FrameKind::Map { key, .. }, .. }) = self.frames.last_mut() {
-            *key = Some(Key { text, span, merge });
+            None => {}
         }
-        Some(())
-    }
-}
-
-/// Levels below a node. Trees in hand are within the depth budget, so recursion is safe.
-fn depth(node: &Node) -> usize {
-    match &node.value {
-        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
-        _ => 0,
     }
 }

@@ -4,39 +4,39 @@ use super::LoadOptions;
 use super::problems::Problems;
 use super::text::{Chunk, narrow};
 use crate::diagnostic::Code;
-use crate::document::{Node, Span, Value};
+use crate::document::{Node, Span, Tree, TreeBuilder};
 
 /// The values of a chunk that holds JSON texts one after the other.
 pub(super) fn read(
     text: &str,
     chunk: &Chunk<'_>,
     options: &LoadOptions,
+    _: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
+) -> Vec<Tree> {
     let text = text.strip_prefix("---").unwrap_or(text);
     let mut trees = Vec::new();
     for value in serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>() {
         match value {
             Ok(value) => {
                 let span = Span { line: narrow(chunk.line), column: 1, ..Span::default() };
-                let node = Node::from_json(&value, span);
+                let tree = Tree::from_json(&value, span);
                 let limit = options.budget.nodes;
-                if count(&node) > limit {
-                    let message = format!("more than {limit} values in one document");
-                    problems
-                        .note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message)
-                        .help(super::advice::of(Code::BudgetExceeded));
+                if count(tree.root()) > limit {
+                    let message = format!("more than {limit} keys and values in one document");
+                    let code = Code::BudgetExceeded;
+                    problems.note(code, code.severity(), span, "", message).help(super::advice::of(code));
                     continue;
                 }
                 let limit = options.budget.depth_limit();
-                if depth(&node) > limit {
+                if depth(tree.root()) > limit {
                     let message = format!("more than {limit} levels of nesting");
-                    problems
-                        .note(Code::BudgetExceeded, Code::BudgetExceeded.severity(), span, "", message)
-                        .help(super::advice::of(Code::BudgetExceeded));
+                    let code = Code::BudgetExceeded;
+                    problems.note(code, code.severity(), span, "", message).help(super::advice::of(code));
                     continue;
                 }
-                trees.extend(problems.name_resource(Some(node)));
+                problems.name_resource(tree.root());
+                trees.push(tree);
             }
             Err(error) => {
                 let line = narrow(error.line().saturating_sub(1) + chunk.line);
@@ -52,16 +52,13 @@ pub(super) fn read(
 }
 
 /// Values in a tree; the JSON reader refuses more than 128 levels.
-fn count(node: &Node) -> usize {
-    1 + node.items().iter().map(count).sum::<usize>()
-        + node.entries().iter().map(|entry| count(&entry.value)).sum::<usize>()
+fn count(node: Node<'_>) -> usize {
+    1 + node.items().map(count).sum::<usize>()
+        + node.entries().map(|entry| 1 + count(entry.value)).sum::<usize>()
 }
 
 /// Levels of collections in a tree.
-fn depth(node: &Node) -> usize {
-    let inner = node.items().iter().chain(node.entries().iter().map(|entry| &entry.value)).map(depth).max();
-    match node.value {
-        Value::List(_) | Value::Map(_) => 1 + inner.unwrap_or(0),
-        _ => 0,
-    }
+fn depth(node: Node<'_>) -> usize {
+    let inner = node.items().chain(node.entries().map(|entry| entry.value)).map(depth).max();
+    if node.is_list() || node.is_map() { 1 + inner.unwrap_or(0) } else { 0 }
 }

@@ -1,85 +1,110 @@
-//! The entries of a map while it is read: duplicates found, merge keys (`<<`) applied.
+//! The keys of a map once it is read: duplicates found, merge keys (`<<`) applied.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
-use crate::document::{Entry, Node, Span, Value};
+use super::events::Builder;
+use crate::diagnostic::Code;
 
-/// Above this size a hash table finds duplicates; below, a scan does.
+/// Above this number of keys duplicates are found by hash; below, by comparing all with all.
 const SCAN_MAX: usize = 16;
 
-/// A map being built. INVARIANT: the keys of `entries` are distinct; `merged` has one flag for each.
-#[derive(Debug, Default)]
-pub(super) struct MapBuilder {
-    entries: Vec<Entry>,
-    /// Whether an entry came in through a merge key: replacing it is no duplicate.
-    merged: Vec<bool>,
-    index: HashMap<Box<str>, usize>,
-}
-
-impl MapBuilder {
-    /// Adds an entry; the last of several wins. Gives the place of the written one it replaces.
-    pub(super) fn insert(&mut self, key: Box<str>, key_span: Span, value: Node) -> Option<Span> {
-        self.put(Entry { key, key_span, value }, false)
+impl Builder<'_, '_, '_> {
+    /// Reports keys that stand twice in the map at `at`; the last of several wins.
+    pub(super) fn find_duplicates(&mut self, at: usize) {
+        let mut few = [0_usize; SCAN_MAX];
+        let mut doubled = Vec::new();
+        for (count, key) in self.tree.keys(at).enumerate() {
+            let Some(slot) = few.get_mut(count) else {
+                doubled = self.doubled_by_hash(at);
+                break;
+            };
+            *slot = key;
+            let text = self.tree.string(self.text, key);
+            let earlier = few.get(..count).unwrap_or_default();
+            let twin = earlier.iter().rev().find(|other| self.tree.string(self.text, **other) == text);
+            doubled.extend(twin.map(|twin| (*twin, key)));
+        }
+        for (first, key) in doubled {
+            self.duplicate(first, key);
+            self.tree.kill(first);
+        }
     }
 
-    /// Applies the value of a merge key. `false`: it is neither a map nor a list of maps.
+    /// Pairs of equal keys, each with the one before it, in the order of the text.
+    fn doubled_by_hash(&self, at: usize) -> Vec<(usize, usize)> {
+        let hasher = RandomState::new();
+        let text = |key: usize| self.tree.string(self.text, key).unwrap_or_default();
+        let mut keys: Vec<(u64, usize)> =
+            self.tree.keys(at).map(|key| (hasher.hash_one(text(key)), key)).collect();
+        keys.sort_unstable();
+        let mut doubled = Vec::new();
+        for same_hash in keys.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+            let mut last: HashMap<&str, usize> = HashMap::new();
+            for (_, key) in same_hash {
+                doubled.extend(last.insert(text(*key), *key).map(|first| (first, *key)));
+            }
+        }
+        doubled.sort_unstable_by_key(|(_, key)| *key);
+        doubled
+    }
+
+    /// Applies the merge keys of the map at `at`.
     ///
     /// As in Kubernetes' reader, order counts: merged keys replace keys written above the `<<` and are replaced by
     /// keys written below it. Of several maps in a list, the first wins.
-    pub(super) fn merge(&mut self, value: Node) -> bool {
-        match value.value {
-            Value::Map(entries) => self.merge_entries(entries),
-            Value::List(items) if items.iter().all(|item| matches!(item.value, Value::Map(_))) => {
-                for item in items.into_iter().rev() {
-                    if let Value::Map(entries) = item.value {
-                        self.merge_entries(entries);
-                    }
+    pub(super) fn merge(&mut self, at: usize, merges: &[usize]) {
+        let written: Vec<usize> = self.tree.keys(at).collect();
+        let mut entries = Merged::default();
+        for key in written {
+            if !merges.contains(&key) {
+                if let Some(first) = self.put(&mut entries, key, false) {
+                    self.duplicate(first, key);
+                }
+                continue;
+            }
+            self.tree.kill(key);
+            let value = key + 1;
+            let maps: Vec<usize> = if self.tree.is_map(value) {
+                vec![value]
+            } else if self.tree.is_list(value) && self.tree.elements(value).all(|map| self.tree.is_map(map)) {
+                self.tree.elements(value).collect()
+            } else {
+                self.bad_merge(value);
+                continue;
+            };
+            for map in maps.into_iter().rev() {
+                for inner in self.tree.keys(map).collect::<Vec<_>>() {
+                    let copy = self.tree.len();
+                    self.tree.repeat_entry(inner);
+                    self.put(&mut entries, copy, true);
                 }
             }
-            _ => return false,
-        }
-        true
-    }
-
-    /// The finished map.
-    pub(super) fn finish(mut self) -> Vec<Entry> {
-        // Most maps have one or two entries: the spare room would be most of a tree's memory.
-        self.entries.shrink_to_fit();
-        self.entries
-    }
-
-    fn merge_entries(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
-            self.put(entry, true);
         }
     }
 
-    fn put(&mut self, entry: Entry, merged: bool) -> Option<Span> {
-        if let Some(position) = self.position(&entry.key) {
-            let (slot, was_merged) = (self.entries.get_mut(position)?, self.merged.get_mut(position)?);
-            let before = slot.key_span;
-            let duplicate = !merged && !*was_merged;
-            *slot = entry;
-            *was_merged = merged;
-            return duplicate.then_some(before);
-        }
-        if self.entries.len() >= SCAN_MAX {
-            if self.index.is_empty() {
-                self.index =
-                    self.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
+    /// Puts an entry among those in force. Gives the written key that it repeats.
+    fn put(&mut self, entries: &mut Merged, key: usize, is_merged: bool) -> Option<usize> {
+        let text = self.tree.string(self.text, key).unwrap_or_default();
+        let (before, was_merged) = match entries.0.get_mut(text) {
+            Some(entry) => std::mem::replace(entry, (key, is_merged)),
+            None => {
+                entries.0.insert(text.into(), (key, is_merged));
+                return None;
             }
-            self.index.insert(entry.key.clone(), self.entries.len());
-        }
-        self.entries.push(entry);
-        self.merged.push(merged);
-        None
+        };
+        self.tree.kill(before);
+        (!is_merged && !was_merged).then_some(before)
     }
 
-    fn position(&self, key: &str) -> Option<usize> {
-        if self.index.is_empty() {
-            self.entries.iter().position(|entry| &*entry.key == key)
-        } else {
-            self.index.get(key).copied()
-        }
+    fn bad_merge(&mut self, value: usize) {
+        let message = "the value of `<<` is neither a map nor a list of maps".to_owned();
+        let span = self.place(value);
+        let path = self.path();
+        self.problems.note(Code::BadKey, Code::BadKey.severity(), span, &path, message);
     }
 }
+
+/// The key in force for each text, and whether it came in through a merge key: replacing that is no duplicate.
+#[derive(Default)]
+struct Merged(HashMap<Box<str>, (usize, bool)>);

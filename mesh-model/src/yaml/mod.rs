@@ -32,9 +32,10 @@ pub use budget::Budget;
 pub use print::{PrintError, to_yaml};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Code, Diagnostic, Place, Report};
-use crate::document::{Document, Node, Source, Span, Value};
+use crate::document::{Document, Source, Span, Tree, TreeBuilder};
 use problems::Problems;
 
 /// How to read.
@@ -47,11 +48,13 @@ pub struct LoadOptions {
     pub budget: Budget,
     /// Duplicate keys and foreign tags are errors, not warnings.
     pub strict: bool,
+    /// Documents of one text are read on so many threads at once; 1 unless set. The outcome is the same.
+    pub threads: usize,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { cluster: "Kubernetes".into(), budget: Budget::default(), strict: false }
+        Self { cluster: "Kubernetes".into(), budget: Budget::default(), strict: false, threads: 1 }
     }
 }
 
@@ -67,6 +70,13 @@ impl LoadOptions {
     #[must_use]
     pub fn with_budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Reads on several threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
@@ -117,25 +127,25 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
         return;
     }
     let source = Source { file: file.into(), cluster: Arc::clone(&options.cluster) };
-    let mut is_template = false;
-    for chunk in text::split(bytes) {
-        let mut problems = Problems::new(file);
-        let trees = read_chunk(&chunk, options, &mut problems);
-        match problems.template(&chunk) {
-            // Said once: what else is wrong with a template comes of its being one.
-            Some(finding) if !is_template => {
-                loaded.report.push(finding);
-                is_template = true;
-            }
-            Some(_) => {}
-            None => problems.into_report(&mut loaded.report),
+    let chunks = text::split(bytes);
+    let mut builder = TreeBuilder::default();
+    let mut unsaid = Unsaid::default();
+    let mut has_template = false;
+    for read in read_all(file, bytes, &chunks, options, &mut builder) {
+        // Said once: what else is wrong with a template comes of its being one.
+        let is_said = read.is_template && std::mem::replace(&mut has_template, true);
+        match loaded.report.len() {
+            _ if is_said => {}
+            ..FINDINGS_MAX => loaded.report.merge(read.report),
+            _ => unsaid.add(read.report),
         }
-        for root in trees {
-            if !add(root, &source, options, loaded) {
-                return;
+        for tree in read.trees {
+            if !add(tree, &source, options, loaded) {
+                return unsaid.tell(&mut loaded.report);
             }
         }
     }
+    unsaid.tell(&mut loaded.report);
     if loaded.documents.is_empty() && !loaded.report.has_errors() {
         let message = "the text holds no document";
         let finding = Diagnostic::new(Code::NoDocuments, Place::in_file(file, start), message);
@@ -143,7 +153,104 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     }
 }
 
-fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Problems<'_>) -> Vec<Node> {
+/// Findings kept per text, those of one document more: a hundred thousand broken documents must not bury the rest.
+const FINDINGS_MAX: usize = 10_000;
+
+/// Findings that are only counted.
+#[derive(Default)]
+struct Unsaid {
+    count: usize,
+    worst: Option<Diagnostic>,
+}
+
+impl Unsaid {
+    fn add(&mut self, report: Report) {
+        self.count += report.len();
+        for found in report {
+            if self.worst.as_ref().is_none_or(|worst| found.severity < worst.severity) {
+                self.worst = Some(found);
+            }
+        }
+    }
+
+    fn tell(self, report: &mut Report) {
+        if let Some(mut worst) = self.worst {
+            worst.message =
+                format!("{}; {} findings of this text are not shown", worst.message, self.count - 1);
+            report.push(worst);
+        }
+    }
+}
+
+/// What a chunk holds.
+struct Read {
+    trees: Vec<Tree>,
+    report: Report,
+    /// The report says that it is a template, and nothing else.
+    is_template: bool,
+}
+
+/// Reads the chunks in order: one after the other as they are asked for, or all at once on several threads.
+fn read_all<'a>(
+    file: &'a str,
+    bytes: &'a [u8],
+    chunks: &'a [text::Cut],
+    options: &'a LoadOptions,
+    builder: &'a mut TreeBuilder,
+) -> Box<dyn Iterator<Item = Read> + 'a> {
+    let threads = options.threads.min(bytes.len() / THREAD_BYTES).max(1);
+    if threads == 1 || chunks.len() < 2 * threads {
+        return Box::new(chunks.iter().map(|cut| read_one(file, &cut.of(bytes), options, builder)));
+    }
+    // Small shares, so that one thread with the long documents does not keep the others waiting.
+    let share = chunks.len().div_ceil(threads * 8);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut builder = TreeBuilder::default();
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = chunks.chunks(share).nth(at) else { break };
+            let read = share.iter().map(|cut| read_one(file, &cut.of(bytes), options, &mut builder));
+            done.push((at, read.collect::<Vec<_>>()));
+        }
+        done
+    };
+    let mut shares = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
+        for other in others {
+            // A thread that panicked would be a bug of ours: its panic goes on here.
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    shares.sort_unstable_by_key(|(at, _)| *at);
+    Box::new(shares.into_iter().flat_map(|(_, read)| read))
+}
+
+/// Text below this size is not worth a thread.
+const THREAD_BYTES: usize = 64 << 10;
+
+fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder: &mut TreeBuilder) -> Read {
+    let mut problems = Problems::new(file);
+    let trees = read_chunk(chunk, options, builder, &mut problems);
+    let mut report = Report::new();
+    let template = problems.template(chunk);
+    let is_template = template.is_some();
+    match template {
+        Some(finding) => report.push(finding),
+        None => problems.into_report(&mut report),
+    }
+    Read { trees, report, is_template }
+}
+
+fn read_chunk(
+    chunk: &text::Chunk<'_>,
+    options: &LoadOptions,
+    builder: &mut TreeBuilder,
+    problems: &mut Problems<'_>,
+) -> Vec<Tree> {
     let place = Span { line: text::narrow(chunk.line), column: 1, ..Span::default() };
     let limit = options.budget.document_bytes;
     if chunk.bytes.len() > limit {
@@ -158,7 +265,7 @@ fn read_chunk(chunk: &text::Chunk<'_>, options: &LoadOptions, problems: &mut Pro
     };
     let chunk = text::Chunk { bytes: rest, offset: chunk.offset + bom, line: chunk.line };
     match text::decode(&chunk) {
-        Ok(text) => parse(text, &chunk, options, problems),
+        Ok(text) => parse(text, &chunk, options, builder, problems),
         Err((message, span)) => {
             let code = Code::Encoding;
             problems.note(code, code.severity(), span, "", message).help(advice::of(code));
@@ -172,9 +279,10 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
-    events::read(text, chunk, options, problems)
+) -> Vec<Tree> {
+    events::read(text, chunk, options, builder, problems)
 }
 
 #[cfg(not(feature = "yaml"))]
@@ -182,29 +290,31 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
-) -> Vec<Node> {
-    json::read(text, chunk, options, problems)
+) -> Vec<Tree> {
+    json::read(text, chunk, options, builder, problems)
 }
 
 /// Adds a tree's documents. `false`: the file has too many.
-fn add(root: Node, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
+fn add(tree: Tree, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
     let mut parts = Vec::new();
-    list::expand(root, &mut parts);
-    for root in parts {
-        if root.value == Value::Null {
+    list::expand(tree, &mut parts);
+    for part in parts {
+        let index = loaded.documents.len();
+        let document = Document::part(source.clone(), index, &part.tree, part.at);
+        if document.root().is_null() {
             continue;
         }
         let limit = options.budget.documents;
-        if loaded.documents.len() >= limit {
+        if index >= limit {
             let message = format!("more than {limit} documents");
-            let at = Place::in_file(&source.file, root.span);
+            let at = Place::in_file(&source.file, document.root().span());
             let finding = Diagnostic::new(Code::BudgetExceeded, at, message);
             loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
             return false;
         }
-        let index = loaded.documents.len();
-        loaded.documents.push(Arc::new(Document { source: source.clone(), index, root }));
+        loaded.documents.push(Arc::new(document));
     }
     true
 }

@@ -3,23 +3,43 @@
 use granit_parser::{ErrorKind, ScanError, Span as Marks, Tag};
 
 use super::advice;
-use super::events::{Builder, FrameKind, Key};
+use super::events::{Builder, FrameKind};
 use super::problems::Noted;
 use super::text::{narrow, place_after};
 use crate::diagnostic::{Code, Severity};
 use crate::document::Span;
 
 impl Builder<'_, '_, '_> {
-    pub(super) fn duplicate(&mut self, key: &Key, first: Span) {
+    pub(super) fn duplicate(&mut self, first: usize, key: usize) {
         let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let name = shorten(&key.text);
+        let name = shorten(self.tree.string(self.text, key).unwrap_or_default());
+        // Counting lines back to a place costs more than a finding that is not kept.
+        if self.problems.is_full(severity) {
+            return self.problems.drop_one(severity);
+        }
+        let (first, span) = (self.place(first), self.place(key));
         let message = format!(
             "the key `{name}` stands at line {}, column {} already; the last one is used",
             first.line, first.column
         );
         let path = crate::document::join_key(&self.path(), &name);
         let help = format!("keep one `{name}`; lists need `- ` before each element");
-        self.problems.note(Code::DuplicateKey, severity, key.span, &path, message).help(help);
+        self.problems.note(Code::DuplicateKey, severity, span, &path, message).help(help);
+    }
+
+    /// The place of a key or value that is read already.
+    pub(super) fn place(&self, at: usize) -> Span {
+        let range = self.tree.range(at);
+        let before = self.text.get(..range.start as usize).unwrap_or_default();
+        let mut span = place_after(before, self.chunk);
+        span.end = self.offset(Some(range.end as usize));
+        span
+    }
+
+    /// The bytes of the chunk's text.
+    pub(super) fn range(&self, marks: &Marks) -> std::ops::Range<u32> {
+        let start = narrow(marks.start.byte_offset().unwrap_or_default());
+        start..narrow(marks.end.byte_offset().unwrap_or_default()).max(start)
     }
 
     pub(super) fn unusual_tag(&mut self, tag: &Tag, marks: &Marks) {
@@ -33,6 +53,21 @@ impl Builder<'_, '_, '_> {
     pub(super) fn report(&mut self, code: Code, marks: &Marks, message: String) -> Noted<'_> {
         let (path, span) = (self.path(), self.span(marks));
         self.problems.note(code, code.severity(), span, &path, message).or_help(advice::of(code))
+    }
+
+    /// The colon that an error is about, when it ends a plain word in a flow collection.
+    pub(super) fn colon_of_word(&self, spelt: &str, error: &ScanError) -> Option<usize> {
+        if !self.frames.last().is_some_and(|frame| frame.flow) {
+            return None;
+        }
+        let at = error.marker().byte_offset()?;
+        let bytes = spelt.as_bytes();
+        let is_it = |colon: &usize| {
+            let ends = matches!(bytes.get(colon + 1), Some(b',' | b']' | b'}'));
+            let follows = colon.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b':');
+            bytes.get(*colon) == Some(&b':') && ends && follows && colon + 1 >= self.last_end
+        };
+        (at.saturating_sub(2)..=at + 1).find(is_it)
     }
 
     /// `read_until`: the offset in the chunk up to which it was understood.
@@ -83,7 +118,10 @@ impl Builder<'_, '_, '_> {
                         | ErrorKind::UnexpectedEofFlowMapping
                         | ErrorKind::UnexpectedEofImplicitFlowMapping
                 );
-                return is_open.then_some(Span { end: frame.span.start + 1, ..frame.span });
+                if !is_open {
+                    return None;
+                }
+                self.tree.range(frame.at).start as usize
             }
         };
         let span = place_after(self.text.get(..at)?, self.chunk);
@@ -95,9 +133,10 @@ impl Builder<'_, '_, '_> {
         let mut path = String::new();
         for frame in &self.frames {
             match &frame.kind {
-                FrameKind::List(items) => path.push_str(&format!("[{}]", items.len())),
+                FrameKind::List(elements) => path.push_str(&format!("[{elements}]")),
                 FrameKind::Map { key: Some(key), .. } => {
-                    path = crate::document::join_key(&path, &shorten(&key.text));
+                    let key = self.tree.string(self.text, *key).unwrap_or_default();
+                    path = crate::document::join_key(&path, &shorten(key));
                 }
                 FrameKind::Map { key: None, .. } => {}
             }

@@ -61,7 +61,7 @@ impl<'a> Problems<'a> {
         if severity == Severity::Error {
             self.errors += 1;
         }
-        if self.notes.len() >= NOTES_MAX && severity != Severity::Error || self.notes.len() >= 2 * NOTES_MAX {
+        if self.is_full(severity) {
             self.dropped += 1;
             return Noted(None);
         }
@@ -70,30 +70,59 @@ impl<'a> Problems<'a> {
         Noted(self.notes.last_mut())
     }
 
-    /// Adds the name of the resource to the findings of its document.
-    pub(super) fn name_resource(&mut self, root: Option<Node>) -> Option<Node> {
-        let root = root?;
-        if !self.notes.is_empty() {
-            let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
-            let meta = root.get("metadata");
-            let resource = ResourceRef {
-                kind: text(root.get("kind")),
+    /// Where it is, to come back to.
+    #[cfg(feature = "yaml")]
+    pub(super) fn mark(&self) -> (usize, usize, usize) {
+        (self.notes.len(), self.dropped, self.errors)
+    }
+
+    /// Forgets what was found since.
+    #[cfg(feature = "yaml")]
+    pub(super) fn back_to(&mut self, (notes, dropped, errors): (usize, usize, usize)) {
+        self.notes.truncate(notes);
+        (self.dropped, self.errors) = (dropped, errors);
+    }
+
+    /// Whether a finding more would not be kept.
+    pub(super) fn is_full(&self, severity: Severity) -> bool {
+        let most = if severity == Severity::Error { 2 * NOTES_MAX } else { NOTES_MAX };
+        self.notes.len() >= most
+    }
+
+    /// Counts a finding that is not kept.
+    #[cfg(feature = "yaml")]
+    pub(super) fn drop_one(&mut self, severity: Severity) {
+        self.errors += usize::from(severity == Severity::Error);
+        self.dropped += 1;
+    }
+
+    /// Adds the name of the resource to the findings of its document, and hides what is secret.
+    pub(super) fn name_resource(&mut self, root: Node<'_>) {
+        for note in self.notes.iter_mut().filter(|note| note.at.resource == ResourceRef::default()) {
+            let (item, field) = item_of(root, &note.at.field);
+            let text = |node: Option<Node<'_>>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+            let meta = item.get("metadata");
+            note.at.resource = ResourceRef {
+                kind: text(item.get("kind")),
                 namespace: text(meta.and_then(|meta| meta.get("namespace"))),
                 name: text(meta.and_then(|meta| meta.get("name"))),
             };
-            for note in &mut self.notes {
-                if note.at.resource == ResourceRef::default() {
-                    note.at.resource = resource.clone();
-                }
-                // Messages that repeat the text begin with it.
-                let is_secret = resource.kind == "Secret" && !note.at.field.starts_with("metadata");
-                if is_secret && note.message.starts_with('`') {
-                    note.message =
-                        "a value that cannot stand like this, not shown since it is secret".to_owned();
-                }
+            let is_typed_list = text(root.get("kind")) == "SecretList";
+            if (note.at.resource.kind == "Secret" || is_typed_list) && !field.starts_with("metadata") {
+                hide(note);
             }
         }
-        Some(root)
+    }
+
+    /// For a document that ended early: its kind, if that much is known. Without it, everything may be secret.
+    #[cfg(feature = "yaml")]
+    pub(super) fn name_kind(&mut self, kind: Option<&str>) {
+        for note in self.notes.iter_mut().filter(|note| note.at.resource == ResourceRef::default()) {
+            note.at.resource.kind = kind.unwrap_or_default().to_owned();
+            if kind.is_none_or(|kind| kind == "Secret" || kind.ends_with("List")) {
+                hide(note);
+            }
+        }
     }
 
     /// What is said instead, where the text cannot be read because it is a template.
@@ -120,4 +149,26 @@ impl<'a> Problems<'a> {
             report.push(note);
         }
     }
+}
+
+/// Messages that repeat the text begin with it; so does their help.
+fn hide(note: &mut Diagnostic) {
+    if note.message.starts_with('`') {
+        note.message = "a value that cannot stand like this, not shown since it may be secret".to_owned();
+        note.help = Some("write it in quotes, as plain text".to_owned());
+        note.replacement = None;
+    }
+}
+
+/// The item of a list that a field belongs to, and the rest of the field; lists may hold lists.
+fn item_of<'t, 'f>(root: Node<'t>, field: &'f str) -> (Node<'t>, &'f str) {
+    let (mut item, mut field) = (root, field);
+    while item.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"))
+        && let Some((index, rest)) = field.strip_prefix("items[").and_then(|field| field.split_once(']'))
+        && let Some(inner) = index.parse().ok().and_then(|index| item.get("items")?.item(index))
+    {
+        item = inner;
+        field = rest.strip_prefix('.').unwrap_or(rest);
+    }
+    (item, field)
 }

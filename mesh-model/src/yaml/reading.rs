@@ -1,6 +1,7 @@
 //! Scalars as they stand in the text: their style and tag, and the spellings that Kubernetes' reader sees differently.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use granit_parser::{ScalarStyle, Span as Marks, Tag};
 
@@ -8,7 +9,7 @@ use super::events::{Builder, FrameKind};
 use super::places::shorten;
 use super::scalar::{self, Resolved};
 use crate::diagnostic::{Code, Severity};
-use crate::document::Value;
+use crate::document::Plain;
 
 impl Builder<'_, '_, '_> {
     /// Spellings where Kubernetes' reader sees other text than a YAML 1.2 parser.
@@ -16,9 +17,10 @@ impl Builder<'_, '_, '_> {
         &mut self,
         text: Cow<'t, str>,
         style: ScalarStyle,
+        place: &mut Range<u32>,
         marks: &Marks,
     ) -> Cow<'t, str> {
-        let range = marks.byte_range().unwrap_or_default();
+        let range = place.start as usize..place.end as usize;
         // A block scalar that ends with the text, not with a line break, has none either.
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
         if block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n')
@@ -39,23 +41,23 @@ impl Builder<'_, '_, '_> {
         let mut rest = self.text.get(range.end..).unwrap_or_default().chars();
         if rest.next() == Some(':') && matches!(rest.next(), Some(',' | ']' | '}')) {
             if let Some(frame) = self.frames.last_mut() {
-                let start = (frame.span.start as usize).saturating_sub(self.chunk.offset);
+                let start = self.tree.range(frame.at).start as usize;
                 let braced = self.text.get(start..).is_some_and(|text| text.starts_with('{'));
                 frame.pair_is_string = matches!(frame.kind, FrameKind::Map { .. }) && !braced;
             }
+            place.end += 1;
             return Cow::Owned(format!("{text}:"));
         }
         text
     }
 
     pub(super) fn resolve(&mut self, text: &str, plain: bool, tag: Option<&Tag>, marks: &Marks) -> Resolved {
-        let string = || Resolved::Value(Value::String(text.into()));
         let Some(tag) = tag else {
             if !plain {
-                return string();
+                return Resolved::String;
             }
             let resolved = scalar::resolve(text);
-            if let Resolved::Value(value) = &resolved
+            if let Resolved::Plain(value) = resolved
                 && let Some(reason) = scalar::unusual(text, value)
             {
                 let message = format!("`{}` {reason}", shorten(text));
@@ -67,12 +69,12 @@ impl Builder<'_, '_, '_> {
         };
         let secondary = tag.handle() == "tag:yaml.org,2002:";
         let wanted = match tag.core_suffix() {
-            Some("str") => return string(),
+            Some("str") => return Resolved::String,
             Some(kind @ ("int" | "float" | "bool" | "null")) => kind.to_owned(),
             _ if secondary && tag.suffix() == "binary" => {
                 self.unusual_tag(tag, marks);
                 return match scalar::decode_base64(text) {
-                    Some(bytes) => Resolved::Value(Value::String(String::from_utf8_lossy(&bytes).into())),
+                    Some(bytes) => Resolved::Other(String::from_utf8_lossy(&bytes).into_owned()),
                     None => {
                         self.report(
                             Code::BadValue,
@@ -80,7 +82,7 @@ impl Builder<'_, '_, '_> {
                             "the value of `!!binary` is not base64".to_owned(),
                         )
                         .help("write the text itself, without the tag");
-                        string()
+                        Resolved::String
                     }
                 };
             }
@@ -88,16 +90,16 @@ impl Builder<'_, '_, '_> {
                 if tag.original() != "!" {
                     self.unusual_tag(tag, marks);
                 }
-                return string();
+                return Resolved::String;
             }
         };
         let resolved = scalar::resolve(text);
         let fits = matches!(
             (&resolved, wanted.as_str()),
-            (Resolved::Value(Value::Integer(_) | Value::Float(_)) | Resolved::NotJson(_), "float")
-                | (Resolved::Value(Value::Integer(_)), "int")
-                | (Resolved::Value(Value::Bool(_)), "bool")
-                | (Resolved::Value(Value::Null), "null")
+            (Resolved::Plain(Plain::Integer(_) | Plain::Float(_)) | Resolved::NotJson(_), "float")
+                | (Resolved::Plain(Plain::Integer(_)), "int")
+                | (Resolved::Plain(Plain::Bool(_)), "bool")
+                | (Resolved::Plain(Plain::Null), "null")
         );
         if !fits {
             self.report(

@@ -1,51 +1,54 @@
 //! What a plain scalar means: the rules of Kubernetes' YAML reader (YAML 1.1 Booleans and numbers, no timestamps,
 //! no base 60), so that a file means here what it means to the API server.
 
-use crate::document::Value;
+use crate::document::Plain;
 
 /// A scalar, resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Resolved {
-    /// A value of the JSON model.
-    Value(Value),
+    /// The text as it is.
+    String,
+    /// Another text.
+    Other(String),
+    /// A scalar that is no string.
+    Plain(Plain),
     /// A number that JSON cannot write (`.inf`, `.nan`); the normal form as a map key.
     NotJson(&'static str),
 }
 
 /// Reads an untagged plain scalar, or one tagged as a number, Boolean or null.
 pub(super) fn resolve(text: &str) -> Resolved {
-    let Some(first) = text.bytes().next() else { return Resolved::Value(Value::Null) };
-    if let Some(known) = word(text) {
-        return known;
-    }
-    let value = match first {
-        b'.' => decimal(text),
-        b'0'..=b'9' | b'+' | b'-' => number(text),
-        _ => None,
+    let value = match text.bytes().next() {
+        None => return Resolved::Plain(Plain::Null),
+        Some(b'.') => word(text).or_else(|| decimal(text).map(Resolved::Plain)),
+        Some(b'0'..=b'9') => number(text).map(Resolved::Plain),
+        Some(b'+' | b'-') => word(text).or_else(|| number(text).map(Resolved::Plain)),
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~') => word(text),
+        Some(_) => None,
     };
-    Resolved::Value(value.unwrap_or_else(|| Value::String(text.into())))
+    value.unwrap_or(Resolved::String)
 }
 
 /// The words with a meaning.
 fn word(text: &str) -> Option<Resolved> {
     let value = match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Value::Bool(true)
+            Plain::Bool(true)
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Value::Bool(false)
+            Plain::Bool(false)
         }
-        "~" | "null" | "Null" | "NULL" => Value::Null,
+        "~" | "null" | "Null" | "NULL" => Plain::Null,
         ".nan" | ".NaN" | ".NAN" => return Some(Resolved::NotJson(".nan")),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Some(Resolved::NotJson(".inf")),
         "-.inf" | "-.Inf" | "-.INF" => return Some(Resolved::NotJson("-.inf")),
         _ => return None,
     };
-    Some(Resolved::Value(value))
+    Some(Resolved::Plain(value))
 }
 
 /// A scalar that starts with a digit or a sign.
-fn number(text: &str) -> Option<Value> {
+fn number(text: &str) -> Option<Plain> {
     // Underscores are dropped wherever they stand (`1__0` is 10), as in the Go reader.
     let cleaned: String;
     let plain = if text.contains('_') {
@@ -54,7 +57,7 @@ fn number(text: &str) -> Option<Value> {
     } else {
         text
     };
-    integer(plain).map(Value::Integer).or_else(|| is_decimal(plain).then(|| decimal(plain)).flatten())
+    integer(plain).map(Plain::Integer).or_else(|| is_decimal(plain).then(|| decimal(plain)).flatten())
 }
 
 /// A whole number with Go's prefixes; `None` when it is none, or does not fit 64 bits.
@@ -104,7 +107,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// A decimal number; `None` when it overflows (`1e500` is a string).
-fn decimal(text: &str) -> Option<Value> {
+fn decimal(text: &str) -> Option<Plain> {
     if !is_decimal(text) {
         return None;
     }
@@ -113,21 +116,21 @@ fn decimal(text: &str) -> Option<Value> {
 
 /// A float as JSON text would carry it: Go prints whole numbers below 10^21 without fraction or exponent, so
 /// `1.0` and `1e3` reach integer fields.
-pub(super) fn float(number: f64) -> Value {
+pub(super) fn float(number: f64) -> Plain {
     if number.fract() == 0.0 && number.abs() < 1e21 {
         // Rust prints the shortest digits that read back, zeros after them, exactly as Go does.
-        return number.to_string().parse().map_or(Value::Float(number), Value::Integer);
+        return number.to_string().parse().map_or(Plain::Float(number), Plain::Integer);
     }
-    Value::Float(number)
+    Plain::Float(number)
 }
 
 /// Why other readers of YAML (1.2's core schema) would see something else; `None`: they agree.
-pub(super) fn unusual(text: &str, value: &Value) -> Option<&'static str> {
+pub(super) fn unusual(text: &str, value: Plain) -> Option<&'static str> {
     match value {
-        Value::Bool(_) if !matches!(text.to_ascii_lowercase().as_str(), "true" | "false") => {
+        Plain::Bool(_) if !matches!(text.to_ascii_lowercase().as_str(), "true" | "false") => {
             Some("is a boolean by the rules of YAML 1.1 that Kubernetes follows")
         }
-        Value::Integer(_) | Value::Float(_) => {
+        Plain::Integer(_) | Plain::Float(_) => {
             let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
             let zero_led = digits.len() > 1
                 && digits.starts_with('0')
@@ -145,23 +148,21 @@ pub(super) fn unusual(text: &str, value: &Value) -> Option<&'static str> {
 }
 
 /// What to write instead of an [`unusual`] scalar, so that every reader sees the same.
-pub(super) fn plainer(text: &str, value: &Value) -> String {
+pub(super) fn plainer(text: &str, value: Plain) -> String {
     match value {
-        Value::Bool(flag) => format!("write `{flag}`, or `\"{text}\"` if text is meant"),
-        Value::Integer(number) => format!("write `{number}`, or `\"{text}\"` if text is meant"),
+        Plain::Bool(flag) => format!("write `{flag}`, or `\"{text}\"` if text is meant"),
+        Plain::Integer(number) => format!("write `{number}`, or `\"{text}\"` if text is meant"),
         _ => format!("write the number without `_`, or `\"{text}\"` if text is meant"),
     }
 }
 
-/// A map key as text, as Kubernetes' conversion to JSON writes it; `None`: the key has no JSON form.
-pub(super) fn key_text(value: Resolved) -> Option<Box<str>> {
+/// A map key as text, as Kubernetes' conversion to JSON writes it.
+pub(super) fn key_text(value: Plain) -> String {
     match value {
-        Resolved::NotJson(text) => Some(text.into()),
-        Resolved::Value(Value::String(text)) => Some(text),
-        Resolved::Value(Value::Bool(flag)) => Some(if flag { "true" } else { "false" }.into()),
-        Resolved::Value(Value::Integer(number)) => Some(number.to_string().into()),
-        Resolved::Value(Value::Float(number)) => Some(number.to_string().into()),
-        Resolved::Value(Value::Null | Value::List(_) | Value::Map(_)) => None,
+        Plain::Null => "null".to_owned(),
+        Plain::Bool(flag) => flag.to_string(),
+        Plain::Integer(number) => number.to_string(),
+        Plain::Float(number) => number.to_string(),
     }
 }
 

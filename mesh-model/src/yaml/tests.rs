@@ -18,7 +18,7 @@ fn strict(text: &str) -> Loaded {
 fn as_json(text: &str) -> Option<Json> {
     let loaded = lenient(text);
     assert_eq!(loaded.documents.is_empty(), loaded.report.has_errors(), "{text:?}: {:?}", loaded.report);
-    loaded.documents.first().map(|document| document.root.to_json())
+    loaded.documents.first().map(|document| document.root().to_json())
 }
 
 fn codes(loaded: &Loaded) -> Vec<(&'static str, u32)> {
@@ -80,6 +80,10 @@ fn scalars_mean_what_they_mean_to_kubernetes() {
         ("!!null \"\"", json!(null)),
         ("!!timestamp 2001-01-01", json!("2001-01-01")),
         ("[2001:db8::]", json!(["2001:db8::"])),
+        ("[2001:db8::, 2001:db8::1]", json!(["2001:db8::", "2001:db8::1"])),
+        ("{b: 2001:db8::}", json!({"b": "2001:db8::"})),
+        ("{b: 2001:db8::, c: fe80::}", json!({"b": "2001:db8::", "c": "fe80::"})),
+        ("{b: [fe80::, {c: d::}]}", json!({"b": ["fe80::", {"c": "d::"}]})),
         ("[a:]", json!(["a:"])),
         ("{a:}", json!({"a:": null})),
         ("\"5\"", json!("5")),
@@ -196,7 +200,7 @@ fn y05_sizes_are_bounded() {
 fn y05_many_documents_and_wide_maps_are_read_in_linear_time() {
     assert_eq!(lenient("a: 1\n---\n".repeat(20_000)).documents.len(), 20_000);
     let wide: String = (0..200_000).map(|number| format!("k{number}: 1\n")).collect();
-    assert_eq!(lenient(&wide).documents[0].root.entries().len(), 200_000);
+    assert_eq!(lenient(&wide).documents[0].root().entries().len(), 200_000);
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn y06_long_scalars_keys_and_comments_are_read_or_refused() {
 fn y07_duplicate_keys_name_both_places_and_the_last_wins() {
     let text = "metadata:\n  labels:\n    app: a\n    app: b\n";
     let loaded = lenient(text);
-    assert_eq!(loaded.documents[0].root.to_json(), json!({"metadata": {"labels": {"app": "b"}}}));
+    assert_eq!(loaded.documents[0].root().to_json(), json!({"metadata": {"labels": {"app": "b"}}}));
     let finding = loaded.report.iter().next().unwrap();
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!(
@@ -246,12 +250,12 @@ fn y08_line_breaks_and_tabs() {
     assert_eq!(as_json("a:\tb\n"), Some(json!({"a": "b"})));
     let crlf = lenient("a: 1\r\n---\r\nb: [\r\n---\r\nc: 1\r\n");
     assert_eq!((crlf.documents.len(), codes(&crlf).len()), (2, 1));
-    assert_eq!(crlf.documents[1].root.locate("c").line, 5);
+    assert_eq!(crlf.documents[1].root().locate("c").line, 5);
 }
 
 #[test]
 fn y09_encodings() {
-    assert_eq!(lenient(b"\xef\xbb\xbfa: 1\n").documents[0].root.to_json(), json!({"a": 1}));
+    assert_eq!(lenient(b"\xef\xbb\xbfa: 1\n").documents[0].root().to_json(), json!({"a": 1}));
     for bytes in [
         &b"\xff\xfea\0:\0"[..],
         b"\xfe\xff\0a\0:",
@@ -312,10 +316,10 @@ fn y18_a_bad_document_does_not_sink_the_others() {
         "%YAML\n",
     ] {
         let loaded = lenient(format!("a: 1\n---\n{bad}---\nc: 3\n"));
-        let trees: Vec<Json> = loaded.documents.iter().map(|document| document.root.to_json()).collect();
+        let trees: Vec<Json> = loaded.documents.iter().map(|document| document.root().to_json()).collect();
         assert_eq!(trees, [json!({"a": 1}), json!({"c": 3})], "{bad}");
         assert_eq!(codes(&loaded).len(), 1, "{bad}");
-        let last = &loaded.documents[1].root;
+        let last = loaded.documents[1].root();
         assert_eq!(last.locate("c").line as usize, 4 + bad.lines().count(), "{bad}");
     }
 }
@@ -324,7 +328,7 @@ fn y18_a_bad_document_does_not_sink_the_others() {
 fn y18_documents_ended_by_dots_stand_alone_too() {
     let loaded = lenient("a: 1\n...\nb: [\n...\nc: 3\n");
     assert_eq!((loaded.documents.len(), codes(&loaded).len()), (2, 1));
-    assert_eq!(loaded.documents.last().unwrap().root.locate("c").line, 5);
+    assert_eq!(loaded.documents.last().unwrap().root().locate("c").line, 5);
 }
 
 #[test]
@@ -335,11 +339,11 @@ fn y18_lists_are_taken_apart() {
     let kinds: Vec<_> = loaded
         .documents
         .iter()
-        .map(|document| document.root.get("kind").unwrap().as_str().unwrap())
+        .map(|document| document.root().get("kind").unwrap().as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["A", "B", "Service", "C"]);
     assert_eq!(loaded.documents.iter().map(|document| document.index).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    assert_eq!(loaded.documents[0].root.locate("kind").line, 4);
+    assert_eq!(loaded.documents[0].root().locate("kind").line, 4);
     assert!(lenient("apiVersion: v1\nkind: List\nitems: []\n").documents.is_empty());
 }
 
@@ -356,11 +360,49 @@ fn empty_documents_are_skipped_and_an_empty_file_is_noted() {
 fn spans_point_at_keys_and_values() {
     let text = "# c\nspec:\n  hösts:\n  - \"a\"\n---\nx: {v: zz}\n";
     let loaded = lenient(text);
-    let hosts = loaded.documents[0].root.locate("spec.hösts[0]");
+    let hosts = loaded.documents[0].root().locate("spec.hösts[0]");
     assert_eq!((hosts.line, hosts.column), (4, 5));
     assert_eq!(&text[hosts.start as usize..hosts.end as usize], "\"a\"");
-    let value = loaded.documents[1].root.get("x").unwrap().get("v").unwrap().span;
+    let value = loaded.documents[1].root().get("x").unwrap().get("v").unwrap().span();
     assert_eq!((value.line, value.column, &text[value.start as usize..value.end as usize]), (6, 8, "zz"));
+}
+
+#[test]
+fn a_secret_in_a_list_or_a_broken_document_is_not_repeated() {
+    let items = "items:\n- kind: A\n  metadata: {name: a}\n  x: yes\n- kind: Secret\n  metadata: {name: s}\n";
+    for text in [
+        format!("apiVersion: v1\nkind: List\n{items}  data: {{k: !!int HUSH, l: HUSH::, m: 0777}}\n"),
+        format!("{items}  data: {{k: !!int HUSH}}\napiVersion: v1\nkind: List\n"),
+        format!("apiVersion: v1\nkind: List\n{items}  data: {{k: !!int HUSH}}\n b: [\n"),
+        "apiVersion: v1\nkind: SecretList\nitems: [{data: {k: !!int HUSH}}]\n".to_owned(),
+        "apiVersion: v1\nkind: Secret\ndata: {k: !!int HUSH, k: ::}\n".to_owned(),
+        "data: {k: !!int HUSH}\nb: [\n".to_owned(),
+        "data: {k: !!int HUSH, kind: B, b: [\n".to_owned(),
+        "apiVersion: v1\nkind: List\nitems:\n- kind: List\n  items: [{kind: Secret, data: {k: !!int HUSH}}]\n".to_owned(),
+    ] {
+        let report = lenient(&text).report;
+        assert!(report.has_errors(), "{text}");
+        for finding in &report {
+            assert!(!finding.message.contains("HUSH") && !finding.message.contains("0777"), "{text}\n{finding}");
+        }
+        assert!(report.iter().all(|finding| finding.at.resource.kind != "A" || finding.message.starts_with("`yes`")));
+    }
+    let shown = lenient("kind: A\ndata: {k: !!int SHOW}\nb: [\n").report;
+    assert!(shown.iter().any(|finding| finding.message.contains("SHOW")));
+}
+
+#[test]
+fn several_threads_read_what_one_reads() {
+    let mut text = String::new();
+    for number in 0..4_000 {
+        let odd =
+            ["b: [", "b: yes", "b: *x", "c: {d: 2001:db8::}"].get(number % 40).copied().unwrap_or("b: 1");
+        text.push_str(&format!("kind: A\nmetadata: {{name: n{number}}}\n{odd}\n---\n"));
+    }
+    let one = lenient(&text);
+    for threads in [2, 3, 64] {
+        assert!(load("t.yaml", &text, &LoadOptions::default().with_threads(threads)) == one);
+    }
 }
 
 #[test]
@@ -411,7 +453,7 @@ fn json_tree() -> impl Strategy<Value = Json> {
 fn read_back(text: &str) -> Result<Json, String> {
     let loaded = lenient(text);
     let document = loaded.documents.first().ok_or_else(|| format!("{:?}\n{text}", loaded.report))?;
-    Ok(document.root.to_json())
+    Ok(document.root().to_json())
 }
 
 proptest! {

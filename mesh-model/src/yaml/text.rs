@@ -15,6 +15,22 @@ pub(super) struct Chunk<'a> {
     pub line: usize,
 }
 
+/// Where a chunk stands, small since a text may have hundreds of thousands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    start: u32,
+    end: u32,
+    line: u32,
+}
+
+impl Cut {
+    /// The chunk of the input.
+    pub(super) fn of(self, bytes: &[u8]) -> Chunk<'_> {
+        let (start, end) = (self.start as usize, self.end as usize);
+        Chunk { bytes: bytes.get(start..end).unwrap_or_default(), offset: start, line: self.line as usize }
+    }
+}
+
 /// What a whole input is when it is no UTF-8 text at all.
 pub(super) fn refused_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
@@ -36,38 +52,37 @@ pub(super) fn refused_encoding(bytes: &[u8]) -> Option<&'static str> {
 
 /// Splits at lines that start with `---` or `...`: nothing in YAML may contain such a line, so every piece stands alone and a
 /// broken one leaves the others readable. Directives stay with the document they precede.
-pub(super) fn split(bytes: &[u8]) -> Vec<Chunk<'_>> {
-    let mut chunks = Vec::new();
-    let mut current = Chunk { bytes: &[], offset: 0, line: 1 };
+pub(super) fn split(bytes: &[u8]) -> Vec<Cut> {
+    let mut cuts = Vec::new();
+    let (mut start, mut start_line) = (0, 1);
     let mut directives = false;
     let mut blank = true;
     let mut line = 1;
+    let cut = |start, end, line| Cut { start: narrow(start), end: narrow(end), line: narrow(line) };
     for range in lines(bytes) {
         let text = bytes.get(range.clone()).unwrap_or_default();
         line += 1;
         if is_marker(text, b"---") {
             if !directives && range.start > 0 {
-                let end = range.start;
-                chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
-                current = Chunk { bytes: &[], offset: end, line: line - 1 };
+                cuts.push(cut(start, range.start, start_line));
+                (start, start_line) = (range.start, line - 1);
             }
             directives = false;
             blank = false;
         } else if is_marker(text, b"...") {
-            let end = range.end;
-            chunks.push(Chunk { bytes: bytes.get(current.offset..end).unwrap_or_default(), ..current });
-            current = Chunk { bytes: &[], offset: end, line };
+            cuts.push(cut(start, range.end, start_line));
+            (start, start_line) = (range.end, line);
             directives = false;
             blank = true;
         } else if blank && text.starts_with(b"%") {
             directives = true;
-        } else if blank && !text.starts_with(b"#") && !text.iter().all(u8::is_ascii_whitespace) {
+        } else if blank && !matches!(text.trim_ascii_start(), [] | [b'#', ..]) {
             blank = false;
             directives = false;
         }
     }
-    chunks.push(Chunk { bytes: bytes.get(current.offset..).unwrap_or_default(), ..current });
-    chunks
+    cuts.push(cut(start, bytes.len(), start_line));
+    cuts
 }
 
 /// A line that starts with a document marker, which a blank or the line's end must follow.

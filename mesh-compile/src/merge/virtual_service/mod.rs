@@ -248,7 +248,7 @@ impl HttpOrigin {
             _ => "filters",
         };
         let path: Arc<str> = format!("{}.{written}", self.path).into();
-        let root = &self.object.document.root;
+        let root = self.object.document.root();
         // A path that is not written is located at its parent.
         let is_written = !written.is_empty() && root.locate(&path) != root.locate(&self.path);
         Origin::written(&self.object, if is_written { path } else { Arc::clone(&self.path) })

@@ -90,8 +90,8 @@ fn waypoint(found: &mut Checker<'_>, at: &Path<'_>, matches: &EnvoyConfigObjectM
     }
 }
 
-fn is_number(node: &crate::document::Node) -> bool {
-    node.value.kind() == "a number"
+fn is_number(node: crate::document::Node<'_>) -> bool {
+    node.value().kind() == "a number"
 }
 
 fn proxy_version(found: &mut Checker<'_>, at: &Path<'_>, matches: &EnvoyConfigObjectMatch) {

@@ -1,16 +1,21 @@
 //! The live store of objects: documents go in, typed objects stay, problems come out.
 //!
-//! An object that turns bad keeps its last good version in force, unless [`Admission`] lets it in with its errors. Iteration order is that of cluster, namespace and name.
+//! An object that turns bad keeps its last good version in force, unless [`Admission`] lets it in with its errors;
+//! [`Store::status`] and [`ConfigSet::refusals`] tell since when, and why. A document that comes again letter by letter
+//! costs a comparison. Iteration order is that of cluster, namespace and name.
+
+#[cfg(all(test, feature = "yaml"))]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
+use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef, Severity};
 use crate::document::Document;
 use crate::object::ResourceKey;
 
-pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness};
-pub use crate::store::{Applied, Change, Store};
+pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
+pub use crate::store::{Applied, Change, Refusal, Stamp, Status, Store};
 
 impl ConfigSet {
     /// An empty store.
@@ -31,12 +36,18 @@ impl ConfigSet {
         options: impl Into<ApplyOptions>,
     ) -> Applied {
         let options = options.into();
+        let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
         let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
+        let mut unsaid: Option<(Severity, usize)> = None;
         for change in changes {
+            if let Some((worst, count)) = applied.report.shorten_to(FINDINGS_MAX) {
+                let (before, counted) = unsaid.unwrap_or((worst, 0));
+                unsaid = Some((worst.min(before), counted + count));
+            }
             match change {
                 Change::Upsert(document) => {
-                    let Some(key) = self.upsert(&document, options, &mut applied) else { continue };
+                    let Some(key) = self.upsert(&document, options, stamp, &mut applied) else { continue };
                     if let Some(earlier) = seen.insert(key.clone(), Arc::clone(&document)) {
                         applied.report.push(duplicate(&key, &document, &earlier));
                     }
@@ -48,12 +59,20 @@ impl ConfigSet {
                 }
             }
         }
+        if let Some((severity, count)) = unsaid {
+            let message = format!("{count} more findings are not shown");
+            let finding = Diagnostic::new(Code::BudgetExceeded, Place::default(), message).severity(severity);
+            applied.report.push(finding.help("mend what is shown, then look again"));
+        }
         applied
     }
 }
 
+/// Findings kept of one batch, those of one document more.
+const FINDINGS_MAX: usize = 50_000;
+
 fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) -> Diagnostic {
-    let span = earlier.root.locate("metadata.name");
+    let span = earlier.root().locate("metadata.name");
     let resource = ResourceRef {
         kind: key.kind.to_owned(),
         namespace: key.namespace.to_string(),

@@ -1,0 +1,92 @@
+//! Field paths: `spec.http[0].match`, and the places they lead to.
+
+use super::{Node, Span};
+
+impl Node<'_> {
+    /// The place of the field at `path` (`spec.http[0].match`), or of the nearest parent that is written.
+    ///
+    /// For a map entry this is its key; for a list element its first character. Keys that contain dots or
+    /// brackets are written `labels["a.b"]`. Both spellings of a field (`camelCase`, `snake_case`) are found.
+    pub fn locate(self, path: &str) -> Span {
+        let mut node = self;
+        let mut key = None;
+        for segment in PathSegments::new(path) {
+            let next = match segment {
+                Segment::Key(key) => {
+                    let entry = node.entry(&key).or_else(|| node.entry(&snake_case(&key)));
+                    entry.map(|entry| (Some(entry), entry.value))
+                }
+                Segment::Index(index) => node.item(index).map(|item| (None, item)),
+            };
+            let Some((entry, child)) = next else { break };
+            key = entry;
+            node = child;
+        }
+        key.map_or_else(|| node.span(), |entry| entry.key_span())
+    }
+}
+/// `camelCase` to `snake_case`, as protobuf names map.
+pub fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            out.push('_');
+            out.push(character.to_ascii_lowercase());
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+enum Segment {
+    Key(String),
+    Index(usize),
+}
+
+/// Splits `a.b[0]["c.d"]`.
+struct PathSegments<'a> {
+    rest: &'a str,
+}
+
+impl<'a> PathSegments<'a> {
+    fn new(path: &'a str) -> Self {
+        Self { rest: path }
+    }
+}
+
+impl Iterator for PathSegments<'_> {
+    type Item = Segment;
+
+    fn next(&mut self) -> Option<Segment> {
+        self.rest = self.rest.strip_prefix('.').unwrap_or(self.rest);
+        if self.rest.is_empty() {
+            return None;
+        }
+        if let Some(quoted) = self.rest.strip_prefix("[\"") {
+            let (key, rest) = quoted.split_once("\"]")?;
+            self.rest = rest;
+            return Some(Segment::Key(key.to_owned()));
+        }
+        if let Some(number) = self.rest.strip_prefix('[') {
+            let (index, rest) = number.split_once(']')?;
+            self.rest = rest;
+            return index.parse().ok().map(Segment::Index);
+        }
+        let end = self.rest.find(['.', '[']).unwrap_or(self.rest.len());
+        let (key, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(Segment::Key(key.to_owned()))
+    }
+}
+
+/// Appends a map key to a field path, quoted where it would be read as several.
+pub fn join_key(path: &str, key: &str) -> String {
+    if key.contains(['.', '[', ']', '"', ' ']) || key.is_empty() {
+        format!("{path}[\"{key}\"]")
+    } else if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}

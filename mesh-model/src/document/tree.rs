@@ -1,0 +1,218 @@
+//! How a tree is stored.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::{Node, Span};
+
+/// One value or key, in document order. A list is followed by its elements; a map by its keys, each followed by its
+/// value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    /// Bytes of the text, from its start.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// By kind: slots of the elements, the number, or a position in the side tables.
+    pub(super) data: u32,
+    pub(super) kind: Kind,
+    /// A key that another entry of its map replaced: it and its value are passed over.
+    pub(super) dead: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    False,
+    True,
+    /// `data` is the number.
+    Small,
+    /// `data` is the position in `numbers`.
+    Number,
+    /// `data` is the position in `floats`.
+    Float,
+    /// The text from `start` to `end`.
+    Plain,
+    /// The text between its quotes.
+    Quoted,
+    /// `data` is the position in `texts`.
+    Text,
+    /// `data` is the number of slots that follow and belong to it.
+    List,
+    Map,
+}
+
+/// Values that have no slot's form: rare, so they share one allocation.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Side {
+    pub(super) strings: String,
+    /// Ends of the texts in `strings`.
+    pub(super) texts: Vec<u32>,
+    pub(super) numbers: Vec<i128>,
+    pub(super) floats: Vec<f64>,
+}
+
+impl Side {
+    pub(super) fn text(&self, at: u32) -> &str {
+        let at = at as usize;
+        let end = self.texts.get(at).copied().unwrap_or_default() as usize;
+        let start = at.checked_sub(1).and_then(|before| self.texts.get(before)).copied().unwrap_or_default();
+        self.strings.get(start as usize..end).unwrap_or_default()
+    }
+}
+
+/// The tree of a document beside its text.
+pub struct Tree {
+    pub(super) text: Arc<str>,
+    pub(super) slots: Box<[Slot]>,
+    pub(super) side: Option<Box<Side>>,
+    pub(super) origin: Origin,
+    /// For long lists, by the list's slot: where every [`STRIDE`]th element starts.
+    strides: Vec<(u32, Box<[u32]>)>,
+    /// Offsets at which lines start, for long texts, once somebody asks for a place.
+    lines: OnceLock<Box<[u32]>>,
+}
+
+/// Where a tree's text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In a file, from this offset and line on.
+    Text { offset: u32, line: u32 },
+    /// Nowhere: every node has this place.
+    Fixed(Span),
+}
+
+/// Elements that are stepped over to reach one of a long list.
+const STRIDE: usize = 64;
+
+/// Texts above this size get a table of their lines.
+const LINES_MIN: usize = 16 << 10;
+
+impl Tree {
+    pub(super) fn new(text: Arc<str>, slots: Box<[Slot]>, side: Option<Box<Side>>, origin: Origin) -> Self {
+        let mut tree = Self { text, slots, side, origin, strides: Vec::new(), lines: OnceLock::new() };
+        if tree.slots.len() > STRIDE {
+            tree.strides = tree.long_lists();
+        }
+        tree
+    }
+
+    fn long_lists(&self) -> Vec<(u32, Box<[u32]>)> {
+        let is_long = |slot: &Slot| slot.kind == Kind::List && slot.data as usize > STRIDE;
+        let long = (0_u32..).zip(&self.slots).filter(|(_, slot)| is_long(slot));
+        // Every slot is an element of one list at most, so this is one pass over the tree.
+        long.map(|(at, _)| (at, Node::at(self, at).items().step_by(STRIDE).map(Node::position).collect()))
+            .collect()
+    }
+
+    /// The slot of an element at or before `index` of the list at `at`, and how many elements are between.
+    pub(super) fn stride(&self, at: u32, index: usize) -> (u32, usize) {
+        let long = self.strides.binary_search_by_key(&at, |(list, _)| *list).ok();
+        let strides = long.and_then(|long| self.strides.get(long));
+        let start = strides.and_then(|(_, starts)| starts.get(index / STRIDE));
+        start.map_or((at + 1, index), |start| (*start, index % STRIDE))
+    }
+
+    /// The slot at a position; nothing beyond the end.
+    pub(super) fn slot(&self, at: u32) -> Slot {
+        const NOTHING: Slot = Slot { start: 0, end: 0, data: 0, kind: Kind::Null, dead: false };
+        self.slots.get(at as usize).copied().unwrap_or(NOTHING)
+    }
+
+    /// Slots of the value at `at`, its own included.
+    pub(super) fn size(&self, at: u32) -> u32 {
+        let slot = self.slot(at);
+        if matches!(slot.kind, Kind::List | Kind::Map) { slot.data.saturating_add(1) } else { 1 }
+    }
+
+    /// The bytes of the text that the value or key at `at` stands at.
+    pub(crate) fn range(&self, at: u32) -> std::ops::Range<u32> {
+        let slot = self.slot(at);
+        slot.start..slot.end
+    }
+
+    /// The text of a key or string; `None` for other values.
+    pub(super) fn string(&self, slot: Slot) -> Option<&str> {
+        string(&self.text, self.side.as_deref(), slot)
+    }
+
+    pub(super) fn span(&self, slot: Slot) -> Span {
+        let (offset, line) = match self.origin {
+            Origin::Fixed(span) => return span,
+            Origin::Text { offset, line } => (offset, line),
+        };
+        let start = slot.start as usize;
+        let (lines, line_start) = if self.text.len() > LINES_MIN {
+            let starts = self.lines.get_or_init(|| line_starts(&self.text));
+            let line = starts.partition_point(|at| *at as usize <= start);
+            (
+                line,
+                line.checked_sub(1).and_then(|line| starts.get(line)).copied().unwrap_or_default() as usize,
+            )
+        } else {
+            lines_before(self.text.as_bytes().get(..start).unwrap_or_default())
+        };
+        let column = self.text.get(line_start..start).map_or(0, |text| text.chars().count());
+        Span {
+            start: offset.saturating_add(slot.start),
+            end: offset.saturating_add(slot.end),
+            line: line.saturating_add(narrow(lines)),
+            column: narrow(column + 1),
+        }
+    }
+
+    /// Whether both were read from equal texts that stand at the same place.
+    pub(super) fn is_same_text(&self, other: &Self) -> bool {
+        self.origin == other.origin && !self.text.is_empty() && self.text == other.text
+    }
+}
+
+/// Nothing, nowhere.
+impl Default for Tree {
+    fn default() -> Self {
+        Self::from_json(&serde_json::Value::Null, Span::default())
+    }
+}
+
+/// Never the content, which may be a secret.
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree").field("slots", &self.slots.len()).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn string<'t>(text: &'t str, side: Option<&'t Side>, slot: Slot) -> Option<&'t str> {
+    let (start, end) = (slot.start as usize, slot.end as usize);
+    match slot.kind {
+        Kind::Plain => text.get(start..end),
+        Kind::Quoted => text.get(start + 1..end.saturating_sub(1)),
+        Kind::Text => side.map(|side| side.text(slot.data)),
+        _ => None,
+    }
+}
+
+/// Line breaks in `before`, and where the line after the last starts. `\n`, `\r\n` and `\r` break.
+fn lines_before(before: &[u8]) -> (usize, usize) {
+    let (mut lines, mut start) = (0, 0);
+    for (at, byte) in before.iter().enumerate() {
+        if *byte == b'\n' || *byte == b'\r' && before.get(at + 1) != Some(&b'\n') {
+            lines += 1;
+            start = at + 1;
+        }
+    }
+    (lines, start)
+}
+
+/// Where the lines after the first start.
+fn line_starts(text: &str) -> Box<[u32]> {
+    let bytes = text.as_bytes();
+    let breaks = bytes
+        .iter()
+        .enumerate()
+        .filter(|(at, byte)| **byte == b'\n' || **byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+    breaks.map(|(at, _)| narrow(at + 1)).collect()
+}
+
+/// Offsets as slots keep them; texts beyond 4 GiB are refused before.
+pub(super) fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

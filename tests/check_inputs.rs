@@ -1,0 +1,298 @@
+//! What `mesh check` reads: streams, lists, JSON, dumps of a cluster, kustomizations, charts, and folders full of other
+//! things.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+#[path = "common/program.rs"]
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use program::{binary, folder, json, run, status, text};
+use serde_json::Value;
+
+fn namespace(name: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{istio-injection: enabled}}}}\n"
+    )
+}
+
+/// The number of documents, and each finding as severity, code and file name.
+fn check(mesh: &Path, arguments: &[&str], input: &str) -> (u64, Vec<(String, String, String)>) {
+    let answer = json(&run(mesh, &[&["check", "--format", "json"], arguments].concat(), input));
+    let word = |found: &Value, name: &str| found[name].as_str().unwrap().to_owned();
+    let findings = answer["findings"].as_array().unwrap().iter().map(|found| {
+        let file = PathBuf::from(word(found, "file"));
+        let file = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        (word(found, "severity"), word(found, "code"), file)
+    });
+    (answer["documents"].as_u64().unwrap(), findings.collect())
+}
+
+fn one(severity: &str, code: &str, file: &str) -> Vec<(String, String, String)> {
+    vec![(severity.to_owned(), code.to_owned(), file.to_owned())]
+}
+
+fn write(root: &Path, files: &[(&str, &str)]) {
+    for (name, content) in files {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+}
+
+#[test]
+fn streams_lists_and_json_come_from_standard_input() {
+    let Some(mesh) = binary() else { return };
+    let documents = |input: &str| check(&mesh, &["-"], input);
+    assert_eq!(documents(&format!("{}---\n{}---\n# nothing\n", namespace("a"), namespace("b"))), (2, vec![]));
+    let item = |name: &str| {
+        format!(
+            r#"{{"apiVersion": "v1", "kind": "Namespace", "metadata": {{"name": "{name}", "labels": {{"istio-injection": "enabled"}}}}}}"#
+        )
+    };
+    let list = format!(
+        r#"{{"apiVersion": "v1", "kind": "List", "metadata": {{"resourceVersion": ""}}, "items": [{}, {}]}}"#,
+        item("a"),
+        item("b")
+    );
+    assert_eq!(documents(&list), (2, vec![]));
+    let typed = format!(
+        r#"{{"apiVersion": "v1", "kind": "NamespaceList", "items": [{}]}}"#,
+        item("a").replace(r#""apiVersion": "v1", "kind": "Namespace", "#, "")
+    );
+    assert_eq!(documents(&typed), (1, vec![]));
+}
+
+#[test]
+fn what_a_cluster_adds_to_a_resource_is_no_finding() {
+    let Some(mesh) = binary() else { return };
+    let dump = r#"apiVersion: v1
+kind: List
+items:
+- apiVersion: networking.istio.io/v1
+  kind: DestinationRule
+  metadata:
+    annotations:
+      kubectl.kubernetes.io/last-applied-configuration: |
+        {"apiVersion":"networking.istio.io/v1","kind":"DestinationRule"}
+    creationTimestamp: "2026-02-03T04:05:06Z"
+    finalizers: [example.com/keep]
+    generation: 3
+    managedFields:
+    - apiVersion: networking.istio.io/v1
+      fieldsType: FieldsV1
+      fieldsV1:
+        f:metadata: {f:annotations: {.: {}, f:kubectl.kubernetes.io/last-applied-configuration: {}}}
+        f:spec: {.: {}, f:host: {}}
+      manager: kubectl-client-side-apply
+      operation: Update
+      time: "2026-02-03T04:05:06Z"
+    name: external
+    namespace: shop
+    ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: x, uid: a1, controller: true, blockOwnerDeletion: true}]
+    resourceVersion: "123456"
+    selfLink: /apis/networking.istio.io/v1/namespaces/shop/destinationrules/external
+    uid: 6f1b7f6e-0000-4000-8000-000000000000
+  spec:
+    host: "*.example.com"
+  status:
+    conditions: [{type: Reconciled, status: "True", lastTransitionTime: "2026-02-03T04:05:06Z"}]
+    observedGeneration: "3"
+    validationMessages: []
+- apiVersion: v1
+  kind: Namespace
+  metadata:
+    creationTimestamp: "2026-02-03T04:05:06Z"
+    labels: {istio-injection: enabled, kubernetes.io/metadata.name: shop}
+    managedFields: [{apiVersion: v1, fieldsType: FieldsV1, fieldsV1: {"f:metadata": {}}, manager: kubectl, operation: Update}]
+    name: shop
+    resourceVersion: "7"
+    uid: 6f1b7f6e-0000-4000-8000-000000000001
+  spec: {finalizers: [kubernetes]}
+  status: {phase: Active}
+kind: List
+metadata:
+  resourceVersion: ""
+"#;
+    let dump = dump.replacen("kind: List\n", "", 1);
+    for strict in [&["-"][..], &["--strict", "-"]] {
+        assert_eq!(check(&mesh, strict, &dump), (2, vec![]));
+    }
+}
+
+#[test]
+fn of_a_kustomization_what_it_names_is_read() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("kustomize");
+    write(
+        &root,
+        &[
+            ("base/kustomization.yaml", "resources:\n- one.yaml\n- more/\n"),
+            ("base/one.yaml", &namespace("one")),
+            ("base/more/kustomization.yml", "kind: Kustomization\nresources: [two.yaml]\n"),
+            ("base/more/two.yaml", &namespace("two")),
+            (
+                "overlay/kustomization.yaml",
+                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n- ../base\n- three.yaml\nlabels: []\n",
+            ),
+            ("overlay/three.yaml", &namespace("three")),
+        ],
+    );
+    let within = |path: &str| root.join(path).display().to_string();
+    assert_eq!(check(&mesh, &[&within("overlay")], ""), (3, vec![]));
+    assert_eq!(check(&mesh, &[&within("overlay/kustomization.yaml")], ""), (3, vec![]));
+    assert_eq!(check(&mesh, &[&within("base")], ""), (2, vec![]));
+    // Each file counts once, however many roads lead to it.
+    assert_eq!(check(&mesh, &[&within("")], ""), (3, vec![]));
+    assert_eq!(
+        check(&mesh, &[&within("overlay"), &within("base/one.yaml"), &within("**/*.yaml")], ""),
+        (3, vec![])
+    );
+}
+
+#[test]
+fn what_a_kustomization_asks_for_beyond_that_is_said() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("kustomize-patches");
+    write(
+        &root,
+        &[
+            (
+                "kustomization.yaml",
+                "namespace: prod\nresources: [one.yaml, https://example.com/x.yaml, ../loop]\npatches: [{path: patch.yaml}]\nconfigMapGenerator: [{name: c, files: [settings=values.yaml]}]\n",
+            ),
+            ("one.yaml", &namespace("one")),
+            ("patch.yaml", "kind: Namespace\nmetadata: {name: one}\n"),
+            ("values.yaml", "a: 1\n"),
+            ("extra.yaml", &namespace("extra")),
+        ],
+    );
+    let output = run(&mesh, &["check", "--format", "json", &root.display().to_string()], "");
+    let answer = json(&output);
+    assert_eq!((status(&output), &answer["documents"]), (1, &Value::from(1)));
+    let said: Vec<String> = answer["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| {
+            format!(
+                "{} {} {}",
+                found["severity"].as_str().unwrap(),
+                found["code"].as_str().unwrap(),
+                found["message"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let all = said.join("\n");
+    for wanted in [
+        "info not-applied not applied: `namespace`, `patches`, `configMapGenerator`; resources are checked as they are written",
+        "info not-applied `https://example.com/x.yaml` is somewhere else: it is not fetched",
+        "error unreadable there is no file `../loop`",
+        "info not-applied not read, since the kustomization does not name them: ",
+    ] {
+        assert!(all.contains(wanted), "no `{wanted}` in:\n{all}");
+    }
+    assert!(
+        all.contains("extra.yaml") && !all.contains("patch.yaml") && !all.contains("values.yaml"),
+        "{all}"
+    );
+    assert_eq!(said.len(), 4, "{all}");
+}
+
+#[test]
+fn kustomizations_that_name_each_other_end() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("kustomize-loop");
+    write(
+        &root,
+        &[
+            ("a/kustomization.yaml", "resources: [../b, x.yaml]\n"),
+            ("a/x.yaml", &namespace("x")),
+            ("b/kustomization.yaml", "resources: [../a, '']\n"),
+        ],
+    );
+    assert_eq!(check(&mesh, &[&root.display().to_string()], "").0, 1);
+}
+
+#[test]
+fn charts_are_recognised_and_their_templates_left_out() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("chart");
+    let template = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {{ .Values.name }}\n";
+    write(
+        &root,
+        &[
+            ("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 0.1.0\n"),
+            ("chart/values.yaml", "name: x\n"),
+            ("chart/templates/a.yaml", template),
+            ("chart/templates/b.yaml", template),
+            ("plain.yaml", &namespace("plain")),
+        ],
+    );
+    let (documents, findings) = check(&mesh, &[&root.display().to_string()], "");
+    assert_eq!((documents, findings), (1, one("warning", "template", "Chart.yaml")));
+    // A template that is named is an error of its own: one, whatever else is wrong with it.
+    let named = root.join("chart/templates/a.yaml").display().to_string();
+    assert_eq!(check(&mesh, &[&named], ""), (0, one("error", "template", "a.yaml")));
+    let help = text(&run(&mesh, &["check", &named], "").stdout);
+    assert!(
+        help.contains("`{{ .Values.name }}`") && help.contains("helm template CHART | mesh check -"),
+        "{help}"
+    );
+    let several = format!(
+        "{{{{- if .Values.on }}}}\n{template}---\n{template}{{{{- end }}}}\n---\n{}",
+        namespace("fine")
+    );
+    assert_eq!(check(&mesh, &["-"], &several), (1, one("error", "template", "-")));
+    // Braces in texts and comments are no template.
+    let quoted = "# {{ not this }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {format: \"{{ .x }}\"}\n";
+    assert_eq!(check(&mesh, &["-"], quoted), (1, vec![]));
+}
+
+#[test]
+fn files_of_other_tools_are_passed_over_in_folders() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("other-tools");
+    write(
+        &root,
+        &[
+            ("mesh.yaml", &namespace("shop")),
+            ("package.json", "{\"name\": \"x\", \"version\": \"1.0.0\"}"),
+            ("tsconfig.json", "{\n  // a comment\n  \"strict\": true,\n}\n"),
+            ("docker-compose.yml", "services:\n  web: {image: x}\n"),
+            (".github/workflows/ci.yml", "on: push\njobs: {}\n"),
+            (".hidden.yaml", "a: [\n"),
+            ("node_modules/x/y.yaml", "a: [\n"),
+            ("logo.png", "\u{1}\u{2}\u{3}"),
+        ],
+    );
+    let path = root.display().to_string();
+    assert_eq!(check(&mesh, &["--strict", &path], ""), (1, one("info", "not-a-resource", "other-tools")));
+    let output = run(&mesh, &["check", "--strict", &path], "");
+    let shown = text(&output.stdout);
+    assert_eq!(status(&output), 0, "{shown}");
+    assert!(
+        shown.contains("3 files without `apiVersion` are left out") && shown.contains("1 remark in 1 file"),
+        "{shown}"
+    );
+    // A file that is named is judged.
+    let named = root.join("docker-compose.yml").display().to_string();
+    assert_eq!(status(&run(&mesh, &["check", &named], "")), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_broken_ones_are_findings() {
+    use std::os::unix::fs::symlink;
+    let Some(mesh) = binary() else { return };
+    let root = folder("links");
+    // As a ConfigMap is mounted: the files are links into a hidden folder.
+    write(&root, &[("..2026/mesh.yaml", &namespace("shop"))]);
+    symlink("..2026", root.join("..data")).unwrap();
+    symlink("..data/mesh.yaml", root.join("mesh.yaml")).unwrap();
+    let path = root.display().to_string();
+    assert_eq!(check(&mesh, &[&path], ""), (1, vec![]));
+    symlink("nowhere.yaml", root.join("broken.yaml")).unwrap();
+    symlink(".", root.join("loop")).unwrap();
+    assert_eq!(check(&mesh, &[&path], ""), (1, one("error", "unreadable", "broken.yaml")));
+}

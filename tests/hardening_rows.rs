@@ -1,0 +1,145 @@
+//! Which test stands for which row of the fault matrix: documents (Y), patterns and wildcards (R), names and addresses
+//! (N). The table is checked against the sources: a test that is renamed or removed is missed here.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+
+/// A row, the file, the tests in it.
+const ROWS: &[(&str, &str, &[&str])] = &[
+    ("Y01", YAML, &["y01_an_exponential_alias_bomb_is_refused"]),
+    ("Y02", YAML, &["y02_a_byte_amplifying_alias_is_refused"]),
+    ("Y03", YAML, &["y03_alias_problems_are_found_and_the_last_anchor_counts"]),
+    ("Y04", YAML, &["y04_deep_nesting_is_refused_fast", "y04_aliases_cannot_build_depth"]),
+    ("Y05", YAML, &["y05_sizes_are_bounded", "y05_many_documents_and_wide_maps_are_read_in_linear_time"]),
+    ("Y05", "mesh-model/tests/memory.rs", &["y05_reading_costs_a_bounded_amount_of_memory"]),
+    ("Y06", YAML, &["y06_long_scalars_keys_and_comments_are_read_or_refused"]),
+    (
+        "Y07",
+        YAML,
+        &["y07_duplicate_keys_name_both_places_and_the_last_wins", "y07_duplicates_are_found_in_large_maps"],
+    ),
+    ("Y08", YAML, &["y08_line_breaks_and_tabs"]),
+    ("Y09", YAML, &["y09_encodings", "y09_no_text_panics"]),
+    ("Y10", VALUES, &["y10_ports_are_whole_and_in_range", "y10_whole_numbers_are_exact_or_refused"]),
+    (
+        "Y11",
+        VALUES,
+        &["y11_durations_and_shares_out_of_range_are_errors", "y11_durations_are_exact_or_refused"],
+    ),
+    ("Y12", YAML, &["y12_spellings_that_other_readers_read_differently_are_noted"]),
+    ("Y13", YAML, &["y13_merge_keys_are_applied"]),
+    (
+        "Y14",
+        YAML,
+        &[
+            "y14_foreign_tags_are_warnings_or_errors_in_strict_mode",
+            "scalars_without_a_json_form_are_refused",
+        ],
+    ),
+    ("Y15", DECODE, &["y15_unknown_fields_come_with_a_suggestion_and_do_not_spoil_the_value"]),
+    ("Y16", DECODE, &["y16_wrong_types_are_told_in_words_of_the_document", "null_is_not_set"]),
+    ("Y16", VALUES, &["y16_empty_rules_are_not_one_empty_rule"]),
+    ("Y17", VALUES, &["y17_choices_exclude_each_other", "y17_of_several_ways_to_say_it_one_is_taken"]),
+    ("Y18", YAML, &["y18_a_bad_document_does_not_sink_the_others", "y18_lists_are_taken_apart"]),
+    ("Y18", "mesh-model/src/object/header.rs", &["y18_documents_that_are_no_resources_are_refused"]),
+    ("Y19", "mesh-model/src/object/header.rs", &["y19_names_follow_kubernetes"]),
+    ("Y19", VALUES, &["y19_look_alikes_are_not_the_names_they_look_like"]),
+    ("Y20", YAML, &["y20_json_and_yaml_of_a_value_read_the_same"]),
+    ("Y21", YAML, &["y21_quoted_yaml_reads_as_serde_yaml_reads_it"]),
+    ("Y21", "tests/shuffle.rs", &[]),
+    (
+        "Y22",
+        "mesh-model/tests/suites.rs",
+        &[
+            "y22_the_yaml_test_suite_is_read_as_it_says",
+            "y22_json_that_must_be_read_is_read_as_json_readers_read_it",
+        ],
+    ),
+    ("Y23", VALUES, &["y23_lists_indices_and_words_are_no_messages_enums_or_booleans"]),
+    ("Y24", "tests/bad_input.rs", &["y24_no_finding_repeats_a_secret"]),
+    ("Y24", YAML, &["a_secret_in_a_list_or_a_broken_document_is_not_repeated"]),
+    ("R01", PATTERNS, &["r01_a_pattern_has_at_most_1024_bytes"]),
+    ("R02", PATTERNS, &["r02_patterns_that_explode_are_refused_or_answered"]),
+    (
+        "R03",
+        "mesh-model/src/value/regex/tests.rs",
+        &["refuses_what_re2_or_go_refuses", "matches_what_re2_matches"],
+    ),
+    ("R03", PATTERNS, &["r03_other_dialects_are_refused_at_their_field"]),
+    ("R04", PATTERNS, &["r04_many_hostile_patterns_in_one_mesh_are_answered"]),
+    ("R05", PATTERNS, &["r05_long_and_odd_texts_are_matched"]),
+    ("R06", PATTERNS, &["r06_a_regex_matches_the_whole_path"]),
+    ("R07", "mesh-authz/src/pattern.rs", &["s119_leading_star_is_read_first", "s120_star_needs_a_character"]),
+    ("R07", PATTERNS, &["r07_only_a_star_at_an_end_is_a_wildcard"]),
+    (
+        "R08",
+        "mesh-model/src/value/path_template.rs",
+        &["s188_to_s190_documented_templates_match_their_paths", "a_broken_template_is_refused"],
+    ),
+    (
+        "N01",
+        "mesh-model/src/value/ip_block.rs",
+        &["blocks_are_canonical", "what_go_refuses_is_refused", "an_address_with_a_zone_is_no_range"],
+    ),
+    ("N02", "mesh-model/src/value/ip_block.rs", &["families_do_not_mix_except_for_mapped_addresses"]),
+    ("N03", PATTERNS, &["n03_a_hundred_thousand_blocks_are_one_policy"]),
+    ("N04", PATTERNS, &["n04_hosts_are_names_wildcards_or_addresses"]),
+    ("N04", "mesh-model/src/name/host_pattern.rs", &["only_the_first_label_may_hold_the_star"]),
+    (
+        "N05",
+        "mesh-model/src/name/short_name.rs",
+        &["what_is_not_a_bare_name_is_kept", "missing_parts_are_left_out"],
+    ),
+];
+
+const YAML: &str = "mesh-model/src/yaml/tests.rs";
+const DECODE: &str = "mesh-model/src/decode/tests.rs";
+const VALUES: &str = "tests/bad_values.rs";
+const PATTERNS: &str = "tests/bad_patterns.rs";
+
+#[test]
+fn every_row_of_the_matrix_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wanted = (1..=24).map(|row| format!("Y{row:02}"));
+    let wanted =
+        wanted.chain((1..=8).map(|row| format!("R{row:02}"))).chain((1..=5).map(|row| format!("N{row:02}")));
+    for row in wanted {
+        assert!(ROWS.iter().any(|(known, _, tests)| *known == row && !tests.is_empty()), "no test for {row}");
+    }
+    for (row, file, tests) in ROWS {
+        let text =
+            std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{row} {file}: {error}"));
+        for test in *tests {
+            let at = text
+                .find(&format!("fn {test}("))
+                .unwrap_or_else(|| panic!("{row}: no test `{test}` in {file}"));
+            let before: String = text.get(..at).unwrap_or_default().chars().rev().take(80).collect();
+            let before: String = before.chars().rev().collect();
+            assert!(before.contains("#[test]"), "{row}: `{test}` in {file} is no test");
+        }
+    }
+}
+
+#[test]
+fn every_test_named_after_a_row_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in [
+        YAML,
+        DECODE,
+        VALUES,
+        PATTERNS,
+        "tests/bad_input.rs",
+        "mesh-model/tests/memory.rs",
+        "mesh-model/tests/suites.rs",
+    ] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("fn ")) {
+            let name = line.split('(').next().unwrap_or_default();
+            let row = name.split('_').next().unwrap_or_default().to_ascii_uppercase();
+            let is_row = row.len() == 3
+                && row.starts_with(['Y', 'R', 'N'])
+                && row.get(1..).is_some_and(|number| number.parse::<u8>().is_ok());
+            assert!(!is_row || ROWS.iter().any(|(known, ..)| *known == row), "{file}: {name}");
+        }
+    }
+}
