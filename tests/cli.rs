@@ -251,7 +251,7 @@ fn binary_files_broken_links_and_bad_documents_are_findings_among_the_others() {
         .iter()
         .map(|finding| finding["code"].as_str().unwrap())
         .collect();
-    assert_eq!((status(&output), codes), (1, vec!["encoding", "wrong-type"]));
+    assert_eq!((status(&output), codes), (1, vec!["encoding", "wrong-type", "namespace-not-injected"]));
     assert_eq!(findings["documents"], 2);
 }
 

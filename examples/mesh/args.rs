@@ -28,6 +28,8 @@ pub enum Command {
     Explain(Explain),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
+    /// Draw the mesh: gateways, services, subsets, workloads, routes with their weights, mutual TLS, policies.
+    Graph(Graph),
     /// Print the JSON Schema of a kind, for editors; without a kind, what there is.
     Schema(Schema),
     /// Print a completion script for a shell.
@@ -72,11 +74,12 @@ pub struct Config {
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
+    after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
                   A directory is searched for .yaml, .yml and .json; of a kustomization what it names is read."
 )]
 pub struct Check {
-    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input.
+    /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster
+    /// the documents come from. All of them are analysed together.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
     /// A MeshConfig to check, as a bare message.
@@ -91,6 +94,20 @@ pub struct Check {
     /// Warnings count as errors.
     #[arg(long)]
     pub strict: bool,
+    /// Look at each document alone.
+    #[arg(long, conflicts_with = "only")]
+    pub no_analysis: bool,
+    /// Run only this analyzer, by Istio's name for it (`gateway.SecretAnalyzer`). May be repeated.
+    #[arg(long, value_name = "ANALYZER")]
+    pub only: Vec<String>,
+    /// Leave out findings of a code, Istio's or ours: `IST0118`, or `IST0118=Service *.legacy` for some objects. May be
+    /// repeated. The annotation `galley.istio.io/analyze-suppress` of an object does the same.
+    #[arg(long, value_name = "CODE[=OBJECTS]")]
+    pub suppress: Vec<String>,
+    /// The files hold the whole cluster: what is not in them does not exist. Otherwise analyzers that compare with
+    /// Pods, Services, Namespaces or Secrets are left out where there is not a single one.
+    #[arg(long)]
+    pub complete: bool,
     /// Fields that the API does not have, and doubled keys, are warnings: a control plane drops them. Without this they
     /// are errors, as an API server refuses them.
     #[arg(long)]
@@ -195,6 +212,33 @@ pub struct Show {
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Picture {
+    /// One page for a browser, with search and details; needs nothing else.
+    Html,
+    /// Graphviz.
+    Dot,
+    /// A Mermaid flow chart.
+    Mermaid,
+    /// Nodes and edges, each with its origin.
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  mesh graph --config examples/shop > shop.html\n  mesh graph --config examples/shop --format dot | dot -Tsvg > shop.svg\n  mesh graph --config mesh/ --namespace shop --format mermaid"
+)]
+pub struct Graph {
+    #[command(flatten)]
+    pub config: Config,
+    /// Only this namespace and what is next to it. May be repeated.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// How to draw.
+    #[arg(long, value_enum, default_value = "html")]
+    pub format: Picture,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use mesh_model::diagnostic::Severity;
+use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
+use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
+use mesh_model::diagnostic::{Severity, nearest};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
 
 use crate::Unusable;
 use crate::args::Check;
-use crate::load::{read_all, read_message};
+use crate::load::{read_all, read_located, read_message};
 use crate::{explain_code, report};
 
 pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
@@ -21,23 +23,73 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         return Err(Unusable::Input { what: "mesh check".to_owned(), message });
     }
     let strictness = if command.lenient { Strictness::Lenient } else { Strictness::Strict };
+    let options = analysis_options(command)?;
     let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
-    if let Some(file) = &command.mesh_networks {
-        let _: Option<MeshNetworks> = read_message(file, strictness, &mut read.report)?;
-    }
+    let networks = match &command.mesh_networks {
+        Some(file) => read_located::<MeshNetworks>(file, strictness, &mut read.report)?,
+        None => None,
+    };
     if let Some(file) = &command.proxy_config {
         let _: Option<ProxyConfig> = read_message(file, strictness, &mut read.report)?;
     }
-    let (_, problems) = read.resolve();
-    read.report.merge(problems);
+    let mut skipped = Vec::new();
+    if !command.no_analysis {
+        let (_, problems) = read.resolve();
+        read.report.merge(problems);
+        // What validation refuses is analysed too: one run tells of every problem.
+        let mut all = ConfigSet::new();
+        let is_refused = read.report.has_errors();
+        if is_refused {
+            let accept = ApplyOptions {
+                strictness: Strictness::Lenient,
+                admission: Admission::Accept,
+                ..ApplyOptions::default()
+            };
+            all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);
+        }
+        let mut input = Input::new(if is_refused { &all } else { &read.config }, &read.mesh);
+        if let Some((document, networks)) = &networks {
+            input = input.networks(document, networks);
+        }
+        let analysis = analyze(&input, &options);
+        read.report.merge(analysis.report);
+        skipped = analysis.skipped;
+    }
+    read.report = suppress(read.report, &read.config, &options.suppressions);
     read.report.sort();
     let bare = bare.into_iter().flatten().count();
-    let extent = report::Extent { files: read.extent.files + bare, documents: read.extent.documents + bare };
+    let extent =
+        report::Extent { files: read.extent.files + bare, documents: read.extent.documents + bare, skipped };
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
-    report::write(&mut out, command.format, &read.report, &mut read.texts, extent)?;
+    report::write(&mut out, command.format, &read.report, &mut read.texts, &extent)?;
     std::io::Write::flush(&mut out)?;
     let failed = read.report.iter().any(|finding| {
         finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning
     });
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Which analyzers run and which findings are not wanted.
+fn analysis_options(command: &Check) -> Result<Options, Unusable> {
+    let unusable = |what: &str, message: String| Unusable::Input { what: what.to_owned(), message };
+    for name in &command.only {
+        let names = ANALYZERS.iter().map(|analyzer| analyzer.name);
+        if !names.clone().any(|known| known == name) {
+            let message = match nearest(name, names.clone()) {
+                Some(near) => format!("there is no such analyzer, did you mean `{near}`?"),
+                None => {
+                    format!("there is no such analyzer; there are: {}", names.collect::<Vec<_>>().join(", "))
+                }
+            };
+            return Err(unusable(name, message));
+        }
+    }
+    let suppressions = command.suppress.iter().map(|text| {
+        Suppression::parse(text).ok_or_else(|| unusable(text, "expected CODE or CODE=OBJECTS".to_owned()))
+    });
+    Ok(Options {
+        only: (!command.only.is_empty()).then(|| command.only.iter().cloned().collect()),
+        suppressions: suppressions.collect::<Result<_, _>>()?,
+        completeness: if command.complete { Completeness::Complete } else { Completeness::Partial },
+    })
 }

@@ -7,7 +7,7 @@ use mesh_compile::snapshot::MeshSnapshot;
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, Severity};
-use mesh_model::document::Span;
+use mesh_model::document::{Document, Span};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshConfig, read_bare};
 use mesh_model::object::Kind;
@@ -26,6 +26,7 @@ pub struct Read {
     pub mesh: Arc<MeshConfig>,
     pub report: Report,
     pub extent: Extent,
+    pub documents: Vec<Arc<Document>>,
     pub texts: Texts,
     /// Shown until it is dropped.
     pub progress: Option<Progress>,
@@ -93,13 +94,14 @@ pub fn read_all(
         }
     }
     report_others(&others, &mut report);
-    let extent = Extent { files: files.len() - others.len(), documents: documents.len() };
+    let extent =
+        Extent { files: files.len() - others.len(), documents: documents.len(), skipped: Vec::new() };
     progress.checking(documents.len() as u64);
-    let changes = documents.into_iter().map(Change::Upsert).inspect(|_| progress.done(1));
+    let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
     report.merge(applied.report);
     let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
-    Ok(Read { config, mesh, report, extent, texts, progress: Some(progress) })
+    Ok(Read { config, mesh, report, extent, documents, texts, progress: Some(progress) })
 }
 
 /// Whether a file that was found is some tool's own (`package.json`, a values file): nothing in it says that it wants to
@@ -161,6 +163,15 @@ pub fn read_message<S: Kind>(
     strictness: Strictness,
     report: &mut Report,
 ) -> Result<Option<S>, Unusable> {
+    Ok(read_located(path, strictness, report)?.map(|(_, message)| message))
+}
+
+/// [`read_message`] with the document that the message stands in.
+pub fn read_located<S: Kind>(
+    path: &Path,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Result<Option<(Arc<Document>, S)>, Unusable> {
     let name = path.display().to_string();
     let unknown = match strictness {
         Strictness::Strict => Unknown::Error,
@@ -169,5 +180,6 @@ pub fn read_message<S: Kind>(
     let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
     let loaded = load(&name, &read(path)?, &options);
     report.merge(loaded.report);
-    Ok(loaded.documents.first().and_then(|document| read_bare(document, unknown, report)))
+    let document = loaded.documents.into_iter().next();
+    Ok(document.and_then(|document| read_bare(&document, unknown, report).map(|message| (document, message))))
 }

@@ -7,6 +7,7 @@ mod decide;
 mod explain;
 mod explain_code;
 mod files;
+mod graph;
 mod load;
 mod progress;
 mod report;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Decide(command) => decide::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Show(command) => show::run(&command),
+        Command::Graph(command) => graph::run(&command),
         Command::Schema(command) => schema::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(

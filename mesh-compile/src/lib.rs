@@ -55,11 +55,15 @@
 //! | [`snapshot`] | the mesh as a whole |
 //! | [`proxy_identity`], [`view`] | who asks, and what does it see? |
 //! | [`proxy`], [`compiler`] | what does it run? |
+//! | [`analyze`] | what cannot have been meant? |
+//! | [`graph`] | what does it look like? |
 //! | [`shared_map`] | how do revisions share what did not change? |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod analyze;
 pub mod compiler;
 pub mod export_to;
+pub mod graph;
 pub mod merge;
 pub mod proxy;
 pub mod proxy_identity;

@@ -12,6 +12,7 @@ use crate::gateway_api::{
 };
 use crate::kubernetes::{
     config_map::ConfigMap,
+    custom_resource_definition::CustomResourceDefinition,
     deployment::Deployment,
     endpoint_slice::EndpointSlice,
     endpoints::Endpoints,
@@ -22,6 +23,7 @@ use crate::kubernetes::{
     secret::Secret,
     service::Service,
     service_account::ServiceAccount,
+    webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
 };
 use crate::networking::{
     destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
@@ -30,7 +32,7 @@ use crate::networking::{
     workload_group::spec::WorkloadGroup,
 };
 use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
-use crate::object::{Header, read_meta};
+use crate::object::{Header, Names, read_meta_as};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -148,7 +150,7 @@ macro_rules! kinds {
                 stamp: Stamp,
                 applied: &mut Applied,
             ) -> Option<ResourceKey> {
-                let header = read_head(document, applied)?;
+                let header = read_head(document, options.admission, applied)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         return read_into(&mut self.$field, document, header, options, stamp, applied);
@@ -198,6 +200,11 @@ macro_rules! kinds {
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
+
+            /// Every object in force, of every kind: where it was written and its metadata.
+            pub fn each_object<'a>(&'a self, visit: &mut dyn FnMut(&'a Provenance, &'a ObjectMeta)) {
+                $( self.$field.iter().for_each(|object| visit(&object.provenance, &object.meta)); )*
+            }
         }
     };
 }
@@ -228,6 +235,9 @@ kinds! {
     secrets: Secret,
     config_maps: ConfigMap,
     deployments: Deployment,
+    mutating_webhooks: MutatingWebhookConfiguration,
+    validating_webhooks: ValidatingWebhookConfiguration,
+    custom_resource_definitions: CustomResourceDefinition,
     endpoints: Endpoints,
     service_accounts: ServiceAccount,
     gateway_classes: GatewayClass,
@@ -241,9 +251,13 @@ kinds! {
 }
 
 /// Reads a document's head. Of kinds that are not read, metadata is not asked for.
-fn read_head(document: &Arc<Document>, applied: &mut Applied) -> Option<Header> {
+fn read_head(document: &Arc<Document>, admission: Admission, applied: &mut Applied) -> Option<Header> {
     let mut report = Report::new();
-    let header = read_meta(document, &mut report);
+    let names = match admission {
+        Admission::Refuse => Names::Checked,
+        Admission::Accept => Names::AsWritten,
+    };
+    let header = read_meta_as(document, names, &mut report);
     let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
     if header.is_none()
         && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))

@@ -139,7 +139,7 @@ fn columns(letter: char) -> usize {
 }
 
 /// `3 errors, 1 warning in 2 of 14 files (57 documents)`, and where to read more.
-pub fn summary(out: &mut impl Write, report: &Report, extent: Extent) -> std::io::Result<()> {
+pub fn summary(out: &mut impl Write, report: &Report, extent: &Extent) -> std::io::Result<()> {
     let plural = |count: usize, word: &str| match count {
         1 => format!("1 {word}"),
         _ => format!("{count} {word}s"),
@@ -154,7 +154,8 @@ pub fn summary(out: &mut impl Write, report: &Report, extent: Extent) -> std::io
     let files = plural(extent.files, "file");
     let documents = plural(extent.documents, "document");
     if parts.is_empty() {
-        return writeln!(out, "{} in {files} ({documents})", "no problems".green().bold());
+        writeln!(out, "{} in {files} ({documents})", "no problems".green().bold())?;
+        return skipped(out, extent);
     }
     let hit: BTreeSet<&str> =
         report.iter().map(|finding| finding.at.file.as_str()).filter(|file| !file.is_empty()).collect();
@@ -166,10 +167,21 @@ pub fn summary(out: &mut impl Write, report: &Report, extent: Extent) -> std::io
         .map(|found| found.code.as_str())
         .collect();
     codes.dedup();
-    match codes.first() {
-        Some(code) => {
-            writeln!(out, "a page about each code: {}", format!("mesh check --explain {code}").cyan())
-        }
-        None => Ok(()),
+    if let Some(code) = codes.first() {
+        writeln!(out, "a page about each code: {}", format!("mesh check --explain {code}").cyan())?;
     }
+    skipped(out, extent)
+}
+
+/// Which analyzers could not run, by what they lacked.
+fn skipped(out: &mut impl Write, extent: &Extent) -> std::io::Result<()> {
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in &extent.skipped {
+        by_kind.entry(one.kind).or_default().push(one.analyzer);
+    }
+    for (kind, analyzers) in by_kind {
+        let text = format!("not analysed, for there is no {kind}: {}", analyzers.join(", "));
+        writeln!(out, "{}", text.dimmed())?;
+    }
+    Ok(())
 }

@@ -7,16 +7,19 @@ pub mod sarif;
 
 use std::io::Write;
 
+use mesh_compile::analyze::Skipped;
 use mesh_model::diagnostic::{Report, Severity};
 
 use crate::args::ReportFormat;
 use crate::source::Texts;
 
 /// What was looked at.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Extent {
     pub files: usize,
     pub documents: usize,
+    /// Analyzers that were left out.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Prints a sorted report.
@@ -25,7 +28,7 @@ pub fn write(
     format: ReportFormat,
     report: &Report,
     texts: &mut Texts,
-    extent: Extent,
+    extent: &Extent,
 ) -> std::io::Result<()> {
     match format {
         ReportFormat::Human => {

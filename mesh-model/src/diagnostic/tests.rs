@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// Codes that are in the table ahead of the work that finds them, and so have no example yet.
-const WITHOUT_PAGE: [Code; 2] = [Code::SubsetUnknown, Code::GatewayUnknown];
+/// Codes without an example: a folder of files does not show what they take (several clusters, the networks of the mesh,
+/// an analyzer that is named, ten thousand findings).
+const WITHOUT_PAGE: &[Code] =
+    &[Code::RegistryUnknown, Code::AnnotationAlpha, Code::ServiceInconsistent, Code::Unanalyzed];
 
 #[test]
 fn every_code_has_a_page_with_every_section() {
@@ -30,7 +32,7 @@ fn no_page_is_left_over_and_none_is_named_twice() {
     for name in listed {
         assert!(Code::ALL.iter().any(|code| code.as_str() == name), "page `{name}` has no code");
     }
-    for code in WITHOUT_PAGE {
+    for code in WITHOUT_PAGE.iter().copied() {
         assert!(Page::of(code).is_none(), "`{}` has a page: take it off the list", code.as_str());
     }
 }

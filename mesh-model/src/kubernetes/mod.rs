@@ -4,11 +4,13 @@
 //! `apiVersion`, `kind` and `metadata`, so `spec` and `status` are fields.
 
 pub mod config_map;
+pub mod custom_resource_definition;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod ingress;
 pub mod int_or_string;
+pub mod label_selector;
 pub mod namespace;
 pub mod node;
 pub mod open_enum;
@@ -16,8 +18,10 @@ pub mod pod;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+pub mod webhook_configuration;
 
 pub use config_map::ConfigMap;
+pub use custom_resource_definition::CustomResourceDefinition;
 pub use deployment::Deployment;
 pub use endpoint_slice::EndpointSlice;
 pub use endpoints::Endpoints;
@@ -29,6 +33,7 @@ pub use pod::Pod;
 pub use secret::Secret;
 pub use service::{Protocol, Service};
 pub use service_account::ServiceAccount;
+pub use webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 
 use crate::part::is_default;
 

@@ -46,7 +46,21 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    let mut reader = Reader { document, report, resource: resource(document.root()), failed: false };
+    read_meta_as(document, Names::Checked, report)
+}
+
+/// Whether names that Kubernetes refuses spoil a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// They do.
+    Checked,
+    /// They are reported and taken as they are.
+    AsWritten,
+}
+
+/// [`read_meta`] with a choice of what names may be.
+pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
+    let mut reader = Reader { document, names, report, resource: resource(document.root()), failed: false };
     reader.read().filter(|_| !reader.failed)
 }
 
@@ -60,6 +74,7 @@ fn resource(root: Node<'_>) -> ResourceRef {
 
 struct Reader<'a> {
     document: &'a Arc<Document>,
+    names: Names,
     report: &'a mut Report,
     resource: ResourceRef,
     failed: bool,
@@ -236,6 +251,7 @@ impl Reader<'_> {
 
     fn check(&mut self, path: &str, problem: Option<&'static str>, text: &str) {
         if let Some(problem) = problem {
+            let failed = self.failed;
             let help = if text.contains("{{") {
                 "this looks like a template: check what comes out of it, `helm template CHART | mesh check -`"
                     .to_owned()
@@ -243,6 +259,7 @@ impl Reader<'_> {
                 name_help(text)
             };
             self.error(Code::InvalidName, path, format!("`{}` {problem}", short(text)), Some(&help));
+            self.failed = failed || self.names == Names::Checked;
         }
     }
 

@@ -5,6 +5,7 @@ mod naming;
 mod print;
 
 pub use header::{Header, read_meta};
+pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::collections::BTreeMap;

@@ -300,7 +300,7 @@ fn what_earlier_routes_take_is_unreachable() {
     let found = check(
         &json!({"hosts": ["a"], "http": [{"match": match_a, "route": to}, {"match": named, "route": to}]}),
     );
-    assert_eq!(found, ["unreachable spec.http[1].match[0]", "unreachable spec.http[1]"]);
+    assert_eq!(found, ["ineffective-match spec.http[1].match[0]", "unreachable spec.http[1]"]);
     let short = json!([{"uri": {"prefix": "/a"}}]);
     let long = json!([{"uri": {"prefix": "/a/b"}}]);
     let found = check(

@@ -1,0 +1,109 @@
+//! Findings that are not wanted.
+
+use std::collections::BTreeMap;
+
+use mesh_model::config_set::ConfigSet;
+use mesh_model::diagnostic::{Diagnostic, Report};
+
+/// The annotation that names the codes that are not wanted of an object, separated by commas; `*`: all.
+const ANNOTATION: &str = "galley.istio.io/analyze-suppress";
+
+/// A code, and the objects it is not wanted of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// Istio's code or ours.
+    code: String,
+    /// `Kind name.namespace` with `*` for any text; `None`: every object.
+    objects: Option<String>,
+}
+
+impl Suppression {
+    /// Reads `IST0102` (everywhere), or `IST0102=Namespace frod`, `IST0107=Pod *.shop` (these objects, as istioctl
+    /// takes them).
+    ///
+    /// ```
+    /// # use mesh_compile::analyze::Suppression;
+    /// assert!(Suppression::parse("IST0107=Pod *.shop").is_some());
+    /// assert!(Suppression::parse("").is_none());
+    /// ```
+    pub fn parse(text: &str) -> Option<Self> {
+        let (code, objects) = match text.split_once('=') {
+            Some((code, objects)) => (code, Some(objects.to_owned())),
+            None => (text, None),
+        };
+        (!code.is_empty()).then(|| Self { code: code.to_owned(), objects })
+    }
+
+    fn holds(&self, finding: &Diagnostic) -> bool {
+        has_code(finding, &self.code)
+            && self.objects.as_ref().is_none_or(|pattern| {
+                let resource = &finding.at.resource;
+                let name = match resource.namespace.as_str() {
+                    "" => format!("{} {}", resource.kind, resource.name),
+                    namespace => format!("{} {}.{namespace}", resource.kind, resource.name),
+                };
+                covers(pattern, &name)
+            })
+    }
+}
+
+/// Leaves out findings that a suppression, or an annotation of the object they are about, does not want. Findings of
+/// reading always stay.
+pub fn suppress(report: Report, config: &ConfigSet, suppressions: &[Suppression]) -> Report {
+    let mut annotated: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+    config.each_object(&mut |provenance, meta| {
+        if let Some(codes) = meta.annotations.get(ANNOTATION) {
+            let key = (provenance.kind, &*provenance.namespace, &*provenance.name);
+            annotated.entry(key).or_default().extend(codes.split(',').map(str::trim));
+        }
+    });
+    let is_wanted = |finding: &Diagnostic| {
+        let resource = &finding.at.resource;
+        let own =
+            annotated.get(&(resource.kind.as_str(), resource.namespace.as_str(), resource.name.as_str()));
+        finding.code.stage() == mesh_model::diagnostic::Stage::Read
+            || !own.is_some_and(|codes| codes.iter().any(|code| *code == "*" || has_code(finding, code)))
+                && !suppressions.iter().any(|one| one.holds(finding))
+    };
+    let mut kept = Report::new();
+    report.into_iter().filter(is_wanted).for_each(|finding| kept.push(finding));
+    kept
+}
+
+fn has_code(finding: &Diagnostic, code: &str) -> bool {
+    finding.code.istio_code() == Some(code) || finding.code.as_str() == code
+}
+
+/// Whether a pattern with `*` covers a text. Linear in both: the last star is all that is ever taken back.
+fn covers(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("Pod a.b", "Pod a.b", true),
+            ("Pod a.b", "Pod a.bc", false),
+            ("Pod *", "Pod a.b", true),
+            ("*.shop", "Pod a.shop", true),
+            ("*.shop", "Pod a.shops", false),
+            ("P*d a*b", "Pod axyb", true),
+            ("*", "", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(covers(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
