@@ -149,7 +149,7 @@ impl<S> Store<S> {
         self.objects
             .range(start..)
             .take_while(move |(key, _)| key.cluster == cluster && key.namespace == *namespace)
-            .filter_map(|(_, slot)| slot.good.as_ref())
+            .filter_map(|(_, slot)| slot.good.as_ref().map(|good| &good.object))
     }
 
     /// Whether all objects, refused ones among them, were read from one cluster.
