@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mesh::proxy_core::runtime::files::Files;
+use mesh::proxy_core::runtime::log_writer::LogWriter;
+use mesh::proxy_core::runtime::metrics::Metrics;
 use mesh::proxy_core::runtime::options::{Listen, PortMap};
 use mesh::proxy_core::runtime::{Options, Proxy};
 use mesh::proxy_core::seam::config_source::ConfigSource;
 use mesh::proxy_core::seam::dial::SystemDial;
+use mesh::proxy_core::telemetry::access_log::LineFormat;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve the traffic of one proxy of the mesh.
@@ -39,6 +42,18 @@ pub(crate) struct Args {
     /// `in:8080=127.0.0.1:18081`, `out:10.96.0.30:5432=127.0.0.1:15432`. May be repeated, or separated by commas.
     #[arg(long, value_name = "MAP", value_delimiter = ',', value_parser = PortMap::parse)]
     port_map: Vec<PortMap>,
+    /// Serve readiness, configuration, metrics, explanations and drain at this loopback address.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// Append a line for every request and connection to this file; `/dev/stdout` is one.
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
+    /// `text` or `json` (Istio's defaults), or a format string with Envoy's operators.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    access_log_format: String,
+    /// Name decisions in answers (`x-mesh-decision`), for `GET /explain/ID` of the admin address.
+    #[arg(long)]
+    name_decisions: bool,
     /// Reach an endpoint of the mesh elsewhere: `10.0.1.10:8080=127.0.0.1:19080`. May be repeated.
     #[arg(long, value_name = "ADDRESS=ADDRESS", value_delimiter = ',', value_parser = endpoint)]
     endpoint: Vec<(String, String)>,
@@ -78,13 +93,29 @@ async fn run(args: Args) -> Result<(), String> {
         tracing::warn!("{problem}");
     }
     let mut options = Options::default();
+    options.name_decisions = args.name_decisions;
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);
     }
-    let proxy = Proxy::builder(options)
+    let metrics = Metrics::new(files.proxy());
+    let mut builder = Proxy::builder(options)
         .dial(SystemDial { instead: args.endpoint.into_iter().collect() })
         .certificates(files.certificates())
-        .build(loaded.config);
+        .sink(metrics.clone());
+    if let Some(path) = &args.access_log {
+        let format = match args.access_log_format.as_str() {
+            "text" => LineFormat::text(""),
+            "json" => LineFormat::json(None),
+            format => LineFormat::text(&format!("{format}\n")),
+        };
+        let log = LogWriter::open(path, format).map_err(|error| format!("{}: {error}", path.display()))?;
+        builder = builder.sink(log);
+    }
+    let proxy = builder.build(loaded.config);
+    if let Some(address) = args.admin {
+        let address = proxy.administer(address, Some(metrics)).await.map_err(|error| error.to_string())?;
+        tracing::info!(%address, "administration");
+    }
     for address in proxy.listen().await.map_err(|error| error.to_string())? {
         tracing::info!(%address, "listening");
     }

@@ -13,6 +13,8 @@ pub struct Ca {
 impl Ca {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
+        // A leaf of the same name would look self-signed.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

@@ -13,8 +13,11 @@ mod client;
 mod conformance;
 mod fixture;
 mod http;
+
 mod limits;
+mod observe;
 mod reload;
 mod tcp;
 mod tls;
+mod tools;
 mod upstream;

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper_util::rt::TokioIo;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::certificates::Certificates;
 use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
+use mesh::proxy_core::seam::dial::BoxIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -58,6 +60,125 @@ pub async fn client(
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), stream).await
+}
+
+/// Why there is no TLS.
+pub enum NoTls {
+    /// The server name cannot be sent.
+    BadName,
+    /// The handshake failed, or the server closed right after it.
+    Refused,
+}
+
+/// A client that offers what it is told to, and trusts whatever the server shows; whether its certificate was asked for.
+pub async fn offer(
+    stream: BoxIo,
+    ca: &Ca,
+    name: &str,
+    alpn: &[String],
+    identity: Option<&Identity>,
+) -> Result<(BoxIo, bool), NoTls> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody));
+    let asked = Arc::new(AtomicBool::new(identity.is_none()));
+    let mut config = match identity {
+        Some(identity) => {
+            let (mut chain, key) = parts(identity);
+            chain.extend(CertificateDer::pem_slice_iter(&ca.pem()).map(Result::unwrap));
+            let signer = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+            let certified = rustls::sign::CertifiedKey::new(chain, signer);
+            builder.with_client_cert_resolver(Arc::new(Shown(Arc::new(certified), Arc::clone(&asked))))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.enable_sni = !name.is_empty();
+    let name = if name.is_empty() { "unnamed.invalid" } else { name };
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| NoTls::BadName)?;
+    if !matches!(name, ServerName::DnsName(_)) {
+        return Err(NoTls::BadName);
+    }
+    let stream =
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|_| NoTls::Refused)?;
+    Ok((Box::new(stream), asked.load(Ordering::Relaxed)))
+}
+
+/// A certificate, and whether the server wanted to see it.
+#[derive(Debug)]
+struct Shown(Arc<rustls::sign::CertifiedKey>, Arc<AtomicBool>);
+
+impl rustls::client::ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        self.1.store(true, Ordering::Relaxed);
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Anybody;
+
+impl rustls::client::danger::ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: rustls::pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A server that has a certificate for these names and any name that the client asks for.
+pub async fn accept(stream: BoxIo, names: &[String]) -> Option<BoxIo> {
+    let start = tokio_rustls::LazyConfigAcceptor::new(Default::default(), stream).await.ok()?;
+    let asked = start.client_hello().server_name().filter(|name| !name.contains('_')).map(str::to_owned);
+    let mut names = names.to_vec();
+    names.extend(asked);
+    names.sort();
+    names.dedup();
+    let (chain, key) = parts(&crate::conformance::certificate(&names));
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let offered: Vec<Vec<u8>> =
+        start.client_hello().alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+    config.alpn_protocols = offered.into_iter().take(1).collect();
+    let stream = start.into_stream(Arc::new(config)).await.ok()?;
+    Some(Box::new(stream))
 }
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";

@@ -1,8 +1,10 @@
 //! Upstream servers that tell what they saw.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpListener;
 
 /// A request as an upstream received it.
@@ -31,6 +33,9 @@ impl Seen {
     }
 }
 
+/// Hears of requests.
+type Tell = dyn Fn(&Seen) + Send + Sync;
+
 /// An HTTP server. It answers 200 with its name; a path of `/status/N` gives that status, `/fail/N` fails the first N
 /// requests with 503, `/slow` takes two seconds, `/cut` closes the connection.
 #[derive(Clone)]
@@ -38,6 +43,7 @@ pub struct Upstream {
     pub address: SocketAddr,
     pub connections: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    told: Option<Arc<Tell>>,
 }
 
 impl Upstream {
@@ -47,6 +53,7 @@ impl Upstream {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),
             seen: Arc::default(),
+            told: None,
         };
         let served = upstream.clone();
         tokio::spawn(async move {
@@ -57,6 +64,18 @@ impl Upstream {
             }
         });
         upstream
+    }
+
+    /// One without an address: connections are handed to it.
+    pub fn unbound() -> Self {
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        Self { address, connections: Arc::default(), seen: Arc::default(), told: None }
+    }
+
+    /// Tells of every request before it answers.
+    pub fn on_request(mut self, told: impl Fn(&Seen) + Send + Sync + 'static) -> Self {
+        self.told = Some(Arc::new(told));
+        self
     }
 
     /// What it saw, taken away.
@@ -102,14 +121,17 @@ impl Upstream {
                 Err(error) => format!("broken: {error}"),
             },
         };
+        if let Some(told) = &self.told {
+            told(&seen);
+            return Ok(named(name));
+        }
         let target = seen.target.clone();
         let count = {
             let mut all = self.seen.lock().unwrap();
             all.push(seen);
             all.len()
         };
-        let mut response = Response::new(Full::new(Bytes::from(name)));
-        response.headers_mut().insert("x-upstream", name.parse().unwrap());
+        let mut response = named(name);
         if let Some(protocol) = parts.headers.get("upgrade") {
             *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
             response.headers_mut().insert("upgrade", protocol.clone());
@@ -153,4 +175,54 @@ pub async fn echo() -> SocketAddr {
         }
     });
     address
+}
+
+fn named(name: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(name)));
+    response.headers_mut().insert("x-upstream", name.parse().unwrap());
+    response
+}
+
+/// A stream of which one byte was read and is read again.
+pub struct Prefixed<T> {
+    first: Option<u8>,
+    inner: T,
+}
+
+impl<T> Prefixed<T> {
+    pub fn new(first: u8, inner: T) -> Self {
+        Self { first: Some(first), inner }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Prefixed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if let Some(first) = self.first.take() {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Prefixed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
 }

@@ -60,8 +60,8 @@ const ROUNDS_MAX: usize = 64;
 const WORK_MAX: usize = 1_000_000;
 
 /// Bytes that the elements of all lists and maps of one document may take as typed values: a list of `{}` is short as
-/// text, and long as routes.
-const BYTES_MAX: usize = 32 << 20;
+/// text, and long as routes. A list that grows takes three times its size for a moment.
+const BYTES_MAX: usize = 16 << 20;
 
 /// Unknown or doubled fields reported per document.
 const FINDINGS_MAX: usize = 256;

@@ -7,12 +7,13 @@ use hyper::body::Incoming;
 use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
 use mesh_model::facts::HttpVersion;
 
-use super::cluster::{ClusterState, Picked};
+use super::cluster::ClusterState;
 use super::head::Head;
 use super::pool::{Checkout, Failure, Http1, Key, Protocol};
 use super::proxy::Inner;
 use super::replay::Replay;
 use super::tls::upstream::Offer;
+use crate::cluster::host::Host;
 
 /// An answer, and the connection that goes back to the pool once it is read.
 #[derive(Debug)]
@@ -43,18 +44,18 @@ impl Lent {
 pub(crate) async fn send(
     proxy: &Inner,
     cluster: &Arc<ClusterState>,
-    picked: &Picked,
+    host: &Host,
     head: &Head,
     body: &Replay,
 ) -> Result<Answer, Failure> {
     let tls = match &cluster.cluster.tls {
-        UpstreamTls::Tls(context) if !context.auto || picked.mtls => Some(&**context),
+        UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
         _ => None,
     };
     let protocol = protocol(cluster.cluster.http.protocol, head.version, tls);
     let offer = tls.map(|context| offer(cluster, context, head, protocol));
     let key = Key {
-        address: Arc::clone(&picked.address),
+        address: Arc::clone(&host.endpoint.address),
         tls: offer.as_ref().map(|offer| Arc::clone(&offer.server_name)),
         protocol,
     };

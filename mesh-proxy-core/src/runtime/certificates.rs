@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mesh_model::document::{Document, Node};
+use mesh_model::document::Document;
 
 use crate::seam::certificate_source::{CertificateSource, Identity};
 
@@ -135,7 +135,7 @@ impl CertificateSource for Certificates {
 
 /// Namespace, name and values of a document that is a Secret.
 fn secret(document: &Document) -> Option<((String, String), Secret)> {
-    let root = &document.root;
+    let root = document.root();
     let text = |path: &[&str]| {
         let mut node = root;
         for key in path {
@@ -148,12 +148,12 @@ fn secret(document: &Document) -> Option<((String, String), Secret)> {
     }
     let namespace = text(&["metadata", "namespace"]).unwrap_or_else(|| "default".to_owned());
     let mut values = BTreeMap::new();
-    for entry in root.get("data").map(Node::entries).unwrap_or_default() {
+    for entry in root.get("data").iter().flat_map(|data| data.entries()) {
         if let Some(value) = entry.value.as_str().and_then(from_base64) {
             values.insert(entry.key.to_string(), value);
         }
     }
-    for entry in root.get("stringData").map(Node::entries).unwrap_or_default() {
+    for entry in root.get("stringData").iter().flat_map(|data| data.entries()) {
         if let Some(value) = entry.value.as_str() {
             values.insert(entry.key.to_string(), value.as_bytes().to_vec());
         }

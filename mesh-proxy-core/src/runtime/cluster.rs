@@ -1,104 +1,137 @@
-//! A cluster that runs: its balancer, its connections, its counts.
+//! A cluster that runs: its hosts and breakers, its connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use mesh_compile::proxy::cluster::{Cluster, Discovery};
+use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery};
 
-use super::pool::Pool;
-use crate::seam::dice::Dice;
-use crate::seam::load_balancer::{self, Choice, LoadBalancer};
+use super::clock::now_ms;
+use super::pool::{Failure, Pool};
+use crate::cluster::circuit_breaker::{Permit, Resource};
+use crate::cluster::host::Host;
+use crate::cluster::outlier_detection::{LocalFailure, Outcome};
+use crate::cluster::upstream::{Upstream, Wish};
+use crate::seam::dice::{SharedDice, Throw};
 
 /// What is kept of a cluster while it is in force.
 #[derive(Debug)]
 pub(crate) struct ClusterState {
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) pool: Pool,
-    balancer: Box<dyn LoadBalancer>,
-    /// Positions of the usable endpoints, by priority.
-    tiers: Vec<Vec<usize>>,
-    active: AtomicU32,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) upstream: Arc<Upstream>,
 }
 
-/// An endpoint that was picked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picked {
-    pub(crate) address: Arc<str>,
-    /// Whether it speaks mesh mTLS.
-    pub(crate) mtls: bool,
-}
-
-/// Counts a request for as long as it is held.
+/// A place for a request among those of its cluster, for as long as it is held.
 #[derive(Debug)]
-pub(crate) struct Active(Arc<ClusterState>);
+pub(crate) struct Active {
+    _permits: Vec<Permit>,
+    host: Option<Arc<Host>>,
+}
+
+impl Active {
+    /// The host that has it.
+    pub(crate) fn host(&self) -> Option<&Arc<Host>> {
+        self.host.as_ref()
+    }
+
+    /// The request is now this host's.
+    pub(crate) fn at(&mut self, host: &Arc<Host>) {
+        host.begin();
+        if let Some(before) = self.host.replace(Arc::clone(host)) {
+            before.end();
+        }
+    }
+}
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        if let Some(host) = &self.host {
+            host.end();
+        }
     }
 }
 
 impl ClusterState {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        let balancer = load_balancer::of_policy(cluster.lb);
-        let tiers = tiers(&cluster);
-        Self { pool: Pool::new(&cluster), balancer, tiers, active: AtomicU32::new(0), cluster }
+        let pool = Arc::new(Pool::new(&cluster));
+        let upstream = Arc::new(Upstream::new(&cluster, now_ms()));
+        Self { cluster, pool, upstream }
+    }
+
+    /// The cluster as it is written now. Where only its endpoints changed, connections and the state of the hosts that
+    /// stay live on.
+    pub(crate) fn changed(&self, cluster: Arc<Cluster>) -> Self {
+        let settings = Cluster {
+            endpoints: cluster.endpoints.clone(),
+            localities: cluster.localities.clone(),
+            origins: cluster.origins.clone(),
+            ..(*self.cluster).clone()
+        };
+        if settings != *cluster {
+            return Self::new(cluster);
+        }
+        self.upstream.update(&cluster, now_ms());
+        Self { cluster, pool: Arc::clone(&self.pool), upstream: Arc::clone(&self.upstream) }
     }
 
     /// Takes a place for a request; `None`: the circuit breaker is open.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Active> {
-        let before = self.active.fetch_add(1, Ordering::Relaxed);
-        let active = Active(Arc::clone(self));
-        let max = self.cluster.limits.max_requests.unwrap_or(u32::MAX);
-        (before < max).then_some(active)
+    pub(crate) fn enter(&self, is_retry: bool) -> Option<Active> {
+        let mut permits = vec![self.upstream.breaker.acquire(Resource::Requests)?];
+        if is_retry {
+            permits.push(self.upstream.breaker.acquire(Resource::Retries)?);
+        }
+        Some(Active { _permits: permits, host: None })
     }
 
-    /// An endpoint that is not among `tried` where there is another one; `None`: there is none at all.
+    /// A host for a try; `None`: nobody may be asked.
     pub(crate) fn pick(
         &self,
         destination: SocketAddr,
-        hash: Option<u64>,
-        tried: &[Arc<str>],
-        dice: &dyn Dice,
-    ) -> Option<Picked> {
+        wish: &Wish<'_>,
+        dice: &dyn SharedDice,
+    ) -> Option<Arc<Host>> {
         if self.cluster.discovery == Discovery::OriginalDst {
-            let port = self.cluster.port_override.unwrap_or(destination.port());
-            let address = SocketAddr::new(destination.ip().to_canonical(), port);
-            return Some(Picked { address: address.to_string().into(), mtls: false });
+            return Some(Arc::new(self.original(destination)));
         }
-        let endpoints = &self.cluster.endpoints;
-        let usable = self.tiers.first()?;
-        let is_fresh =
-            |at: &usize| endpoints.get(*at).is_some_and(|endpoint| !tried.contains(&endpoint.address));
-        let fresh: Vec<usize>;
-        let usable = if tried.is_empty() || !usable.iter().any(is_fresh) {
-            usable
-        } else {
-            fresh = usable.iter().copied().filter(is_fresh).collect();
-            &fresh
-        };
-        let at = self.balancer.pick(&Choice { endpoints, usable, hash, dice })?;
-        let endpoint = endpoints.get(at)?;
-        Some(Picked { address: Arc::clone(&endpoint.address), mtls: endpoint.mtls })
+        self.upstream.pick(wish, now_ms(), &mut Throw(dice))
     }
-}
 
-/// The healthy endpoints, the lowest priority number first; all of them where none is healthy (panic).
-fn tiers(cluster: &Cluster) -> Vec<Vec<usize>> {
-    let mut priorities: Vec<u32> = cluster.endpoints.iter().map(|endpoint| endpoint.priority).collect();
-    priorities.sort_unstable();
-    priorities.dedup();
-    let of = |priority: u32| -> Vec<usize> {
-        let all = cluster.endpoints.iter().enumerate();
-        all.filter(|(_, endpoint)| endpoint.priority == priority && endpoint.healthy)
-            .map(|(at, _)| at)
-            .collect()
-    };
-    let tiers: Vec<Vec<usize>> =
-        priorities.into_iter().map(of).filter(|tier: &Vec<usize>| !tier.is_empty()).collect();
-    if tiers.is_empty() && !cluster.endpoints.is_empty() && cluster.panic_threshold.unwrap_or(50.0) > 0.0 {
-        return vec![(0..cluster.endpoints.len()).collect()];
+    /// The dialled address as a host of its own.
+    fn original(&self, destination: SocketAddr) -> Host {
+        let port = self.cluster.port_override.unwrap_or(destination.port());
+        let address = SocketAddr::new(destination.ip().to_canonical(), port);
+        let endpoint = ClusterEndpoint {
+            address: address.to_string().into(),
+            priority: 0,
+            weight: 1,
+            healthy: true,
+            mtls: false,
+            locality: "".into(),
+        };
+        Host::new(endpoint, now_ms())
     }
-    tiers
+
+    /// Tells outlier detection how a try went.
+    pub(crate) fn record(&self, host: &Host, outcome: Outcome) {
+        if self.upstream.record(host, outcome, now_ms()) {
+            tracing::info!(cluster = &*self.cluster.name, host = &*host.endpoint.address, "ejected");
+        }
+    }
+
+    /// Tells outlier detection of a try without an answer.
+    pub(crate) fn record_failure(&self, host: &Host, failure: &Failure) {
+        let local = match failure {
+            Failure::Connect(_) | Failure::ConnectTimeout => LocalFailure::Connect,
+            Failure::PerTryTimeout | Failure::Timeout => LocalFailure::Timeout,
+            Failure::Reset(_) | Failure::Refused | Failure::Protocol(_) => LocalFailure::Reset,
+            Failure::NoHealthyUpstream | Failure::Overflow | Failure::NotWritable => return,
+        };
+        self.record(host, Outcome::LocalFailure(local));
+    }
+
+    /// Lets ejected hosts in again, and closes connections that nobody uses.
+    pub(crate) fn sweep(&self) {
+        self.upstream.sweep(now_ms());
+        self.pool.sweep();
+    }
 }

@@ -20,9 +20,11 @@ use super::head::{self, Head};
 use super::http_server::HttpConnection;
 use super::replay::Replay;
 use super::reply::Reply;
-use super::{fault, header_ops, hop_by_hop, request_headers};
+use super::{header_ops, hop_by_hop, request_headers};
+use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Seen};
+use crate::seam::dice::Throw;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// The connection is closed instead of an answer.
@@ -62,11 +64,12 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
     let mut record = begin(connection, &standing, &parts);
-    let plan = plan(connection, &standing, &parts, &mut record);
+    let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
+    let plan = plan(connection, &standing, &parts, id, &mut record);
     let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
     let mut held = Held { body: body.clone(), active: None, lent: None };
     let mut deadline = None;
-    let response = match plan {
+    let mut response = match plan {
         Plan::Close => return Err(Closed),
         Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
         Plan::Forward(mut forwarding) => {
@@ -91,6 +94,11 @@ pub(crate) async fn serve(
             }
         }
     };
+    if let Some(id) = id {
+        response
+            .headers_mut()
+            .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
+    }
     Ok(finish(connection, &parts, response, held, deadline, record, started))
 }
 
@@ -113,7 +121,13 @@ fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record 
 }
 
 /// Asks the evaluator; everything until here is borrowed from the request.
-fn plan(connection: &Connection, standing: &Standing, parts: &Parts, record: &mut Record) -> Plan {
+fn plan(
+    connection: &Connection,
+    standing: &Standing,
+    parts: &Parts,
+    id: Option<u64>,
+    record: &mut Record,
+) -> Plan {
     let Some(chain) = standing.chain() else { return Plan::Close };
     let Network::Http(manager) = &chain.network else { return Plan::Close };
     let facts = match head::facts(parts, connection.is_terminated()) {
@@ -123,7 +137,12 @@ fn plan(connection: &Connection, standing: &Standing, parts: &Parts, record: &mu
             return Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
         }
     };
-    let connected = connection.connected(&standing.generation.config, Some(&facts), unix_now());
+    let now = unix_now();
+    if let Some(id) = id {
+        let direction = connection.arrival.direction;
+        connection.proxy.recent.keep(id, direction, &connection.facts, &facts, now);
+    }
+    let connected = connection.connected(&standing.generation.config, Some(&facts), now);
     let mut seen = Seen::default();
     let decision = http_chain::serve(&connected, manager, &mut seen, &mut ());
     record.route = seen.route.map(|route| Arc::clone(&route.name));
@@ -143,8 +162,14 @@ fn plan(connection: &Connection, standing: &Standing, parts: &Parts, record: &mu
         request.authority.clone_from(&head.authority);
         request.scheme = head.scheme.to_string();
     }
+    // There is nobody to ask: what needs an answer is denied.
+    let asks = decision.external_authz.iter().any(|authz| !authz.dry_run);
     match decision.action {
         Action::Refuse(_) => Plan::Close,
+        Action::Forward(_) if asks => {
+            let reply = Reply::unauthorized();
+            Plan::Reply(Box::new(Planned { reply, ..Planned::default() }))
+        }
         Action::LocalReply(reply) => {
             if let (ReplyReason::CorsPreflight, Some(answer)) = (reply.reason, &reply.cors) {
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
@@ -196,13 +221,10 @@ async fn reply(
     record: &mut Record,
 ) -> Response<Body> {
     if let Some(fault) = planned.fault.take() {
-        let dice = &*connection.proxy.dice;
-        if let Some(delay) = fault::delay(&fault, dice) {
-            record.flags = "DI".to_owned();
-            tokio::time::sleep(delay).await;
-        }
+        let drawn = draw::fault(&fault, &mut Throw(&*connection.proxy.dice));
+        forward::delay(drawn.delay_ms, record).await;
         if planned.reply.details != "fault_filter_abort"
-            && let Some(abort) = fault::abort(&fault, dice)
+            && let Some(abort) = drawn.abort
         {
             planned = Planned { reply: aborted(abort), ..Planned::default() };
         }
@@ -345,6 +367,10 @@ fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
+
+/// The number of a decision, in hexadecimal.
+const DECISION: HeaderName = HeaderName::from_static("x-mesh-decision");
+const EMPTY: HeaderValue = HeaderValue::from_static("");
 
 /// The time that the upstream took to begin its answer, in milliseconds.
 pub(crate) const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");

@@ -8,24 +8,24 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use mesh_compile::proxy::cluster::{ClusterEndpoint, Discovery};
 use mesh_compile::route_table::action::HeaderOp;
 use tokio::time::Instant;
 
-use super::attempt::{self, Answer, Lent};
-use super::cluster::{Active, ClusterState, Picked};
+use super::attempt::Lent;
+use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
 use super::exchange::{SERVICE_TIME, aborted};
-use super::hash_key;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::Replay;
 use super::reply::Reply;
-use super::retry::Retries;
-use super::{fault, header_ops, hop_by_hop, mirror, request_headers, tcp};
+use super::tries::Tries;
+use super::{header_ops, hop_by_hop, mirror, request_headers, tcp};
+use crate::cluster::draw;
+use crate::cluster::hash_key::{self, HashFacts};
 use crate::decision::{ClusterChoice, Forward, HttpForward, UpstreamAuthority};
-use crate::seam::dice::Dice;
+use crate::seam::dice::Throw;
 use crate::telemetry::record::Record;
 
 /// A request to be sent on.
@@ -56,20 +56,12 @@ pub(crate) struct Answered {
     pub(crate) ops: Vec<HeaderOp>,
 }
 
-/// Draws a destination by weight; `None`: there is none.
-pub(crate) fn choose<'c>(choices: &'c [ClusterChoice], dice: &dyn Dice) -> Option<&'c ClusterChoice> {
-    if let [only] = choices {
-        return Some(only);
+/// Waits as an injected delay has it.
+pub(crate) async fn delay(delay_ms: Option<u64>, record: &mut Record) {
+    if let Some(millis) = delay_ms {
+        record.flags = "DI".to_owned();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
     }
-    let total: u64 = choices.iter().map(|choice| u64::from(choice.weight)).sum();
-    let mut drawn = dice.below(total);
-    choices.iter().find(|choice| match drawn.checked_sub(u64::from(choice.weight)) {
-        Some(rest) => {
-            drawn = rest;
-            false
-        }
-        None => true,
-    })
 }
 
 /// Sends a request on, as often as its retries allow.
@@ -85,23 +77,24 @@ pub(crate) async fn run(
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
     if let Some(fault) = &http.fault {
-        if let Some(delay) = fault::delay(fault, dice) {
-            record.flags = "DI".to_owned();
-            tokio::time::sleep(delay).await;
-        }
-        if let Some(abort) = fault::abort(fault, dice) {
+        let drawn = draw::fault(fault, &mut Throw(dice));
+        delay(drawn.delay_ms, record).await;
+        if let Some(abort) = drawn.abort {
             return Outcome::Reply(aborted(abort), Vec::new());
         }
     }
-    let Some(choice) = choose(&clusters, dice) else {
+    let Some(choice) = draw::destination(&clusters, &mut Throw(dice)) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
     record.cluster = Some(Arc::clone(&choice.cluster));
     let Some(cluster) = standing.generation.clusters.get(&choice.cluster).map(Arc::clone) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
-    let cookies = hash_key::missing_cookies(&hash_policy, &head, dice);
-    let hash = hash_key::of(&hash_policy, &head, &original_path, connection.arrival.peer.ip(), &cookies);
+    let key = {
+        let source = Some(connection.arrival.peer.ip().to_canonical());
+        let facts = HashFacts { headers: &head.headers, path: &original_path, source };
+        hash_key::key(&hash_policy, &facts, &format!("{:x}", dice.roll()))
+    };
     rewrite(&mut head, original_path, &http, choice);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
@@ -117,7 +110,7 @@ pub(crate) async fn run(
     }
     mirror::send(connection, &standing.generation, &http.mirrors, &head, &body);
 
-    let tries = Tries { connection, cluster: &cluster, http: &http, hash, started: Instant::now() };
+    let tries = Tries { connection, cluster: &cluster, http: &http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
     let patience = timeout(&http, &head);
     let outcome = tokio::select! {
@@ -125,9 +118,8 @@ pub(crate) async fn run(
         () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
     };
     let mut ops = choice.response_headers.clone();
-    ops.extend(
-        cookies.iter().map(|cookie| HeaderOp::Add(SET_COOKIE.as_str().into(), cookie.header().into())),
-    );
+    let cookies = key.set_cookies.into_iter();
+    ops.extend(cookies.map(|cookie| HeaderOp::Add(SET_COOKIE.as_str().into(), cookie.into())));
     if let Some(request) = &mut record.request {
         request.headers = head.headers;
         request.authority = head.authority;
@@ -204,96 +196,6 @@ async fn overall_timeout(body: &Replay, timeout: Option<Duration>, deadline: &On
     body.complete().await;
     let until = *deadline.get_or_init(|| Instant::now() + timeout);
     tokio::time::sleep_until(until).await;
-}
-
-/// The tries of one request.
-struct Tries<'r> {
-    connection: &'r Arc<Connection>,
-    cluster: &'r Arc<ClusterState>,
-    http: &'r HttpForward,
-    hash: Option<u64>,
-    started: Instant,
-}
-
-impl Tries<'_> {
-    /// The answer, or the last failure and whether it came after retries.
-    async fn run(
-        &self,
-        head: &mut Head,
-        body: &Replay,
-        record: &mut Record,
-    ) -> Result<(Answer, Active), (Failure, bool)> {
-        let proxy = &self.connection.proxy;
-        let mut retries = Retries::of(self.http.retries.as_ref());
-        let mut tried: Vec<Arc<str>> = Vec::new();
-        loop {
-            let retried = retries.made() > 0;
-            let active = self.cluster.enter().ok_or((Failure::Overflow, retried))?;
-            let avoided = if retries.avoid_previous_hosts { tried.as_slice() } else { &[] };
-            let picked = self
-                .cluster
-                .pick(self.connection.arrival.destination, self.hash, avoided, &*proxy.dice)
-                .ok_or((Failure::NoHealthyUpstream, retried))?;
-            record.endpoint = Some(Arc::clone(&picked.address));
-            record.attempts = retries.made() + 1;
-            if self.http.authority == UpstreamAuthority::UpstreamHost {
-                head.authority = upstream_host(self.cluster, &picked);
-            }
-            head.headers.insert(request_headers::ATTEMPT_COUNT, HeaderValue::from(record.attempts));
-            let failure = match self.once(&picked, head, body, &retries).await {
-                Ok(answer) => {
-                    let response = &answer.response;
-                    let again = retries.wants_instead(response.status(), response.headers());
-                    if !again || !body.can_repeat() {
-                        return Ok((answer, active));
-                    }
-                    None
-                }
-                Err(failure) => {
-                    if !retries.wants_after(&failure) || !body.can_repeat() {
-                        return Err((failure, retried));
-                    }
-                    Some(failure)
-                }
-            };
-            drop(active);
-            tried.push(picked.address);
-            match (retries.take(&*proxy.dice), failure) {
-                (Some(pause), _) => tokio::time::sleep(pause).await,
-                (None, Some(failure)) => return Err((failure, retried)),
-                (None, None) => return Err((Failure::NoHealthyUpstream, retried)),
-            }
-        }
-    }
-
-    async fn once(
-        &self,
-        picked: &Picked,
-        head: &Head,
-        body: &Replay,
-        retries: &Retries,
-    ) -> Result<Answer, Failure> {
-        let sending = attempt::send(&self.connection.proxy, self.cluster, picked, head, body);
-        match retries.per_try {
-            None => sending.await,
-            Some(patience) => {
-                tokio::time::timeout(patience, sending).await.unwrap_or(Err(Failure::PerTryTimeout))
-            }
-        }
-    }
-}
-
-/// The name of an endpoint: its host where the cluster is looked up in DNS, its address elsewhere.
-fn upstream_host(cluster: &ClusterState, picked: &Picked) -> String {
-    let by_name = matches!(cluster.cluster.discovery, Discovery::StrictDns | Discovery::LogicalDns);
-    let endpoint: Option<&ClusterEndpoint> =
-        cluster.cluster.endpoints.iter().find(|endpoint| endpoint.address == picked.address);
-    match endpoint {
-        Some(endpoint) if by_name => {
-            endpoint.address.rsplit_once(':').map_or(&*endpoint.address, |(host, _)| host).to_owned()
-        }
-        _ => picked.address.to_string(),
-    }
 }
 
 impl Answered {

@@ -10,6 +10,7 @@ use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 
 use super::body::Body;
 use crate::canonical::Canonical;
+use crate::cluster::hash_key::HeaderValues;
 
 /// A request that the codec let pass and Envoy's would not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,4 +138,10 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
             .strip_prefix(b"application/grpc")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+") || rest.starts_with(b";"))
     })
+}
+
+impl HeaderValues for HeaderMap {
+    fn values<'h>(&'h self, name: &str) -> Box<dyn Iterator<Item = &'h str> + 'h> {
+        Box::new(self.get_all(name).iter().filter_map(|value| value.to_str().ok()))
+    }
 }

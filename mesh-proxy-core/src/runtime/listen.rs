@@ -61,16 +61,16 @@ impl Proxy {
     }
 }
 
-/// Closes upstream connections that nobody has used for long.
+/// Lets ejected hosts in again and closes upstream connections that nobody has used for long.
 async fn sweep(proxy: Arc<Inner>) {
-    const EVERY: Duration = Duration::from_secs(5);
+    const EVERY: Duration = Duration::from_secs(1);
     loop {
         tokio::select! {
             () = proxy.draining.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
         for cluster in proxy.live.load().clusters.values() {
-            cluster.pool.sweep();
+            cluster.sweep();
         }
     }
 }

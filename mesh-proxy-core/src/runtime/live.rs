@@ -35,7 +35,8 @@ impl Generation {
             .map(|(name, cluster)| {
                 let state = match known.get(name) {
                     Some(state) if *state.cluster == **cluster => Arc::clone(state),
-                    _ => Arc::new(ClusterState::new(Arc::clone(cluster))),
+                    Some(state) => Arc::new(state.changed(Arc::clone(cluster))),
+                    None => Arc::new(ClusterState::new(Arc::clone(cluster))),
                 };
                 (Arc::clone(name), state)
             })

@@ -12,6 +12,9 @@ use super::connection::Connection;
 use super::head::Head;
 use super::live::Generation;
 use super::replay::Replay;
+use crate::cluster::draw;
+use crate::cluster::upstream::Wish;
+use crate::seam::dice::Throw;
 
 /// The longest that a copy may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -26,11 +29,8 @@ pub(crate) fn send(
     head: &Head,
     body: &Replay,
 ) {
-    for mirror in mirrors {
+    for mirror in draw::mirrors(mirrors, &mut Throw(&*connection.proxy.dice)) {
         let Some(cluster) = generation.clusters.get(&mirror.cluster) else { continue };
-        if !connection.proxy.dice.happens(mirror.percent) {
-            continue;
-        }
         let copy = copy(Arc::clone(connection), Arc::clone(cluster), head.clone(), body.clone());
         connection.proxy.tasks.spawn(async move {
             if tokio::time::timeout(PATIENCE, copy).await.is_err() {
@@ -43,10 +43,11 @@ pub(crate) fn send(
 async fn copy(connection: Arc<Connection>, cluster: Arc<ClusterState>, head: Head, body: Replay) {
     body.complete().await;
     let Some(body) = body.copy() else { return tracing::debug!("a body is too large to be mirrored") };
-    let Some(_active) = cluster.enter() else { return };
+    let Some(mut active) = cluster.enter(false) else { return };
     let dice = &*connection.proxy.dice;
-    let Some(picked) = cluster.pick(connection.arrival.destination, None, &[], dice) else { return };
-    match attempt::send(&connection.proxy, &cluster, &picked, &head, &body).await {
+    let Some(host) = cluster.pick(connection.arrival.destination, &Wish::default(), dice) else { return };
+    active.at(&host);
+    match attempt::send(&connection.proxy, &cluster, &host, &head, &body).await {
         Ok(answer) => {
             if answer.response.into_body().collect().await.is_ok()
                 && let Some(connection) = answer.connection

@@ -7,23 +7,25 @@
 //! Everything a decision needs is in one [`Generation`](live::Generation), swapped whole: a request never sees half of
 //! a change.
 
+pub mod admin;
 pub mod arrival;
 pub mod body;
 pub mod certificates;
 pub mod files;
 pub mod live;
+pub mod log_writer;
+pub mod metrics;
 pub mod options;
 pub mod proxy;
 
 mod attempt;
+mod clock;
 mod cluster;
 mod connection;
 mod cors_response;
 mod exchange;
-mod fault;
 mod first_bytes;
 mod forward;
-mod hash_key;
 mod head;
 mod header_ops;
 mod hop_by_hop;
@@ -31,12 +33,13 @@ mod http_server;
 mod listen;
 mod mirror;
 mod pool;
+mod recent;
 mod replay;
 mod reply;
 mod request_headers;
-mod retry;
 mod tcp;
 mod tls;
+mod tries;
 
 pub use arrival::Arrival;
 pub use options::Options;

@@ -15,6 +15,9 @@ pub struct Options {
     pub limits: Limits,
     /// How long it waits.
     pub patience: Patience,
+    /// Whether answers name their decision in `x-mesh-decision`, so that it can be explained afterwards. For trusted
+    /// clients only: it tells of the inside.
+    pub name_decisions: bool,
     /// The `server` header of answers; `None`: none is set.
     pub server_name: Option<String>,
 }
@@ -25,6 +28,7 @@ impl Default for Options {
             listen: Listen::default(),
             limits: Limits::default(),
             patience: Patience::default(),
+            name_decisions: false,
             server_name: Some("istio-envoy".to_owned()),
         }
     }

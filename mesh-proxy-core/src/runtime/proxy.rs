@@ -11,11 +11,12 @@ use super::arrival::Arrival;
 use super::connection;
 use super::live::Generation;
 use super::options::Options;
+use super::recent::Recent;
 use super::tls::Tls;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
-use crate::seam::dice::{Dice, ThreadDice};
+use crate::seam::dice::{SharedDice, ThreadDice};
 use crate::seam::sink::Sink;
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
@@ -30,9 +31,10 @@ pub(crate) struct Inner {
     pub(crate) live: ArcSwap<Generation>,
     pub(crate) options: Options,
     pub(crate) dial: Arc<dyn Dial>,
-    pub(crate) dice: Arc<dyn Dice>,
+    pub(crate) dice: Arc<dyn SharedDice>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) tls: Tls,
+    pub(crate) recent: Recent,
     /// Cancelled once a drain begins: connections finish what they have and close.
     pub(crate) draining: CancellationToken,
     /// Cancelled once the drain's time is over.
@@ -45,7 +47,7 @@ pub(crate) struct Inner {
 pub struct Builder {
     options: Options,
     dial: Arc<dyn Dial>,
-    dice: Arc<dyn Dice>,
+    dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
     certificates: Box<dyn CertificateSource>,
 }
@@ -60,7 +62,7 @@ impl Builder {
 
     /// Another source of chance.
     #[must_use]
-    pub fn dice(mut self, dice: impl Dice + 'static) -> Self {
+    pub fn dice(mut self, dice: impl SharedDice + 'static) -> Self {
         self.dice = Arc::new(dice);
         self
     }
@@ -88,6 +90,7 @@ impl Builder {
             dice: self.dice,
             sinks: self.sinks,
             tls: Tls::new(self.certificates),
+            recent: Recent::default(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -120,6 +120,11 @@ impl Reply {
         Self::new(status, "cluster_not_found").flags("NC")
     }
 
+    /// The answer where an external authorizer cannot be asked.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(403, "ext_authz_error").flags("UAEX")
+    }
+
     /// A request that the codec should not have let in.
     pub(crate) fn malformed(details: &'static str) -> Self {
         Self::new(400, details).flags("DPE")

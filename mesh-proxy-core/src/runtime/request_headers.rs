@@ -6,6 +6,7 @@ use mesh_compile::proxy::listener::Direction;
 
 use super::connection::Connection;
 use super::hop_by_hop;
+use crate::telemetry::format::Format;
 use crate::telemetry::record::Record;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -51,7 +52,7 @@ fn client_certificate(headers: &mut HeaderMap, connection: &Connection) {
 /// A random UUID (RFC 9562, version 4).
 fn request_id(connection: &Connection) -> HeaderValue {
     let dice = &connection.proxy.dice;
-    let (high, low) = (dice.below(u64::MAX), dice.below(u64::MAX));
+    let (high, low) = (dice.roll(), dice.roll());
     let text = format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
         high >> 32,
@@ -65,6 +66,5 @@ fn request_id(connection: &Connection) -> HeaderValue {
 
 /// The value of a header operation: `%%` is a percent sign; operators ask the record.
 pub(crate) fn value(written: &str, record: &Record) -> String {
-    let _ = record;
-    written.replace("%%", "%")
+    Format::parse(written).text(record, "")
 }

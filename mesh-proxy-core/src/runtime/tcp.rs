@@ -9,19 +9,28 @@ use mesh_compile::proxy::listener::Network;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::cluster::{ClusterState, Picked};
+use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
-use super::forward::choose;
 use super::pool;
+use crate::cluster::draw;
+use crate::cluster::hash_key::{self, HashFacts};
+use crate::cluster::host::Host;
+use crate::cluster::outlier_detection::Outcome;
+use crate::cluster::upstream::Wish;
 use crate::decision::Action;
 use crate::seam::dial::{BoxIo, Io};
+use crate::seam::dice::Throw;
 use crate::tcp;
+use crate::telemetry::record::Record;
 
 /// Proxies the bytes of a connection until one side is done with it.
 pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, stream: T) {
     let Some(Network::Tcp(network)) = standing.chain().map(|chain| &chain.network) else { return };
     let generation = &standing.generation;
     let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());
+    if decision.external_authz.iter().any(|authz| !authz.dry_run) {
+        return tracing::debug!(arrival = ?connection.arrival, "there is no external authorizer to ask");
+    }
     let forward = match decision.action {
         Action::Forward(forward) => forward,
         Action::Refuse(reason) => {
@@ -29,7 +38,9 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         }
         Action::LocalReply(_) => return,
     };
-    let Some(choice) = choose(&forward.clusters, &*connection.proxy.dice) else { return };
+    let Some(choice) = draw::destination(&forward.clusters, &mut Throw(&*connection.proxy.dice)) else {
+        return;
+    };
     let Some(cluster) = generation.clusters.get(&choice.cluster).map(Arc::clone) else {
         return tracing::debug!(cluster = &*choice.cluster, "there is no such cluster");
     };
@@ -38,38 +49,75 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     });
     // The generation may be long gone before the connection is.
     drop(standing);
-    let Some(_active) = cluster.enter() else { return };
-    match connect(&connection, &cluster).await {
+    let peer = connection.arrival.peer.ip().to_canonical();
+    let hash = {
+        let facts = HashFacts { headers: &http::HeaderMap::new(), path: "", source: Some(peer) };
+        hash_key::key(&forward.hash_policy, &facts, "").hash
+    };
+    let started = Instant::now();
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record.cluster = Some(Arc::clone(&cluster.cluster.name));
+    let Some(mut active) = cluster.enter(false) else { return };
+    match connect(&connection, &cluster, hash, &mut active).await {
         Ok(upstream) => {
-            let end = relay(stream, upstream, idle).await;
-            tracing::debug!(arrival = ?connection.arrival, ?end, "the connection ended");
+            let relayed = relay(stream, upstream, idle).await;
+            (record.bytes_received, record.bytes_sent) = (relayed.received, relayed.sent);
+            if relayed.end == End::Idle {
+                record.flags = "SI".to_owned();
+            }
         }
-        Err(error) => tracing::debug!(cluster = &*cluster.cluster.name, error, "no upstream"),
+        Err(error) => {
+            record.flags = if error == NOBODY { "UH" } else { "UF" }.to_owned();
+            record.upstream_failure = error;
+        }
+    }
+    record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
+    record.duration = started.elapsed();
+    for sink in &connection.proxy.sinks {
+        sink.finished(&record);
     }
 }
 
-/// An upstream connection; endpoints that do not answer are passed over.
-async fn connect(connection: &Connection, cluster: &Arc<ClusterState>) -> Result<BoxIo, String> {
+/// What is said where a cluster has no host to ask.
+const NOBODY: &str = "no healthy upstream";
+
+/// An upstream connection; hosts that do not answer are passed over.
+async fn connect(
+    connection: &Connection,
+    cluster: &Arc<ClusterState>,
+    hash: Option<u64>,
+    active: &mut Active,
+) -> Result<BoxIo, String> {
     const TRIES: usize = 3;
-    let mut tried: Vec<Arc<str>> = Vec::new();
-    let mut problem = "no healthy upstream".to_owned();
+    let mut tried: Vec<Arc<Host>> = Vec::new();
+    let mut problem = NOBODY.to_owned();
     for _ in 0..TRIES {
-        let hash =
-            Some(crate::seam::load_balancer::mix(0, connection.arrival.peer.ip().to_string().as_bytes()));
-        let picked = cluster.pick(connection.arrival.destination, hash, &tried, &*connection.proxy.dice);
-        let Some(Picked { address, mtls }) = picked else { return Err(problem) };
-        if tried.contains(&address) {
+        let wish = Wish { hash, tried: &tried, avoid_tried: true, other_priorities: false };
+        let picked = cluster.pick(connection.arrival.destination, &wish, &*connection.proxy.dice);
+        let Some(host) = picked else { break };
+        let address = &host.endpoint.address;
+        if tried.iter().any(|before| before.endpoint.address == *address) {
             break;
         }
+        active.at(&host);
         let tls = match &cluster.cluster.tls {
-            UpstreamTls::Tls(context) if !context.auto || mtls => Some(&**context),
+            UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
             _ => None,
         };
-        match pool::connect_bytes(&connection.proxy, &cluster.cluster, &address, tls).await {
-            Ok(stream) => return Ok(stream),
-            Err(failure) => problem = failure.to_string(),
+        match pool::connect_bytes(&connection.proxy, &cluster.cluster, address, tls).await {
+            Ok(stream) => {
+                cluster.record(&host, Outcome::Connected);
+                return Ok(stream);
+            }
+            Err(failure) => {
+                cluster.record_failure(&host, &failure);
+                problem = failure.to_string();
+            }
         }
-        tried.push(address);
+        tried.push(host);
     }
     Err(problem)
 }
@@ -82,18 +130,32 @@ pub(crate) enum End {
     Broke,
 }
 
+/// What came of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Relayed {
+    pub(crate) end: End,
+    /// Bytes from the client.
+    pub(crate) received: u64,
+    /// Bytes to the client.
+    pub(crate) sent: u64,
+}
+
 /// Copies both ways until both sides are done, or nothing has moved for `idle`.
-pub(crate) async fn relay(client: impl Io, upstream: impl Io, idle: Duration) -> End {
-    let moved = AtomicU64::new(0);
+pub(crate) async fn relay(client: impl Io, upstream: impl Io, idle: Duration) -> Relayed {
+    let (received, sent) = (AtomicU64::new(0), AtomicU64::new(0));
     let (client_read, client_write) = tokio::io::split(client);
     let (upstream_read, upstream_write) = tokio::io::split(upstream);
     let both = async {
-        tokio::try_join!(copy(client_read, upstream_write, &moved), copy(upstream_read, client_write, &moved))
+        tokio::try_join!(
+            copy(client_read, upstream_write, &received),
+            copy(upstream_read, client_write, &sent)
+        )
     };
-    tokio::select! {
+    let end = tokio::select! {
         result = both => if result.is_ok() { End::Closed } else { End::Broke },
-        () = nothing_moves(&moved, idle) => End::Idle,
-    }
+        () = nothing_moves([&received, &sent], idle) => End::Idle,
+    };
+    Relayed { end, received: received.load(Ordering::Relaxed), sent: sent.load(Ordering::Relaxed) }
 }
 
 async fn copy(
@@ -114,14 +176,15 @@ async fn copy(
     }
 }
 
-async fn nothing_moves(moved: &AtomicU64, idle: Duration) {
+async fn nothing_moves(counts: [&AtomicU64; 2], idle: Duration) {
     if idle.is_zero() {
         return std::future::pending().await;
     }
-    let mut before = moved.load(Ordering::Relaxed);
+    let moved = || counts.map(|count| count.load(Ordering::Relaxed));
+    let mut before = moved();
     loop {
         tokio::time::sleep_until(Instant::now() + idle).await;
-        let now = moved.load(Ordering::Relaxed);
+        let now = moved();
         if now == before {
             return;
         }

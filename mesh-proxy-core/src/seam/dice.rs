@@ -1,38 +1,46 @@
-//! Chance, given from outside so that what depends on it can be tested.
+//! Chance that many requests share at once.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A source of chance.
+use crate::dice::Dice;
+
+/// A source of chance for all requests of a proxy.
 ///
-/// A contract: numbers are uniform below the bound, and a call never blocks for long.
+/// A contract: a roll is 64 random bits and never waits.
 ///
 /// ```
-/// use mesh_proxy_core::seam::dice::{Dice, FixedDice};
+/// use mesh_proxy_core::dice::Dice;
+/// use mesh_proxy_core::seam::dice::{FixedDice, SharedDice, Throw};
 ///
-/// let dice = FixedDice::new([3, 12]);
+/// let shared = FixedDice::new([3, 12]);
+/// let mut dice = Throw(&shared);
 /// assert_eq!((dice.below(10), dice.below(10)), (3, 2));
 /// ```
-pub trait Dice: Send + Sync + std::fmt::Debug {
-    /// A number from 0 to `bound - 1`; 0 where the bound is 0.
-    fn below(&self, bound: u64) -> u64;
+pub trait SharedDice: Send + Sync + std::fmt::Debug {
+    /// 64 random bits.
+    fn roll(&self) -> u64;
+}
 
-    /// Whether a chance of `percent` (0 to 100) comes true, to a millionth.
-    fn happens(&self, percent: f64) -> bool {
-        const MILLION: u64 = 1_000_000;
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let drawn = self.below(MILLION) as f64;
-        drawn < percent * 10_000.0
+/// Shared dice in the hand of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Throw<'d>(
+    /// The dice.
+    pub &'d dyn SharedDice,
+);
+
+impl Dice for Throw<'_> {
+    fn roll(&mut self) -> u64 {
+        self.0.roll()
     }
 }
 
-/// The thread's own generator, seeded by the system.
+/// Each thread's own generator, seeded by the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadDice;
 
-impl Dice for ThreadDice {
-    fn below(&self, bound: u64) -> u64 {
-        if bound == 0 { 0 } else { fastrand::u64(0..bound) }
+impl SharedDice for ThreadDice {
+    fn roll(&self) -> u64 {
+        fastrand::u64(..)
     }
 }
 
@@ -40,38 +48,19 @@ impl Dice for ThreadDice {
 #[derive(Debug)]
 pub struct FixedDice {
     numbers: Vec<u64>,
-    next: Mutex<usize>,
+    next: AtomicUsize,
 }
 
 impl FixedDice {
-    /// Throws these numbers in turn (0 where there are none).
+    /// Rolls these numbers in turn (0 where there are none).
     pub fn new(numbers: impl Into<Vec<u64>>) -> Self {
-        Self { numbers: numbers.into(), next: Mutex::new(0) }
+        Self { numbers: numbers.into(), next: AtomicUsize::new(0) }
     }
 }
 
-impl Dice for FixedDice {
-    fn below(&self, bound: u64) -> u64 {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = self.numbers.get(*next).copied().unwrap_or_default();
-        *next = (*next + 1) % self.numbers.len().max(1);
-        number.checked_rem(bound).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_happens_at_0_percent_and_all_at_100() {
-        let dice = ThreadDice;
-        assert!((0..1000).all(|_| !dice.happens(0.0) && dice.happens(100.0)));
-    }
-
-    #[test]
-    fn a_share_comes_true_as_often_as_it_says() {
-        let came_true = (0..100_000).filter(|_| ThreadDice.happens(25.0)).count();
-        assert!((23_500..26_500).contains(&came_true), "{came_true}");
+impl SharedDice for FixedDice {
+    fn roll(&self) -> u64 {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        turn.checked_rem(self.numbers.len()).and_then(|at| self.numbers.get(at)).copied().unwrap_or_default()
     }
 }

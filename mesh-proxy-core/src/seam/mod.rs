@@ -4,5 +4,4 @@ pub mod certificate_source;
 pub mod config_source;
 pub mod dial;
 pub mod dice;
-pub mod load_balancer;
 pub mod sink;

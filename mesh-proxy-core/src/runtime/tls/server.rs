@@ -44,7 +44,7 @@ impl Tls {
         stream: T,
     ) -> io::Result<Terminated<T>> {
         // Envoy goes on without a protocol where there is no common one, rustls would refuse the client.
-        let has_common = wanted.alpn.iter().any(|own| offered.iter().any(|name| name.as_ref() == &**own));
+        let has_common = spoken(wanted).any(|own| offered.iter().any(|name| name.as_ref() == own));
         let config = self.server_config(wanted, has_common).map_err(io::Error::other)?;
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let (_, connection) = stream.get_ref();
@@ -96,13 +96,7 @@ impl Tls {
             config.send_tls13_tickets = 0;
         }
         if with_alpn {
-            config.alpn_protocols = wanted
-                .alpn
-                .iter()
-                // Its preamble of workload metadata is not spoken here.
-                .filter(|name| &***name != "istio-peer-exchange")
-                .map(|name| name.as_bytes().to_vec())
-                .collect();
+            config.alpn_protocols = spoken(wanted).map(|name| name.as_bytes().to_vec()).collect();
         }
         Ok(Arc::new(config))
     }
@@ -129,6 +123,11 @@ impl Tls {
             names: wanted.subject_alt_names.clone(),
         })
     }
+}
+
+/// The protocols of a chain that are spoken here: the preamble of workload metadata (peer exchange) is not.
+fn spoken(wanted: &DownstreamTls) -> impl Iterator<Item = &str> {
+    wanted.alpn.iter().map(|name| &**name).filter(|name| *name != "istio-peer-exchange")
 }
 
 /// The first certificate that the client can check; several are there for several kinds of keys.

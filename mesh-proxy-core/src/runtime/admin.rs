@@ -1,0 +1,130 @@
+//! The administration endpoint: on loopback only, for reading, but for one request that begins a drain.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::body::Body;
+use super::metrics::Metrics;
+use super::proxy::Proxy;
+use crate::describe;
+
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 16;
+
+impl Proxy {
+    /// Serves the administration endpoint at a loopback address until the proxy has stopped; the address.
+    ///
+    /// `GET /ready` (200 until a drain begins), `/config`, `/metrics`, `/explain/ID` (the decision of a recent request,
+    /// by the number in its `x-mesh-decision`); `POST /drain`.
+    ///
+    /// # Errors
+    /// The address is not a loopback address, or cannot be listened on.
+    pub async fn administer(&self, address: SocketAddr, metrics: Option<Metrics>) -> io::Result<SocketAddr> {
+        if !address.ip().is_loopback() {
+            let problem = format!("{address}: the administration endpoint listens on loopback only");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let proxy = self.clone();
+        tokio::spawn(async move { accept(proxy, listener, metrics).await });
+        Ok(address)
+    }
+}
+
+async fn accept(proxy: Proxy, listener: TcpListener, metrics: Option<Metrics>) {
+    let places = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            () = proxy.inner.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (proxy, metrics) = (proxy.clone(), metrics.clone());
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let response = answer(&proxy, metrics.as_ref(), &request);
+                async { Ok::<_, Infallible>(response) }
+            });
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(5)).keep_alive(false);
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            drop(place);
+        });
+    }
+}
+
+fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>) -> Response<Body> {
+    // A page in a browser may be made to send requests here, under a name of its own choice.
+    if !is_local(request.headers()) {
+        return text(StatusCode::FORBIDDEN, "only for this machine\n");
+    }
+    let generation = proxy.generation();
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/ready") if proxy.inner.draining.is_cancelled() => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "DRAINING\n")
+        }
+        (&Method::GET, "/ready") => text(StatusCode::OK, "LIVE\n"),
+        (&Method::GET, "/config") => json_answer(&json!({
+            "generation": generation.number,
+            "listeners": describe::listeners(&generation.config),
+            "routes": describe::route_tables(&generation.config),
+            "clusters": describe::clusters(&generation.config),
+        })),
+        (&Method::GET, "/metrics" | "/stats/prometheus") => match metrics {
+            Some(metrics) => text(StatusCode::OK, metrics.text()),
+            None => text(StatusCode::NOT_FOUND, "no metrics are kept\n"),
+        },
+        (&Method::GET, path) => {
+            let id = path.strip_prefix("/explain/").and_then(|id| u64::from_str_radix(id, 16).ok());
+            match id.and_then(|id| proxy.inner.recent.explain(id, &generation.config)) {
+                Some(explained) => json_answer(&explained),
+                None => text(StatusCode::NOT_FOUND, "GET /ready /config /metrics /explain/ID, POST /drain\n"),
+            }
+        }
+        (&Method::POST, "/drain") => {
+            let proxy = proxy.clone();
+            tokio::spawn(async move { proxy.drain().await });
+            text(StatusCode::ACCEPTED, "draining\n")
+        }
+        _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST is for /drain\n"),
+    }
+}
+
+/// Asked under the name of this machine, and not by a page of another origin.
+fn is_local(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]") && !headers.contains_key("origin")
+}
+
+fn json_answer(value: &Value) -> Response<Body> {
+    let mut response = text(StatusCode::OK, format!("{value:#}\n"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn text(status: StatusCode, body: impl Into<String>) -> Response<Body> {
+    let mut response = Response::new(Body::full(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}

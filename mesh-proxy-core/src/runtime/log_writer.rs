@@ -1,0 +1,67 @@
+//! An access log in a file or on standard output, written by a thread of its own.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use crate::seam::sink::Sink;
+use crate::telemetry::access_log::LineFormat;
+use crate::telemetry::record::Record;
+
+/// Lines that may wait to be written; more are dropped, and counted.
+const WAITING_MAX: usize = 16_384;
+
+/// Writes a line for every record. A full disk or a reader that sleeps costs lines, never requests.
+#[derive(Debug)]
+pub struct LogWriter {
+    format: LineFormat,
+    sender: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl LogWriter {
+    /// Appends to a file; `/dev/stdout` and `/dev/stderr` are files too.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(path: &Path, format: LineFormat) -> std::io::Result<Self> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self::new(file, format))
+    }
+
+    /// Writes to anything.
+    pub fn new(out: impl Write + Send + 'static, format: LineFormat) -> Self {
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        std::thread::spawn(move || write(out, &receiver));
+        Self { format, sender, dropped: Arc::default() }
+    }
+
+    /// How many lines were dropped.
+    pub fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
+    }
+}
+
+impl Sink for LogWriter {
+    fn finished(&self, record: &Record) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send(self.format.line(record))
+        {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes what waits in one go, then waits for more. Lines that cannot be written are lost.
+fn write(out: impl Write, lines: &Receiver<String>) {
+    let mut out = std::io::BufWriter::new(out);
+    while let Ok(first) = lines.recv() {
+        let _ = out.write_all(first.as_bytes());
+        while let Ok(line) = lines.try_recv() {
+            let _ = out.write_all(line.as_bytes());
+        }
+        let _ = out.flush();
+    }
+}

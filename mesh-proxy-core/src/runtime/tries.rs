@@ -1,0 +1,163 @@
+//! The tries of one request: hosts, retries with their back-off, what outlier detection hears (T-160 to T-166, T-276).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Response;
+use http::header::HeaderValue;
+use hyper::body::Incoming;
+use mesh_compile::proxy::cluster::Discovery;
+use mesh_compile::route_table::action::RetryPolicy;
+use tokio::time::Instant;
+
+use super::attempt::{self, Answer};
+use super::cluster::{Active, ClusterState};
+use super::connection::Connection;
+use super::head::Head;
+use super::pool::Failure;
+use super::replay::Replay;
+use super::request_headers::ATTEMPT_COUNT;
+use crate::cluster::host::Host;
+use crate::cluster::outlier_detection::Outcome;
+use crate::cluster::retry::{ResetReason, RetryState, Try, Verdict};
+use crate::cluster::upstream::Wish;
+use crate::decision::{HttpForward, UpstreamAuthority};
+use crate::seam::dice::Throw;
+use crate::telemetry::record::Record;
+
+/// A request that may be tried several times.
+pub(crate) struct Tries<'r> {
+    pub(crate) connection: &'r Arc<Connection>,
+    pub(crate) cluster: &'r Arc<ClusterState>,
+    pub(crate) http: &'r HttpForward,
+    pub(crate) hash: Option<u64>,
+    pub(crate) started: Instant,
+}
+
+impl Tries<'_> {
+    /// The answer, or the last failure and whether it came after retries.
+    pub(crate) async fn run(
+        &self,
+        head: &mut Head,
+        body: &Replay,
+        record: &mut Record,
+    ) -> Result<(Answer, Active), (Failure, bool)> {
+        let dice = &*self.connection.proxy.dice;
+        let policy = self.http.retries.as_ref();
+        let mut retries = policy.map(RetryState::new);
+        let mut tried: Vec<Arc<Host>> = Vec::new();
+        let mut active = self.cluster.enter(false).ok_or((Failure::Overflow, false))?;
+        loop {
+            let retried = !tried.is_empty();
+            let wish = Wish {
+                hash: self.hash,
+                tried: &tried,
+                avoid_tried: policy.is_some_and(|policy| policy.avoid_previous_hosts),
+                other_priorities: policy.is_some_and(|policy| policy.remote_localities),
+            };
+            let host = self
+                .cluster
+                .pick(self.connection.arrival.destination, &wish, dice)
+                .ok_or((Failure::NoHealthyUpstream, retried))?;
+            active.at(&host);
+            record.endpoint = Some(Arc::clone(&host.endpoint.address));
+            record.attempts += 1;
+            if self.http.authority == UpstreamAuthority::UpstreamHost {
+                head.authority = upstream_host(self.cluster, &host);
+            }
+            head.headers.insert(ATTEMPT_COUNT, HeaderValue::from(record.attempts));
+            let result = self.once(&host, head, body, policy).await;
+            let came = match &result {
+                Ok(answer) => {
+                    self.cluster.record(&host, Outcome::Status(outlier_status(&answer.response)));
+                    of_answer(&answer.response)
+                }
+                Err(failure) => {
+                    self.cluster.record_failure(&host, failure);
+                    of_failure(failure)
+                }
+            };
+            let verdict =
+                retries.as_mut().map_or(Verdict::Final, |retries| retries.after(came, &mut Throw(dice)));
+            let again = match verdict {
+                Verdict::Retry { after_ms } if body.can_repeat() => {
+                    self.cluster.enter(true).map(|place| (after_ms, place))
+                }
+                _ => None,
+            };
+            let Some((after_ms, place)) = again else {
+                return match result {
+                    Ok(answer) => Ok((answer, active)),
+                    Err(failure) => Err((failure, retried)),
+                };
+            };
+            active = place;
+            drop(result);
+            tried.push(host);
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        }
+    }
+
+    async fn once(
+        &self,
+        host: &Host,
+        head: &Head,
+        body: &Replay,
+        policy: Option<&RetryPolicy>,
+    ) -> Result<Answer, Failure> {
+        let sending = attempt::send(&self.connection.proxy, self.cluster, host, head, body);
+        match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
+            None => sending.await,
+            Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)
+                .await
+                .unwrap_or(Err(Failure::PerTryTimeout)),
+        }
+    }
+}
+
+/// A try that was answered, as retry policies look at it.
+fn of_answer(response: &Response<Incoming>) -> Try {
+    let headers = response.headers();
+    Try::Response {
+        status: response.status().as_u16(),
+        grpc_status: grpc_status(response),
+        rate_limited: headers.contains_key("x-envoy-ratelimited"),
+        overloaded: headers.contains_key("x-envoy-overloaded"),
+    }
+}
+
+/// A try without an answer, as retry policies look at it.
+fn of_failure(failure: &Failure) -> Try {
+    let (reason, request_sent) = match failure {
+        Failure::Connect(_) | Failure::ConnectTimeout => (ResetReason::ConnectFailure, false),
+        Failure::Refused => (ResetReason::RefusedStream, false),
+        Failure::Reset(_) | Failure::Protocol(_) => (ResetReason::Reset, true),
+        Failure::PerTryTimeout => (ResetReason::PerTryTimeout, true),
+        Failure::NoHealthyUpstream | Failure::Overflow | Failure::Timeout | Failure::NotWritable => {
+            (ResetReason::Overflow, false)
+        }
+    };
+    Try::Reset { reason, request_sent }
+}
+
+fn grpc_status(response: &Response<Incoming>) -> Option<u32> {
+    response.headers().get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// The status that outlier detection counts: that of gRPC in terms of HTTP, where the answer has one at once.
+fn outlier_status(response: &Response<Incoming>) -> u16 {
+    match grpc_status(response) {
+        Some(4) => 504,
+        Some(14) => 503,
+        Some(2 | 13 | 15) => 500,
+        _ => response.status().as_u16(),
+    }
+}
+
+/// The name of a host: its DNS name where the cluster is looked up, its address elsewhere.
+fn upstream_host(cluster: &ClusterState, host: &Host) -> String {
+    let by_name = matches!(cluster.cluster.discovery, Discovery::StrictDns | Discovery::LogicalDns);
+    let address = &*host.endpoint.address;
+    let name = if by_name { address.rsplit_once(':').map_or(address, |(name, _)| name) } else { address };
+    name.to_owned()
+}

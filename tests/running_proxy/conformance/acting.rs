@@ -1,0 +1,191 @@
+//! A probe as bytes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use mesh::proxy_core::probe::{Probe, ProbeRequest, ProbeVersion};
+use mesh::proxy_core::runtime::Arrival;
+use mesh::proxy_core::seam::dial::BoxIo;
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use super::stage::{CA, Reached, Stage, issue};
+use super::{Played, compare};
+use crate::client::{Answer, exchange_on};
+use crate::tls;
+
+/// What the client saw.
+#[derive(Debug)]
+pub enum Heard {
+    Answer(Answer),
+    /// Its own bytes, from an upstream that sends them back.
+    Echo,
+    /// The connection was closed, without a byte.
+    Closed,
+}
+
+const BYTES: &[u8] = b"\x00bytes\n";
+
+pub async fn act(stage: &Stage, probe: &Probe, expected: &Value) -> Played {
+    if let Some(why) = cannot_be_acted(stage, expected) {
+        return Played::NotActed(why);
+    }
+    stage.take();
+    let playing = play(stage, probe);
+    let Ok(heard) = tokio::time::timeout(Duration::from_secs(8), playing).await else {
+        return Played::Different("nothing came for eight seconds".to_owned());
+    };
+    match heard {
+        Err(why) => Played::NotActed(why),
+        Ok((heard, was_asked)) => match compare::compare(expected, &heard, &reached(stage, probe), probe) {
+            Ok(()) => Played::Same,
+            Err(_) if !was_asked => Played::NotActed("nobody asked for the client's certificate"),
+            Err(how) => Played::Different(how),
+        },
+    }
+}
+
+/// What reached upstreams for this probe; copies of the one before may still arrive.
+fn reached(stage: &Stage, probe: &Probe) -> Vec<Reached> {
+    let mut reached = stage.take();
+    reached.retain(|one| {
+        one.request.as_ref().is_none_or(|seen| seen.header(PROBE_ID) == Some(probe.id.as_str()))
+    });
+    reached
+}
+
+/// Names the probe in what upstreams receive.
+const PROBE_ID: &str = "x-acted-probe";
+
+fn cannot_be_acted(stage: &Stage, expected: &Value) -> Option<&'static str> {
+    if expected.get("external_authz").is_some() {
+        return Some("asks an external authorizer");
+    }
+    let fault = &expected["fault"];
+    let percent = |key: &str| fault[key].as_f64().unwrap_or(0.0);
+    if percent("delay_percent") > 0.0 {
+        return Some("injects a delay");
+    }
+    let always = percent("abort_percent") >= 100.0;
+    if percent("abort_percent") > 0.0 && !always {
+        return Some("aborts by chance");
+    }
+    let clusters = expected["clusters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let known = &stage.proxy.generation().config.clusters;
+    let missing = |cluster: &Value| !known.contains_key(cluster["cluster"].as_str().unwrap_or_default());
+    if clusters.len() > 1 && clusters.iter().any(missing) {
+        return Some("may pick a cluster that is not there");
+    }
+    None
+}
+
+/// What the client heard, and whether its certificate was asked for where it has one.
+async fn play(stage: &Stage, probe: &Probe) -> Result<(Heard, bool), &'static str> {
+    let direction = probe.direction.into();
+    let arrival = Arrival {
+        direction,
+        peer: SocketAddr::new(probe.conn.src_ip, 40_000),
+        destination: SocketAddr::new(probe.conn.dst_ip, probe.conn.dst_port),
+    };
+    let (near, far) = UnixStream::pair().unwrap();
+    let proxy = stage.proxy.clone();
+    tokio::spawn(async move { proxy.serve(far, arrival).await });
+    let (stream, was_asked): (BoxIo, bool) = match &probe.conn.tls {
+        None => (Box::new(near), true),
+        Some(offered) => {
+            let identity = match &offered.peer {
+                None => None,
+                Some(peer) if peer.is_ascii() => Some(issue(std::slice::from_ref(peer))),
+                Some(_) => return Err("a certificate cannot have that name"),
+            };
+            let sni = offered.sni.as_deref().unwrap_or_default();
+            match tls::offer(Box::new(near), &CA, sni, &offered.alpn, identity.as_ref()).await {
+                Ok(stream) => stream,
+                Err(tls::NoTls::BadName) => return Err("a client cannot send that server name"),
+                Err(tls::NoTls::Refused) => return Ok((Heard::Closed, true)),
+            }
+        }
+    };
+    let heard = match &probe.http {
+        None => heard(&exchange_on_half(stream, BYTES).await),
+        Some(request) if request.version == ProbeVersion::Http2 => http2(stream, probe, request).await?,
+        Some(request) => heard(&exchange_on(stream, &http1(probe, request)).await),
+    };
+    Ok((heard, was_asked))
+}
+
+/// Sends bytes, then listens for a short while: other bytes are sent back, but nobody need close.
+async fn exchange_on_half(mut stream: BoxIo, bytes: &[u8]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let _ = stream.write_all(bytes).await;
+    let mut buffer = [0; 512];
+    let length = stream.read(&mut buffer).await.unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
+fn heard(text: &str) -> Heard {
+    // An alert is how TLS says no.
+    if text.is_empty() || text.starts_with('\x15') {
+        Heard::Closed
+    } else if text.starts_with("HTTP/") {
+        Heard::Answer(Answer::parse(text))
+    } else {
+        Heard::Echo
+    }
+}
+
+fn http1(probe: &Probe, request: &ProbeRequest) -> Vec<u8> {
+    let version = if request.version == ProbeVersion::Http10 { "1.0" } else { "1.1" };
+    let mut text = format!(
+        "{} {} HTTP/{version}\r\nhost: {}\r\nconnection: close\r\n{PROBE_ID}: {}\r\n",
+        request.method, request.path, request.authority, probe.id
+    );
+    for (name, value) in &request.headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    text.into_bytes()
+}
+
+async fn http2(stream: BoxIo, probe: &Probe, request: &ProbeRequest) -> Result<Heard, &'static str> {
+    const UNSENDABLE: &str = "a client cannot send that HTTP/2 request";
+    let scheme = if probe.conn.tls.is_some() { "https" } else { "http" };
+    let uri = hyper::Uri::builder()
+        .scheme(scheme)
+        .authority(request.authority.as_str())
+        .path_and_query(request.path.as_str())
+        .build()
+        .map_err(|_| UNSENDABLE)?;
+    if uri.path_and_query().is_none_or(|path| path.as_str() != request.path) {
+        return Err(UNSENDABLE);
+    }
+    let mut builder =
+        hyper::Request::builder().method(request.method.as_str()).uri(uri).header(PROBE_ID, &probe.id);
+    for (name, value) in &request.headers {
+        builder = builder.header(name.to_ascii_lowercase(), value);
+    }
+    let wanted = builder.body(Empty::<bytes::Bytes>::new()).map_err(|_| UNSENDABLE)?;
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let Ok((mut sender, connection)) = handshake.await else { return Ok(Heard::Closed) };
+    let driver = tokio::spawn(connection);
+    let result = sender.send_request(wanted).await;
+    let heard = match result {
+        Err(error) if error.is_user() => return Err(UNSENDABLE),
+        Err(_) => Heard::Closed,
+        Ok(response) => {
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            let text =
+                |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            Heard::Answer(Answer {
+                status: parts.status.as_u16(),
+                headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+                body: String::from_utf8_lossy(&body).into_owned(),
+            })
+        }
+    };
+    driver.abort();
+    Ok(heard)
+}

@@ -1,0 +1,113 @@
+//! What is told of requests: logs, metrics, explanations, the administration endpoint.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::runtime::log_writer::LogWriter;
+use mesh::proxy_core::runtime::metrics::Metrics;
+use mesh::proxy_core::telemetry::access_log::LineFormat;
+use serde_json::Value;
+
+use crate::client::{get, request};
+use crate::fixture::{SIDECAR, config, reviews, start_with};
+use crate::upstream::Upstream;
+
+const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
+    name: known
+    headers: {request: {set: {x-from: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% 100%%'}}}
+    route: [{destination: {host: reviews}}]
+";
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn requests_are_logged_counted_and_explained() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let (text, json) = (Shared::default(), Shared::default());
+    let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
+    let mut options = Options::default();
+    options.name_decisions = true;
+    let running = start_with(config(&reviews(ROUTES), SIDECAR), &["9080"], &endpoints, options, |builder| {
+        builder
+            .sink(LogWriter::new(text.clone(), LineFormat::text("")))
+            .sink(LogWriter::new(json.clone(), LineFormat::json(None)))
+            .sink(metrics.clone())
+    })
+    .await;
+    let admin = running.proxy.administer("127.0.0.1:0".parse().unwrap(), Some(metrics)).await.unwrap();
+
+    let headers = [("host", "reviews"), ("user-agent", "test \"quoted\"")];
+    let known = request(running.address(), "POST /known/./x?y", &headers, "hello").await;
+    assert_eq!(known.status, 200);
+    let unknown = get(running.address(), "reviews", "/unknown").await;
+    assert_eq!(unknown.status, 404);
+    assert_eq!(upstream.only().header("x-from"), Some("127.0.0.1 100%"));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let lines = |shared: &Shared| -> Vec<String> {
+        String::from_utf8(shared.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    };
+    let text = lines(&text);
+    assert_eq!(text.len(), 2, "{text:?}");
+    assert!(text[0].contains("\"POST /known/x?y HTTP/1.1\" 200 - via_upstream - \"-\" 5 7 "), "{}", text[0]);
+    assert!(text[0].contains("outbound|9080||reviews.shop.svc.cluster.local"), "{}", text[0]);
+    assert!(text[0].ends_with(" - known"), "{}", text[0]);
+    assert!(text[1].contains("\"GET /unknown HTTP/1.1\" 404 NR route_not_found"), "{}", text[1]);
+    let object: Value = serde_json::from_str(&lines(&json)[0]).unwrap();
+    assert_eq!(object["user_agent"], "test \"quoted\"");
+    assert_eq!((&object["bytes_received"], &object["response_code"]), (&Value::from(5), &Value::from(200)));
+
+    let exposed = get(admin, "localhost", "/metrics").await;
+    let series = exposed
+        .body
+        .lines()
+        .find(|line| line.starts_with("istio_requests_total{") && line.contains("response_code=\"404\""));
+    let series = series.unwrap();
+    for label in ["reporter=\"source\"", "source_workload=\"web-0\"", "response_flags=\"NR\""] {
+        assert!(series.contains(label), "{series}");
+    }
+    assert!(exposed.body.contains("destination_service=\"reviews.shop.svc.cluster.local\""));
+    assert!(exposed.body.contains("istio_request_duration_milliseconds_bucket{"));
+
+    let id = unknown.header("x-mesh-decision").unwrap();
+    let explained = get(admin, "localhost", &format!("/explain/{id}")).await;
+    let explained: Value = serde_json::from_str(&explained.body).unwrap();
+    assert_eq!(explained["decision"]["reason"], "no_route");
+    assert!(explained["steps"].as_array().unwrap().iter().any(|step| step["outcome"] == "lost"));
+    let shown: Value = serde_json::from_str(&get(admin, "localhost", "/config").await.body).unwrap();
+    assert!(shown["clusters"].as_object().unwrap().len() > 1);
+}
+
+#[tokio::test]
+async fn administration_is_for_this_machine_only() {
+    let running =
+        start_with(config(&reviews(ROUTES), SIDECAR), &["9080"], &[], Options::default(), |builder| builder)
+            .await;
+    assert!(running.proxy.administer("0.0.0.0:0".parse().unwrap(), None).await.is_err());
+    let admin = running.proxy.administer("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    assert_eq!(get(admin, "localhost:1", "/ready").await.status, 200);
+    assert_eq!(get(admin, "evil.example", "/ready").await.status, 403);
+    let forged = [("host", "localhost"), ("origin", "https://evil.example")];
+    assert_eq!(request(admin, "POST /drain", &forged, "").await.status, 403);
+    assert_eq!(get(admin, "localhost", "/drain").await.status, 404);
+    assert_eq!(get(admin, "localhost", "/../../etc/passwd").await.status, 404);
+    assert_eq!(get(running.address(), "reviews", "/x").await.header("x-mesh-decision"), None);
+    assert_eq!(request(admin, "POST /drain", &[("host", "localhost")], "").await.status, 202);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(get(admin, "localhost", "/ready").await.status, 503);
+}
