@@ -1,4 +1,5 @@
 //! Work by subject.
 
 pub mod authz;
+pub mod jwt;
 pub mod splitmix;

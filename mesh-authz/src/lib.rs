@@ -60,6 +60,157 @@
 //! # Ok::<(), &str>(())
 //! ```
 //!
+//! # A policy that reads a token
+//!
+//! RequestAuthentication judges tokens; what an accepted one says is what policies see. A token that is not accepted is
+//! answered with a status and Envoy's words; no token at all is for policies to refuse (S-264).
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol, applicable};
+//! use mesh_authz::request_authn::{self, Authenticated, AuthnOptions, RequestAuthn};
+//! use mesh_authz::verdict::Facts;
+//! use mesh_model::config_set::{Change, ConfigSet};
+//! use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+//! use mesh_model::yaml::{LoadOptions, load};
+//!
+//! let text = r#"
+//! apiVersion: security.istio.io/v1
+//! kind: RequestAuthentication
+//! metadata: {name: tokens, namespace: shop}
+//! spec:
+//!   jwtRules:
+//!   - issuer: https://login.example.com
+//!     jwks: '{"keys": [{"kty": "oct", "k": "YSBzZWNyZXQgZm9yIHRoaXMgcGFnZSBvbmx5"}]}'
+//! ---
+//! apiVersion: security.istio.io/v1
+//! kind: AuthorizationPolicy
+//! metadata: {name: admins, namespace: shop}
+//! spec:
+//!   rules:
+//!   - from: [{source: {requestPrincipals: ["https://login.example.com/*"]}}]
+//!     to: [{operation: {paths: ["/admin/*"]}}]
+//!     when: [{key: "request.auth.claims[groups]", values: [admins]}]
+//! "#;
+//! let mut config = ConfigSet::new();
+//! config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
+//! let labels = BTreeMap::new();
+//! let rules = request_authn::applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
+//! let (authn, _) = RequestAuthn::compile(&rules, &AuthnOptions::default());
+//! let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
+//! let (set, _) = PolicySet::compile(&policies, Protocol::Http, &PolicyOptions::default());
+//! let (authn, set) = authn.zip(set).ok_or("nothing applies")?;
+//!
+//! let token = "eyJhbGciOiJIUzI1NiJ9.\
+//!              eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwic3ViIjoiYWxpY2UiLCJncm91cHMiOlsiYWRtaW5zIl19.\
+//!              ckv0cMB5_2Ya2c4lKmFq46Vw28DeY4KA1SsyTLQ8CVo";
+//! let mut headers = Headers::default();
+//! headers.push("authorization", format!("Bearer {token}").into_bytes());
+//! let mut request = RequestFacts {
+//!     version: HttpVersion::Http11,
+//!     method: "GET".into(),
+//!     scheme: "http".into(),
+//!     authority: "shop".into(),
+//!     path: "/admin/users".into(),
+//!     headers,
+//! };
+//! let Authenticated::Passed { claims, changes } = authn.authenticate(&request, 1_800_000_000, &mut ()) else {
+//!     return Err("refused");
+//! };
+//! // The token does not travel on (S-272).
+//! changes.iter().for_each(|change| change.apply(&mut request));
+//! assert!(!request.headers.contains("authorization"));
+//!
+//! let mut facts = Facts {
+//!     direct_ip: [10, 0, 1, 10].into(),
+//!     remote_ip: [10, 0, 1, 10].into(),
+//!     dst_ip: [10, 0, 1, 21].into(),
+//!     dst_port: 8080,
+//!     sni: None,
+//!     peer: None,
+//!     request: Some(&request),
+//!     claims: claims.as_deref(),
+//! };
+//! assert!(set.decide(&facts, &mut ()).allowed);
+//!
+//! // Without the token nothing allows it, and the nearest rule says what it lacked.
+//! facts.claims = None;
+//! assert!(!set.decide(&facts, &mut ()).allowed);
+//! let near = set.nearest_allow(&facts).ok_or("no rule at all")?;
+//! let lacks: Vec<&str> = near.lacks.iter().map(|lack| &*lack.field).collect();
+//! assert_eq!((&*near.rule.policy, lacks), ("shop/admins", vec!["requestPrincipals", "request.auth.claims[groups]"]));
+//! # Ok::<(), &str>(())
+//! ```
+//!
+//! # Keys that are fetched, and what else a proxy asks
+//!
+//! Nothing here opens a socket or looks at a clock: a [`JwksStore`](jwks_store::JwksStore) says what to fetch and when,
+//! and keeps what was good. An [`ExternalAuthorizer`](external_authorizer::ExternalAuthorizer) says what to send and
+//! what an answer comes to.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use mesh_authz::jwks_store::{Answered, FetchProblem, JwksStore};
+//! use mesh_authz::peer::{Mode, PeerModes};
+//! use mesh_authz::profile::Profile;
+//! use mesh_authz::request_authn::{AuthnOptions, RequestAuthn, applicable};
+//! use mesh_model::config_set::{Change, ConfigSet};
+//! use mesh_model::yaml::{LoadOptions, load};
+//!
+//! let text = "
+//! apiVersion: security.istio.io/v1
+//! kind: PeerAuthentication
+//! metadata: {name: default, namespace: shop}
+//! spec: {mtls: {mode: STRICT}}
+//! ---
+//! apiVersion: security.istio.io/v1
+//! kind: RequestAuthentication
+//! metadata: {name: tokens, namespace: shop}
+//! spec:
+//!   jwtRules:
+//!   - {issuer: 'https://login.example.com', jwksUri: 'https://login.example.com/keys', timeout: 2s}
+//! ";
+//! let mut config = ConfigSet::new();
+//! config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
+//! let labels = BTreeMap::new();
+//!
+//! // What may arrive on a port, and which field says so.
+//! let peers = config.peer_authentications.iter().map(|object| &**object);
+//! let modes = PeerModes::resolve(peers, "istio-system", "shop", &labels);
+//! let (mode, origin) = modes.for_port(8080);
+//! assert_eq!((mode, origin.field()), (Mode::Strict, "spec.mtls.mode"));
+//!
+//! // Token rules want keys; until there are some, every token is refused.
+//! let rules = applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
+//! let options = AuthnOptions { profile: Profile::Hardened, ..AuthnOptions::default() };
+//! let authn = RequestAuthn::compile(&rules, &options).0.ok_or("no rules")?;
+//! let mut store = JwksStore::default();
+//! store.want(authn.remote_keys(), 0);
+//! let fetch = store.due(0).pop().ok_or("nothing to fetch")?;
+//! assert_eq!((&*fetch.url, fetch.timeout_ms), ("https://login.example.com/keys", 2_000));
+//!
+//! // The answer was garbage: nothing changes, and the next try is a minute away.
+//! let answer = store.answered(&fetch.issuer, &fetch.jwks_uri, Ok(b"<html>"), 10);
+//! assert_eq!(answer, Answered::Kept(FetchProblem::NoKeys));
+//! assert_eq!(store.next_due(), Some(60_010));
+//! // After a good one: `authn.with_keys(&store)`.
+//! # Ok::<(), &str>(())
+//! ```
+//!
+//! # Where a field's rule is
+//!
+//! Rules have numbers (S-131); they are cited where they are kept.
+//!
+//! | kind | fields |
+//! |---|---|
+//! | AuthorizationPolicy | the table of [`policy_set`] |
+//! | RequestAuthentication | the table of [`request_authn`] |
+//! | PeerAuthentication | [`peer`] |
+//! | `MeshConfig.extensionProviders[].envoyExtAuthz*` | [`external_authorizer`] |
+//! | where Istio's reading is not the safest | [`profile::Profile`] |
+//!
 //! # Fail closed
 //!
 //! What cannot be understood never grants: an ALLOW rule with an unusable field matches nothing, a field that means
@@ -80,5 +231,5 @@ pub mod policy_set;
 pub mod profile;
 pub mod request_authn;
 mod request_header;
-mod selection;
+pub mod selection;
 pub mod verdict;

@@ -5,19 +5,46 @@ use std::sync::Arc;
 
 use mesh_model::object::Object;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
+use mesh_model::security::authorization_policy::AuthorizationPolicy;
+use mesh_model::security::request_authentication::RequestAuthentication;
 
+const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// Names the Gateway of the Gateway API that a workload is an instance of.
 const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 /// The controller that manages a workload; tells waypoints apart.
 const MANAGED_BY: &str = "gateway.istio.io/managed";
 const WAYPOINT_CONTROLLER: &str = "istio.io-mesh-controller";
 
-/// What both kinds say about their workloads.
-pub(crate) trait Attached {
+/// The controller's own class of waypoints (S-073).
+const WAYPOINT_CLASS: &str = "istio-waypoint";
+
+/// What AuthorizationPolicy and RequestAuthentication say about their workloads.
+pub trait Attached {
+    /// `selector`
     fn selector(&self) -> Option<&WorkloadSelector>;
+    /// `targetRef`
     fn target_ref(&self) -> Option<&PolicyTargetReference>;
+    /// `targetRefs`
     fn target_refs(&self) -> &[PolicyTargetReference];
 }
+
+macro_rules! attached {
+    ($($kind:ty),*) => {$(
+        impl Attached for $kind {
+            fn selector(&self) -> Option<&WorkloadSelector> {
+                self.selector.as_ref()
+            }
+            fn target_ref(&self) -> Option<&PolicyTargetReference> {
+                self.target_ref.as_ref()
+            }
+            fn target_refs(&self) -> &[PolicyTargetReference] {
+                &self.target_refs
+            }
+        }
+    )*};
+}
+
+attached!(AuthorizationPolicy, RequestAuthentication);
 
 /// Every label of the selector is on the workload (S-068); no selector, and an empty one, select all.
 pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &BTreeMap<String, String>) -> bool {
@@ -26,8 +53,13 @@ pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &BTreeMap<Str
     })
 }
 
-/// The policies of a workload: those of its namespace, then those of the root namespace, each oldest first (S-259).
-pub(crate) fn applicable<'a, S: Attached + 'a>(
+/// The policies of a workload, or its token rules: those of its namespace, then those of the root namespace, each oldest
+/// first, where its labels are selected or its Gateway is referred to (S-067 to S-073, S-258, S-259).
+///
+/// Gateways of the Gateway API are told by their `gateway.networking.k8s.io/gateway-name` label, waypoints by their
+/// `gateway.istio.io/managed` label. References to a Service or ServiceEntry are for waypoints that serve it, which a
+/// workload's labels do not tell: they apply to nobody here.
+pub fn applicable<'a, S: Attached + 'a>(
     policies: impl IntoIterator<Item = &'a Arc<Object<S>>>,
     root_namespace: &str,
     namespace: &str,
@@ -36,7 +68,7 @@ pub(crate) fn applicable<'a, S: Attached + 'a>(
     let mut found: Vec<_> = policies
         .into_iter()
         .filter(|policy| &*policy.meta.namespace == namespace || &*policy.meta.namespace == root_namespace)
-        .filter(|policy| applies(policy, namespace, labels))
+        .filter(|policy| applies(policy, root_namespace, namespace, labels))
         .collect();
     found.sort_by(|a, b| {
         let key = |p: &Arc<Object<S>>| &*p.meta.namespace != namespace;
@@ -45,7 +77,12 @@ pub(crate) fn applicable<'a, S: Attached + 'a>(
     found
 }
 
-fn applies<S: Attached>(policy: &Object<S>, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+fn applies<S: Attached>(
+    policy: &Object<S>,
+    root_namespace: &str,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
     let spec = &policy.spec;
     let references = match (spec.target_refs(), spec.target_ref()) {
         ([], Some(single)) => std::slice::from_ref(single), // S-072
@@ -55,16 +92,24 @@ fn applies<S: Attached>(policy: &Object<S>, namespace: &str, labels: &BTreeMap<S
         // S-068: references mean nothing to sidecars and to classic gateways.
         return references.is_empty() && selects(spec.selector(), labels);
     };
+    let is_waypoint = labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER);
     if references.is_empty() {
         // S-069, S-071.
-        let is_waypoint = labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER);
         return !is_waypoint && selects(spec.selector(), labels);
     }
-    &*policy.meta.namespace == namespace
-        && references.iter().any(|reference| {
-            reference.kind == "Gateway"
-                && reference.group == "gateway.networking.k8s.io"
-                && reference.name == *gateway
-                && (reference.namespace.is_empty() || reference.namespace == namespace)
-        })
+    let of_class = |reference: &PolicyTargetReference| {
+        is_waypoint
+            && reference.kind == "GatewayClass"
+            && reference.name == WAYPOINT_CLASS
+            && &*policy.meta.namespace == root_namespace
+    };
+    let of_gateway = |reference: &PolicyTargetReference| {
+        &*policy.meta.namespace == namespace
+            && reference.kind == "Gateway"
+            && reference.name == *gateway
+            && (reference.namespace.is_empty() || reference.namespace == namespace)
+    };
+    references
+        .iter()
+        .any(|reference| reference.group == GATEWAY_GROUP && (of_gateway(reference) || of_class(reference)))
 }

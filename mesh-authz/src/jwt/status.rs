@@ -37,6 +37,40 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// Every one.
+    #[cfg(test)]
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::Missing,
+        Self::HeaderBadBase64,
+        Self::PayloadBadBase64,
+        Self::SignatureBadBase64,
+        Self::NotYetValid,
+        Self::Expired,
+        Self::BadFormat,
+        Self::HeaderBadJson,
+        Self::HeaderBadAlg,
+        Self::HeaderAlgNotSupported,
+        Self::HeaderBadKid,
+        Self::HeaderCritical,
+        Self::PayloadBadJson,
+        Self::IssNotString,
+        Self::SubNotString,
+        Self::IatNotInteger,
+        Self::IatOutOfRange,
+        Self::NbfNotInteger,
+        Self::NbfOutOfRange,
+        Self::ExpNotInteger,
+        Self::ExpOutOfRange,
+        Self::JtiNotString,
+        Self::AudNotString,
+        Self::SignatureWrongLength,
+        Self::UnknownIssuer,
+        Self::AudienceNotAllowed,
+        Self::VerificationFails,
+        Self::NoMatchingKey,
+        Self::NoValidKeys,
+    ];
+
     /// The body of the response.
     pub(crate) fn message(self) -> &'static str {
         match self {

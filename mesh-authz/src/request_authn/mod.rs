@@ -1,6 +1,21 @@
 //! RequestAuthentication: tokens of a request (S-258 to S-317).
 //!
 //! `locate` finds tokens, `crate::jwt` takes them apart and checks signatures, `authenticate` decides.
+//!
+//! | field | rule |
+//! |---|---|
+//! | `selector`, `targetRef`, `targetRefs` | S-258, [`applicable`] |
+//! | `jwtRules`: none, one, several | S-259 to S-266 |
+//! | `issuer` | S-279 |
+//! | `audiences` | S-281 |
+//! | `jwks`, `jwksUri`, `timeout` | S-282 to S-297, [`crate::jwks_store`] |
+//! | `fromHeaders`, `fromParams`, `fromCookies` | S-269 to S-275 |
+//! | `forwardOriginalToken` | S-272, E-086 |
+//! | `outputPayloadToHeader`, `outputClaimToHeaders` | S-299 to S-302, E-084 |
+//! | `spaceDelimitedClaims` | S-286 |
+//! | `presence` | S-317, [`Profile`] |
+//! | `exp`, `nbf`, `iat`, `alg`, `kid`, `crit` of a token | S-276 to S-283, E-087 |
+//! | statuses and bodies | S-303 to S-316 |
 
 mod authenticate;
 mod compile;
@@ -10,14 +25,13 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::facts::RequestFacts;
 use mesh_model::object::Object;
 use mesh_model::origin::Origin;
-use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::request_authentication::RequestAuthentication;
 use mesh_model::trace::Observer;
 use smallvec::SmallVec;
@@ -26,7 +40,7 @@ use crate::claims::Claims;
 pub use crate::jwks_store::{KeySource, RemoteKeys};
 use crate::jwt::cache::TokenCache;
 use crate::profile::Profile;
-use crate::selection::{self, Attached};
+pub use crate::selection::applicable;
 
 /// No keys but those that rules hold themselves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,28 +154,6 @@ impl RequestChange {
             Self::SetPath(path) => request.path = path.clone().into(),
         }
     }
-}
-
-impl Attached for RequestAuthentication {
-    fn selector(&self) -> Option<&WorkloadSelector> {
-        self.selector.as_ref()
-    }
-    fn target_ref(&self) -> Option<&PolicyTargetReference> {
-        self.target_ref.as_ref()
-    }
-    fn target_refs(&self) -> &[PolicyTargetReference] {
-        &self.target_refs
-    }
-}
-
-/// The resources of a workload, in the order in which their rules count (S-258, S-259).
-pub fn applicable<'a>(
-    resources: impl IntoIterator<Item = &'a Arc<Object<RequestAuthentication>>>,
-    root_namespace: &str,
-    namespace: &str,
-    labels: &BTreeMap<String, String>,
-) -> Vec<&'a Arc<Object<RequestAuthentication>>> {
-    selection::applicable(resources, root_namespace, namespace, labels)
 }
 
 impl RequestAuthn {

@@ -1,6 +1,9 @@
 //! Rules as written in YAML's JSON form, requests, and what comes out.
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
+mod attacks;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::document::{Document, Source, Tree};

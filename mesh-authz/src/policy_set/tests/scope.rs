@@ -1,5 +1,7 @@
 //! Which policies apply to a workload.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -34,4 +36,20 @@ fn s068_s073_references_are_for_gateways_of_the_gateway_api() {
     assert!(applies("shop", json!({}), &gateway), "S-069");
     let legacy = json!({ "targetRef": { "kind": "Gateway", "group": group, "name": "gw" } });
     assert!(applies("shop", legacy, &gateway), "S-072");
+}
+
+#[test]
+fn s071_s073_waypoints_take_references_only() {
+    let waypoint = [
+        ("gateway.networking.k8s.io/gateway-name", "wp"),
+        ("gateway.istio.io/managed", "istio.io-mesh-controller"),
+    ];
+    let group = "gateway.networking.k8s.io";
+    let class =
+        |name: &str| json!({ "targetRefs": [{ "kind": "GatewayClass", "group": group, "name": name }] });
+    assert!(!applies("shop", json!({}), &waypoint), "S-071");
+    assert!(applies("istio-system", class("istio-waypoint"), &waypoint));
+    assert!(!applies("shop", class("istio-waypoint"), &waypoint));
+    assert!(!applies("istio-system", class("istio"), &waypoint));
+    assert!(!applies("istio-system", class("istio-waypoint"), &waypoint[..1]), "a gateway is no waypoint");
 }
