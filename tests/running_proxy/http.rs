@@ -414,3 +414,39 @@ async fn hash_keys_pick_one_endpoint_and_cookies_are_made() {
         assert_eq!((&*again.body, again.header("set-cookie")), (&*first, None));
     }
 }
+
+#[tokio::test]
+async fn grpc_passes_with_its_trailers() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service =
+            hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                assert_eq!(request.headers()["te"], "trailers");
+                let asked = request.into_body().collect().await.unwrap().to_bytes();
+                let mut trailers = hyper::HeaderMap::new();
+                trailers.insert("grpc-status", "0".parse().unwrap());
+                let body = Full::new(asked).with_trailers(async move { Some(Ok(trailers)) });
+                Ok::<_, std::convert::Infallible>(hyper::Response::new(body))
+            });
+        let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        builder.serve_connection(TokioIo::new(stream), service).await.unwrap();
+    });
+    let text = reviews(EVERYTHING).replace("{name: http, port: 9080}", "{name: grpc, port: 9080}");
+    let endpoints = [("10.0.1.1:9080", upstream), ("10.0.1.2:9080", upstream)];
+    let proxy = start(&text, SIDECAR, &["9080"], &endpoints).await;
+    let stream = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::post("http://reviews:9080/pkg.Service/Method")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-timeout", "5S")
+        .body(Full::new(Bytes::from("message")))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(answer.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(answer.to_bytes(), "message");
+}

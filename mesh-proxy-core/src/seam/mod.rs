@@ -1,4 +1,4 @@
-//! Where a program can put its own: small traits, each with two implementations that ship.
+//! Where a program can put its own: small traits, each with an implementation that ships and one for tests or memory.
 
 pub mod certificate_source;
 pub mod config_source;
