@@ -7,9 +7,11 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use mesh_benches::{host, mesh_text, namespace};
-use mesh_compile::compiler::compile;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use mesh_benches::mesh::{
+    ProcessorTime, destination_rule, host, mesh_text, namespace, service_entry, virtual_service,
+};
+use mesh_compile::compiler::{Compiler, compile};
 use mesh_compile::proxy_identity::Proxy;
 use mesh_compile::snapshot::MeshSnapshot;
 use mesh_compile::view::{Scope, View};
@@ -48,7 +50,11 @@ fn proxy(namespace: &str, number: usize) -> Proxy {
     .unwrap()
 }
 
-fn scale(criterion: &mut Criterion) {
+fn upsert(text: &str) -> Vec<Change> {
+    load("step.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert).collect()
+}
+
+fn scale(criterion: &mut Criterion<ProcessorTime>) {
     for size in sizes() {
         let texts = mesh_text(size);
         let config = read(&texts);
@@ -68,12 +74,116 @@ fn scale(criterion: &mut Criterion) {
         group.bench_function("yaml_to_snapshot", |bench| bench.iter(|| resolve(&read(black_box(&texts)))));
         group.bench_function("resolve", |bench| bench.iter(|| resolve(black_box(&config))));
         group.bench_function("scope", |bench| bench.iter(|| Scope::of(black_box(&snapshot), &client)));
-        group.bench_function("first_proxy", |bench| {
+        group.bench_function("first_proxy/from_scratch", |bench| {
             bench.iter(|| compile(&View::new(black_box(&snapshot), &client)));
         });
         group.finish();
+        drop(compiled);
+        drop(snapshot);
+        incremental(criterion, size, &texts);
     }
 }
 
-criterion_group!(benches, scale);
+/// The compiler that keeps what it knows, step by step.
+fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[String]) {
+    let mut compiler = Compiler::new(Arc::new(MeshConfig::with_defaults()));
+    for text in texts {
+        compiler.apply(upsert(text));
+    }
+    let mut group = criterion.benchmark_group(format!("mesh_scale/{size}"));
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    let mut number = 0;
+    group.bench_function("first_proxy/compiler", |bench| {
+        bench.iter(|| {
+            number += 1;
+            let mut first = proxy(&namespace(0), 0);
+            // No two have their labels in common, so that nothing is known of this one.
+            first.labels.insert("pod".into(), number.to_string());
+            let config = compiler.config_for(&first);
+            compiler.forget(&first);
+            config
+        });
+    });
+    let client = proxy(&namespace(0), 0);
+    compiler.config_for(&client);
+    group.bench_function("further_proxy", |bench| {
+        bench.iter(|| {
+            number += 1;
+            let further = proxy(&namespace(0), number % 60_000 + 1);
+            let config = compiler.config_for(&further);
+            compiler.forget(&further);
+            config
+        });
+    });
+    let mut edit = 0;
+    group.bench_function("virtual_service_changed/compiler", |bench| {
+        bench.iter_batched(
+            || {
+                edit += 1;
+                upsert(&virtual_service(size / 2, edit))
+            },
+            |change| {
+                let update = compiler.apply(change);
+                assert_eq!(update.proxies.len(), 1);
+                compiler.config_for(&client)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("virtual_service_changed/from_scratch", |bench| {
+        bench.iter(|| compile(&View::new(&resolve(compiler.config()), &client)));
+    });
+    group.bench_function("destination_rule_changed/compiler", |bench| {
+        bench.iter_batched(
+            || {
+                edit += 1;
+                upsert(&destination_rule(size / 2, edit))
+            },
+            |change| {
+                compiler.apply(change);
+                compiler.config_for(&client)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("service_entry_changed/compiler", |bench| {
+        bench.iter_batched(
+            || {
+                edit += 1;
+                upsert(&service_entry(size / 2).replace("version: v2", &format!("version: v{edit}")))
+            },
+            |change| {
+                compiler.apply(change);
+                compiler.config_for(&client)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    // A thousand proxies that see one namespace of their own, and a change elsewhere: each must be known to be unaffected.
+    compiler.forget(&client);
+    let sidecar = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: own, namespace: ns-7}\n\
+                   spec: {egress: [{hosts: ['./*']}]}\n";
+    compiler.apply(upsert(sidecar));
+    let others: Vec<_> = (0..1_000).map(|number| proxy("ns-7", number)).collect();
+    for other in &others {
+        compiler.config_for(other);
+    }
+    group.bench_function("virtual_service_changed/1000_proxies_unaffected", |bench| {
+        bench.iter_batched(
+            || {
+                edit += 1;
+                upsert(&virtual_service(8, edit))
+            },
+            |change| assert!(compiler.apply(change).proxies.is_empty()),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(ProcessorTime);
+    targets = scale
+}
 criterion_main!(benches);

@@ -10,7 +10,7 @@ use mesh_model::object::Object;
 use serde::Deserialize;
 
 /// The proxy that is asked (`proxy.json` of FORMAT.md).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
     /// Sidecar or gateway.

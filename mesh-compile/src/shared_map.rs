@@ -79,6 +79,21 @@ impl<V: Clone> SharedMap<V> {
         before
     }
 
+    /// Whether both have the same names with values that are alike. Shards in common are not looked into.
+    pub fn is_alike(&self, other: &Self, alike: impl Fn(&V, &V) -> bool) -> bool {
+        if self.len != other.len {
+            return false;
+        }
+        if self.shards.len() != other.shards.len() {
+            return self.iter().all(|(name, value)| other.get(name).is_some_and(|it| alike(value, it)));
+        }
+        self.shards.iter().zip(&other.shards).all(|(own, other)| {
+            Arc::ptr_eq(own, other)
+                || (own.len() == other.len()
+                    && own.iter().zip(other.iter()).all(|(a, b)| a.0 == b.0 && alike(a.1, b.1)))
+        })
+    }
+
     /// Entries in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &V)> {
         let mut all: Vec<_> = self.shards.iter().flat_map(|shard| shard.iter()).collect();

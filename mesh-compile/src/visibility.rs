@@ -39,9 +39,48 @@ impl VirtualServiceIndex {
     }
 
     fn insert(&mut self, virtual_service: &Arc<MergedVirtualService>, gateway: &Arc<str>) {
+        self.for_each_class(virtual_service, gateway, |class| class.push(Arc::clone(virtual_service)));
+    }
+
+    /// Takes one VirtualService out and another in, each at its place in the order.
+    pub(crate) fn replace(
+        &mut self,
+        old: Option<&Arc<MergedVirtualService>>,
+        new: Option<&Arc<MergedVirtualService>>,
+    ) {
+        if let Some(old) = old {
+            for gateway in gateways_of(old) {
+                self.for_each_class(old, &gateway, |class| {
+                    let order = old.precedence();
+                    let start = class.partition_point(|it| it.precedence() < order);
+                    let place = class.iter().skip(start).position(|it| Arc::ptr_eq(it, old));
+                    if let Some(place) = place {
+                        class.remove(start + place);
+                    }
+                });
+            }
+        }
+        if let Some(new) = new {
+            for gateway in gateways_of(new) {
+                self.for_each_class(new, &gateway, |class| {
+                    let order = new.precedence();
+                    let place = class.partition_point(|it| it.precedence() < order);
+                    class.insert(place, Arc::clone(new));
+                });
+            }
+        }
+    }
+
+    /// The lists that a VirtualService is in, or belongs into, for one of its gateways.
+    fn for_each_class(
+        &mut self,
+        virtual_service: &MergedVirtualService,
+        gateway: &Arc<str>,
+        mut act: impl FnMut(&mut Class),
+    ) {
         let export_to = &virtual_service.export_to;
         if export_to.contains(PUBLIC) {
-            self.public.entry(Arc::clone(gateway)).or_default().push(Arc::clone(virtual_service));
+            act(self.public.entry(Arc::clone(gateway)).or_default());
             return;
         }
         if export_to.contains(NOBODY) {
@@ -51,7 +90,7 @@ impl VirtualServiceIndex {
             let is_own = **viewer == *virtual_service.namespace;
             let class = if is_own { &mut self.private } else { &mut self.exported };
             let key = (Arc::from(viewer.as_str()), Arc::clone(gateway));
-            class.entry(key).or_default().push(Arc::clone(virtual_service));
+            act(class.entry(key).or_default());
         }
     }
 
@@ -71,6 +110,14 @@ impl VirtualServiceIndex {
             public.iter().cloned().partition(|candidate| is_own_gateway_api(candidate, namespace));
         [private, exported].concat().into_iter().chain(first).chain(rest).collect()
     }
+}
+
+/// Whether a proxy of `namespace` sees it for the gateway, as the index has it.
+pub fn is_seen(virtual_service: &MergedVirtualService, namespace: &str, gateway: &str) -> bool {
+    let export_to = &virtual_service.export_to;
+    let is_exported =
+        export_to.contains(PUBLIC) || (export_to.contains(namespace) && !export_to.contains(NOBODY));
+    is_exported && gateways_of(virtual_service).iter().any(|own| &**own == gateway)
 }
 
 /// Whether it was made from a Gateway API route of `namespace`.

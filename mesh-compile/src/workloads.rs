@@ -66,6 +66,17 @@ impl Workloads {
         }
     }
 
+    /// Pods that only one of two revisions has.
+    pub(crate) fn differing_pods(&self, new: &Self) -> Vec<Arc<Object<Pod>>> {
+        let missing = |from: &Self, to: &Self| -> Vec<_> {
+            let is_same = |key: &ResourceKey, pod: &Arc<Object<Pod>>| {
+                to.pods.get(key).is_some_and(|other| Arc::ptr_eq(pod, other))
+            };
+            from.pods.iter().filter(|(key, pod)| !is_same(key, pod)).map(|(_, pod)| Arc::clone(pod)).collect()
+        };
+        [missing(self, new), missing(new, self)].concat()
+    }
+
     /// Endpoints at an address, with the hostname and namespace of their services.
     pub fn endpoints_at(&self, ip: IpAddr) -> &[(HostKey, Arc<Endpoint>)] {
         self.endpoints_at.get(&ip).map_or(&[], Vec::as_slice)

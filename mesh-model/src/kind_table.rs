@@ -168,6 +168,16 @@ macro_rules! kinds {
                 false
             }
 
+            /// Where the object in force under a key was written; `None`: there is none.
+            pub fn provenance(&self, key: &ResourceKey) -> Option<Arc<Provenance>> {
+                $(
+                    if key.kind == <$type>::KIND && key.group == <$type>::GROUP {
+                        return self.$field.get(key).map(|object| Arc::clone(&object.provenance));
+                    }
+                )*
+                None
+            }
+
             /// Starts a batch of changes.
             pub(crate) fn next_batch(&mut self, at: Option<i64>) -> Stamp {
                 self.revision += 1;

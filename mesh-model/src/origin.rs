@@ -24,7 +24,7 @@ enum Inner {
 }
 
 /// Everything an [`Origin`] needs to know of an object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Provenance {
     /// `VirtualService`, ...
     pub kind: &'static str,
@@ -34,6 +34,15 @@ pub struct Provenance {
     pub name: Arc<str>,
     /// The document it was read from.
     pub document: Arc<Document>,
+}
+
+impl PartialEq for Provenance {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { kind, namespace, name, document } = self;
+        // Most often it is the very same document: then nothing is read.
+        (*kind, namespace, name) == (other.kind, &other.namespace, &other.name)
+            && (Arc::ptr_eq(document, &other.document) || document == &other.document)
+    }
 }
 
 impl Origin {

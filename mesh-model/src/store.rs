@@ -129,6 +129,35 @@ impl<S> Store<S> {
         self.objects.iter().filter_map(|(key, slot)| slot.refused.as_deref().map(|refused| (key, refused)))
     }
 
+    /// Objects in force in a namespace of a cluster, by name.
+    pub fn in_namespace<'s>(
+        &'s self,
+        cluster: &Arc<str>,
+        namespace: &'s Arc<str>,
+    ) -> impl Iterator<Item = &'s Arc<Object<S>>>
+    where
+        S: Kind,
+    {
+        let start = ResourceKey {
+            group: S::GROUP,
+            kind: S::KIND,
+            cluster: Arc::clone(cluster),
+            namespace: Arc::clone(namespace),
+            name: Arc::default(),
+        };
+        let cluster = Arc::clone(cluster);
+        self.objects
+            .range(start..)
+            .take_while(move |(key, _)| key.cluster == cluster && key.namespace == *namespace)
+            .filter_map(|(_, slot)| slot.good.as_ref().map(|good| &good.object))
+    }
+
+    /// Whether all objects, refused ones among them, were read from one cluster.
+    pub fn is_of_one_cluster(&self) -> bool {
+        let first = self.objects.first_key_value().map(|(key, _)| &key.cluster);
+        first == self.objects.last_key_value().map(|(key, _)| &key.cluster)
+    }
+
     /// Whether the object in force is older than the newest version that was written.
     pub fn is_stale(&self, key: &ResourceKey) -> bool {
         self.objects.get(key).is_some_and(|slot| slot.refused.is_some())

@@ -10,6 +10,7 @@ pub mod listener;
 pub mod outbound;
 pub mod policies;
 pub mod routes;
+mod same;
 pub(crate) mod settings;
 pub(crate) mod tcp_proxy;
 #[cfg(test)]

@@ -65,10 +65,24 @@ pub struct Registry {
 impl Registry {
     /// Builds the registry from all objects in force. `mesh` is the mesh configuration over its defaults.
     pub fn build(config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
-        Self::build_within(Room::new(), config, mesh)
+        Self::build_after(None, config, mesh)
     }
 
-    fn build_within(mut room: Room, config: &ConfigSet, mesh: &MeshConfig) -> (Self, Report) {
+    /// The same after an earlier one: services that are the same are those of the earlier one, in memory too.
+    pub(crate) fn build_after(
+        earlier: Option<&Self>,
+        config: &ConfigSet,
+        mesh: &MeshConfig,
+    ) -> (Self, Report) {
+        Self::build_within(Room::new(), earlier, config, mesh)
+    }
+
+    fn build_within(
+        mut room: Room,
+        earlier: Option<&Self>,
+        config: &ConfigSet,
+        mesh: &MeshConfig,
+    ) -> (Self, Report) {
         let mut report = Report::new();
         let namespaces = Namespaces::read(config, mesh);
         let mut networks = Networks::read(&config.mesh_networks);
@@ -87,7 +101,11 @@ impl Registry {
 
         services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         alias::resolve(&mut services, &mut room, &mut report);
-        let services: Vec<_> = services.into_iter().map(Arc::new).collect();
+        let keep = |service: Service| {
+            let known = earlier.map_or(&[][..], |earlier| earlier.by_host(&service.hostname));
+            known.iter().find(|it| ***it == service).map_or_else(|| Arc::new(service), Arc::clone)
+        };
+        let services: Vec<_> = services.into_iter().map(keep).collect();
         let mut by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>> = BTreeMap::new();
         for service in &services {
             by_host.entry(Arc::clone(&service.hostname)).or_default().push(Arc::clone(service));
@@ -134,7 +152,12 @@ impl Registry {
     /// Identities that servers of a service may bear, sorted (T-286, T-325): those of its endpoints and those that
     /// are written, each in every trust domain of the mesh.
     pub fn identities(&self, service: &Service) -> &[String] {
-        self.identities.get(&key_of(service)).map_or(&[], Vec::as_slice)
+        self.identities_of(&key_of(service))
+    }
+
+    /// The same by hostname and namespace.
+    pub(crate) fn identities_of(&self, key: &HostKey) -> &[String] {
+        self.identities.get(key).map_or(&[], Vec::as_slice)
     }
 }
 

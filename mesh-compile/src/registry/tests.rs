@@ -423,7 +423,8 @@ fn what_multiplies_beyond_the_room_is_left_out_and_said_once() {
     let documents = load("a.yaml", entry("e", "", &spec), &LoadOptions::default()).documents;
     let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
     config.apply_with(documents.into_iter().map(Change::Upsert), options);
-    let (registry, report) = Registry::build_within(Room::of(1 << 20), &config, &MeshConfig::with_defaults());
+    let (registry, report) =
+        Registry::build_within(Room::of(1 << 20), None, &config, &MeshConfig::with_defaults());
     assert!((1..1000).contains(&registry.services.len()), "{}", registry.services.len());
     assert_eq!(report.iter().filter(|problem| problem.code == Code::BudgetExceeded).count(), 1);
 }

@@ -21,6 +21,7 @@ mod substitution;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -64,12 +65,11 @@ pub struct VirtualHost {
 }
 
 /// Routes with their index. Cheap to clone: virtual hosts with the same routes share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RouteList {
     shared: Arc<Indexed>,
 }
 
-#[derive(Debug)]
 struct Indexed {
     routes: Vec<Route>,
     index: Option<PathIndex>,
@@ -90,6 +90,13 @@ impl From<Vec<Route>> for RouteList {
     fn from(routes: Vec<Route>) -> Self {
         let index = PathIndex::new(&routes);
         Self { shared: Arc::new(Indexed { routes, index }) }
+    }
+}
+
+/// The routes alone: the index is made from them, and its maps have no order.
+impl fmt::Debug for RouteList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -151,6 +158,11 @@ impl RouteTable {
             *slot = host;
         }
         Some(Self { name: Arc::clone(&self.name), virtual_hosts, hosts: Arc::clone(&self.hosts) })
+    }
+
+    /// Whether two tables say the same, written at the same places. Reads both whole: for small tables.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.name == other.name && format!("{:?}", self.virtual_hosts) == format!("{:?}", other.virtual_hosts)
     }
 
     /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use mesh_model::name::{MESH_GATEWAY, Protocol, is_wildcard, most_specific_match};
 use mesh_model::networking::sidecar::spec::IstioEgressListener;
 
 use super::hosts::{Cover, HostImports, HostSet};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
+use crate::registry::HostKey;
 use crate::registry::service::{RegistryKind, Service};
 use crate::snapshot::MeshSnapshot;
-use crate::visibility::is_own_gateway_api;
+use crate::visibility::{is_own_gateway_api, is_seen};
 
 /// One egress listener of a Sidecar with what it imports.
 #[derive(Debug)]
@@ -21,8 +24,11 @@ pub struct EgressScope {
     pub services: Vec<Arc<Service>>,
     /// VirtualServices in T-101 order, filtered by the listener's hosts (T-384).
     pub virtual_services: Vec<Arc<MergedVirtualService>>,
-    /// By service hostname, the VirtualService with the most specific host (T-106).
-    most_specific: BTreeMap<Arc<str>, Arc<MergedVirtualService>>,
+    /// By service hostname, the position of the VirtualService with the most specific host (T-106).
+    most_specific: HashMap<Arc<str>, usize, RandomState>,
+    /// Positions of VirtualServices by namespace and name.
+    positions: HashMap<HostKey, usize, RandomState>,
+    imports: HostImports,
 }
 
 impl EgressScope {
@@ -34,26 +40,54 @@ impl EgressScope {
     ) -> Self {
         let imports = HostImports::parse(&listener.1.hosts, namespace);
         let port = matched_port(&listener.1);
-        Self::new(snapshot, namespace, &imports, port, Some(listener))
+        Self::new(snapshot, namespace, imports, port, Some(listener))
     }
 
     /// The catch-all where no listener is written: `*/*` (T-372).
     pub(super) fn catch_all(snapshot: &MeshSnapshot, namespace: &str) -> Self {
         let imports = HostImports::parse(&["*/*".to_owned()], namespace);
-        Self::new(snapshot, namespace, &imports, None, None)
+        Self::new(snapshot, namespace, imports, None, None)
     }
 
     fn new(
         snapshot: &MeshSnapshot,
         namespace: &str,
-        imports: &HostImports,
+        imports: HostImports,
         port: Option<u32>,
         listener: Option<(usize, IstioEgressListener)>,
     ) -> Self {
-        let services = select_services(snapshot, namespace, imports, port);
-        let virtual_services = select_virtual_services(snapshot, namespace, imports);
+        let services = select_services(snapshot, namespace, &imports, port);
+        let virtual_services = select_virtual_services(snapshot, namespace, &imports);
         let most_specific = most_specific_hosts(&virtual_services, &services);
-        Self { listener, services, virtual_services, most_specific }
+        let name = |it: &Arc<MergedVirtualService>| (Arc::clone(&it.namespace), Arc::clone(&it.name));
+        let positions = virtual_services.iter().enumerate().map(|(at, it)| (name(it), at)).collect();
+        Self { listener, services, virtual_services, most_specific, positions, imports }
+    }
+
+    /// Where a VirtualService stands.
+    pub(super) fn position(&self, virtual_service: &Arc<MergedVirtualService>) -> Option<usize> {
+        let name = (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name));
+        let position = *self.positions.get(&name)?;
+        let found = self.virtual_services.get(position)?;
+        Arc::ptr_eq(found, virtual_service).then_some(position)
+    }
+
+    /// Whether a client in `namespace` that has this listener would take a VirtualService.
+    pub(super) fn takes(&self, virtual_service: &MergedVirtualService, namespace: &str) -> bool {
+        is_seen(virtual_service, namespace, MESH_GATEWAY) && is_imported(virtual_service, &self.imports)
+    }
+
+    /// Whether it would take a service of this hostname and namespace that it sees, whatever its ports.
+    pub(super) fn takes_service(&self, hostname: &str, namespace: &str) -> bool {
+        !self.imports.excludes(namespace, hostname)
+            && self.imports.sets(namespace).any(|set| set.covers(hostname))
+    }
+
+    /// Puts another version of a VirtualService in its place.
+    pub(super) fn put(&mut self, position: usize, new: &Arc<MergedVirtualService>) {
+        if let Some(slot) = self.virtual_services.get_mut(position) {
+            *slot = Arc::clone(new);
+        }
     }
 
     /// The number that services must have a port of; `None`: all ports are taken (T-375).
@@ -69,7 +103,7 @@ impl EgressScope {
     /// The one VirtualService that may own a service of this listener: the one with the most specific host that covers
     /// it, an earlier one where the hosts are the same (T-106).
     pub fn most_specific_virtual_service(&self, hostname: &str) -> Option<&Arc<MergedVirtualService>> {
-        self.most_specific.get(hostname)
+        self.virtual_services.get(*self.most_specific.get(hostname)?)
     }
 }
 
@@ -139,7 +173,7 @@ fn with_imported_aliases(service: Arc<Service>, set: &HostSet) -> Arc<Service> {
 
 /// One namespace per hostname: the own one, else the first seen, where a Kubernetes Service replaces a ServiceEntry (T-380).
 fn keep_one_namespace_per_hostname(services: Vec<Arc<Service>>, own_namespace: &str) -> Vec<Arc<Service>> {
-    let mut chosen: BTreeMap<Arc<str>, (Arc<str>, RegistryKind)> = BTreeMap::new();
+    let mut chosen: HashMap<Arc<str>, (Arc<str>, RegistryKind), RandomState> = HashMap::default();
     for service in &services {
         let claim = (Arc::clone(&service.namespace), service.registry);
         let takes = match chosen.get(&service.hostname) {
@@ -198,18 +232,18 @@ fn is_imported(candidate: &MergedVirtualService, imports: &HostImports) -> bool 
 fn most_specific_hosts(
     virtual_services: &[Arc<MergedVirtualService>],
     services: &[Arc<Service>],
-) -> BTreeMap<Arc<str>, Arc<MergedVirtualService>> {
-    let mut exact: BTreeMap<&str, &Arc<MergedVirtualService>> = BTreeMap::new();
-    let mut wildcards: BTreeMap<&str, &Arc<MergedVirtualService>> = BTreeMap::new();
-    for virtual_service in virtual_services {
+) -> HashMap<Arc<str>, usize, RandomState> {
+    let mut exact: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wildcards: BTreeMap<&str, usize> = BTreeMap::new();
+    for (position, virtual_service) in virtual_services.iter().enumerate() {
         for host in &virtual_service.spec.hosts {
             let table = if is_wildcard(host) { &mut wildcards } else { &mut exact };
-            table.entry(host).or_insert(virtual_service);
+            table.entry(host).or_insert(position);
         }
     }
     let owner = |service: &Arc<Service>| {
         let (_, owner) = most_specific_match(&service.hostname, &exact, &wildcards)?;
-        Some((Arc::clone(&service.hostname), Arc::clone(owner)))
+        Some((Arc::clone(&service.hostname), *owner))
     };
     services.iter().filter_map(owner).collect()
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
 use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::part::Destination;
 
@@ -14,8 +16,13 @@ use crate::snapshot::MeshSnapshot;
 #[derive(Debug, Default)]
 pub(super) struct ServiceSet {
     services: Vec<Arc<Service>>,
-    position: BTreeMap<Arc<str>, usize>,
+    position: Positions,
+    /// Hosts that routes lead to.
+    destinations: HashSet<Arc<str>, RandomState>,
 }
+
+/// Positions by hostname.
+pub(super) type Positions = HashMap<Arc<str>, usize, RandomState>;
 
 impl ServiceSet {
     /// Everything that egress listeners import, directly or through the destinations of their VirtualServices.
@@ -27,6 +34,7 @@ impl ServiceSet {
             }
             for virtual_service in &listener.virtual_services {
                 for (host, ports) in destinations(&virtual_service.spec, namespace) {
+                    set.destinations.insert(host.as_str().into());
                     let Some(service) = pick(snapshot, namespace, &host) else { continue };
                     let trimmed = match listener.matched_port() {
                         Some(port) => trim_to_port(service, Some(port)),
@@ -50,9 +58,9 @@ impl ServiceSet {
         set
     }
 
-    /// The services, and where each hostname stands among them.
-    pub(super) fn into_parts(self) -> (Vec<Arc<Service>>, BTreeMap<Arc<str>, usize>) {
-        (self.services, self.position)
+    /// The services, where each hostname stands among them, and the hosts that routes lead to.
+    pub(super) fn into_parts(self) -> (Vec<Arc<Service>>, Positions, HashSet<Arc<str>, RandomState>) {
+        (self.services, self.position, self.destinations)
     }
 
     /// Takes a service in: a Kubernetes Service replaces a ServiceEntry, ports are united where the definitions agree,
@@ -96,7 +104,7 @@ fn united(first: &Service, second: &Service) -> Service {
 
 /// Destinations of a VirtualService with the ports it names (0: all), without the HTTP entries that are for clients of
 /// other namespaces only (T-381).
-fn destinations(spec: &VirtualService, namespace: &str) -> BTreeMap<String, BTreeSet<u32>> {
+pub(super) fn destinations(spec: &VirtualService, namespace: &str) -> BTreeMap<String, BTreeSet<u32>> {
     let http = spec.http.iter().filter(|route| is_for_clients_of(route, namespace)).flat_map(|route| {
         let weighted = route.route.iter().filter_map(|entry| entry.destination.as_ref());
         let mirrored = route.mirrors.iter().filter_map(|entry| entry.destination.as_ref());

@@ -15,10 +15,16 @@ use foldhash::fast::RandomState;
 pub enum Lookup {
     /// What is in scope, as a whole: the services and VirtualServices of its listeners, the Sidecar that says so.
     Scope,
+    /// The Sidecar that applies.
+    Sidecar,
+    /// What a VirtualService in scope says, by namespace and name.
+    VirtualService(Arc<str>, Arc<str>),
     /// The service of a hostname.
     Service(Arc<str>),
     /// The rules for a hostname.
     DestinationRule(Arc<str>),
+    /// The consistent hash that rules give for a hostname.
+    ConsistentHash(Arc<str>),
     /// The endpoints, and the identities of the servers, of a hostname.
     Endpoints(Arc<str>),
     /// PeerAuthentications of a namespace.
@@ -31,8 +37,6 @@ pub enum Lookup {
     Gateways,
     /// The VirtualServices of the gateway `ns/name`.
     GatewayRoutes(Arc<str>),
-    /// The routes of VirtualServices for bytes and TLS in scope.
-    LayerFour,
     /// The service ports that the proxy's own workload serves.
     Targets,
     /// The proxy's own address, beside those of endpoints.
@@ -43,15 +47,17 @@ impl fmt::Display for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scope => f.write_str("what is in scope"),
+            Self::Sidecar => f.write_str("the sidecar resource in force"),
+            Self::VirtualService(namespace, name) => write!(f, "the virtual service `{namespace}/{name}`"),
             Self::Service(host) => write!(f, "the service `{host}`"),
             Self::DestinationRule(host) => write!(f, "destination rules for `{host}`"),
+            Self::ConsistentHash(host) => write!(f, "the consistent hash for `{host}`"),
             Self::Endpoints(host) => write!(f, "endpoints of `{host}`"),
             Self::PeerAuthentication(namespace) => write!(f, "peer authentication in `{namespace}`"),
             Self::RequestAuthentication(namespace) => write!(f, "request authentication in `{namespace}`"),
             Self::AuthorizationPolicy(namespace) => write!(f, "authorization policies in `{namespace}`"),
             Self::Gateways => f.write_str("gateways"),
             Self::GatewayRoutes(gateway) => write!(f, "virtual services of gateway `{gateway}`"),
-            Self::LayerFour => f.write_str("tcp and tls routes in scope"),
             Self::Targets => f.write_str("ports that the workload serves"),
             Self::OwnAddress => f.write_str("the proxy's own address"),
         }

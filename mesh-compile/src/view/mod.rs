@@ -21,7 +21,8 @@ pub use egress::EgressScope;
 pub(crate) use gateways::is_bound;
 pub use lookup::{Asked, Lookup, Reader, Recorder};
 pub use outbound_policy::OutboundPolicy;
-pub use scope::{Scope, ScopeKey};
+pub(crate) use proxy_config::written_text as settings_written;
+pub use scope::{Concern, Scope, ScopeKey};
 pub use targets::ServiceTarget;
 
 use std::cell::OnceCell;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
-use mesh_model::networking::gateway::spec::Gateway;
+use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
 use mesh_model::object::Object;
 use mesh_model::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -81,6 +82,19 @@ impl<'s> View<'s> {
         Self { snapshot, proxy, scope, targets: OnceCell::new(), proxy_config, problems, reader }
     }
 
+    /// Cuts the view of all proxies that are like `proxy` but for their Pods, which have this annotation in common.
+    pub(crate) fn of_class(
+        snapshot: &'s MeshSnapshot,
+        proxy: &'s Proxy,
+        settings: Option<&str>,
+        scope: Arc<Scope>,
+        reader: &'s dyn Reader,
+    ) -> Self {
+        let proxy_config = proxy_config::of_text(snapshot, settings);
+        let problems = Report::new();
+        Self { snapshot, proxy, scope, targets: OnceCell::new(), proxy_config, problems, reader }
+    }
+
     /// Tells the reader of a question.
     pub(crate) fn asked(&self, question: impl Fn() -> Lookup) {
         self.reader.asked(&question);
@@ -110,6 +124,12 @@ impl<'s> View<'s> {
     pub fn scope(&self) -> &Scope {
         self.asked(|| Lookup::Scope);
         &self.scope
+    }
+
+    /// The Sidecar that applies.
+    pub fn sidecar(&self) -> Option<&Arc<Object<Sidecar>>> {
+        self.asked(|| Lookup::Sidecar);
+        self.scope.sidecar.as_ref()
     }
 
     /// The scope, to be shared with other proxies.
@@ -158,9 +178,20 @@ impl<'s> View<'s> {
         rules::for_server(&rules).cloned()
     }
 
+    /// The rule of [`destination_rule`](Self::destination_rule), of which the consistent hashes alone are looked at.
+    pub(crate) fn hash_rule(&self, hostname: &str, namespace: &str) -> Option<Arc<MergedDestinationRule>> {
+        self.asked(|| Lookup::ConsistentHash(hostname.into()));
+        let rules = self.find_rules(hostname, namespace);
+        rules::for_client(&rules, self.proxy).cloned()
+    }
+
     fn destination_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
-        self.asked(|| Lookup::Service(hostname.into()));
         self.asked(|| Lookup::DestinationRule(hostname.into()));
+        self.find_rules(hostname, namespace)
+    }
+
+    fn find_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
+        self.asked(|| Lookup::Service(hostname.into()));
         let Some(service) = self.scope.service(hostname) else { return Vec::new() };
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
         self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace)
@@ -191,7 +222,7 @@ impl<'s> View<'s> {
 
     /// How unknown outbound traffic is treated.
     pub fn outbound_policy(&self) -> OutboundPolicy {
-        self.asked(|| Lookup::Scope);
+        self.asked(|| Lookup::Sidecar);
         OutboundPolicy::of(self.scope.sidecar.as_deref(), self.mesh())
     }
 

@@ -18,10 +18,25 @@ pub(super) fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> (Option<ProxyConfig>
     (own.map(|own| snapshot.mesh.default_config().clone().overlay(own)), report)
 }
 
+/// The annotation of the proxy's Pod, as it is written.
+pub(crate) fn written_text<'s>(snapshot: &'s MeshSnapshot, proxy: &Proxy) -> Option<&'s str> {
+    let pod = snapshot.workloads.pod(proxy)?;
+    pod.meta.annotations.get(ANNOTATION).map(String::as_str)
+}
+
+/// The settings that such an annotation makes; `None`: it sets nothing, or cannot be read.
+pub(super) fn of_text(snapshot: &MeshSnapshot, text: Option<&str>) -> Option<ProxyConfig> {
+    let own = read(text?, &|| Place::default(), &mut Report::new())?;
+    Some(snapshot.mesh.default_config().clone().overlay(own))
+}
+
 fn written(snapshot: &MeshSnapshot, proxy: &Proxy, report: &mut Report) -> Option<ProxyConfig> {
     let pod = snapshot.workloads.pod(proxy)?;
     let text = pod.meta.annotations.get(ANNOTATION)?;
-    let at = || Place::of(&pod.provenance, "metadata.annotations");
+    read(text, &|| Place::of(&pod.provenance, "metadata.annotations"), report)
+}
+
+fn read(text: &str, at: &dyn Fn() -> Place, report: &mut Report) -> Option<ProxyConfig> {
     let loaded = load(ANNOTATION, text, &LoadOptions::default());
     let Some(document) = loaded.documents.first() else {
         let message = format!("the annotation `{ANNOTATION}` cannot be read, it is left out");

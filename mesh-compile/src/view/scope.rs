@@ -1,14 +1,18 @@
 //! The scope of a proxy: which Sidecar applies, and what is imported (T-370, T-371).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::sidecar::spec::Sidecar;
 use mesh_model::object::{Object, ResourceKey};
+use smallvec::SmallVec;
 
 use super::egress::EgressScope;
-use super::imports::ServiceSet;
+use super::imports::{Positions, ServiceSet, destinations};
+use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
@@ -23,7 +27,20 @@ pub struct Scope {
     /// Every service that gets clusters, one per hostname, in order of import (T-380, T-381).
     pub services: Vec<Arc<Service>>,
     /// Position in `services` by hostname.
-    by_hostname: BTreeMap<Arc<str>, usize>,
+    by_hostname: Positions,
+    /// Hosts that routes of the scope lead to.
+    destinations: HashSet<Arc<str>, RandomState>,
+}
+
+/// What another version of a VirtualService does to a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// The scope has neither version.
+    Nothing,
+    /// It has both, in one place, and nothing but what is in it is another.
+    Rewritten,
+    /// The scope is another.
+    Scope,
 }
 
 /// What a scope depends on besides the mesh: proxies with equal keys share one.
@@ -56,8 +73,9 @@ impl Scope {
 
     /// Gateways ignore Sidecars: they see all that is exported to their namespace (T-371).
     fn of_gateway(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
-        let (services, by_hostname) = ServiceSet::of_namespace(snapshot, &proxy.namespace).into_parts();
-        Self { sidecar: None, egress: Vec::new(), services, by_hostname }
+        let (services, by_hostname, destinations) =
+            ServiceSet::of_namespace(snapshot, &proxy.namespace).into_parts();
+        Self { sidecar: None, egress: Vec::new(), services, by_hostname, destinations }
     }
 
     fn of_sidecar(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
@@ -69,8 +87,97 @@ impl Scope {
         if egress.is_empty() {
             egress.push(EgressScope::catch_all(snapshot, &proxy.namespace));
         }
-        let (services, by_hostname) = ServiceSet::of_egress(snapshot, &proxy.namespace, &egress).into_parts();
-        Self { sidecar, egress, services, by_hostname }
+        let (services, by_hostname, destinations) =
+            ServiceSet::of_egress(snapshot, &proxy.namespace, &egress).into_parts();
+        Self { sidecar, egress, services, by_hostname, destinations }
+    }
+
+    /// Whether the Sidecar of this scope is the one that applies to `proxy`.
+    pub(crate) fn has_sidecar_of(&self, snapshot: &MeshSnapshot, proxy: &Proxy) -> bool {
+        if proxy.kind == ProxyKind::Gateway {
+            return true;
+        }
+        match (&self.sidecar, pick_sidecar(snapshot, proxy)) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own.is_none() && other.is_none(),
+        }
+    }
+
+    /// Whether services of a hostname, before a change or after it, can be part of this scope.
+    pub(crate) fn is_concerned_by_service(
+        &self,
+        snapshot: &MeshSnapshot,
+        namespace: &str,
+        hostname: &str,
+    ) -> bool {
+        if self.by_hostname.contains_key(hostname) || self.destinations.contains(hostname) {
+            return true;
+        }
+        let services = snapshot.registry.by_host(hostname);
+        let index = &snapshot.service_index;
+        services.iter().any(|service| {
+            let is_taken = self.egress.is_empty()
+                || self.egress.iter().any(|egress| egress.takes_service(hostname, &service.namespace));
+            is_taken && index.is_visible(service, namespace)
+        })
+    }
+
+    /// What becomes of the scope of a proxy of `namespace` when `new` takes the place of `old`.
+    pub(crate) fn concern(
+        &self,
+        namespace: &str,
+        old: Option<&Arc<MergedVirtualService>>,
+        new: Option<&Arc<MergedVirtualService>>,
+    ) -> Concern {
+        let has_shape_of = old.zip(new).is_some_and(|(old, new)| has_same_shape(old, new, namespace));
+        let mut concern = Concern::Nothing;
+        for egress in &self.egress {
+            let is_in = old.is_some_and(|old| egress.position(old).is_some());
+            let comes_in = new.is_some_and(|new| egress.takes(new, namespace));
+            match (is_in, comes_in) {
+                (false, false) => {}
+                (true, true) if has_shape_of => concern = Concern::Rewritten,
+                _ => return Concern::Scope,
+            }
+        }
+        concern
+    }
+
+    /// Puts another version of a VirtualService in the place of the one before.
+    pub(crate) fn rewrite(&mut self, old: &Arc<MergedVirtualService>, new: &Arc<MergedVirtualService>) {
+        for egress in &mut self.egress {
+            if let Some(position) = egress.position(old) {
+                egress.put(position, new);
+            }
+        }
+    }
+
+    /// Hostnames whose services differ between two scopes.
+    pub(crate) fn differing_hosts(&self, new: &Self) -> BTreeSet<Arc<str>> {
+        let (old, new) = (self.by_host(), new.by_host());
+        let is_same = |host: &Arc<str>| match (old.get(host), new.get(host)) {
+            (Some(old), Some(new)) => {
+                old.len() == new.len()
+                    && old
+                        .iter()
+                        .zip(new)
+                        .all(|(old, new)| old.0 == new.0 && (Arc::ptr_eq(old.1, new.1) || old.1 == new.1))
+            }
+            _ => false,
+        };
+        old.keys().chain(new.keys()).filter(|host| !is_same(host)).cloned().collect()
+    }
+
+    /// Services by hostname, each with the listener (0: the scope as a whole) that has it.
+    fn by_host(&self) -> ByHost<'_> {
+        let mut found: HashMap<_, SmallVec<_>, _> = HashMap::default();
+        let of_listeners = self.egress.iter().zip(1..).map(|(egress, at)| (at, &egress.services));
+        for (at, services) in std::iter::once((0, &self.services)).chain(of_listeners) {
+            for service in services {
+                found.entry(Arc::clone(&service.hostname)).or_default().push((at, service));
+            }
+        }
+        found
     }
 
     /// The service that gets the clusters of this hostname.
@@ -87,6 +194,19 @@ impl Scope {
             own.number == port && (port != 0 || listener.bind == bind)
         })
     }
+}
+
+/// Services by hostname, with the listeners that have them.
+type ByHost<'s> = HashMap<Arc<str>, SmallVec<[(usize, &'s Arc<Service>); 2]>, RandomState>;
+
+/// Whether two versions of a VirtualService differ in nothing that a scope looks at.
+fn has_same_shape(old: &MergedVirtualService, new: &MergedVirtualService, namespace: &str) -> bool {
+    old.semantics == new.semantics
+        && old.precedence() == new.precedence()
+        && old.export_to == new.export_to
+        && old.spec.hosts == new.spec.hosts
+        && old.spec.gateways == new.spec.gateways
+        && destinations(&old.spec, namespace) == destinations(&new.spec, namespace)
 }
 
 /// The one Sidecar of a workload: of its namespace with a selector, then without, then the root namespace's (T-370).

@@ -117,7 +117,8 @@ pub fn compare_specificity(left: &str, right: &str) -> Ordering {
 
 /// The entry that applies to `needle`: its own, else the most specific wildcard that covers it (T-033).
 ///
-/// Exact entries never match a wildcard needle. Cost: one look-up, then a scan of the wildcards.
+/// Exact entries never match a wildcard needle. Cost: one look-up, then a scan of the wildcards; where they are many,
+/// a look-up for each end of the needle.
 pub fn most_specific_match<'m, K, V>(
     needle: &str,
     exact: &'m BTreeMap<K, V>,
@@ -131,6 +132,23 @@ where
         return Some(entry);
     }
     let covered = suffix_of(needle).unwrap_or(needle);
+    if wildcards.len() > SCANNED_MAX {
+        let ends = covered.char_indices().map(|(start, _)| start).chain([covered.len()]);
+        return ends
+            .filter_map(|start| covered.get(start..))
+            .find_map(|end| wildcards.get_key_value(format!("*{end}").as_str()));
+    }
+    scan(covered, wildcards)
+}
+
+/// Wildcards up to this number are scanned.
+const SCANNED_MAX: usize = 64;
+
+/// The longest wildcard that covers a text.
+fn scan<'m, K, V>(covered: &str, wildcards: &'m BTreeMap<K, V>) -> Option<(&'m K, &'m V)>
+where
+    K: Borrow<str> + Ord,
+{
     wildcards
         .iter()
         .filter(|(host, _)| suffix_of((*host).borrow()).is_some_and(|suffix| covered.ends_with(suffix)))
@@ -214,6 +232,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_wildcards_are_found_as_few_are(
+            hosts in proptest::collection::btree_set(r"\*[ab.é]{0,5}", 65..90),
+            needle in r"\*?[ab.é]{0,7}",
+        ) {
+            let wildcards: BTreeMap<String, ()> = hosts.into_iter().map(|host| (host, ())).collect();
+            let exact = BTreeMap::new();
+            let found = most_specific_match(&needle, &exact, &wildcards);
+            let own = wildcards.get_key_value(&needle);
+            let expected = own.or_else(|| scan(suffix_of(&needle).unwrap_or(&needle), &wildcards));
+            prop_assert_eq!(found, expected);
+        }
+
         #[test]
         fn overlap_is_cover_in_either_direction(left in r"\*?[a.]{0,6}", right in r"\*?[a.]{0,6}") {
             let covers = host_subset_of(&left, &right) || host_subset_of(&right, &left);

@@ -49,11 +49,16 @@ pub enum RuleSource {
     BackendPolicy,
 }
 
+/// The host of a rule, completed with its namespace (T-223).
+pub fn host_of(object: &Object<DestinationRule>) -> String {
+    resolve_short_name(&object.spec.host, &object.meta.namespace, DOMAIN).into_owned()
+}
+
 impl MergedDestinationRule {
     /// A rule on its own, its host completed with its namespace (T-223).
     fn single(object: &Object<DestinationRule>) -> Self {
         let mut spec = object.spec.clone();
-        spec.host = resolve_short_name(&spec.host, &object.meta.namespace, DOMAIN).into_owned();
+        spec.host = host_of(object);
         let subset_origin = |index: usize| object.origin(format!("spec.subsets[{index}]"));
         Self {
             namespace: Arc::clone(&object.meta.namespace),
@@ -65,6 +70,15 @@ impl MergedDestinationRule {
             source: RuleSource::Written,
             spec,
         }
+    }
+
+    /// Whether a load balancer of it, of whatever level, hashes.
+    pub fn hashes(&self) -> bool {
+        let policies = self.spec.subsets.iter().map(|subset| &subset.traffic_policy);
+        policies.chain([&self.spec.traffic_policy]).flatten().any(|policy| {
+            let ports = policy.port_level_settings.iter().map(|port| &port.load_balancer);
+            ports.chain([&policy.load_balancer]).flatten().any(|block| block.consistent_hash.is_some())
+        })
     }
 
     /// Whether it is for some workloads only (T-224).

@@ -1,10 +1,10 @@
 //! The pools in which a client looks for the rule of a service (T-220, T-222).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::mesh_config::MeshConfig;
-use mesh_model::name::{is_wildcard, most_specific_match};
+use mesh_model::name::{host_matches, is_wildcard, most_specific_match};
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
 
@@ -22,6 +22,11 @@ pub struct DestinationRuleIndex {
     /// Rules of the root namespace that only it sees.
     root_private: Pool,
     root_namespace: Arc<str>,
+    private_by_default: bool,
+    /// Rules from policies of the Gateway API.
+    made: Vec<MergedDestinationRule>,
+    /// Namespaces and hosts of rules that hash.
+    hashing: BTreeSet<(Arc<str>, String)>,
 }
 
 /// Rules by host; rules of different hosts never touch (T-228).
@@ -40,37 +45,81 @@ impl DestinationRuleIndex {
         made: Vec<MergedDestinationRule>,
         mesh: &MeshConfig,
     ) -> Self {
-        let mut rules: Vec<_> = rules.iter().collect();
-        rules.sort_by(|a, b| order(a).cmp(&order(b)));
         let private_by_default =
             mesh.default_destination_rule_export_to().iter().any(|value| value == OWN_NAMESPACE);
-        let mut local: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
-        let mut exported: BTreeMap<Arc<str>, Draft> = BTreeMap::new();
-        let mut root_private = Draft::default();
-        let (selecting, plain): (Vec<_>, Vec<_>) = rules
-            .into_iter()
-            .map(|object| MergedDestinationRule::single(object))
-            .partition(MergedDestinationRule::has_selector);
-        for rule in selecting.into_iter().chain(made).chain(plain) {
-            let namespace = Arc::clone(&rule.namespace);
-            if is_usable_at_home(&rule) {
-                local.entry(Arc::clone(&namespace)).or_default().add(rule.clone());
-            }
-            if !is_private(&rule, private_by_default) {
-                exported.entry(namespace).or_default().add(rule);
-            } else if &*namespace == mesh.root_namespace() {
-                root_private.add(rule);
-            }
-        }
+        let root_namespace: Arc<str> = mesh.root_namespace().into();
+        let drafts = Drafts::of(rules, made.clone(), private_by_default, &root_namespace);
         let pools = |drafts: BTreeMap<Arc<str>, Draft>| {
             drafts.into_iter().map(|(namespace, draft)| (namespace, draft.finish())).collect()
         };
-        Self {
-            local: pools(local),
-            exported: pools(exported),
-            root_private: root_private.finish(),
-            root_namespace: mesh.root_namespace().into(),
+        let mut index = Self {
+            local: pools(drafts.local),
+            exported: pools(drafts.exported),
+            root_private: drafts.root_private.finish(),
+            root_namespace,
+            private_by_default,
+            made,
+            hashing: BTreeSet::new(),
+        };
+        let pools = index.local.values().chain(index.exported.values()).chain([&index.root_private]);
+        let hashing = pools.flat_map(Pool::all).filter(|rule| rule.hashes());
+        index.hashing = hashing.map(|rule| (Arc::clone(&rule.namespace), rule.spec.host.clone())).collect();
+        index
+    }
+
+    /// Whether the rule for a host that `host` covers may hash. A rule that does not may hide one that does.
+    fn may_hash(&self, host: &str) -> bool {
+        self.hashing.iter().any(|(_, other)| host_matches(other, host))
+    }
+
+    /// Folds the rules of one host of a namespace again: `rules` are all that are written there for it. Says whether a
+    /// rule for that host hashes, before or after.
+    pub(crate) fn fold_again(
+        &mut self,
+        namespace: &Arc<str>,
+        host: &str,
+        rules: &[Arc<Object<DestinationRule>>],
+    ) -> bool {
+        let is_of_host =
+            |rule: &&MergedDestinationRule| rule.namespace == *namespace && rule.spec.host == host;
+        let made = self.made.iter().filter(is_of_host).cloned().collect();
+        let drafts = Drafts::of(rules, made, self.private_by_default, &self.root_namespace);
+        let hashed = self.may_hash(host);
+        let mut hashes = false;
+        let mut put = |pool: &mut Pool, draft: Option<Draft>| {
+            let new = draft.unwrap_or_default().finish();
+            hashes |= new.all().any(|rule| rule.hashes());
+            pool.replace(host, new);
+        };
+        let Drafts { mut local, mut exported, root_private } = drafts;
+        put(self.local.entry(Arc::clone(namespace)).or_default(), local.remove(namespace));
+        put(self.exported.entry(Arc::clone(namespace)).or_default(), exported.remove(namespace));
+        if *namespace == self.root_namespace {
+            put(&mut self.root_private, Some(root_private));
         }
+        let key = (Arc::clone(namespace), host.to_owned());
+        if hashes {
+            self.hashing.insert(key);
+        } else {
+            self.hashing.remove(&key);
+        }
+        hashed || self.may_hash(host)
+    }
+
+    /// Hosts whose rules differ, and whether a rule for them hashes in either.
+    pub(crate) fn differences(&self, new: &Self) -> BTreeMap<Arc<str>, bool> {
+        let mut found = BTreeSet::new();
+        let empty = Pool::default();
+        let namespaces = |map: &BTreeMap<Arc<str>, Pool>| map.keys().cloned().collect::<BTreeSet<_>>();
+        for (old, new) in [(&self.local, &new.local), (&self.exported, &new.exported)] {
+            for namespace in namespaces(old).union(&namespaces(new)) {
+                let pool = |map: &BTreeMap<Arc<str>, Pool>| map.get(namespace).unwrap_or(&empty).clone();
+                pool(old).compare(&pool(new), &mut found);
+            }
+        }
+        self.root_private.compare(&new.root_private, &mut found);
+        let hashes = |host: &str| self.may_hash(host) || new.may_hash(host);
+        found.into_iter().map(|host| (Arc::from(host.as_str()), hashes(&host))).collect()
     }
 
     /// The rules for a service, seen from a client's namespace: the first pool that has any decides (T-220).
@@ -104,7 +153,71 @@ impl DestinationRuleIndex {
     }
 }
 
+/// Pools while they are filled.
+#[derive(Default)]
+struct Drafts {
+    local: BTreeMap<Arc<str>, Draft>,
+    exported: BTreeMap<Arc<str>, Draft>,
+    root_private: Draft,
+}
+
+impl Drafts {
+    fn of(
+        rules: &[Arc<Object<DestinationRule>>],
+        made: Vec<MergedDestinationRule>,
+        private_by_default: bool,
+        root_namespace: &Arc<str>,
+    ) -> Self {
+        let mut rules: Vec<_> = rules.iter().collect();
+        rules.sort_by(|a, b| order(a).cmp(&order(b)));
+        let mut drafts = Self::default();
+        let (selecting, plain): (Vec<_>, Vec<_>) = rules
+            .into_iter()
+            .map(|object| MergedDestinationRule::single(object))
+            .partition(MergedDestinationRule::has_selector);
+        for rule in selecting.into_iter().chain(made).chain(plain) {
+            let namespace = Arc::clone(&rule.namespace);
+            if is_usable_at_home(&rule) {
+                drafts.local.entry(Arc::clone(&namespace)).or_default().add(rule.clone());
+            }
+            if !is_private(&rule, private_by_default) {
+                drafts.exported.entry(namespace).or_default().add(rule);
+            } else if namespace == *root_namespace {
+                drafts.root_private.add(rule);
+            }
+        }
+        drafts
+    }
+}
+
 impl Pool {
+    fn all(&self) -> impl Iterator<Item = &Arc<MergedDestinationRule>> {
+        self.exact.values().chain(self.wildcards.values()).flatten()
+    }
+
+    fn at(&self, host: &str) -> impl Iterator<Item = &Arc<MergedDestinationRule>> {
+        [self.exact.get(host), self.wildcards.get(host)].into_iter().flatten().flatten()
+    }
+
+    /// Puts the rules of `new` for a host in place of its own.
+    fn replace(&mut self, host: &str, new: Self) {
+        self.exact.remove(host);
+        self.wildcards.remove(host);
+        self.exact.extend(new.exact);
+        self.wildcards.extend(new.wildcards);
+    }
+
+    /// Collects the hosts that have other rules in `new`.
+    fn compare(&self, new: &Self, found: &mut BTreeSet<String>) {
+        let hosts: BTreeSet<&String> =
+            [self, new].into_iter().flat_map(|pool| pool.exact.keys().chain(pool.wildcards.keys())).collect();
+        for host in hosts {
+            if !self.at(host).eq(new.at(host)) {
+                found.insert(host.clone());
+            }
+        }
+    }
+
     fn find(&self, hostname: &str) -> Option<&[Arc<MergedDestinationRule>]> {
         most_specific_match(hostname, &self.exact, &self.wildcards).map(|(_, rules)| rules.as_slice())
     }

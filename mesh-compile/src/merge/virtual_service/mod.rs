@@ -11,11 +11,12 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::MESH_GATEWAY;
-use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
+use mesh_model::networking::virtual_service::spec::{Delegate, HttpRoute, VirtualService};
 use mesh_model::object::Object;
 use mesh_model::origin::{Origin, Provenance};
 
 use crate::export_to::virtual_service_export_to;
+use crate::registry::HostKey;
 
 /// A VirtualService, ready to be compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +156,36 @@ pub fn merge_all(
         .map(|found| ((Arc::clone(&found.namespace), Arc::clone(&found.name)), found))
         .collect();
     roots.into_iter().map(|root| Arc::new(delegate::merge(root, &delegates, report))).collect()
+}
+
+/// One VirtualService with its delegates, as [`merge_all`] merges it; `None`: it is a delegate itself.
+pub fn merge_one(
+    object: &Object<VirtualService>,
+    find: &dyn Fn(&HostKey) -> Option<Arc<Object<VirtualService>>>,
+    mesh: &MeshConfig,
+    report: &mut Report,
+) -> Option<MergedVirtualService> {
+    let default = mesh.default_virtual_service_export_to();
+    let root = resolve(object, default);
+    if root.spec.hosts.is_empty() {
+        return None;
+    }
+    let delegates = references(&root.spec, &root.namespace).into_iter().filter_map(|name| {
+        let found = find(&name).filter(|found| found.spec.hosts.is_empty())?;
+        Some((name, resolve(&found, default)))
+    });
+    Some(delegate::merge(root, &delegates.collect(), report))
+}
+
+/// The delegates that a VirtualService of `namespace` names, by namespace and name.
+pub fn references(spec: &VirtualService, namespace: &Arc<str>) -> Vec<HostKey> {
+    let named = spec.http.iter().filter_map(|route| route.delegate.as_ref());
+    let key = |delegate: &Delegate| {
+        let own = delegate.namespace.is_empty();
+        let namespace = if own { Arc::clone(namespace) } else { delegate.namespace.as_str().into() };
+        (namespace, delegate.name.as_str().into())
+    };
+    named.map(key).collect()
 }
 
 /// VirtualServices without hosts, by namespace and name.

@@ -20,7 +20,7 @@ use crate::view::ServiceTarget;
 
 /// One cluster per port of the workload: those of the Sidecar's listeners, else those of its services.
 pub(super) fn compile(context: &Context<'_>, clusters: &mut Clusters) {
-    let sidecar = context.view.scope().sidecar.as_ref();
+    let sidecar = context.view.sidecar();
     match sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
         Some(sidecar) => {
             for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
@@ -185,7 +185,7 @@ impl Inbound<'_> {
             .and_then(|service| context.view.inbound_destination_rule(&service.hostname, &service.namespace));
         let mut policy = Policy::top(rule.as_deref(), self.service_port)
             .over_mesh(context.mesh.default_traffic_policy.as_ref());
-        let sidecar = context.view.scope().sidecar.as_ref();
+        let sidecar = context.view.sidecar();
         if let Some(pool) = sidecar.and_then(|sidecar| sidecar_pool(sidecar, self.port)) {
             policy.connection_pool = Some(pool);
         }

@@ -23,11 +23,19 @@ use crate::view::View;
 
 /// Listeners and route tables of a gateway.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
+    let mut problems = Report::new();
+    let policies = Policies::compile(view, &mut problems);
+    let (fragment, mut report) = compile_with(view, &policies);
+    report.merge(problems);
+    (fragment, report)
+}
+
+/// The same with policies that were compiled before.
+pub fn compile_with(view: &View<'_>, policies: &Policies) -> (Fragment, Report) {
     let mut report = Report::new();
     let servers = servers::of(view, &mut report);
     let merged = merge::merge(&servers, &mut report);
-    let policies = Policies::compile(view, &mut report);
-    let listeners = listeners::build(view, &merged, &policies, &mut report);
+    let listeners = listeners::build(view, &merged, policies, &mut report);
     let tables = http::tables(view, &merged, &listeners, &mut report);
     (Fragment { listeners, route_tables: tables }, report)
 }

@@ -31,6 +31,14 @@ use ports::{InboundPort, own_ports, ports};
 /// Inbound listener and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
     let mut report = Report::new();
+    let policies = Policies::compile(view, &mut report);
+    let (fragment, problems) = compile_with(view, policies);
+    report.merge(problems);
+    (fragment, report)
+}
+
+/// The same with policies that were compiled before.
+pub fn compile_with(view: &View<'_>, policies: Policies) -> (Fragment, Report) {
     view.asked_peers_of(&view.proxy().namespace);
     let modes = PeerModes::resolve(
         view.peer_authentications().iter().map(|object| &**object),
@@ -38,15 +46,9 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
         &view.proxy().namespace,
         &view.proxy().labels,
     );
-    let mut builder = Builder {
-        view,
-        policies: Policies::compile(view, &mut report),
-        modes,
-        tables: Vec::new(),
-        http10: settings::http10(view),
-    };
+    let mut builder = Builder { view, policies, modes, tables: Vec::new(), http10: settings::http10(view) };
     let listeners = builder.listeners();
-    (Fragment { listeners, route_tables: builder.tables }, report)
+    (Fragment { listeners, route_tables: builder.tables }, Report::new())
 }
 
 struct Builder<'b, 's> {

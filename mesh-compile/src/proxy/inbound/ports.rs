@@ -27,7 +27,7 @@ pub(super) struct InboundPort {
 /// By workload port; the first Service that names a port decides (oldest first, T-490).
 pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
     let mut ports = BTreeMap::new();
-    match view.scope().sidecar.as_ref().filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
+    match view.sidecar().filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
         Some(sidecar) => {
             for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
                 let Some(port) = &listener.port else { continue };

@@ -16,7 +16,7 @@ use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::routes::port_origin;
 use crate::registry::endpoint::Health;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
-use crate::view::EgressScope;
+use crate::view::{EgressScope, Lookup};
 
 /// The address that stands for none.
 const NO_ADDRESS: &str = "0.0.0.0";
@@ -135,6 +135,7 @@ impl Collector<'_, '_, '_> {
             let addresses: Vec<Arc<str>> =
                 std::iter::once(&endpoint.address).chain(&endpoint.more_addresses).cloned().collect();
             let ips: Vec<IpAddr> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
+            self.client.view.asked(|| Lookup::OwnAddress);
             let is_own = ips.first().is_some_and(|ip| Some(*ip) == self.client.view.proxy().ip);
             if ips.len() == addresses.len() && !is_own {
                 self.request(service, port.number, port.protocol, addresses, origin.clone());

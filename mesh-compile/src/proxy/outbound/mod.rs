@@ -55,6 +55,13 @@ pub struct Listening {
     names: Vec<TableName>,
 }
 
+impl Listening {
+    /// Whether the listeners of both ask for the same tables.
+    pub fn asks_for_same_tables(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+}
+
 /// The listeners of a sidecar's client side.
 pub fn listen(view: &View<'_>) -> (Listening, Report) {
     let client = Client::of(view);

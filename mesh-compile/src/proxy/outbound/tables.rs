@@ -131,7 +131,7 @@ impl PortTables {
         let owners = source.owners(cache, report);
         self.contributing =
             owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect();
-        self.drafts = drafts(view, owners, port);
+        self.drafts = drafts(view, &owners, port);
         if port.is_none() {
             keep_addressable(&mut self.drafts);
         }
@@ -327,15 +327,15 @@ impl Draft {
 }
 
 /// Virtual hosts of all owners, each domain given once (T-039).
-fn drafts(view: &View<'_>, owners: Vec<Owner>, port: Option<u16>) -> Vec<Draft> {
+fn drafts(view: &View<'_>, owners: &[Owner], port: Option<u16>) -> Vec<Draft> {
     let mut taken = Taken::default();
-    for owner in &owners {
+    for owner in owners {
         for (service, _) in &owner.services {
             taken.know(&service.hostname, owner.port);
         }
     }
     let mut drafts = Vec::new();
-    for owner in &owners {
+    for owner in owners {
         let foreign =
             owner.hosts.iter().map(|(host, origin)| (host.as_str(), Domains::of_host(host), origin));
         let own = owner.services.iter().map(|(service, origin)| {

@@ -124,7 +124,7 @@ impl Entry<'_, '_, '_> {
     /// Whether the destination is hashed, and by what.
     fn hash(&self, written: &HttpRouteDestination) -> (Hashed, Vec<HashPolicy>) {
         let Some(target) = &written.destination else { return (Hashed::No, Vec::new()) };
-        let rule = hash::rule_for(self.context.view, &target.host);
+        let rule = hash::hash_rule_for(self.context.view, &target.host);
         match rule.as_ref().and_then(|rule| hash::of_destination(rule, target)) {
             Some(hash) => (Hashed::Yes, hash::policy(hash).into_iter().collect()),
             None => (Hashed::No, Vec::new()),

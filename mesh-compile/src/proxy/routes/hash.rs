@@ -16,6 +16,12 @@ pub(crate) fn rule_for(view: &View<'_>, host: &str) -> Option<Arc<MergedDestinat
     view.destination_rule(&service.hostname, &service.namespace)
 }
 
+/// The same for its consistent hashes alone.
+pub(super) fn hash_rule_for(view: &View<'_>, host: &str) -> Option<Arc<MergedDestinationRule>> {
+    let service = view.service(host)?;
+    view.hash_rule(&service.hostname, &service.namespace)
+}
+
 /// The consistent hash of a rule for a destination of a VirtualService: subset's port, subset, port, top.
 /// Port entries count only where the destination writes its port (T-248).
 pub(super) fn of_destination<'r>(
@@ -43,7 +49,7 @@ pub(super) fn of_destination<'r>(
 
 /// The hash policy of a default route: the port's entry where it has a consistent hash, else the top (T-248).
 pub(super) fn of_service(view: &View<'_>, service: &Service, port: &ServicePort) -> Option<HashPolicy> {
-    let rule = view.destination_rule(&service.hostname, &service.namespace)?;
+    let rule = view.hash_rule(&service.hostname, &service.namespace)?;
     let top = rule.spec.traffic_policy.as_ref()?;
     let entry = top
         .port_level_settings

@@ -1,5 +1,10 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
+mod delta;
+mod update;
+
+pub use delta::{Delta, RuleChange, VirtualServiceChange};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -54,23 +59,40 @@ pub struct MeshSnapshot {
     pub destination_rules: DestinationRuleIndex,
     /// Hosts whose endpoints count in their own cluster only.
     pub cluster_local: ClusterLocalHosts,
+    /// Gateways made from other kinds.
+    made_gateways: Vec<Arc<Object<Gateway>>>,
+    written: update::Written,
 }
 
 impl MeshSnapshot {
     /// Resolves everything that does not depend on who asks. `mesh` is the configuration over its defaults.
     pub fn resolve(config: &ConfigSet, mesh: Arc<MeshConfig>) -> (Self, Report) {
-        let (registry, mut report) = Registry::build(config, &mesh);
+        Self::resolve_after(config, mesh, None)
+    }
+
+    /// The same after an earlier revision: services and VirtualServices that are the
+    /// same are those of the earlier one, in memory too.
+    fn resolve_after(config: &ConfigSet, mesh: Arc<MeshConfig>, earlier: Option<&Self>) -> (Self, Report) {
+        let (registry, mut report) = Registry::build_after(earlier.map(|it| &it.registry), config, &mesh);
         let namespaces = &registry.namespaces;
         let made = ingress::convert(config, &registry, &mesh, &mut report);
         let from_gateway_api = gateway_api::convert(config, &registry, &mesh, &mut report);
+        let mut made_gateways = [made.gateways, from_gateway_api.gateways].concat();
+        for gateway in &mut made_gateways {
+            let known = earlier.and_then(|it| it.made_gateways.iter().find(|old| *old == gateway));
+            if let Some(known) = known {
+                *gateway = Arc::clone(known);
+            }
+        }
         let mut gateways = discovered(&config.gateways, namespaces);
-        gateways.extend(made.gateways);
-        gateways.extend(from_gateway_api.gateways);
+        gateways.extend(made_gateways.iter().cloned());
         sort(&mut gateways);
-        let written = discovered(&config.virtual_services, namespaces);
-        let mut virtual_services = virtual_service::merge_all(&written, &mesh, &mut report);
-        virtual_services.extend(made.virtual_services);
-        virtual_services.extend(from_gateway_api.virtual_services);
+        let objects = discovered(&config.virtual_services, namespaces);
+        let merged = virtual_service::merge_all(&objects, &mesh, &mut report);
+        let merged = keep(merged, earlier);
+        let others = [made.virtual_services, from_gateway_api.virtual_services].concat();
+        let mut virtual_services = merged.clone();
+        virtual_services.extend(keep(others, earlier));
         virtual_services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         let rules = discovered(&config.destination_rules, namespaces);
         let snapshot = Self {
@@ -86,11 +108,31 @@ impl MeshSnapshot {
             request_authentications: discovered(&config.request_authentications, namespaces),
             authorization_policies: discovered(&config.authorization_policies, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
+            made_gateways,
+            written: update::Written::of(&objects, &merged, &rules),
             registry,
             mesh,
         };
         (snapshot, report)
     }
+}
+
+/// VirtualServices, those that an earlier revision had too in their old place in memory.
+fn keep(
+    virtual_services: Vec<Arc<MergedVirtualService>>,
+    earlier: Option<&MeshSnapshot>,
+) -> Vec<Arc<MergedVirtualService>> {
+    let Some(earlier) = earlier else { return virtual_services };
+    let mut known: BTreeMap<(&str, &str), Vec<&Arc<MergedVirtualService>>> = BTreeMap::new();
+    for it in &earlier.virtual_services {
+        known.entry((&it.namespace, &it.name)).or_default().push(it);
+    }
+    let keep = |it: Arc<MergedVirtualService>| {
+        let same =
+            known.get(&(&*it.namespace, &*it.name)).and_then(|list| list.iter().find(|old| ***old == it));
+        same.map_or_else(|| Arc::clone(&it), |old| Arc::clone(old))
+    };
+    virtual_services.into_iter().map(keep).collect()
 }
 
 /// Objects by precedence, without those of namespaces that the mesh does not look at (`discoverySelectors`).

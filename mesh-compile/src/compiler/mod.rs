@@ -1,4 +1,19 @@
-//! Puts a proxy's configuration together. No logic of its own.
+//! Puts a proxy's configuration together: [`compile`] from scratch, [`Compiler`] keeping it current as objects change.
+//!
+//! `units` are what is compiled once and remembered with the questions that were asked for it, `class` is what proxies of
+//! one kind share, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
+//! the oracle: the driver gives the same, whatever came before.
+
+mod class;
+mod driver;
+mod own;
+#[cfg(test)]
+mod tests;
+mod units;
+mod update;
+
+pub use driver::Compiler;
+pub use update::{Because, ProxyUpdate, Update};
 
 use std::sync::Arc;
 

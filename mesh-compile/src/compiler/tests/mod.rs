@@ -1,0 +1,424 @@
+//! Whatever happened before, every proxy runs what compiling from scratch gives it.
+
+mod sharing;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use mesh_model::config_set::{Admission, ApplyOptions, Change};
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::object::ResourceKey;
+use mesh_model::yaml::{LoadOptions, load};
+use proptest::prelude::*;
+
+use super::{Compiler, Update, compile};
+use crate::proxy::ProxyConfig;
+use crate::proxy::listener::{FilterChain, Network};
+use crate::proxy_identity::Proxy;
+use crate::snapshot::MeshSnapshot;
+use crate::view::View;
+
+fn mesh(written: &str) -> Arc<MeshConfig> {
+    Arc::new(MeshConfig::with_defaults().overlay(serde_json::from_str(written).unwrap()))
+}
+
+fn proxy(kind: &str, namespace: &str, app: &str, ip: &str) -> Proxy {
+    serde_json::from_value(serde_json::json!({
+        "type": kind, "namespace": namespace, "name": format!("{app}-{ip}"), "labels": {"app": app}, "ip": ip,
+    }))
+    .unwrap()
+}
+
+/// Two of one class, one beside an endpoint of its own, one elsewhere, a gateway.
+fn proxies() -> Vec<Proxy> {
+    vec![
+        proxy("sidecar", "a", "web", "10.1.0.1"),
+        proxy("sidecar", "a", "web", "10.1.0.2"),
+        proxy("sidecar", "b", "api", "10.1.0.3"),
+        proxy("gateway", "istio-system", "gw", "10.1.0.9"),
+    ]
+}
+
+/// Everything a configuration says, with the places it was written at.
+fn text(config: &ProxyConfig) -> String {
+    let mut out = String::new();
+    for listener in &config.listeners {
+        let mut listener = (**listener).clone();
+        let chains = std::mem::take(&mut listener.filter_chains);
+        let default = listener.default_chain.take();
+        writeln!(out, "{listener:?}").unwrap();
+        for chain in chains.into_iter().chain(default) {
+            writeln!(out, "  {}", chain_text(chain)).unwrap();
+        }
+    }
+    for (name, table) in &config.route_tables {
+        writeln!(out, "{name}").unwrap();
+        for host in &table.virtual_hosts {
+            writeln!(out, "  {host:?}").unwrap();
+            for domain in &host.domains {
+                let answers = table.virtual_host(domain).map(|found| &found.name);
+                writeln!(out, "    {domain} {answers:?}").unwrap();
+            }
+        }
+    }
+    for cluster in config.clusters.values() {
+        writeln!(out, "{cluster:?}").unwrap();
+    }
+    out
+}
+
+/// Policies have indexes without order: what they are made of stands for them.
+fn chain_text(mut chain: FilterChain) -> String {
+    let mut policies = String::new();
+    let authz = match &mut chain.network {
+        Network::Http(manager) => {
+            if let Some(authn) = manager.authn.take() {
+                let issuers: Vec<_> = authn.issuers().collect();
+                write!(policies, "{issuers:?}").unwrap();
+            }
+            manager.authz.take()
+        }
+        Network::Tcp(proxy) => proxy.authz.take(),
+    };
+    let rules: Option<Vec<_>> =
+        authz.as_ref().map(|set| set.rules().map(|rule| format!("{rule:?}")).collect());
+    format!("{chain:?} {policies} {rules:?}")
+}
+
+fn check(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str) {
+    let (snapshot, _) = MeshSnapshot::resolve(compiler.config(), Arc::clone(mesh));
+    for proxy in proxies() {
+        let expected = text(&compile(&View::new(&snapshot, &proxy)).0);
+        let found = text(&compiler.config_for(&proxy));
+        if expected != found {
+            let differs = expected.lines().zip(found.lines()).find(|(a, b)| a != b);
+            panic!("{} after {what}: {differs:#?}", proxy.name);
+        }
+    }
+}
+
+fn upsert(yaml: &str) -> Vec<Change> {
+    let loaded = load("step.yaml", yaml, &LoadOptions::default());
+    assert!(!loaded.report.has_errors(), "{:?}\n{yaml}", loaded.report);
+    loaded.documents.into_iter().map(Change::Upsert).collect()
+}
+
+/// A step of a random history: kind, namespace, name and content by number.
+type Step = (u8, u8, u8, u8, u8);
+
+const NAMESPACES: [&str; 3] = ["a", "b", "istio-system"];
+const HOSTS: [&str; 7] = [
+    "web.a.svc.cluster.local",
+    "api.b.svc.cluster.local",
+    "one.ext",
+    "two.ext",
+    "*.ext",
+    "*",
+    "db.a.svc.cluster.local",
+];
+
+fn pick<'t>(list: &[&'t str], n: u8) -> &'t str {
+    list[usize::from(n) % list.len()]
+}
+
+fn head(group: &str, kind: &str, namespace: &str, name: &str, minute: u8) -> String {
+    format!(
+        "apiVersion: {group}\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}, \
+         creationTimestamp: \"2024-01-01T00:{:02}:00Z\"}}\n",
+        minute % 2
+    )
+}
+
+/// The document of a step, with its kind, group, namespace and name.
+fn document(
+    (kind, namespace, name, x, y): Step,
+) -> (String, &'static str, &'static str, &'static str, &'static str) {
+    let namespace = pick(&NAMESPACES, namespace);
+    let net = "networking.istio.io/v1";
+    let sec = "security.istio.io/v1";
+    let export =
+        pick(&["", ", exportTo: ['.']", ", exportTo: ['*']", ", exportTo: [a]", ", exportTo: ['~']"], y);
+    let host = &format!("'{}'", pick(&HOSTS, x));
+    let other = pick(&HOSTS[..4], y);
+    let (group, kind, name, head_group, body) = match kind % 17 {
+        0..=2 => {
+            let name = pick(&["v1", "v2", "v3"], name);
+            let spec = match x % 12 {
+                0 => format!(
+                    "hosts: [{host}]{export}, http: [{{route: [{{destination: {{host: {other}, subset: s{}}}}}]}}]",
+                    y % 2
+                ),
+                1 => format!(
+                    "hosts: [{other}]{export}, http: [{{match: [{{uri: {{prefix: /{x}}}}}], route: [{{destination: {{host: {other}}}}}]}}, {{route: [{{destination: {{host: web}}}}]}}]"
+                ),
+                2 => format!(
+                    "hosts: [web, '*.ext']{export}, http: [{{match: [{{sourceLabels: {{app: web}}}}], redirect: {{uri: /{y}}}}}]"
+                ),
+                3 => format!(
+                    "hosts: [{other}]{export}, tcp: [{{route: [{{destination: {{host: {host}, port: {{number: 90}}}}}}]}}]"
+                ),
+                4 => format!(
+                    "hosts: [{other}]{export}, tls: [{{match: [{{sniHosts: [{other}]}}], route: [{{destination: {{host: one.ext}}}}]}}]"
+                ),
+                5 => format!(
+                    "hosts: ['*.ext', two.ext], gateways: [istio-system/g1, mesh]{export}, http: [{{route: [{{destination: {{host: {other}}}}}]}}]"
+                ),
+                6 => format!(
+                    "hosts: [{other}], http: [{{match: [{{uri: {{prefix: /d}}}}], delegate: {{name: v{}, namespace: a}}}}, {{directResponse: {{status: 20{}}}}}]",
+                    y % 3 + 1,
+                    y % 5
+                ),
+                7 | 8 => format!(
+                    "http: [{{match: [{{uri: {{prefix: /d/{y}}}}}], route: [{{destination: {{host: {other}}}}}]}}]"
+                ),
+                9 => format!("hosts: [{other}], http: [{{directResponse: {{status: 20{}}}}}]", y % 5),
+                10 => format!(
+                    "hosts: [{other}], gateways: [istio-system/g{}], http: [{{route: [{{destination: {{host: {other}}}}}]}}]",
+                    y % 2
+                ),
+                _ => format!(
+                    "hosts: [{other}], http: [{{match: [{{port: 81}}], directResponse: {{status: 20{}}}}}]",
+                    y % 5
+                ),
+            };
+            (net, "VirtualService", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        3 | 4 => {
+            let name = pick(&["d1", "d2"], name);
+            let policy = match y % 6 {
+                0 => "loadBalancer: {consistentHash: {httpHeaderName: x}}",
+                1 => "tls: {mode: SIMPLE}",
+                2 => "connectionPool: {tcp: {maxConnections: 7}}",
+                3 => "portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]",
+                4 => {
+                    "outlierDetection: {consecutive5xxErrors: 3}, loadBalancer: {consistentHash: {useSourceIp: true}}"
+                }
+                _ => "loadBalancer: {simple: PASSTHROUGH}",
+            };
+            let selector = if x % 5 == 4 { ", workloadSelector: {matchLabels: {app: web}}" } else { "" };
+            let spec = format!(
+                "host: {host}{export}{selector}, trafficPolicy: {{{policy}}}, subsets: [{{name: s{}, labels: {{v: a}}}}]",
+                x % 2
+            );
+            (net, "DestinationRule", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        5 | 6 => {
+            let name = pick(&["e1", "e2"], name);
+            let port = match x % 4 {
+                0 => "{number: 80, name: http, protocol: HTTP}",
+                1 => "{number: 90, name: tcp, protocol: TCP}",
+                2 => "{number: 443, name: tls, protocol: TLS}, {number: 81, name: http-b, protocol: HTTP}",
+                _ => "{number: 80, name: any, protocol: ''}",
+            };
+            let resolution = match y % 4 {
+                0 => "STATIC, endpoints: [{address: 10.1.0.1, labels: {v: a}}, {address: 10.9.0.2}]",
+                1 => "NONE",
+                2 => "DNS",
+                _ => "STATIC, addresses: [240.0.0.1], workloadSelector: {labels: {app: web}}",
+            };
+            let host = pick(&HOSTS[2..5], x.wrapping_add(y));
+            let resolution = if host.starts_with('*') { "NONE" } else { resolution };
+            let spec = format!(
+                "hosts: [\"{host}\"]{export}, location: MESH_INTERNAL, ports: [{port}], resolution: {resolution}"
+            );
+            (net, "ServiceEntry", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        7 => {
+            let name = pick(&["web", "api", "db"], name);
+            let ports = match x % 4 {
+                0 => "{name: http, port: 80, targetPort: 8080}",
+                1 => "{name: tcp, port: 90}",
+                2 => "{name: http, port: 80}, {name: http-b, port: 81, targetPort: 8081}",
+                _ => "{name: any, port: 80}",
+            };
+            let address = if y % 3 == 0 { "None" } else { "10.0.0.7" };
+            let spec = format!("clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]");
+            ("v1", "Service", name, "", format!("spec: {{{spec}}}\n"))
+        }
+        8 => {
+            let name = pick(&["web-1", "db-1"], name);
+            let of = name.trim_end_matches("-1");
+            let addresses = match x % 4 {
+                0 => "[{addresses: [10.1.0.1]}]",
+                1 => "[{addresses: [10.1.0.2]}, {addresses: [10.9.0.1], conditions: {ready: false}}]",
+                2 => "[]",
+                _ => "[{addresses: [10.1.0.1]}, {addresses: [10.1.0.2]}, {addresses: [10.1.0.3]}]",
+            };
+            let port =
+                pick(&["{name: http, port: 8080}", "{name: tcp, port: 90}", "{name: any, port: 80}"], y);
+            let text = format!(
+                "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: {name}, namespace: {namespace}, labels: {{kubernetes.io/service-name: {of}}}}}\naddressType: IPv4\nendpoints: {addresses}\nports: [{port}]\n"
+            );
+            return (text, "EndpointSlice", "discovery.k8s.io", namespace, name);
+        }
+        9 => {
+            let name = pick(&["web-10.1.0.1", "api-10.1.0.3"], name);
+            let ip = name.split_once('-').unwrap().1;
+            let app = name.split_once('-').unwrap().0;
+            let annotation = match x % 3 {
+                0 => ", annotations: {proxy.istio.io/config: '{proxyMetadata: {HTTP10: \"1\"}}'}",
+                1 => ", annotations: {proxy.istio.io/config: '{interceptionMode: NONE}'}",
+                _ => "",
+            };
+            let text = format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {namespace}, labels: {{app: {app}, security.istio.io/tlsMode: istio}}{annotation}}}\nspec: {{serviceAccountName: sa{}}}\nstatus: {{podIP: {ip}, phase: Running, conditions: [{{type: Ready, status: \"True\"}}]}}\n",
+                y % 2
+            );
+            return (text, "Pod", "", namespace, name);
+        }
+        10 => {
+            let name = pick(&["s1", "s2"], name);
+            let egress = match x % 5 {
+                0 => "egress: [{hosts: ['./*']}]",
+                1 => "egress: [{hosts: ['*/one.ext', 'a/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}",
+                2 => {
+                    "egress: [{port: {number: 80, protocol: HTTP, name: h}, hosts: ['*/*']}, {hosts: ['~/*']}]"
+                }
+                3 => {
+                    "ingress: [{port: {number: 9000, protocol: HTTP, name: h}, defaultEndpoint: '127.0.0.1:9001'}]"
+                }
+                _ => "egress: [{hosts: ['*/*']}]",
+            };
+            let selector = if y % 2 == 0 { "workloadSelector: {labels: {app: web}}, " } else { "" };
+            (net, "Sidecar", name, "networking.istio.io", format!("spec: {{{selector}{egress}}}\n"))
+        }
+        11 => {
+            let name = pick(&["p1", "p2"], name);
+            let mode = pick(&["STRICT", "DISABLE", "PERMISSIVE"], x);
+            let selector = if y % 2 == 0 {
+                "selector: {matchLabels: {app: web}}, portLevelMtls: {'8080': {mode: DISABLE}}, "
+            } else {
+                ""
+            };
+            (
+                sec,
+                "PeerAuthentication",
+                name,
+                "security.istio.io",
+                format!("spec: {{{selector}mtls: {{mode: {mode}}}}}\n"),
+            )
+        }
+        12 => {
+            let name = pick(&["z1", "z2"], name);
+            let action = pick(&["ALLOW", "DENY"], x);
+            let selector = if y % 2 == 0 { "selector: {matchLabels: {app: web}}, " } else { "" };
+            let spec =
+                format!("{selector}action: {action}, rules: [{{to: [{{operation: {{paths: [/{x}]}}}}]}}]");
+            (sec, "AuthorizationPolicy", name, "security.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        13 => {
+            let name = pick(&["r1", "r2"], name);
+            let spec = format!("jwtRules: [{{issuer: i{}, jwks: '{{\"keys\":[]}}'}}]", x % 3);
+            (sec, "RequestAuthentication", name, "security.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        14 => {
+            let name = pick(&["g1", "g0"], name);
+            let server = match x % 3 {
+                0 => "{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}",
+                1 => "{port: {number: 8080, name: http, protocol: HTTP}, hosts: [one.ext, '*.ext']}",
+                _ => {
+                    "{port: {number: 15443, name: tls, protocol: TLS}, hosts: ['*'], tls: {mode: AUTO_PASSTHROUGH}}"
+                }
+            };
+            let app = if y % 4 == 0 { "other" } else { "gw" };
+            (
+                net,
+                "Gateway",
+                name,
+                "networking.istio.io",
+                format!("spec: {{selector: {{app: {app}}}, servers: [{server}]}}\n"),
+            )
+        }
+        15 => {
+            let name = pick(&["w1", "w2"], name);
+            let spec = format!(
+                "address: 10.1.0.{}, labels: {{app: web, v: a}}, serviceAccount: sa{}",
+                x % 3 + 1,
+                y % 2
+            );
+            (net, "WorkloadEntry", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        _ => {
+            let name = pick(&NAMESPACES, name);
+            let text = format!(
+                "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{team: t{}}}}}\n",
+                x % 2
+            );
+            return (text, "Namespace", "", "", name);
+        }
+    };
+    (head(group, kind, namespace, name, y) + &body, kind, head_group, namespace, name)
+}
+
+/// Takes a step: most write a document, some remove one, a few break one.
+fn step(compiler: &mut Compiler, step: Step, action: u8) -> (Update, String) {
+    let (text, kind, group, namespace, name) = document(step);
+    match action % 8 {
+        0 | 1 => {
+            let group =
+                mesh_model::kind_table::KINDS.iter().find(|known| known.0 == kind && known.1 == group);
+            let (kind, group, ..) = *group.unwrap();
+            let key = ResourceKey {
+                group,
+                kind,
+                cluster: "Kubernetes".into(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            (compiler.apply([Change::Remove(key)]), format!("removal of {kind} {namespace}/{name}"))
+        }
+        2 => {
+            let bad = text.replace("spec: {", "spec: {hosts: 5, host: [], mtls: 7, ");
+            let loaded = load("step.yaml", &bad, &LoadOptions::default());
+            (compiler.apply(loaded.documents.into_iter().map(Change::Upsert)), format!("a bad {bad}"))
+        }
+        _ => (compiler.apply(upsert(&text)), text),
+    }
+}
+
+fn compiler(mesh: &Arc<MeshConfig>) -> Compiler {
+    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+    Compiler::with_options(Arc::clone(mesh), options)
+}
+
+fn run(history: &[(Step, u8)], mesh_config: &str) {
+    let mesh_config = mesh(mesh_config);
+    let mut compiler = compiler(&mesh_config);
+    check(&mut compiler, &mesh_config, "nothing");
+    for (number, (taken, action)) in history.iter().enumerate() {
+        let before: Vec<_> = proxies().iter().map(|proxy| compiler.config_for(proxy)).collect();
+        let (update, what) = step(&mut compiler, *taken, *action);
+        for (proxy, before) in proxies().iter().zip(before) {
+            let is_concerned = update.proxies.iter().any(|it| it.proxy == *proxy);
+            let after = compiler.config_for(proxy);
+            assert!(is_concerned || Arc::ptr_eq(&before, &after), "{} was not told of {what}", proxy.name);
+        }
+        // Several changes may come before anyone asks.
+        if number % 3 != 1 {
+            check(&mut compiler, &mesh_config, &what);
+        }
+    }
+    check(&mut compiler, &mesh_config, "everything");
+}
+
+fn histories() -> impl Strategy<Value = Vec<(Step, u8)>> {
+    let number = || 0_u8..60;
+    proptest::collection::vec(((any::<u8>(), number(), number(), number(), number()), any::<u8>()), 1..40)
+}
+
+proptest! {
+    #![proptest_config(match std::env::var("PROPTEST_CASES") {
+        Ok(_) => ProptestConfig::default(),
+        Err(_) => ProptestConfig::with_cases(48),
+    })]
+
+    #[test]
+    fn any_history_ends_where_compiling_from_scratch_begins(history in histories()) {
+        run(&history, "{}");
+    }
+
+    #[test]
+    fn also_where_only_some_namespaces_are_seen(history in histories()) {
+        run(&history, r#"{"discoverySelectors": [{"matchLabels": {"team": "t1"}}], "defaultServiceExportTo": ["."]}"#);
+    }
+}

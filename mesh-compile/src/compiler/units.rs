@@ -1,0 +1,153 @@
+//! Compiled units with the questions that were asked for each: routes of one owner, clusters of one service.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+use mesh_model::diagnostic::Report;
+use mesh_model::name::{host_subset_of, is_wildcard};
+
+use crate::merge::virtual_service::MergedVirtualService;
+use crate::proxy::outbound::{RouteCache, RouteKey, RouteOwner};
+use crate::route_table::{Route, RouteList};
+use crate::view::{Asked, Lookup, Recorder};
+
+/// What a unit is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum UnitKey {
+    /// Routes of a VirtualService, by namespace and name, in the tables of a port or path.
+    Routes(u16, Arc<str>, Arc<str>, Arc<str>),
+    /// The default routes of a service port, by hostname.
+    DefaultRoute(u16, Arc<str>, Arc<str>, u16),
+    /// The clusters of a service, by hostname.
+    Clusters(Arc<str>),
+}
+
+/// Units by the questions that were asked for them.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    asked: HashMap<UnitKey, Asked, RandomState>,
+    units: HashMap<Lookup, HashSet<UnitKey, RandomState>, RandomState>,
+}
+
+impl Questions {
+    /// Remembers what was asked for a unit, in place of what was before.
+    pub(super) fn remember(&mut self, unit: &UnitKey, asked: Asked) {
+        self.forget(unit);
+        for question in &asked {
+            self.units.entry(question.clone()).or_default().insert(unit.clone());
+        }
+        self.asked.insert(unit.clone(), asked);
+    }
+
+    /// Forgets a unit.
+    pub(super) fn forget(&mut self, unit: &UnitKey) {
+        for question in self.asked.remove(unit).into_iter().flatten() {
+            if let Some(units) = self.units.get_mut(&question) {
+                units.remove(unit);
+                if units.is_empty() {
+                    self.units.remove(&question);
+                }
+            }
+        }
+    }
+
+    /// Units that asked this.
+    pub(super) fn units(&self, question: &Lookup) -> impl Iterator<Item = &UnitKey> {
+        self.units.get(question).into_iter().flatten()
+    }
+
+    /// Every question about the rules of a host that `host`, perhaps a wildcard, covers.
+    pub(super) fn about_rules(&self, host: &Arc<str>, hashes: bool) -> Vec<Lookup> {
+        if !is_wildcard(host) {
+            let plain = [Lookup::DestinationRule(Arc::clone(host))];
+            let hashing = hashes.then(|| Lookup::ConsistentHash(Arc::clone(host)));
+            return plain.into_iter().chain(hashing).filter(|it| self.units.contains_key(it)).collect();
+        }
+        let is_covered = |question: &&Lookup| match question {
+            Lookup::DestinationRule(asked) => host_subset_of(asked, host),
+            Lookup::ConsistentHash(asked) => hashes && host_subset_of(asked, host),
+            _ => false,
+        };
+        self.units.keys().filter(is_covered).cloned().collect()
+    }
+}
+
+/// Routes that were made, with what they were made from.
+#[derive(Debug)]
+struct Made {
+    /// `None`: a service's default.
+    virtual_service: Option<Arc<MergedVirtualService>>,
+    routes: RouteList,
+    report: Report,
+}
+
+/// Routes of the tables of one class of proxies.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    made: HashMap<UnitKey, Made, RandomState>,
+}
+
+impl Routes {
+    /// Forgets units: they are made anew when they are asked for.
+    pub(super) fn forget(&mut self, unit: &UnitKey) {
+        self.made.remove(unit);
+    }
+
+    /// The VirtualService that a unit was made from.
+    pub(super) fn virtual_service(&self, unit: &UnitKey) -> Option<&Arc<MergedVirtualService>> {
+        self.made.get(unit)?.virtual_service.as_ref()
+    }
+
+    /// What is wrong with the routes.
+    pub(super) fn problems(&self) -> impl Iterator<Item = &Report> {
+        let mut made: Vec<_> = self.made.iter().collect();
+        made.sort_unstable_by_key(|(unit, _)| *unit);
+        made.into_iter().map(|(_, made)| &made.report)
+    }
+}
+
+/// Routes as the tables ask for them: those that are known, and those that are made now while someone listens.
+pub(super) struct Remembering<'r> {
+    pub(super) routes: &'r mut Routes,
+    pub(super) questions: &'r mut Questions,
+    pub(super) recorder: &'r Recorder,
+}
+
+impl RouteCache for Remembering<'_> {
+    fn routes(
+        &mut self,
+        key: RouteKey,
+        make: &mut dyn FnMut(&mut Report) -> Vec<Route>,
+        report: &mut Report,
+    ) -> RouteList {
+        let (unit, virtual_service) = unit_of(key);
+        if let Some(made) = self.routes.made.get(&unit) {
+            let is_same = match (&made.virtual_service, &virtual_service) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (old, new) => old.is_none() && new.is_none(),
+            };
+            if is_same {
+                return made.routes.clone();
+            }
+        }
+        let mut own = Report::new();
+        self.recorder.begin();
+        let routes: RouteList = make(&mut own).into();
+        self.questions.remember(&unit, self.recorder.end());
+        report.merge(own.clone());
+        self.routes.made.insert(unit, Made { virtual_service, routes: routes.clone(), report: own });
+        routes
+    }
+}
+
+fn unit_of(key: RouteKey) -> (UnitKey, Option<Arc<MergedVirtualService>>) {
+    match key.owner {
+        RouteOwner::VirtualService(it) => {
+            (UnitKey::Routes(key.port, key.bind, Arc::clone(&it.namespace), Arc::clone(&it.name)), Some(it))
+        }
+        RouteOwner::Service(hostname, port) => {
+            (UnitKey::DefaultRoute(key.port, key.bind, hostname, port), None)
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What became different between two revisions of a mesh, and through which objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mesh_model::origin::Origin;
+
+use super::MeshSnapshot;
+use crate::merge::virtual_service::MergedVirtualService;
+use crate::registry::endpoint::Endpoint;
+use crate::registry::service::Service;
+
+/// Differences between a revision and the one before; each with the object that made it, as far as it can be told.
+#[derive(Debug, Clone, Default)]
+pub struct Delta {
+    /// Hostnames whose services differ.
+    pub services: BTreeMap<Arc<str>, Origin>,
+    /// Hostnames whose endpoints, or the identities of their servers, differ.
+    pub endpoints: BTreeMap<Arc<str>, Origin>,
+    /// Hosts, wildcards among them, whose DestinationRules differ.
+    pub destination_rules: BTreeMap<Arc<str>, RuleChange>,
+    /// VirtualServices that differ.
+    pub virtual_services: Vec<VirtualServiceChange>,
+    /// Namespaces whose PeerAuthentications differ.
+    pub peer_authentications: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose RequestAuthentications differ.
+    pub request_authentications: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose AuthorizationPolicies differ.
+    pub authorization_policies: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose Sidecars differ.
+    pub sidecars: BTreeMap<Arc<str>, Origin>,
+    /// Gateways, or who serves them, differ.
+    pub gateways: Option<Origin>,
+    /// Namespaces whose Pods or services differ.
+    pub workloads: BTreeMap<Arc<str>, Origin>,
+    /// Addresses of Pods and endpoints that differ.
+    pub addresses: BTreeMap<IpAddr, Origin>,
+}
+
+/// A change of the rules for a host.
+#[derive(Debug, Clone)]
+pub struct RuleChange {
+    /// Through which rule.
+    pub origin: Origin,
+    /// Whether a rule of either revision hashes: then routes are concerned, not clusters alone.
+    pub hashes: bool,
+}
+
+/// A VirtualService in both revisions.
+#[derive(Debug, Clone)]
+pub struct VirtualServiceChange {
+    /// As it was.
+    pub old: Option<Arc<MergedVirtualService>>,
+    /// As it is.
+    pub new: Option<Arc<MergedVirtualService>>,
+    /// Through which object.
+    pub origin: Origin,
+}
+
+impl Delta {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+            && self.endpoints.is_empty()
+            && self.destination_rules.is_empty()
+            && self.virtual_services.is_empty()
+            && self.peer_authentications.is_empty()
+            && self.request_authentications.is_empty()
+            && self.authorization_policies.is_empty()
+            && self.sidecars.is_empty()
+            && self.gateways.is_none()
+            && self.workloads.is_empty()
+            && self.addresses.is_empty()
+    }
+
+    /// The differences of two revisions, piece by piece. `cause` stands for pieces that do not tell where they come from.
+    pub(super) fn between(old: &MeshSnapshot, new: &MeshSnapshot, cause: &Origin) -> Self {
+        let mut delta = Self::default();
+        delta.compare_services(old, new);
+        delta.compare_endpoints(old, new, cause);
+        delta.compare_virtual_services(old, new);
+        for (host, hashes) in old.destination_rules.differences(&new.destination_rules) {
+            delta.destination_rules.insert(host, RuleChange { origin: cause.clone(), hashes });
+        }
+        delta.peer_authentications = namespaces(&old.peer_authentications, &new.peer_authentications);
+        delta.request_authentications =
+            namespaces(&old.request_authentications, &new.request_authentications);
+        delta.authorization_policies = namespaces(&old.authorization_policies, &new.authorization_policies);
+        delta.sidecars = namespaces(&old.sidecars, &new.sidecars);
+        delta.gateways = namespaces(&old.gateways, &new.gateways).into_values().next();
+        if old.gateway_bindings != new.gateway_bindings {
+            delta.gateways.get_or_insert_with(|| cause.clone());
+        }
+        for pod in old.workloads.differing_pods(&new.workloads) {
+            let origin = pod.origin("metadata");
+            if let Ok(ip) = pod.spec.status.pod_ip.parse() {
+                delta.addresses.entry(ip).or_insert_with(|| origin.clone());
+            }
+            delta.workloads.entry(Arc::clone(&pod.meta.namespace)).or_insert(origin);
+        }
+        delta
+    }
+
+    fn compare_services(&mut self, old: &MeshSnapshot, new: &MeshSnapshot) {
+        for service in differing(&old.registry.services, &new.registry.services) {
+            let origin = Origin::written(&service.provenance, "spec");
+            self.workloads.entry(Arc::clone(&service.namespace)).or_insert_with(|| origin.clone());
+            self.services.entry(Arc::clone(&service.hostname)).or_insert_with(|| origin.clone());
+            // What its servers may be called is written in it too.
+            self.endpoints.entry(Arc::clone(&service.hostname)).or_insert(origin);
+        }
+    }
+
+    fn compare_endpoints(&mut self, old: &MeshSnapshot, new: &MeshSnapshot, cause: &Origin) {
+        let keys: BTreeSet<_> = old.registry.endpoints.keys().chain(new.registry.endpoints.keys()).collect();
+        for key in keys {
+            let (before, after) = (old.registry.endpoints.get(key), new.registry.endpoints.get(key));
+            if before == after && old.registry.identities_of(key) == new.registry.identities_of(key) {
+                continue;
+            }
+            let all = |list: Option<&'_ Vec<Arc<Endpoint>>>| list.cloned().unwrap_or_default();
+            let changed = differing_values(&all(before), &all(after));
+            let origin =
+                changed.last().map_or_else(|| cause.clone(), |it| Origin::written(&it.provenance, "spec"));
+            for endpoint in changed {
+                if let Ok(ip) = endpoint.address.parse() {
+                    self.addresses.entry(ip).or_insert_with(|| origin.clone());
+                }
+            }
+            self.endpoints.entry(Arc::clone(&key.0)).or_insert(origin);
+        }
+    }
+
+    fn compare_virtual_services(&mut self, old: &MeshSnapshot, new: &MeshSnapshot) {
+        type Name = (Arc<str>, Arc<str>);
+        let name = |it: &MergedVirtualService| -> Name { (Arc::clone(&it.namespace), Arc::clone(&it.name)) };
+        let gone = only_in_first(&old.virtual_services, &new.virtual_services);
+        let come = only_in_first(&new.virtual_services, &old.virtual_services);
+        let mut gone: BTreeMap<Name, Vec<_>> = gone.into_iter().fold(BTreeMap::new(), |mut map, it| {
+            map.entry(name(&it)).or_default().push(it);
+            map
+        });
+        for new in come {
+            let old = gone.get_mut(&name(&new)).and_then(Vec::pop);
+            let origin = Origin::written(&new.provenance, "spec");
+            self.virtual_services.push(VirtualServiceChange { old, new: Some(new), origin });
+        }
+        for old in gone.into_values().flatten() {
+            let origin = Origin::written(&old.provenance, "spec");
+            self.virtual_services.push(VirtualServiceChange { old: Some(old), new: None, origin });
+        }
+    }
+}
+
+/// Those of `first` that `second` does not have, in memory.
+pub(super) fn only_in_first<T>(first: &[Arc<T>], second: &[Arc<T>]) -> Vec<Arc<T>> {
+    let known: BTreeSet<*const T> = second.iter().map(Arc::as_ptr).collect();
+    first.iter().filter(|it| !known.contains(&Arc::as_ptr(it))).cloned().collect()
+}
+
+/// Services of either revision that the other does not have, those of the newer one last.
+fn differing(old: &[Arc<Service>], new: &[Arc<Service>]) -> Vec<Arc<Service>> {
+    [only_in_first(new, old), only_in_first(old, new)].concat()
+}
+
+/// Elements of either list that the other does not have, those of the newer one last.
+fn differing_values(old: &[Arc<Endpoint>], new: &[Arc<Endpoint>]) -> Vec<Arc<Endpoint>> {
+    let not_in = |list: &[Arc<Endpoint>], it: &&Arc<Endpoint>| !list.contains(it);
+    let gone = old.iter().filter(|it| not_in(new, it));
+    gone.chain(new.iter().filter(|it| not_in(old, it))).cloned().collect()
+}
+
+/// Namespaces of objects that only one of two lists has, with the object.
+pub(super) fn namespaces<S>(
+    old: &[Arc<mesh_model::object::Object<S>>],
+    new: &[Arc<mesh_model::object::Object<S>>],
+) -> BTreeMap<Arc<str>, Origin> {
+    let changed = [only_in_first(old, new), only_in_first(new, old)].concat();
+    changed.iter().map(|object| (Arc::clone(&object.meta.namespace), object.origin("spec"))).collect()
+}
