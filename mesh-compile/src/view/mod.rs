@@ -204,7 +204,7 @@ impl<'s> View<'s> {
     }
 
     /// Gateways towards endpoints of other networks, those with host names among them where the proxy looks names up
-    /// (T-315). They are part of the endpoints of every host: whoever asks has asked for [`endpoints`](Self::endpoints).
+    /// (T-315). They are part of the endpoints of every host, so whoever asks has asked for [`endpoints`](Self::endpoints).
     pub fn network_gateways(&self, by_name: bool) -> &'s GatewayTable {
         self.snapshot.registry.networks.gateways.dialled(by_name)
     }
