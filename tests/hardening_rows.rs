@@ -48,6 +48,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("Y20", RANDOM, &["y20_json_and_yaml_of_a_value_read_the_same"]),
     ("Y21", RANDOM, &["y21_quoted_yaml_reads_as_serde_yaml_reads_it"]),
     ("Y21", "tests/shuffle.rs", &[]),
+    ("Y22", RANDOM, &["y22_no_yaml_soup_panics"]),
     (
         "Y22",
         "mesh-model/tests/suites.rs",
