@@ -59,6 +59,7 @@ fn statuses(config: &str, direction: &str, requests: &[(&str, &str)]) -> Vec<u16
     let case = Case {
         name: "odd".to_owned(),
         text: format!("{MESH}{config}"),
+        clusters: Vec::new(),
         mesh: None,
         proxy: serde_json::from_str(r#"{"type":"sidecar","namespace":"t","name":"w-0","labels":{"app":"w"},"ip":"10.9.1.1","service_account":"w"}"#).unwrap(),
         probes: Vec::new(),

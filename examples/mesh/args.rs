@@ -70,6 +70,9 @@ pub struct Config {
     /// MeshConfig as a bare message; what it leaves out has Istio's defaults.
     #[arg(long, value_name = "FILE")]
     pub mesh_config: Option<PathBuf>,
+    /// MeshNetworks as a bare message: which endpoints are in which network, and the gateways between networks.
+    #[arg(long, value_name = "FILE")]
+    pub mesh_networks: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! `mesh check`: every problem of the configuration.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
@@ -29,6 +30,9 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         Some(file) => read_located::<MeshNetworks>(file, strictness, &mut read.report)?,
         None => None,
     };
+    if let Some((_, networks)) = &networks {
+        read.config.mesh_networks = Arc::new(networks.clone());
+    }
     if let Some(file) = &command.proxy_config {
         let _: Option<ProxyConfig> = read_message(file, strictness, &mut read.report)?;
     }

@@ -9,7 +9,7 @@ use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use mesh_model::document::{Document, Span};
 use mesh_model::kind_table::Strictness;
-use mesh_model::mesh_config::{MeshConfig, read_bare};
+use mesh_model::mesh_config::{MeshConfig, MeshNetworks, read_bare};
 use mesh_model::object::Kind;
 use mesh_model::yaml::{LoadOptions, Loaded, load};
 
@@ -140,6 +140,10 @@ fn report_others(others: &[&Selected], report: &mut Report) {
 pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
     let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
     let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), options)?;
+    if let Some(file) = &arguments.mesh_networks {
+        let networks: Option<MeshNetworks> = read_message(file, options.strictness, &mut read.report)?;
+        read.config.mesh_networks = Arc::new(networks.unwrap_or_default());
+    }
     let (snapshot, report) = read.resolve();
     read.report.merge(report);
     Ok((snapshot, read))

@@ -41,7 +41,19 @@ pub struct Proxy {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Proxy metadata: the network it is in.
+const NETWORK: &str = "NETWORK";
+/// The same as a variable of the proxy's container, and as a label of its Pod.
+const NETWORK_VARIABLE: &str = "ISTIO_META_NETWORK";
+const NETWORK_LABEL: &str = "topology.istio.io/network";
+const PROXY_CONTAINER: &str = "istio-proxy";
+
 impl Proxy {
+    /// The network it is in, from its metadata; empty: unknown.
+    pub fn network(&self) -> &str {
+        self.metadata.get(NETWORK).map_or("", String::as_str)
+    }
+
     /// The proxy of a Pod, as the Pod and its Node describe it; `None`: the configuration has no such Pod.
     ///
     /// Of Pods with one name in several clusters the first cluster's is taken.
@@ -58,9 +70,19 @@ impl Proxy {
             service_account: pod.spec.spec.service_account_name.as_str().into(),
             locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
             cluster_id: Arc::clone(&pod.meta.cluster),
-            metadata: BTreeMap::new(),
+            metadata: network_of(pod).map(|network| (NETWORK.to_owned(), network)).into_iter().collect(),
         })
     }
+}
+
+/// The network that a Pod's proxy is told of: by a variable, which is written from the Pod's label when it is injected.
+fn network_of(pod: &Object<Pod>) -> Option<String> {
+    let spec = &pod.spec.spec;
+    let containers = spec.containers.iter().chain(&spec.init_containers);
+    let variables = containers.filter(|it| it.name == PROXY_CONTAINER).flat_map(|it| &it.env);
+    let mut told = variables.filter(|it| it.name == NETWORK_VARIABLE).map(|it| &it.value);
+    let found = told.next().or_else(|| pod.meta.labels.get(NETWORK_LABEL));
+    found.filter(|network| !network.is_empty()).cloned()
 }
 
 /// `region/zone/subzone` of a Node; empty where it is not known.

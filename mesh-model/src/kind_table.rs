@@ -25,6 +25,7 @@ use crate::kubernetes::{
     service_account::ServiceAccount,
     webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
 };
+use crate::mesh_config::MeshNetworks;
 use crate::networking::{
     destination_rule::spec::DestinationRule, envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway,
     proxy_config::spec::ProxyConfig, service_entry::spec::ServiceEntry, sidecar::spec::Sidecar,
@@ -119,6 +120,8 @@ macro_rules! kinds {
                 #[doc = concat!("Objects of kind `", stringify!($type), "`.")]
                 pub $field: Store<$type>,
             )*
+            /// The networks of the mesh (T-314, T-315). They are a bare message beside the objects; the default is none.
+            pub mesh_networks: Arc<MeshNetworks>,
             revision: u64,
         }
 

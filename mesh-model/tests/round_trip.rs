@@ -12,6 +12,7 @@ use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet, Strictn
 use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Report, Severity, Stage};
 use mesh_model::document::Document;
+use mesh_model::kubernetes::SidecarAnnotations;
 use mesh_model::mesh_config::{MeshConfig, MeshNetworks, ProxyConfig, read_bare};
 use mesh_model::yaml::{LoadOptions, load, to_yaml};
 use proptest::prelude::*;
@@ -378,4 +379,38 @@ fn unchanged_seeds_survive() {
         let printed = round_trip(&seed, Strictness::Strict).unwrap();
         assert_eq!(printed["spec"], seed.root().to_json()["spec"], "nothing is lost");
     }
+}
+
+#[test]
+fn product_examples_are_read_without_unknown_fields() {
+    let Some(root) = shared() else { return };
+    let folder = root.join("conformance/seeds");
+    let index: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(folder.join("index.json")).unwrap()).unwrap();
+    let mut read = 0;
+    for entry in &index {
+        let file = entry["file"].as_str().unwrap();
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        let loaded = load(file, &text, &LoadOptions::default());
+        assert_eq!(read_errors(&loaded.report), Vec::<String>::new(), "{file}");
+        let at = usize::try_from(entry["doc_index"].as_u64().unwrap()).unwrap();
+        let Some(document) = loaded.documents.iter().find(|document| document.index == at) else {
+            panic!("{file} has no document {at}");
+        };
+        if entry["fragment"].is_null() {
+            let (_, errors) = take_in(Arc::clone(document), Strictness::Strict);
+            assert_eq!(errors, Vec::<String>::new(), "{file}");
+            if entry["istio_kind"] == true {
+                round_trip(document, Strictness::Strict)
+                    .unwrap_or_else(|errors| panic!("{file}: {errors:?}"));
+            }
+        } else {
+            let annotations: BTreeMap<String, String> =
+                serde_json::from_value(document.root().to_json()).unwrap();
+            let (asked, problems) = SidecarAnnotations::read(&BTreeMap::new(), &annotations);
+            assert!(problems.is_empty() && asked != SidecarAnnotations::default(), "{file}: {problems:?}");
+        }
+        read += 1;
+    }
+    assert!(read > 50, "{read}");
 }

@@ -27,6 +27,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// `config.yaml`.
     pub(crate) text: String,
+    /// `config.CLUSTER.yaml`: clusters beside the first, by name.
+    pub(crate) clusters: Vec<(String, String)>,
     /// `mesh.yaml`.
     pub(crate) mesh: Option<String>,
     /// `proxy.json`.
@@ -90,15 +92,21 @@ impl Case {
         Self {
             name: format!("{}/{}", part(folder.parent()), part(Some(folder))),
             text: text("config.yaml").unwrap(),
+            clusters: clusters(folder),
             mesh: text("mesh.yaml").ok(),
             proxy: serde_json::from_str(&text("proxy.json").unwrap()).unwrap(),
             probes: probe::read(&text("probes.jsonl").unwrap()).filter_map(Result::ok).collect(),
         }
     }
 
-    /// The documents of `config.yaml`.
+    /// The documents of `config.yaml`, and those of further clusters.
     pub(crate) fn documents(&self) -> Vec<Arc<Document>> {
-        load("config.yaml", &self.text, &LoadOptions::default()).documents
+        let mut documents = load("config.yaml", &self.text, &LoadOptions::default()).documents;
+        for (cluster, text) in &self.clusters {
+            let options = LoadOptions::default().with_cluster(cluster.as_str());
+            documents.extend(load("config.yaml", text, &options).documents);
+        }
+        documents
     }
 
     /// What the proxy of this case runs.
@@ -117,6 +125,20 @@ impl Case {
         report.merge(problems);
         Compiled { set, config, report }
     }
+}
+
+/// The files `config.CLUSTER.yaml` of a case, by cluster.
+fn clusters(folder: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = files
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            let cluster = name.strip_prefix("config.")?.strip_suffix(".yaml")?.to_owned();
+            Some((cluster, std::fs::read_to_string(&path).unwrap()))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// A mesh configuration over its defaults.
@@ -186,6 +208,7 @@ fn shop_case(name: &str, proxy: &str, probes: &str) -> Case {
     Case {
         name: format!("shop/{name}"),
         text: shop_text(),
+        clusters: Vec::new(),
         mesh: None,
         proxy: serde_json::from_str(proxy).unwrap(),
         probes: probe::read(probes).map(Result::unwrap).collect(),

@@ -67,7 +67,8 @@ pub struct Compiler {
 struct ClassKey {
     /// Without name and account, and without address.
     proxy: Proxy,
-    is_v6: bool,
+    /// Nobody knows the family of an unknown address: such a proxy dials gateways of both.
+    is_v6: Option<bool>,
     /// Settings in the annotation of the Pod.
     settings: Option<String>,
     /// Where addresses make a difference.
@@ -78,7 +79,7 @@ impl ClassKey {
     fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
         Self {
             proxy: Proxy { name: "".into(), service_account: "".into(), ip: None, ..proxy.clone() },
-            is_v6: proxy.ip.is_some_and(|ip| ip.is_ipv6()),
+            is_v6: proxy.ip.map(|ip| ip.is_ipv6()),
             settings: settings_written(snapshot, proxy).map(str::to_owned),
             address: None,
         }

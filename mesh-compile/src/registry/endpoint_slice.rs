@@ -134,9 +134,10 @@ fn without_ports(
             Endpoint { address: plain.address, provenance: plain.provenance, ..of_pod(pod, sources).endpoint }
         }
         None => {
-            let network = sources.namespaces.network(cluster);
+            let none = BTreeMap::new();
+            let network = sources.network(cluster, address, &none);
             let place = Whereabouts { locality: "", cluster, node: "", network };
-            Endpoint { labels: Arc::new(augment(&BTreeMap::new(), place)), network: network.into(), ..plain }
+            Endpoint { labels: Arc::new(augment(&none, place)), network: network.into(), ..plain }
         }
     })
 }

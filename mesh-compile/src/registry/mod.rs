@@ -10,6 +10,8 @@ mod identity;
 mod kubernetes_service;
 pub mod locality;
 pub mod namespaces;
+pub mod network_gateways;
+pub mod networks;
 mod room;
 pub mod service;
 mod service_entry;
@@ -31,6 +33,7 @@ use mesh_model::mesh_config::MeshConfig;
 
 use endpoint::Endpoint;
 use namespaces::Namespaces;
+use networks::Networks;
 use room::Room;
 use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
@@ -53,6 +56,8 @@ pub struct Registry {
     pub endpoints: BTreeMap<HostKey, Vec<Arc<Endpoint>>>,
     /// What is known of namespaces.
     pub namespaces: Namespaces,
+    /// What is known of networks.
+    pub networks: Networks,
     by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>>,
     identities: BTreeMap<HostKey, Vec<String>>,
 }
@@ -80,7 +85,9 @@ impl Registry {
     ) -> (Self, Report) {
         let mut report = Report::new();
         let namespaces = Namespaces::read(config, mesh);
-        let sources = Sources::new(config, mesh, &namespaces);
+        let mut networks = Networks::read(&config.mesh_networks);
+        networks.gateways = network_gateways::discover(config, &namespaces, &mut report);
+        let sources = Sources::new(config, mesh, &namespaces, &networks);
         let workloads = workload::selectable(&sources, &mut report);
 
         let mut endpoints = EndpointMap::new();
@@ -104,7 +111,7 @@ impl Registry {
             by_host.entry(Arc::clone(&service.hostname)).or_default().push(Arc::clone(service));
         }
         let identities = identity::by_host(&services, &endpoints, &mesh.trust_domain_aliases);
-        (Self { services, endpoints, namespaces, by_host, identities }, report)
+        (Self { services, endpoints, namespaces, networks, by_host, identities }, report)
     }
 
     /// All services of a hostname, in T-006 order.

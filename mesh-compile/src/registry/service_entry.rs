@@ -18,7 +18,7 @@ use super::endpoint::Endpoint;
 use super::room::{ENDPOINT_BYTES, Room, service_bytes};
 use super::service::{RegistryKind, Resolution, Service, ServicePort};
 use super::sources::Sources;
-use super::workload::{Workload, Workloads, has_address, of_written_endpoint, plain_endpoint, unix_path};
+use super::workload::{Workload, Workloads, is_reachable, of_written_endpoint, plain_endpoint, unix_path};
 use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
 
 const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
@@ -198,7 +198,7 @@ fn instances<'w>(
     let mut out = Vec::new();
     for (index, written) in entry.spec.endpoints.iter().enumerate() {
         let workload = of_written_endpoint(written, index, &entry.meta, &entry.provenance, sources);
-        if has_address(&workload, &format!("spec.endpoints[{index}]"), report) {
+        if is_reachable(&workload, &format!("spec.endpoints[{index}]"), sources, report) {
             out.push(Cow::Owned(workload));
         }
     }

@@ -10,6 +10,7 @@ use mesh_model::object::{Object, ObjectMeta};
 
 use super::locality;
 use super::namespaces::Namespaces;
+use super::networks::Networks;
 
 /// Configuration, indexed.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Sources<'c> {
     pub(super) mesh: &'c MeshConfig,
     /// The namespaces.
     pub(super) namespaces: &'c Namespaces,
+    /// The networks.
+    pub(super) networks: &'c Networks,
     nodes: BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>,
     pods: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
     pods_by_address: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
@@ -27,10 +30,22 @@ pub(super) struct Sources<'c> {
 
 impl<'c> Sources<'c> {
     /// Indexes nodes and pods.
-    pub(super) fn new(config: &'c ConfigSet, mesh: &'c MeshConfig, namespaces: &'c Namespaces) -> Self {
+    pub(super) fn new(
+        config: &'c ConfigSet,
+        mesh: &'c MeshConfig,
+        namespaces: &'c Namespaces,
+        networks: &'c Networks,
+    ) -> Self {
         let nodes = config.nodes.iter().map(|node| ((&*node.meta.cluster, &*node.meta.name), node)).collect();
-        let mut sources =
-            Self { config, mesh, namespaces, nodes, pods: BTreeMap::new(), pods_by_address: BTreeMap::new() };
+        let mut sources = Self {
+            config,
+            mesh,
+            namespaces,
+            networks,
+            nodes,
+            pods: BTreeMap::new(),
+            pods_by_address: BTreeMap::new(),
+        };
         for pod in config.pods.iter() {
             let meta = &pod.meta;
             if !sources.sees(meta) {
@@ -70,6 +85,23 @@ impl<'c> Sources<'c> {
         self.nodes
             .get(&(cluster, node))
             .map_or_else(Arc::default, |node| locality::from_node_labels(&node.meta.labels))
+    }
+
+    /// The network of a workload: its label's, else that of its cluster, else the one that MeshNetworks puts it in
+    /// (T-314); empty: unknown.
+    pub(super) fn network<'a>(
+        &'a self,
+        cluster: &Arc<str>,
+        address: &str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> &'a str {
+        if let Some(network) = labels.get(locality::NETWORK_LABEL).filter(|network| !network.is_empty()) {
+            return network;
+        }
+        match self.namespaces.network(cluster) {
+            "" => self.networks.find(cluster, address).map_or("", |network| network),
+            network => network,
+        }
     }
 
     /// The identity of a service account.

@@ -13,7 +13,7 @@ use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Provenance;
 
 use super::endpoint::{Endpoint, Health};
-use super::locality::{self, NETWORK_LABEL, Whereabouts, augment};
+use super::locality::{self, Whereabouts, augment};
 use super::service::RegistryKind;
 use super::sources::Sources;
 
@@ -50,25 +50,31 @@ pub(super) fn selectable(sources: &Sources<'_>, report: &mut Report) -> Workload
     let entries = sources.config.workload_entries.iter();
     for entry in entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry)) {
         let workload = of_workload_entry(entry, sources);
-        if has_address(&workload, "spec", report) {
+        if is_reachable(&workload, "spec", sources, report) {
             out.entries.add(workload);
         }
     }
     out
 }
 
-/// Whether a workload can be dialled. One that has a network only is reached through the gateways of that network,
-/// which are not known here.
-pub(super) fn has_address(workload: &Workload, path: &str, report: &mut Report) -> bool {
-    let is_known = !workload.endpoint.address.is_empty();
-    if !is_known {
-        let place = Place::of(&workload.endpoint.provenance, path);
+/// Whether a workload can be dialled: it has an address, or its network has gateways.
+pub(super) fn is_reachable(
+    workload: &Workload,
+    path: &str,
+    sources: &Sources<'_>,
+    report: &mut Report,
+) -> bool {
+    let Endpoint { address, network, cluster, provenance, .. } = &workload.endpoint;
+    let gateways = sources.networks.gateways.dialled(true);
+    let is_reachable = !address.is_empty() || !gateways.towards(network, cluster).is_empty();
+    if !is_reachable {
+        let place = Place::of(provenance, path);
         report.push(
             Diagnostic::new(Code::EndpointUnused, place, "an endpoint without an address is left out")
-                .help("add `address`, unless the workload is reached through a gateway of its network only"),
+                .help("add `address`, or the `network` of a gateway through which it is reached"),
         );
     }
-    is_known
+    is_reachable
 }
 
 impl Workloads {
@@ -145,10 +151,7 @@ fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
     let meta = &pod.meta;
     let locality = locality::from_workload_labels(&meta.labels)
         .unwrap_or_else(|| sources.node_locality(&meta.cluster, &pod.spec.spec.node_name));
-    let network = match meta.labels.get(NETWORK_LABEL).filter(|network| !network.is_empty()) {
-        Some(network) => network.as_str(),
-        None => sources.namespaces.network(&meta.cluster),
-    };
+    let network = sources.network(&meta.cluster, &pod.spec.status.pod_ip, &meta.labels);
     let place =
         Whereabouts { locality: &locality, cluster: &meta.cluster, node: &pod.spec.spec.node_name, network };
     let subdomain = pod.spec.spec.subdomain.as_str();
@@ -262,10 +265,10 @@ fn from_entry(
         "" => locality::from_workload_labels(labels).unwrap_or_default(),
         written => locality::tidy(written),
     };
-    let network = [entry.network.as_str(), labels.get(NETWORK_LABEL).map_or("", String::as_str)]
-        .into_iter()
-        .find(|network| !network.is_empty())
-        .unwrap_or_else(|| sources.namespaces.network(&meta.cluster));
+    let network = match entry.network.as_str() {
+        "" => sources.network(&meta.cluster, &entry.address, labels),
+        network => network,
+    };
     let place = Whereabouts { locality: &locality, cluster: &meta.cluster, node: "", network };
     let mtls = match labels.get(TLS_MODE_LABEL) {
         Some(mode) => mode == "istio",

@@ -114,9 +114,14 @@ impl Delta {
 
     fn compare_endpoints(&mut self, old: &MeshSnapshot, new: &MeshSnapshot, cause: &Origin) {
         let keys: BTreeSet<_> = old.registry.endpoints.keys().chain(new.registry.endpoints.keys()).collect();
+        // Gateways between networks stand for endpoints of any host.
+        let same_gateways = old.registry.networks.gateways == new.registry.networks.gateways;
         for key in keys {
             let (before, after) = (old.registry.endpoints.get(key), new.registry.endpoints.get(key));
-            if before == after && old.registry.identities_of(key) == new.registry.identities_of(key) {
+            if same_gateways
+                && before == after
+                && old.registry.identities_of(key) == new.registry.identities_of(key)
+            {
                 continue;
             }
             let all = |list: Option<&'_ Vec<Arc<Endpoint>>>| list.cloned().unwrap_or_default();

@@ -42,6 +42,7 @@ use crate::merge::gateway_api::GatewayBinding;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::Proxy;
 use crate::registry::endpoint::Endpoint;
+use crate::registry::network_gateways::GatewayTable;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;
 
@@ -200,6 +201,12 @@ impl<'s> View<'s> {
     pub fn endpoints(&self, service: &Service, port: &ServicePort) -> Vec<Arc<Endpoint>> {
         self.asked(|| Lookup::Endpoints(Arc::clone(&service.hostname)));
         endpoints::endpoints(self.snapshot, self.proxy, service, port)
+    }
+
+    /// Gateways towards endpoints of other networks, those with host names among them where the proxy looks names up
+    /// (T-315). They are part of the endpoints of every host, so whoever asks has asked for [`endpoints`](Self::endpoints).
+    pub fn network_gateways(&self, by_name: bool) -> &'s GatewayTable {
+        self.snapshot.registry.networks.gateways.dialled(by_name)
     }
 
     /// Identities that servers of a service may bear, sorted (T-286).

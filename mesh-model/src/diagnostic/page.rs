@@ -109,6 +109,7 @@ pages! {
     "telemetry-default-conflict"
     "telemetry-provider-missing"
     "template"
+    "tencent-name"
     "unknown-field"
     "unknown-kind"
     "unreachable"

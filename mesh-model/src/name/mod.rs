@@ -13,6 +13,7 @@ mod port;
 mod protocol;
 mod short_name;
 mod spiffe_id;
+mod tencent;
 mod trust_domain;
 
 pub use dns::{NameError, is_dns_label};
@@ -29,4 +30,5 @@ pub use port::{PortNumber, PortNumberError};
 pub use protocol::{Protocol, Transport};
 pub use short_name::resolve_short_name;
 pub use spiffe_id::{SpiffeId, SpiffeIdError};
+pub use tencent::{CredentialSource, OffloadedPort, REVISION_LABEL, revision_version};
 pub use trust_domain::TrustDomain;

@@ -195,3 +195,32 @@ fn a_proxy_that_is_gone_leaves_nothing_behind() {
     }
     assert!(compiler.classes() == 0 && compiler.proxies().next().is_none());
 }
+
+#[test]
+fn a_gateway_of_a_network_comes_into_the_clusters_and_goes_again() {
+    let entry = istio(
+        "ServiceEntry",
+        "a",
+        "vm",
+        "hosts: [vm.ext], location: MESH_INTERNAL, resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], \
+         endpoints: [{address: 10.7.0.1, network: n2, serviceAccount: vm}]",
+    );
+    let gateway = "---\napiVersion: v1\nkind: Service\nmetadata: {name: eastwest, namespace: b, labels: {topology.istio.io/network: n2}}\n\
+                   spec: {type: LoadBalancer, clusterIP: 10.0.0.2, ports: [{name: tls, port: 15443}]}\n";
+    let status = "status: {loadBalancer: {ingress: [{ip: 198.51.100.1}]}}\n";
+    let mut compiler = small();
+    compiler.apply(upsert(&(entry + gateway)));
+    let [client, ..] = proxies().try_into().map(|all: [_; 4]| all).unwrap();
+    let addresses = |compiler: &mut Compiler| -> Vec<String> {
+        let config = compiler.config_for(&client);
+        let cluster = config.clusters.get("outbound|80||vm.ext").unwrap();
+        cluster.endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect()
+    };
+    assert_eq!(addresses(&mut compiler), ["10.7.0.1:80"]);
+    compiler.apply(upsert(&format!("{gateway}{status}")));
+    assert_eq!(addresses(&mut compiler), ["198.51.100.1:15443"]);
+    check(&mut compiler, &mesh("{}"), "the gateway has come");
+    compiler.apply(upsert(gateway));
+    assert_eq!(addresses(&mut compiler), ["10.7.0.1:80"]);
+    check(&mut compiler, &mesh("{}"), "the gateway is gone");
+}

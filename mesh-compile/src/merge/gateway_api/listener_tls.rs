@@ -9,13 +9,10 @@ use mesh_model::object::Object;
 use mesh_model::part::{ServerTlsMode, ServerTlsSettings};
 
 use super::grants::{Grants, Target};
+use crate::registry::network_gateways::is_auto_passthrough;
 
 const MODE_OPTION: &str = "gateway.istio.io/tls-terminate-mode";
 const CIPHER_SUITES_OPTION: &str = "gateway.istio.io/tls-cipher-suites";
-const LISTENER_OPTION: &str = "gateway.istio.io/listener-protocol";
-const AUTO_PASSTHROUGH: &str = "auto-passthrough";
-const NETWORK_LABEL: &str = "topology.istio.io/network";
-const PORT_LABEL: &str = "networking.istio.io/gatewayPort";
 /// The workload's own certificate.
 const BUILT_IN: &str = "builtin://";
 
@@ -42,7 +39,9 @@ impl Context<'_> {
                 Terminated::Mesh(settings) => return Ok(settings),
                 Terminated::Secrets(secrets) => settings = secrets,
             },
-            _ if self.is_auto_passthrough(listener, tls) => settings.mode = ServerTlsMode::AutoPassthrough,
+            _ if is_auto_passthrough(&self.gateway.meta.labels, listener) => {
+                settings.mode = ServerTlsMode::AutoPassthrough;
+            }
             _ => {}
         }
         if let Some(suites) = tls.options.get(CIPHER_SUITES_OPTION) {
@@ -190,16 +189,6 @@ impl Context<'_> {
 
     fn config_map_has_root(&self, namespace: &str, name: &str) -> bool {
         has_root(self.config, namespace, name)
-    }
-
-    /// A listener for other networks of the mesh: told by an option, or by label and port.
-    fn is_auto_passthrough(&self, listener: &Listener, tls: &ListenerTls) -> bool {
-        if tls.options.get(LISTENER_OPTION).is_some_and(|mode| mode == AUTO_PASSTHROUGH) {
-            return true;
-        }
-        let labels = &self.gateway.meta.labels;
-        let port = labels.get(PORT_LABEL).map_or("15443", String::as_str);
-        labels.contains_key(NETWORK_LABEL) && listener.port.to_string() == port
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use mesh_model::part::{ClientTlsMode, TrafficPolicy};
 
-use super::Context;
 use super::policy::Policy;
+use super::{Context, networks};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, ClusterEndpoint};
 use crate::registry::endpoint::{Endpoint, Health};
@@ -27,6 +27,8 @@ pub(super) struct Group {
 #[derive(Debug, Clone)]
 pub(super) struct Member {
     pub endpoint: Arc<Endpoint>,
+    /// Load-balancing weight, at least 1: the endpoint's, scaled where gateways share it (T-315).
+    pub weight: u32,
     /// Whether the cluster may use mesh mTLS towards it (S-049).
     pub mtls: bool,
 }
@@ -50,10 +52,14 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
     let labels = subset_labels(selection);
     let mode = rule_tls_mode(selection);
     let unhealthy_too = sends_unhealthy(selection.service, policy);
+    let gateways = context.view.network_gateways(selection.by_name);
+    let requested = networks::requested_view(context);
     let mut by_locality: BTreeMap<Arc<str>, Group> = BTreeMap::new();
     for endpoint in context.view.endpoints(selection.service, selection.port) {
         let fits = labels.is_none_or(|labels| is_subset(labels, &endpoint.labels))
             && (selection.by_name || is_address(&endpoint))
+            && (!endpoint.address.is_empty() || !gateways.is_empty())
+            && requested.as_ref().is_none_or(|requested| requested.contains(&*endpoint.network))
             && is_sent(endpoint.health, unhealthy_too);
         if !fits {
             continue;
@@ -73,9 +79,12 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
             continue;
         }
         group.weight = group.weight.saturating_add(endpoint.weight.max(1));
-        group.members.push(Member { endpoint, mtls });
+        let weight = endpoint.weight.max(1);
+        group.members.push(Member { endpoint, weight, mtls });
     }
-    by_locality.into_values().collect()
+    let mut groups: Vec<Group> = by_locality.into_values().collect();
+    networks::replace(&mut groups, gateways, context);
+    groups
 }
 
 /// Writes the groups into the cluster.
@@ -97,7 +106,7 @@ fn cluster_endpoint(group: &Group, member: &Member) -> ClusterEndpoint {
     ClusterEndpoint {
         address: socket_address(&endpoint.address, endpoint.port),
         priority: group.priority,
-        weight: endpoint.weight.max(1),
+        weight: member.weight,
         healthy: endpoint.health == Health::Healthy,
         mtls: member.mtls,
         locality: Arc::clone(&group.locality),
@@ -115,9 +124,9 @@ pub(super) fn socket_address(address: &str, port: u16) -> Arc<str> {
     }
 }
 
-/// A Unix path has port 0; everything else that is no address is a name.
+/// A Unix path has port 0, and one that only gateways know has no address; everything else is a name.
 fn is_address(endpoint: &Endpoint) -> bool {
-    endpoint.port == 0 || endpoint.address.parse::<IpAddr>().is_ok()
+    endpoint.port == 0 || endpoint.address.is_empty() || endpoint.address.parse::<IpAddr>().is_ok()
 }
 
 fn is_sent(health: Health, unhealthy_too: bool) -> bool {

@@ -267,7 +267,7 @@ fn by_priority_labels(groups: &mut Vec<Group>, wanted: &[String], own: &BTreeMap
                 weight: 0,
                 members: Vec::new(),
             });
-            part.weight = part.weight.saturating_add(member.endpoint.weight.max(1));
+            part.weight = part.weight.saturating_add(member.weight);
             part.members.push(member);
         }
         out.extend(by_priority.into_values());

@@ -1,7 +1,7 @@
 //! Clusters: one per service, port and subset, with every DestinationRule setting resolved; inbound and fixed ones too.
 //!
 //! `policy` finds the blocks that hold for a cluster; `connection_pool`, `outlier`, `load_balancer`, `locality` and
-//! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it; `outbound`, `inbound` and `fixed` say which clusters exist.
+//! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it, with `networks` for those behind gateways; `outbound`, `inbound` and `fixed` say which clusters exist.
 
 mod connection_pool;
 mod endpoints;
@@ -10,6 +10,7 @@ mod inbound;
 mod load_balancer;
 mod locality;
 pub mod names;
+mod networks;
 mod outbound;
 mod outlier;
 mod peers;
@@ -178,7 +179,7 @@ fn topology_labels(proxy: &Proxy) -> BTreeMap<String, String> {
         ("topology.kubernetes.io/zone", place.next()),
         ("topology.istio.io/subzone", place.next()),
         ("topology.istio.io/cluster", Some(&*proxy.cluster_id)),
-        ("topology.istio.io/network", metadata("NETWORK")),
+        ("topology.istio.io/network", Some(proxy.network())),
         ("kubernetes.io/hostname", metadata("NODE_NAME")),
     ];
     for (name, value) in topology {

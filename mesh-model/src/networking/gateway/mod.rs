@@ -1,4 +1,5 @@
 //! Gateway: what a gateway listens to.
 
 pub mod spec;
+mod tencent;
 mod validate;

@@ -6,6 +6,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::spec::{Gateway, Port, Server};
+use super::tencent;
 use crate::check::{Checker, Path, Problem, host, port, short, tls};
 use crate::diagnostic::{Code, Report};
 use crate::name::{Protocol, is_dns_label};
@@ -45,6 +46,7 @@ pub(super) fn validate(object: &Object<Gateway>, report: &mut Report) {
             });
         }
     }
+    tencent::lint(found, &SPEC.field("servers"), servers);
 }
 
 fn server(found: &mut Checker<'_>, at: &Path<'_>, server: &Server) {

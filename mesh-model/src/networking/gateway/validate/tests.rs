@@ -106,3 +106,32 @@ fn port_names_are_unique() {
     let found = problems("networking.istio.io/v1", "Gateway", &json!({"servers": [server, server]}));
     assert_eq!(found, ["conflict spec.servers[1].port.name"]);
 }
+
+#[test]
+fn names_of_tencent_cloud_fit_their_servers() {
+    let servers = |servers: Value| {
+        let found = problems("networking.istio.io/v1", "Gateway", &json!({ "servers": servers }));
+        found.iter().map(|line| line.replace("tencent-name spec.servers", "")).collect::<Vec<_>>()
+    };
+    let http = |number: u32, name: &str| json!({"hosts": ["a.com"], "port": {"number": number, "name": name, "protocol": "HTTP"}});
+    assert_eq!(servers(json!([http(443, "clb-https-443-Ab9"), http(443, "clb-https-443-Cd8")])), NONE);
+    assert_eq!(servers(json!([http(6443, "clb-https-443-Ab9")])), ["[0].port.name"], "T-582");
+    assert_eq!(
+        servers(json!([http(443, "clb-https-443-Ab9"), http(443, "http")])),
+        ["[1].port.name"],
+        "T-583"
+    );
+    assert_eq!(servers(json!([http(443, "clb-https-443-Ab9"), http(80, "http")])), NONE, "other ports");
+    let mut tcp = http(6443, "clb-https-443-Ab9");
+    tcp["port"]["protocol"] = json!("TCP");
+    assert_eq!(servers(json!([tcp])), NONE, "the name means nothing with other protocols");
+    let mut redirecting = http(443, "clb-https-443-Ab9");
+    redirecting["tls"] = json!({"httpsRedirect": true});
+    assert_eq!(servers(json!([redirecting])), ["[0].tls.httpsRedirect"], "T-584");
+    let tls = |mode: &str, name: &str| server(&json!({"tls": {"mode": mode, "credentialName": name}}));
+    assert_eq!(tls("SIMPLE", "qcloud-Ab9"), NONE);
+    assert_eq!(tls("MUTUAL", "Ab9"), NONE);
+    for mode in ["MUTUAL", "OPTIONAL_MUTUAL"] {
+        assert_eq!(tls(mode, "qcloud-Ab9"), ["tencent-name s.tls.credentialName"], "T-585");
+    }
+}
