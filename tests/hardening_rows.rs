@@ -19,7 +19,8 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         &["y07_duplicate_keys_name_both_places_and_the_last_wins", "y07_duplicates_are_found_in_large_maps"],
     ),
     ("Y08", YAML, &["y08_line_breaks_and_tabs"]),
-    ("Y09", YAML, &["y09_encodings", "y09_no_text_panics"]),
+    ("Y09", YAML, &["y09_encodings"]),
+    ("Y09", RANDOM, &["y09_no_text_panics"]),
     ("Y10", VALUES, &["y10_ports_are_whole_and_in_range", "y10_whole_numbers_are_exact_or_refused"]),
     (
         "Y11",
@@ -44,9 +45,10 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("Y18", "mesh-model/src/object/header.rs", &["y18_documents_that_are_no_resources_are_refused"]),
     ("Y19", "mesh-model/src/object/header.rs", &["y19_names_follow_kubernetes"]),
     ("Y19", VALUES, &["y19_look_alikes_are_not_the_names_they_look_like"]),
-    ("Y20", YAML, &["y20_json_and_yaml_of_a_value_read_the_same"]),
-    ("Y21", YAML, &["y21_quoted_yaml_reads_as_serde_yaml_reads_it"]),
+    ("Y20", RANDOM, &["y20_json_and_yaml_of_a_value_read_the_same"]),
+    ("Y21", RANDOM, &["y21_quoted_yaml_reads_as_serde_yaml_reads_it"]),
     ("Y21", "tests/shuffle.rs", &[]),
+    ("Y22", RANDOM, &["y22_no_yaml_soup_panics"]),
     (
         "Y22",
         "mesh-model/tests/suites.rs",
@@ -93,6 +95,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
 ];
 
 const YAML: &str = "mesh-model/src/yaml/tests.rs";
+const RANDOM: &str = "mesh-model/src/yaml/tests/random.rs";
 const DECODE: &str = "mesh-model/src/decode/tests.rs";
 const VALUES: &str = "tests/bad_values.rs";
 const PATTERNS: &str = "tests/bad_patterns.rs";
@@ -125,6 +128,7 @@ fn every_test_named_after_a_row_is_in_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in [
         YAML,
+        RANDOM,
         DECODE,
         VALUES,
         PATTERNS,

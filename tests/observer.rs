@@ -214,7 +214,7 @@ fn meshes(rules: &str) -> Vec<(Direction, ProxyConfig)> {
     let mut documents = cases[0].documents();
     // The shop's own rules would hide most of the random ones.
     documents.retain(|document| {
-        let kind = document.root().get("kind").and_then(|kind| kind.as_str());
+        let kind = document.root().get("kind").and_then(mesh::model::document::Node::as_str);
         !matches!(
             kind,
             Some("VirtualService" | "DestinationRule" | "AuthorizationPolicy" | "PeerAuthentication")

@@ -111,7 +111,7 @@ impl Signer {
 
     /// The signature check alone, with a parsed key: nothing can be faster.
     #[expect(clippy::unwrap_used, reason = "a key that was just made is one")]
-    pub fn raw_check(&self) -> Box<dyn Fn(&[u8], &[u8]) -> bool> {
+    pub fn raw_check(&self) -> Box<RawCheck> {
         let parsed = |algorithm: &'static dyn signature::VerificationAlgorithm, key: &[u8]| {
             let key = signature::ParsedPublicKey::new(algorithm, key).unwrap();
             Box::new(move |signed: &[u8], made: &[u8]| key.verify_sig(signed, made).is_ok())
@@ -127,3 +127,6 @@ impl Signer {
         }
     }
 }
+
+/// Whether a signature (second) is one of the text (first).
+pub type RawCheck = dyn Fn(&[u8], &[u8]) -> bool;

@@ -125,7 +125,7 @@ fn y22_json_that_must_be_read_is_read_as_json_readers_read_it() {
         }
         let wanted: Value = serde_json::from_slice(&bytes).unwrap();
         let found = documents(&loaded);
-        let fits = !loaded.report.has_errors() && normal(&found) == normal(&[wanted.clone()]);
+        let fits = !loaded.report.has_errors() && normal(&found) == normal(std::slice::from_ref(&wanted));
         if fits == JSON_REFUSED.iter().any(|(refused, _)| *refused == id) {
             wrong.push(format!("{id}: {:?}: {found:?} {:?}", String::from_utf8_lossy(&bytes), loaded.report));
         }

@@ -45,7 +45,7 @@ fn a_bad_version_is_kept_out_and_its_age_and_reason_are_told() {
         assert!(refused.reasons.iter().any(|found| found.at.field == "spec.ports[0].number"));
     }
     let told: Vec<_> = set.refusals().map(|(key, _)| key.clone()).collect();
-    assert_eq!(told, [key.clone()]);
+    assert_eq!(told, std::slice::from_ref(&key));
     let applied = set.apply_with(upserts(&service_entry("x", 4, "81")), at(400));
     assert_eq!((applied.changed.len(), only_port(&set), set.revision()), (1, 81, 4));
     assert!(set.refusals().next().is_none() && !set.service_entries.is_stale(&key));

@@ -50,7 +50,7 @@ fn required(found: &mut Checker<'_>, at: &Path<'_>, field: &str, text: &str) {
 
 /// Whether `null` stands where a message is needed.
 fn is_null(found: &Checker<'_>, at: &Path<'_>) -> bool {
-    found.written(at).is_some_and(|node| node.is_null())
+    found.written(at).is_some_and(crate::document::Node::is_null)
 }
 
 fn metrics(found: &mut Checker<'_>, at: &Path<'_>, metrics: &Metrics) {

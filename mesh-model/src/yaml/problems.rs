@@ -153,7 +153,9 @@ impl<'a> Problems<'a> {
 
 /// Messages that repeat the text begin with it; so does their help.
 fn hide(note: &mut Diagnostic) {
-    if note.message.starts_with('`') {
+    let repeated = note.message.strip_prefix('`').and_then(|rest| rest.split('`').next());
+    // A single mark (`[`, `"`) is the grammar's, not the writer's.
+    if repeated.is_some_and(|text| text.len() > 1 || text.chars().any(char::is_alphanumeric)) {
         note.message = "a value that cannot stand like this, not shown since it may be secret".to_owned();
         note.help = Some("write it in quotes, as plain text".to_owned());
         note.replacement = None;

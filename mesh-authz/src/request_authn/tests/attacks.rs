@@ -264,7 +264,7 @@ fn j01_j05_forms_that_are_no_token() {
         ("a".repeat(1024 * 1024), Status::BadFormat),
         (format!("{good}{}", "A".repeat(1024 * 1024)), Status::BadFormat),
     ] {
-        assert_eq!(judge(&authn, &text), Err(wanted), "{:.200}", text);
+        assert_eq!(judge(&authn, &text), Err(wanted), "{text:.200}");
     }
 }
 
@@ -280,7 +280,7 @@ fn j05_large_tokens_within_the_limits_pass() {
     ] {
         let usual = with_claim("sub", Some("\"alice\""));
         let payload = format!("{},{more}}}", usual.trim_end_matches('}'));
-        assert_eq!(judge(&authn, &signed(HEADER, &payload)), Ok(()), "{:.80}", more);
+        assert_eq!(judge(&authn, &signed(HEADER, &payload)), Ok(()), "{more:.80}");
     }
 }
 

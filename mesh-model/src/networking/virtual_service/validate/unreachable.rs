@@ -67,7 +67,11 @@ fn shadowed(found: &mut Checker<'_>, at: &Path<'_>, routes: &[Vec<String>]) {
             if let Some(earlier) = first_route_of.get(one.as_str()) {
                 duplicates += 1;
                 let message = format!("the same match stands in route {earlier}");
-                found.find(&at.field("match").index(number), Problem::new(Code::IneffectiveMatch, message));
+                found.find(
+                    &at.field("match").index(number),
+                    Problem::new(Code::IneffectiveMatch, message)
+                        .help("remove it: the earlier route takes what it matches"),
+                );
             } else {
                 first_route_of.insert(one, index);
             }
