@@ -1,6 +1,7 @@
 //! Which virtual host answers for an authority: exact, suffix wildcards, prefix wildcards, `*` (T-035, E-008).
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -11,10 +12,26 @@ type ByName = HashMap<Box<[u8]>, u32, RandomState>;
 /// Domains of a table, each pointing at the position of its virtual host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HostIndex {
-    exact: ByName,
+    exact: HashMap<Name, u32, RandomState>,
     suffixes: Wildcards,
     prefixes: Wildcards,
     any: Option<u32>,
+}
+
+/// A name that a virtual host has among its domains too; hashed and compared as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name(Arc<str>);
+
+impl Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_bytes().hash(state);
+    }
 }
 
 /// Wildcards of one kind: what stands beside the `*`, and the lengths that occur, longest first.
@@ -54,10 +71,14 @@ impl HostIndex {
     pub(super) fn new<'d>(domains: impl IntoIterator<Item = (u32, &'d Arc<str>)>) -> Self {
         let mut index = Self::default();
         for (host, domain) in domains {
-            let domain = domain.to_ascii_lowercase();
+            let domain = match canonical_case(domain) {
+                // The domain itself: its text is not copied.
+                Cow::Borrowed(_) => Arc::clone(domain),
+                Cow::Owned(lower) => lower.into(),
+            };
             match DomainShape::of(&domain) {
-                DomainShape::Exact(name) => {
-                    index.exact.entry(name.as_bytes().into()).or_insert(host);
+                DomainShape::Exact(_) => {
+                    index.exact.entry(Name(domain)).or_insert(host);
                 }
                 DomainShape::Suffix(text) => index.suffixes.insert(text, host),
                 DomainShape::Prefix(text) => index.prefixes.insert(text, host),
@@ -106,7 +127,10 @@ impl Wildcards {
 
 /// The host that domains are compared with: no port (T-035, T-038), lower case. Allocates only where a letter changes.
 pub(super) fn canonical_host(authority: &str) -> Cow<'_, str> {
-    let host = without_port(authority);
+    canonical_case(without_port(authority))
+}
+
+fn canonical_case(host: &str) -> Cow<'_, str> {
     // Without an early exit, so that the compiler looks at many bytes at once.
     if host.bytes().fold(false, |upper, byte| upper | byte.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())

@@ -10,6 +10,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::substitution::Substitution;
 
+mod shared;
+
 /// Bound on the compiled size of one pattern, in bytes.
 const SIZE_LIMIT: usize = 10 << 20;
 
@@ -45,11 +47,17 @@ pub enum PatternError {
 }
 
 impl Pattern {
-    /// Compiles a pattern that has to match the whole text (T-137).
+    /// Compiles a pattern that has to match the whole text (T-137). Where the same text is in use already, both share
+    /// their syntax and their automaton.
     ///
     /// # Errors
     /// When the text is not RE2, or its automaton would be too large.
     pub fn full_match(text: &str) -> Result<Self, PatternError> {
+        shared::pattern(text, Self::parse_full_match)
+    }
+
+    /// A pattern of its own.
+    fn parse_full_match(text: &str) -> Result<Self, PatternError> {
         let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.full_match_hir();
         Self::new(text, syntax, true)
     }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
 use crate::registry::DOMAIN;
 use crate::registry::service::{RegistryKind, Resolution, Service};
 use crate::view::View;
@@ -48,10 +51,10 @@ impl Domains {
 /// Who has which domain of a table so far.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    names: BTreeSet<String>,
-    domains: BTreeSet<String>,
+    names: HashSet<String, RandomState>,
+    domains: HashSet<Arc<str>, RandomState>,
     /// Names of services, with and without port: derived domains never take them (T-043).
-    known: BTreeSet<String>,
+    known: HashSet<String, RandomState>,
 }
 
 impl Taken {
@@ -72,9 +75,17 @@ impl Taken {
             .all
             .iter()
             .filter(|domain| !(wanted.alternates.contains(*domain) && self.known.contains(*domain)))
-            .filter(|domain| self.domains.insert(domain.to_ascii_lowercase()))
-            .map(|domain| domain.to_ascii_lowercase().into())
+            .map(|domain| lower(domain))
+            .filter(|domain| self.domains.insert(Arc::clone(domain)))
             .collect()
+    }
+}
+
+fn lower(domain: &str) -> Arc<str> {
+    if domain.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        domain.to_ascii_lowercase().into()
+    } else {
+        domain.into()
     }
 }
 
