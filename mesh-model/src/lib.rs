@@ -66,6 +66,7 @@
 //!
 //! `yaml` (default): YAML as input and output. JSON is read with or without it. `schema`: module `schema`, JSON Schemas of
 //! every kind.
+#![cfg_attr(not(feature = "yaml"), allow(dead_code, reason = "parts that only the YAML reader uses"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod check;

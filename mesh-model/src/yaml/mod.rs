@@ -4,6 +4,7 @@
 //! one bad document never sinks the others of its file.
 
 mod advice;
+#[cfg(feature = "yaml")]
 mod aliases;
 mod budget;
 #[cfg(feature = "yaml")]
