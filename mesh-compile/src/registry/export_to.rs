@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::mesh_config::{MeshConfig, Visibility, VisibilityPolicy};
-
-use super::namespaces::read_selector;
+use mesh_model::part::LabelSelector;
 
 /// What was written, or the mesh's default where nothing was.
 pub(super) fn or_default(written: BTreeSet<String>, mesh: &MeshConfig) -> BTreeSet<String> {
@@ -44,7 +43,7 @@ pub(super) fn narrow(
 /// Whether every rule of a policy takes the namespace; a rule without a readable selector takes none.
 fn applies(policy: &VisibilityPolicy, labels: &BTreeMap<String, String>) -> bool {
     policy.matching_rules.iter().all(|rule| {
-        let selector = rule.namespace_selector.as_ref().and_then(read_selector);
+        let selector = rule.namespace_selector.as_ref().and_then(LabelSelector::compiled);
         selector.is_some_and(|selector| selector.matches(labels))
     })
 }

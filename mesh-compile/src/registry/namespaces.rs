@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::mesh_config::{LabelSelector as WrittenSelector, MeshConfig};
-use mesh_model::name::{LabelSelector, SelectorOperator, SelectorRequirement};
+use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::LabelSelector;
+use mesh_model::part;
 
 static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
@@ -38,7 +39,8 @@ impl Namespaces {
             .collect();
         let written = &mesh.discovery_selectors;
         // A selector that cannot be read takes no namespace, and the others stay in force.
-        let discovered = (!written.is_empty()).then(|| written.iter().filter_map(read_selector).collect());
+        let discovered =
+            (!written.is_empty()).then(|| written.iter().filter_map(part::LabelSelector::compiled).collect());
         Self { metadata, discovered, root: mesh.root_namespace().into() }
     }
 
@@ -72,17 +74,4 @@ impl Namespaces {
     fn get(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> Option<&Metadata> {
         self.metadata.get(&(Arc::clone(cluster), Arc::clone(namespace)))
     }
-}
-
-/// A selector as it means; `None` where an operator or its values are wrong.
-pub fn read_selector(written: &WrittenSelector) -> Option<LabelSelector> {
-    let match_expressions = written
-        .match_expressions
-        .iter()
-        .map(|requirement| {
-            let operator = SelectorOperator::parse(&requirement.operator, requirement.values.clone())?;
-            Some(SelectorRequirement { key: requirement.key.clone(), operator })
-        })
-        .collect::<Option<Vec<_>>>()?;
-    Some(LabelSelector { match_labels: written.match_labels.clone(), match_expressions })
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ObjectReference, kind, limits};
 use crate::diagnostic::Report;
-use crate::mesh_config::LabelSelector;
 use crate::object::{Body, Kind, Object};
+use crate::part::LabelSelector;
 use crate::part::is_default;
 
 /// A class of gateways.

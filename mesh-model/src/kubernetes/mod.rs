@@ -11,7 +11,6 @@ pub mod endpoints;
 pub mod ingress;
 pub mod injection;
 pub mod int_or_string;
-pub mod label_selector;
 pub mod namespace;
 pub mod node;
 pub mod open_enum;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use super::label_selector::LabelSelector;
 use crate::object::{Body, Kind};
+use crate::part::LabelSelector;
 
 /// Webhooks that may change objects, the sidecar injector among them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -1,11 +1,9 @@
 //! The smaller messages of `MeshConfig`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::part::proto_enum::proto_enum;
-use crate::part::{ClientTlsSettings, ConnectionPoolSettings, OutlierDetection, is_default};
+use crate::part::{ClientTlsSettings, ConnectionPoolSettings, LabelSelector, OutlierDetection, is_default};
 use crate::value::Duration;
 
 /// Traffic for hosts that the registry does not know (T-451).
@@ -190,35 +188,6 @@ proto_enum! {
         /// In every cluster.
         Global = "GLOBAL" = 1,
     }
-}
-
-/// Kubernetes' label selector: everything in it must hold; empty selects all.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, rename_all = "camelCase")]
-pub struct LabelSelector {
-    /// Labels with exactly these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
-    /// Further conditions.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<LabelSelectorRequirement>,
-}
-
-/// A condition on one label.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default, rename_all = "camelCase")]
-pub struct LabelSelectorRequirement {
-    /// The label.
-    #[serde(skip_serializing_if = "is_default")]
-    pub key: String,
-    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    #[serde(skip_serializing_if = "is_default")]
-    pub operator: String,
-    /// Values for `In` and `NotIn`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
 }
 
 /// An outside certificate authority.

@@ -10,12 +10,14 @@ use super::proxy_config::ProxyConfig;
 use super::settings::{
     AccessLogEncoding, CertificateAuthority, CertificateData, ConfigSource, DefaultProviders,
     DefaultTrafficPolicy, DnsCertificate, H2UpgradePolicy, InboundTrafficPolicy, IngressControllerMode,
-    LabelSelector, OutboundTrafficPolicy, PathNormalization, ServiceEntryVisibility, ServiceScopeConfig,
-    ServiceSettings, TlsConfig,
+    OutboundTrafficPolicy, PathNormalization, ServiceEntryVisibility, ServiceScopeConfig, ServiceSettings,
+    TlsConfig,
 };
 use crate::diagnostic::Report;
 use crate::object::{Body, Kind, Object};
-use crate::part::{HttpRetry, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting};
+use crate::part::{
+    HttpRetry, LabelSelector, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting,
+};
 use crate::value::Duration;
 
 /// Settings of the whole mesh, one document without `apiVersion` and `kind`.

@@ -7,6 +7,7 @@ mod connection_pool;
 mod destination;
 mod http;
 mod istio_status;
+mod label_selector;
 mod load_balancer;
 mod locality;
 mod outlier_detection;
@@ -26,6 +27,7 @@ pub use connection_pool::{
 pub use destination::{Destination, PortSelector};
 pub use http::{GRPC_STATUS, HeaderOperations, Headers, HttpRetry, Percent};
 pub use istio_status::{AnalysisLevel, AnalysisMessage, AnalysisMessageType, IstioCondition, IstioStatus};
+pub use label_selector::{LabelSelector, LabelSelectorRequirement};
 pub use load_balancer::{
     BackendUtilization, ConsistentHashLb, HttpCookie, HttpCookieAttribute, LoadBalancerSettings, MagLev,
     RingHash, SimpleLb, WarmupConfiguration,
@@ -44,7 +46,8 @@ pub use selector::{NetworkingWorkloadSelector, WorkloadSelector};
 pub use string_match::StringMatch;
 pub use target_reference::PolicyTargetReference;
 pub use tls::{
-    ClientTlsMode, ClientTlsSettings, ServerTlsMode, ServerTlsSettings, TlsCertificate, TlsProtocol,
+    CIPHER_SUITES, ClientTlsMode, ClientTlsSettings, ServerTlsMode, ServerTlsSettings, TlsCertificate,
+    TlsProtocol,
 };
 pub use traffic_policy::{
     PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion, RetryBudget, TrafficPolicy, TunnelSettings,

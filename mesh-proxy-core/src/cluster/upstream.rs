@@ -127,7 +127,7 @@ impl Upstream {
     /// Tells outlier detection how a try went. Whether the host was ejected by it.
     pub fn record(&self, host: &Host, outcome: Outcome, now_ms: u64) -> bool {
         let Some(detector) = &self.detector else { return false };
-        let members = self.tables().hosts.hosts().count();
+        let members = self.tables().members;
         let ejected =
             detector.lock().unwrap_or_else(PoisonError::into_inner).record(host, outcome, members, now_ms);
         if ejected {

@@ -1,9 +1,9 @@
 //! `image: auto`, which only injection replaces.
 
 use mesh_model::diagnostic::Code;
-use mesh_model::kubernetes::label_selector::LabelSelector as Written;
 use mesh_model::kubernetes::pod::PodSpec;
 use mesh_model::name::LabelSelector;
+use mesh_model::part::LabelSelector as Written;
 
 use crate::analyze::context::Context;
 use crate::analyze::findings::Findings;

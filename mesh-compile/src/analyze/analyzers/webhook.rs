@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
 use mesh_model::kubernetes::MutatingWebhookConfiguration;
-use mesh_model::kubernetes::label_selector::LabelSelector as Written;
 use mesh_model::kubernetes::webhook_configuration::Webhook;
 use mesh_model::name::LabelSelector;
 use mesh_model::object::Object;
+use mesh_model::part::LabelSelector as Written;
 
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, listed, short};

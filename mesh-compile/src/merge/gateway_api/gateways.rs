@@ -13,7 +13,6 @@ use mesh_model::part::ServerTlsSettings;
 use super::grants::Grants;
 use super::parents::{Listeners, Parent};
 use super::{Converted, GatewayBinding, MADE, listener_tls, report_at};
-use crate::registry::namespaces::read_selector;
 use crate::registry::{DOMAIN, Registry};
 
 /// The controller whose gateways are translated.
@@ -214,7 +213,7 @@ impl Builder<'_> {
             (None | Some("Same"), _) => own(),
             (Some("All"), _) | (_, None) => vec!["*".to_owned()],
             (_, Some(selector)) => {
-                let Some(selector) = read_selector(selector) else { return Vec::new() };
+                let Some(selector) = selector.compiled() else { return Vec::new() };
                 let mut names: BTreeSet<String> = BTreeSet::new();
                 for namespace in self.config.namespaces.iter() {
                     let mut labels = namespace.meta.labels.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mesh_model::mesh_config::TlsMinimum;
-use mesh_model::part::{ServerTlsMode, ServerTlsSettings, TlsProtocol};
+use mesh_model::part::{CIPHER_SUITES, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 
 use super::servers::GatewayServer;
 use crate::proxy::listener::{ClientCertificate, DownstreamTls};
@@ -141,25 +141,7 @@ fn version(version: TlsProtocol) -> &'static str {
     }
 }
 
-/// What Istio lets through by name (T-435); groups such as `ALL` and operators such as `+AES` pass unread.
-const CIPHER_SUITES: [&str; 15] = [
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-    "ECDHE-ECDSA-AES128-SHA",
-    "ECDHE-RSA-AES128-SHA",
-    "ECDHE-ECDSA-AES256-SHA",
-    "ECDHE-RSA-AES256-SHA",
-    "AES128-GCM-SHA256",
-    "AES256-GCM-SHA384",
-    "AES128-SHA",
-    "AES256-SHA",
-    "DES-CBC3-SHA",
-];
-
+/// Those that Istio lets through (T-435); groups such as `ALL` and operators such as `+AES` pass unread.
 fn cipher_suites(view: &View<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
     if tls.mode == ServerTlsMode::IstioMutual {
         return Vec::new();

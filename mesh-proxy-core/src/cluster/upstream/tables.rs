@@ -14,6 +14,8 @@ use crate::cluster::priority::{self, PriorityLoad, draw, locality_weight};
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) hosts: HostSet,
+    /// How many hosts there are; asked at the end of every request.
+    pub(super) members: usize,
     settings: Settings,
     loads: Vec<PriorityLoad>,
     pools: Vec<Pools>,
@@ -81,7 +83,8 @@ impl Tables {
                 all: settings.pool(priority, |_| true),
             })
             .collect();
-        Self { hosts, settings, loads, pools }
+        let members = hosts.hosts().count();
+        Self { hosts, members, settings, loads, pools }
     }
 
     /// The priorities that a retry leaves out: those tried before, looked at anew after every second try (T-165). Empty:

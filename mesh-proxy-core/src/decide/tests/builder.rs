@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_compile::proxy::ProxyConfig;
-use mesh_compile::proxy::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, Limits, UpstreamTls};
+use mesh_compile::proxy::cluster::{Cluster, Discovery, LbPolicy};
 use mesh_compile::proxy::listener::{
     ChainMatch, ClientCertificate, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network,
     PathNormalization, TcpProxy,
@@ -79,27 +79,9 @@ pub(super) fn listener(direction: Direction, address: &str, port: u16, chains: V
 
 pub(super) fn cluster(name: &str) -> Cluster {
     Cluster {
-        name: name.into(),
-        discovery: Discovery::Eds,
-        lb: LbPolicy::LeastRequest,
         connect_timeout_ms: 10_000,
-        tcp_keepalive: None,
-        limits: Limits::default(),
-        outlier: None,
-        panic_threshold: None,
-        locality_weighted: false,
-        slow_start: None,
-        tls: UpstreamTls::Plaintext,
-        http: HttpOptions::default(),
-        retry_budget: None,
-        proxy_protocol: None,
-        port_override: None,
-        zone_aware: None,
-        dns_family: None,
-        source_address: None,
-        endpoints: Vec::new(),
-        localities: Vec::new(),
         origins: BTreeMap::from([("lb", origin())]),
+        ..Cluster::bare(name, Discovery::Eds, LbPolicy::LeastRequest)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_model::name::SpiffeId;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -47,17 +48,52 @@ impl Names {
 
 /// `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` and nothing else: the parts are not empty and hold no byte that a URI
 /// would read otherwise.
-pub(crate) fn is_workload_id(uri: &str) -> bool {
+fn workload_id(uri: &str) -> Option<SpiffeId> {
     const LENGTH_MAX: usize = 2048;
-    let Some(rest) = uri.strip_prefix("spiffe://") else { return false };
-    let parts: Vec<&str> = rest.split('/').collect();
-    let plain = |part: &&str| {
-        !part.is_empty()
-            && *part != "."
-            && *part != ".."
+    let id: SpiffeId = uri.parse().ok().filter(|_| uri.len() <= LENGTH_MAX)?;
+    let plain = |part: &str| {
+        !matches!(part, "" | "." | "..")
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
     };
-    uri.len() <= LENGTH_MAX && matches!(parts.as_slice(), [_, "ns", _, "sa", _]) && parts.iter().all(plain)
+    let all_plain = plain(id.trust_domain()) && plain(id.namespace()) && plain(id.service_account());
+    all_plain.then_some(id)
+}
+
+/// The three methods about handshake signatures, the same for both sides: the provider knows the algorithms.
+macro_rules! signatures_by_provider {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls12_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            )
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(
+                message,
+                certificate,
+                signature,
+                &self.provider.signature_verification_algorithms,
+            )
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.provider.signature_verification_algorithms.supported_schemes()
+        }
+    };
 }
 
 /// What is asked of a client's certificate beyond its chain.
@@ -82,12 +118,8 @@ impl ClientVerifier {
         let names = Names::of(certificate).ok_or_else(refused)?;
         if !self.trust_domains.is_empty() {
             let [uri] = names.uris.as_slice() else { return Err(refused()) };
-            let of_domain = |domain: &Arc<str>| {
-                uri.strip_prefix("spiffe://")
-                    .and_then(|rest| rest.strip_prefix(&**domain))
-                    .is_some_and(|rest| rest.starts_with('/'))
-            };
-            if !is_workload_id(uri) || !self.trust_domains.iter().any(of_domain) {
+            let id = workload_id(uri).ok_or_else(refused)?;
+            if !self.trust_domains.iter().any(|domain| **domain == *id.trust_domain()) {
                 return Err(refused());
             }
         }
@@ -120,37 +152,7 @@ impl ClientCertVerifier for ClientVerifier {
         Ok(ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures_by_provider!();
 }
 
 /// What is asked of a server's certificate.
@@ -189,37 +191,7 @@ impl ServerCertVerifier for ServerVerifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures_by_provider!();
 }
 
 #[cfg(test)]
@@ -228,7 +200,7 @@ mod tests {
 
     #[test]
     fn workload_ids_have_five_plain_parts() {
-        assert!(is_workload_id("spiffe://cluster.local/ns/default/sa/web"));
+        assert!(workload_id("spiffe://cluster.local/ns/default/sa/web").is_some());
         for wrong in [
             "SPIFFE://cluster.local/ns/a/sa/b",
             "spiffe://cluster.local",
@@ -244,8 +216,8 @@ mod tests {
             "spiffe://cluster.local/ns/a/sa/b\0",
             "spiffe://clüster.local/ns/a/sa/b",
         ] {
-            assert!(!is_workload_id(wrong), "{wrong}");
+            assert!(workload_id(wrong).is_none(), "{wrong}");
         }
-        assert!(!is_workload_id(&format!("spiffe://{}/ns/a/sa/b", "x".repeat(2100))));
+        assert!(workload_id(&format!("spiffe://{}/ns/a/sa/b", "x".repeat(2100))).is_none());
     }
 }
