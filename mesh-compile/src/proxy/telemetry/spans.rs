@@ -112,10 +112,10 @@ pub(super) fn of(
     };
     let own = OwnSettings::of(view);
     let mut sampling_percent = own.sampling_percent();
-    for layer in said.sampling_percent.iter().flat_map(|it| it.layers()).collect::<Vec<_>>().into_iter().rev()
-    {
-        sampling_percent.lay(layer.clone());
-    }
+    let mut written: Vec<_> = said.sampling_percent.iter().flat_map(Resolved::layers).cloned().collect();
+    // The statement that holds comes first there, and must be laid last.
+    written.reverse();
+    written.into_iter().for_each(|layer| sampling_percent.lay(layer));
     if fit.samples_itself {
         let origin = provider.origin().clone();
         sampling_percent.lay(Layer::new(100.0, sampling_percent.level().max(provider.level()), origin));
