@@ -199,6 +199,14 @@ pub enum Part {
     Policies,
     /// Access logs, metrics and spans, with what each setting shadows.
     Telemetry,
+    /// How the proxy itself is set up, with what each setting shadows.
+    Settings,
+    /// Wasm modules and Lua scripts, in order.
+    Extensions,
+    /// Patches of EnvoyFilters, what each changed and what is left out.
+    EnvoyFilters,
+    /// What the workload's ports accept (PeerAuthentication), with what is shadowed.
+    PeerModes,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -27,6 +27,10 @@ pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
         Part::Endpoints => describe::endpoints(&config),
         Part::Policies => describe::policies(&config),
         Part::Telemetry => describe::telemetry(&config),
+        Part::Settings => describe::settings(&config),
+        Part::Extensions => describe::extensions(&config),
+        Part::EnvoyFilters => describe::envoy_filters(&config),
+        Part::PeerModes => describe::peer_modes(&config),
     };
     let mut out = anstream::stdout().lock();
     match command.format {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use mesh_model::object::Object;
-use mesh_model::origin::Origin;
+use mesh_model::resolved::{Layer, Level, Resolved};
 use mesh_model::security::peer_authentication::PeerAuthentication;
 use mesh_model::security::peer_authentication::spec::{MutualTls, MutualTlsMode};
+use serde::{Serialize, Serializer};
 
 use crate::selection::selects;
 
@@ -31,21 +32,26 @@ impl Mode {
     }
 }
 
-/// The modes of one workload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeerModes {
-    /// For every port not listed.
-    pub default: (Mode, Origin),
-    /// By port of the workload, not of a Service (S-012).
-    pub ports: BTreeMap<u16, (Mode, Origin)>,
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
-/// How wide a policy reaches (S-003); narrower comes later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Mesh,
-    Namespace,
-    Workload,
+/// The modes of one workload, each with the policies that it shadows (S-003).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerModes {
+    /// For every port not listed.
+    pub default: Resolved<Mode>,
+    /// By port of the workload, not of a Service (S-012).
+    pub ports: BTreeMap<u16, Resolved<Mode>>,
+}
+
+/// Where there is no policy.
+impl Default for PeerModes {
+    fn default() -> Self {
+        Self { default: built_in(), ports: BTreeMap::new() }
+    }
 }
 
 impl PeerModes {
@@ -64,9 +70,9 @@ impl PeerModes {
             }
         }
         let mut default = built_in();
-        for policy in winners.values() {
+        for (level, policy) in &winners {
             if let Some(mode) = written(policy.spec.mtls.as_ref()) {
-                default = (mode, policy.origin("spec.mtls.mode"));
+                default.offer(Layer::new(mode, *level, policy.origin("spec.mtls.mode")));
             }
         }
         let mut ports = BTreeMap::new();
@@ -74,17 +80,19 @@ impl PeerModes {
             for (port, tls) in &policy.spec.port_level_mtls {
                 let Ok(number) = u16::try_from(*port) else { continue };
                 // S-010: an unset entry takes the workload's mode, whatever level that came from.
-                let mode = written(Some(tls)).unwrap_or(default.0);
-                ports.insert(number, (mode, policy.origin(format!("spec.portLevelMtls[\"{port}\"]"))));
+                let mode = written(Some(tls)).unwrap_or(*default.value());
+                let mut resolved = default.clone();
+                let origin = policy.origin(format!("spec.portLevelMtls[\"{port}\"]"));
+                resolved.offer(Layer::new(mode, Level::Port, origin));
+                ports.insert(number, resolved);
             }
         }
         Self { default, ports }
     }
 
     /// The mode of a port of the workload (S-011).
-    pub fn for_port(&self, port: u16) -> (Mode, &Origin) {
-        let (mode, origin) = self.ports.get(&port).unwrap_or(&self.default);
-        (*mode, origin)
+    pub fn for_port(&self, port: u16) -> &Resolved<Mode> {
+        self.ports.get(&port).unwrap_or(&self.default)
     }
 }
 
@@ -93,7 +101,7 @@ pub fn namespace_mode<'a>(
     policies: impl IntoIterator<Item = &'a Object<PeerAuthentication>>,
     root_namespace: &str,
     namespace: &str,
-) -> Option<(Mode, Origin)> {
+) -> Option<Resolved<Mode>> {
     let mut winners: BTreeMap<Level, &Object<PeerAuthentication>> = BTreeMap::new();
     for policy in policies {
         match level(policy, root_namespace, namespace) {
@@ -101,17 +109,19 @@ pub fn namespace_mode<'a>(
             Some(level) => keep_older(&mut winners, level, policy),
         }
     }
-    let mode = |level| {
-        winners.get(&level).and_then(|policy| {
-            written(policy.spec.mtls.as_ref()).map(|mode| (mode, policy.origin("spec.mtls.mode")))
-        })
+    let modes = winners.iter().filter_map(|(level, policy)| {
+        let mode = written(policy.spec.mtls.as_ref())?;
+        Some(Layer::new(mode, *level, policy.origin("spec.mtls.mode")))
+    });
+    let unset = || {
+        let (level, policy) = winners.iter().next_back()?;
+        Some(Resolved::new(Layer::new(Mode::Permissive, *level, policy.origin("spec"))))
     };
-    let unset = || winners.values().next_back().map(|policy| (Mode::Permissive, policy.origin("spec")));
-    mode(Level::Namespace).or_else(|| mode(Level::Mesh)).or_else(unset)
+    Resolved::of(modes).or_else(unset)
 }
 
-fn built_in() -> (Mode, Origin) {
-    (Mode::Permissive, Origin::built_in("PERMISSIVE where no PeerAuthentication says otherwise (S-008)"))
+fn built_in() -> Resolved<Mode> {
+    Resolved::built_in(Mode::Permissive, "PERMISSIVE where no PeerAuthentication says otherwise (S-008)")
 }
 
 /// The level of a policy as a workload of `namespace` sees it; `None`: it is not for that namespace (S-001, S-004).
@@ -119,7 +129,7 @@ fn level(policy: &Object<PeerAuthentication>, root_namespace: &str, namespace: &
     let selector = policy.spec.selector.as_ref().filter(|selector| !selector.match_labels.is_empty());
     let own = &*policy.meta.namespace;
     match (own == root_namespace, selector) {
-        (true, None) => Some(Level::Mesh),
+        (true, None) => Some(Level::RootNamespace),
         // S-004: a selector in the root namespace makes it count for nothing.
         (true, Some(_)) => None,
         (false, _) if own != namespace => None,

@@ -39,9 +39,11 @@ pub enum Level {
     Workload,
     /// A rule for a host.
     Host,
+    /// A port in such a rule, for all subsets.
+    HostPort,
     /// A subset of a host.
     Subset,
-    /// A port, of whatever it is a port of.
+    /// A port of a workload or of a subset.
     Port,
 }
 
@@ -56,6 +58,7 @@ impl Level {
             Self::Workload => "workload",
             Self::Pod => "pod",
             Self::Host => "host",
+            Self::HostPort => "port of the host",
             Self::Subset => "subset",
             Self::Port => "port",
         }
@@ -169,6 +172,13 @@ impl<T> Resolved<T> {
         self.holds.value
     }
 
+    /// The same statements, of which the one that holds says `value`: what came out where statements are merged.
+    #[must_use]
+    pub fn with_value(mut self, value: T) -> Self {
+        self.holds.value = value;
+        self
+    }
+
     /// The same statements with other values.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> Resolved<U> {
         let mut of = |layer: Layer<T>| Layer::new(change(layer.value), layer.level, layer.origin);
@@ -212,7 +222,7 @@ mod tests {
 
     use super::*;
 
-    const LEVELS: [Level; 9] = [
+    const LEVELS: [Level; 10] = [
         Level::Default,
         Level::Mesh,
         Level::RootNamespace,
@@ -220,6 +230,7 @@ mod tests {
         Level::Pod,
         Level::Workload,
         Level::Host,
+        Level::HostPort,
         Level::Subset,
         Level::Port,
     ];

@@ -127,6 +127,13 @@ impl Class {
             return because;
         }
         self.hear_of_scope(snapshot, delta, &mut because);
+        // How a proxy is set up is asked before anything else.
+        for home in [&*self.proxy.namespace.clone(), snapshot.mesh.root_namespace()] {
+            if let Some(origin) = delta.proxy_configs.get(home) {
+                self.forget();
+                because.push(Because::new(Lookup::ProxyConfig(home.into()), origin));
+            }
+        }
         for (host, change) in &delta.destination_rules {
             for question in self.questions.about_rules(host, change.hashes) {
                 self.hear_of(&question, &change.origin, &mut because);

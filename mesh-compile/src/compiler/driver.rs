@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::Report;
-use mesh_model::mesh_config::MeshConfig;
+use mesh_model::mesh_config::{MeshConfig, MeshNetworks};
 use mesh_model::object::ResourceKey;
 use mesh_model::origin::Origin;
 
@@ -143,6 +143,17 @@ impl Compiler {
         self.classes.values_mut().for_each(Class::forget);
         self.proxies.values_mut().for_each(|(_, own)| own.forget());
         report
+    }
+
+    /// Replaces the networks of the mesh (MeshNetworks): what they change is found out as for changes of objects.
+    pub fn set_mesh_networks(&mut self, networks: Arc<MeshNetworks>) -> Update {
+        if self.config.mesh_networks == networks {
+            return Update::default();
+        }
+        self.config.mesh_networks = networks;
+        let (delta, report) = self.snapshot.resolve_again(&self.config, &Origin::built_in("MeshNetworks"));
+        let proxies = if delta.is_empty() { Vec::new() } else { self.hear(&delta) };
+        Update { report, proxies, ..Update::default() }
     }
 
     /// What a proxy runs. As long as nothing that it runs changes, it is the same in memory; so are listeners, tables

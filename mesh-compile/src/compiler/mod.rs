@@ -18,7 +18,7 @@ pub use update::{Because, ProxyUpdate, Update};
 
 use std::sync::Arc;
 
-use extras::Extras;
+use extras::{Extras, Patching};
 use mesh_model::diagnostic::Report;
 
 use crate::proxy::{Fragment, ProxyConfig, clusters, gateway, inbound, outbound};
@@ -39,9 +39,9 @@ pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
     let (clusters, problems) = clusters::compile(view);
     config.clusters = clusters;
     report.merge(problems);
-    let (extras, problems) = Extras::compile(view);
-    extras.put_into(&mut config);
-    report.merge(problems);
+    let mut patching = Patching::default();
+    Extras::compile(view).put_into(&mut config, &mut patching);
+    report.merge(patching.report().clone());
     (config, report)
 }
 

@@ -8,7 +8,7 @@ use mesh_model::name::host_subset_of;
 use mesh_model::origin::Origin;
 
 use super::class::{Class, keep_clusters, keep_listeners};
-use super::extras::Extras;
+use super::extras::{Extras, Patching};
 use super::update::Because;
 use crate::proxy::cluster::Cluster;
 use crate::proxy::clusters::{ClusterCompiler, forwards_by_name};
@@ -29,8 +29,9 @@ pub(super) struct Own {
     tables: Vec<Arc<RouteTable>>,
     clusters: Vec<Arc<Cluster>>,
     /// What comes from resources about the proxy itself, and whether it is out of date.
-    extras: (Extras, Asked, Report),
+    extras: (Extras, Asked),
     extras_stale: bool,
+    patching: Patching,
     report: Report,
     is_stale: bool,
     /// The revision of the class that `config` was put together with.
@@ -46,8 +47,9 @@ impl Default for Own {
             listeners: Vec::new(),
             tables: Vec::new(),
             clusters: Vec::new(),
-            extras: (Extras::default(), Asked::default(), Report::new()),
+            extras: (Extras::default(), Asked::default()),
             extras_stale: true,
+            patching: Patching::default(),
             report: Report::new(),
             is_stale: true,
             revision: 0,
@@ -63,7 +65,6 @@ impl Own {
         if self.is_stale {
             return because;
         }
-        self.hear_of_extras(delta, &mut because);
         let asked = |question: Lookup| self.asked.contains(&question).then_some(question);
         for (host, change) in &delta.destination_rules {
             let about = |question: &&Lookup| matches!(question, Lookup::DestinationRule(of) | Lookup::ConsistentHash(of) if host_subset_of(of, host));
@@ -111,6 +112,7 @@ impl Own {
                 }
             }
         }
+        self.hear_of_extras(delta, &mut because);
         because.dedup();
         let of_class = of_class.iter().any(|it| match &it.question {
             Lookup::Sidecar => self.asked.contains(&Lookup::Sidecar) || self.asked.contains(&Lookup::Scope),
@@ -124,7 +126,8 @@ impl Own {
     /// What became different for the parts that come from resources about the proxy itself.
     fn hear_of_extras(&mut self, delta: &Delta, because: &mut Vec<Because>) {
         type Questions<'d> = (&'d BTreeMap<Arc<str>, Origin>, fn(Arc<str>) -> Lookup);
-        let lists: [Questions<'_>; 5] = [
+        let lists: [Questions<'_>; 6] = [
+            (&delta.peer_authentications, Lookup::PeerAuthentication),
             (&delta.telemetries, Lookup::Telemetry),
             (&delta.proxy_configs, Lookup::ProxyConfig),
             (&delta.extensions, Lookup::Extensions),
@@ -136,7 +139,10 @@ impl Own {
                 let question = question(Arc::clone(name));
                 if self.extras.1.contains(&question) {
                     self.extras_stale = true;
-                    because.push(Because::new(question, origin));
+                    let new = Because::new(question, origin);
+                    if !because.contains(&new) {
+                        because.push(new);
+                    }
                 }
             }
         }
@@ -178,6 +184,7 @@ impl Own {
 
     pub(super) fn problems(&self, report: &mut Report) {
         report.merge(self.report.clone());
+        report.merge(self.patching.report().clone());
     }
 
     fn compile(&mut self, snapshot: &MeshSnapshot, proxy: &Proxy, class: &Class) {
@@ -191,8 +198,8 @@ impl Own {
         });
         if self.extras_stale {
             recorder.begin();
-            let (extras, report) = Extras::compile(&view);
-            self.extras = (extras.keep(&self.extras.0), recorder.end(), report);
+            let extras = Extras::compile(&view).keep(&self.extras.0);
+            self.extras = (extras, recorder.end());
             self.extras_stale = false;
         }
         recorder.begin();
@@ -215,7 +222,6 @@ impl Own {
         self.asked = recorder.end();
         self.report = view.problems().clone();
         self.report.merge(policies.2.clone());
-        self.report.merge(self.extras.2.clone());
         self.report.merge(report);
         self.policies = Some(policies);
         self.listeners = keep_listeners(&self.listeners, listeners);
@@ -228,20 +234,20 @@ impl Own {
         self.is_stale = false;
     }
 
-    fn assemble(&self, class: &Class) -> ProxyConfig {
+    fn assemble(&mut self, class: &Class) -> ProxyConfig {
         let mut config = ProxyConfig {
             listeners: class.listeners().iter().chain(&self.listeners).cloned().collect(),
             route_tables: BTreeMap::new(),
             clusters: class.clusters().clone(),
             ..ProxyConfig::default()
         };
-        self.extras.0.put_into(&mut config);
         for table in class.tables().chain(&self.tables) {
             config.route_tables.insert(Arc::clone(&table.name), Arc::clone(table));
         }
         for cluster in &self.clusters {
             config.clusters.insert_first(Arc::clone(&cluster.name), Arc::clone(cluster));
         }
+        self.extras.0.put_into(&mut config, &mut self.patching);
         config
     }
 }

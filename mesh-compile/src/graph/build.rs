@@ -195,13 +195,13 @@ impl Draft<'_> {
         let policies = snapshot.peer_authentications.iter().map(Arc::as_ref);
         let root = snapshot.mesh.root_namespace();
         let modes = PeerModes::resolve(policies, root, &endpoint.namespace, &endpoint.labels);
-        let (mode, origin) = &modes.default;
-        let is_mixed = modes.ports.values().any(|(of_port, _)| of_port != mode);
+        let (mode, origin) = (modes.default.value(), modes.default.origin());
+        let is_mixed = modes.ports.values().any(|of_port| of_port.value() != mode);
         let mut facts =
             vec![Fact { label: "mutual TLS", value: mode.as_str().to_owned(), origin: Some(origin.clone()) }];
-        for (port, (mode, origin)) in &modes.ports {
-            let value = format!("port {port}: {}", mode.as_str());
-            facts.push(Fact { label: "mutual TLS", value, origin: Some(origin.clone()) });
+        for (port, mode) in &modes.ports {
+            let value = format!("port {port}: {}", mode.value().as_str());
+            facts.push(Fact { label: "mutual TLS", value, origin: Some(mode.origin().clone()) });
         }
         if !endpoint.identity.is_empty() {
             facts.push(Fact { label: "identity", value: endpoint.identity.to_string(), origin: None });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::origin::Origin;
+use mesh_model::resolved::Level;
 
 /// An upstream cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +51,18 @@ pub struct Cluster {
     pub localities: Vec<(Arc<str>, u32, u32)>,
     /// What each setting came from: setting name (`connect_timeout_ms`, `lb`, `tls`, `endpoints`, ...) to origin.
     pub origins: BTreeMap<&'static str, Origin>,
+    /// Blocks of wider levels that blocks of the traffic policy were preferred to, by block (`connectionPool`), the
+    /// nearest first (T-233).
+    pub shadowed: BTreeMap<&'static str, Vec<Shadow>>,
+}
+
+/// Something that does not hold because a nearer level speaks.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Shadow {
+    /// How near it is.
+    pub level: Level,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 impl Cluster {
@@ -77,6 +90,7 @@ impl Cluster {
             endpoints: Vec::new(),
             localities: Vec::new(),
             origins: BTreeMap::new(),
+            shadowed: BTreeMap::new(),
         }
     }
 }

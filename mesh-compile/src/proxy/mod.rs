@@ -3,12 +3,15 @@
 
 pub mod cluster;
 pub mod clusters;
+pub mod envoy_filter;
+pub mod extensions;
 pub mod gateway;
 pub mod inbound;
 mod keys;
 pub mod listener;
 pub mod outbound;
 pub mod policies;
+pub mod proxy_settings;
 pub mod routes;
 mod same;
 pub(crate) mod settings;
@@ -23,7 +26,11 @@ use std::sync::Arc;
 use crate::route_table::RouteTable;
 use crate::shared_map::SharedMap;
 use cluster::Cluster;
+use envoy_filter::EnvoyFilters;
+use extensions::Extensions;
 use listener::Listener;
+use mesh_authz::peer::PeerModes;
+use proxy_settings::ProxySettings;
 use telemetry::TelemetryConfig;
 
 /// Everything one proxy runs.
@@ -37,6 +44,14 @@ pub struct ProxyConfig {
     pub clusters: SharedMap<Arc<Cluster>>,
     /// Access logs, metrics and spans.
     pub telemetry: Arc<TelemetryConfig>,
+    /// How the proxy itself is set up.
+    pub settings: Arc<ProxySettings>,
+    /// Wasm modules and Lua scripts.
+    pub extensions: Arc<Extensions>,
+    /// EnvoyFilters that are for the proxy, and what became of each patch.
+    pub envoy_filters: Arc<EnvoyFilters>,
+    /// What the ports of a sidecar's workload accept.
+    pub peer_modes: Arc<PeerModes>,
 }
 
 /// A part of a proxy's configuration.

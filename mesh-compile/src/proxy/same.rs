@@ -24,6 +24,10 @@ impl ProxyConfig {
                 .all(|((name, a), (other, b))| name == other && Arc::ptr_eq(a, b))
             && self.clusters.is_alike(&other.clusters, Arc::ptr_eq)
             && Arc::ptr_eq(&self.telemetry, &other.telemetry)
+            && Arc::ptr_eq(&self.settings, &other.settings)
+            && Arc::ptr_eq(&self.extensions, &other.extensions)
+            && Arc::ptr_eq(&self.envoy_filters, &other.envoy_filters)
+            && Arc::ptr_eq(&self.peer_modes, &other.peer_modes)
     }
 }
 

@@ -138,7 +138,7 @@ impl MeshSnapshot {
     }
 
     /// Everything anew; what is equal stays where it is in memory.
-    fn resolve_again(&mut self, config: &ConfigSet, cause: &Origin) -> (Delta, Report) {
+    pub(crate) fn resolve_again(&mut self, config: &ConfigSet, cause: &Origin) -> (Delta, Report) {
         let (mut new, report) = Self::resolve_after(config, Arc::clone(&self.mesh), Some(self));
         std::mem::swap(self, &mut new);
         (Delta::between(&new, self, cause), report)

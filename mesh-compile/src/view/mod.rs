@@ -55,8 +55,8 @@ pub struct View<'s> {
     scope: Arc<Scope>,
     /// Worked out when they are asked for.
     targets: OnceCell<Vec<ServiceTarget>>,
-    /// Where the proxy's Pod sets anything over `defaultConfig`.
-    proxy_config: Option<ProxyConfig>,
+    /// What is set over `defaultConfig`.
+    settings: proxy_config::Settings,
     problems: Report,
     reader: &'s dyn Reader,
 }
@@ -79,8 +79,8 @@ impl<'s> View<'s> {
         scope: Arc<Scope>,
         reader: &'s dyn Reader,
     ) -> Self {
-        let (proxy_config, problems) = proxy_config::of(snapshot, proxy);
-        Self { snapshot, proxy, scope, targets: OnceCell::new(), proxy_config, problems, reader }
+        let (settings, problems) = proxy_config::of(snapshot, proxy);
+        Self { snapshot, proxy, scope, targets: OnceCell::new(), settings, problems, reader }
     }
 
     /// Cuts the view of all proxies that are like `proxy` but for their Pods, which have this annotation in common.
@@ -91,9 +91,9 @@ impl<'s> View<'s> {
         scope: Arc<Scope>,
         reader: &'s dyn Reader,
     ) -> Self {
-        let proxy_config = proxy_config::of_text(snapshot, settings);
+        let settings = proxy_config::of_text(snapshot, proxy, settings);
         let problems = Report::new();
-        Self { snapshot, proxy, scope, targets: OnceCell::new(), proxy_config, problems, reader }
+        Self { snapshot, proxy, scope, targets: OnceCell::new(), settings, problems, reader }
     }
 
     /// Tells the reader of a question.
@@ -111,9 +111,9 @@ impl<'s> View<'s> {
         &self.snapshot.mesh
     }
 
-    /// The settings of this proxy: `defaultConfig` under the annotation of its Pod (T-470).
+    /// The settings of this proxy: `defaultConfig` under ProxyConfig resources and the annotation of its Pod (T-470).
     pub fn proxy_config(&self) -> &ProxyConfig {
-        self.proxy_config.as_ref().unwrap_or_else(|| self.mesh().default_config())
+        self.settings.merged.as_ref().unwrap_or_else(|| self.mesh().default_config())
     }
 
     /// What is wrong with the proxy's own settings.

@@ -137,6 +137,7 @@ codes! {
     PatchReplace "patch-replace" Analyze Error Some("IST0152"), "an EnvoyFilter that replaces what cannot be replaced";
     PatchAdd "patch-add" Analyze Error Some("IST0153"), "an EnvoyFilter that adds what cannot be added";
     PatchRemove "patch-remove" Analyze Error Some("IST0154"), "an EnvoyFilter that removes what cannot be removed";
+    PatchNotApplied "patch-not-applied" Analyze Warning None, "an EnvoyFilter that changes what decisions are made without";
     PatchRelativeVersion "patch-relative-version" Analyze Warning Some("IST0155"), "an EnvoyFilter whose effect depends on a filter that only some proxy versions have";
     GatewayApiVersion "gateway-api-version" Analyze Error Some("IST0156"), "a Gateway API kind that is not served in a version that Istio needs";
     TelemetryProviderMissing "telemetry-provider-missing" Analyze Warning Some("IST0157"), "a Telemetry that logs to no provider";

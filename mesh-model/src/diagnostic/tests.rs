@@ -3,9 +3,14 @@
 use super::*;
 
 /// Codes without an example: a folder of files does not show what they take (several clusters, the networks of the mesh,
-/// an analyzer that is named, ten thousand findings).
-const WITHOUT_PAGE: &[Code] =
-    &[Code::RegistryUnknown, Code::AnnotationAlpha, Code::ServiceInconsistent, Code::Unanalyzed];
+/// an analyzer that is named, ten thousand findings, a proxy).
+const WITHOUT_PAGE: &[Code] = &[
+    Code::RegistryUnknown,
+    Code::AnnotationAlpha,
+    Code::ServiceInconsistent,
+    Code::Unanalyzed,
+    Code::PatchNotApplied,
+];
 
 #[test]
 fn every_code_has_a_page_with_every_section() {

@@ -19,6 +19,11 @@ impl PartialEq for MeshLayers {
 }
 
 impl MeshLayers {
+    /// Each document with what it says, the lowest first.
+    pub fn documents(&self) -> impl Iterator<Item = (&Arc<Provenance>, &Arc<MeshConfig>)> {
+        self.documents.iter().map(|(place, written)| (place, written))
+    }
+
     pub(super) fn over(mut self, above: Self) -> Self {
         self.documents.extend(above.documents);
         self

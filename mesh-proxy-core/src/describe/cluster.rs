@@ -62,6 +62,9 @@ fn cluster_json(cluster: &Cluster) -> Value {
         .collect();
     put("localities", localities.into());
     put("origins", json!(cluster.origins));
+    if !cluster.shadowed.is_empty() {
+        put("shadowed", json!(cluster.shadowed));
+    }
     out.into()
 }
 

@@ -65,6 +65,10 @@ fn text(config: &ProxyConfig) -> String {
         writeln!(out, "{cluster:?}").unwrap();
     }
     writeln!(out, "{:?}", config.telemetry).unwrap();
+    writeln!(out, "{:?}", config.settings.config).unwrap();
+    writeln!(out, "{:?}", config.extensions).unwrap();
+    writeln!(out, "{:?}", config.envoy_filters).unwrap();
+    writeln!(out, "{:?}", config.peer_modes).unwrap();
     out
 }
 
@@ -141,7 +145,7 @@ fn document(
         pick(&["", ", exportTo: ['.']", ", exportTo: ['*']", ", exportTo: [a]", ", exportTo: ['~']"], y);
     let host = &format!("'{}'", pick(&HOSTS, x));
     let other = pick(&HOSTS[..4], y);
-    let (group, kind, name, head_group, body) = match kind % 19 {
+    let (group, kind, name, head_group, body) = match kind % 22 {
         0..=2 => {
             let name = pick(&["v1", "v2", "v3"], name);
             let spec = match x % 12 {
@@ -338,6 +342,39 @@ fn document(
                 y % 2
             );
             (net, "WorkloadEntry", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
+        }
+        18 => {
+            let name = pick(&["c1", "c2"], name);
+            let selector = if y % 2 == 0 { "selector: {matchLabels: {app: web}}, " } else { "" };
+            let said =
+                if x % 2 == 0 { "concurrency: 3" } else { "environmentVariables: {ISTIO_META_HTTP10: '1'}" };
+            let text = head("networking.istio.io/v1beta1", "ProxyConfig", namespace, name, y);
+            let text = text + &format!("spec: {{{selector}{said}}}\n");
+            return (text, "ProxyConfig", "networking.istio.io", namespace, name);
+        }
+        19 => {
+            let name = pick(&["x1", "x2"], name);
+            let text = head("extensions.istio.io/v1alpha1", "WasmPlugin", namespace, name, y);
+            let text = text + &format!("spec: {{url: 'file:///a.wasm', priority: {x}}}\n");
+            return (text, "WasmPlugin", "extensions.istio.io", namespace, name);
+        }
+        20 => {
+            let name = pick(&["f1", "f2"], name);
+            let patch = match x % 4 {
+                0 => format!(
+                    "{{applyTo: CLUSTER, patch: {{operation: MERGE, value: {{connect_timeout: {y}s, odd: 1}}}}}}"
+                ),
+                1 => "{applyTo: CLUSTER, match: {context: SIDECAR_INBOUND}, patch: {operation: REMOVE}}"
+                    .to_owned(),
+                2 => "{applyTo: HTTP_ROUTE, patch: {operation: MERGE, value: {route: {timeout: 3s}}}}"
+                    .to_owned(),
+                _ => format!(
+                    "{{applyTo: HTTP_FILTER, patch: {{operation: INSERT_BEFORE, value: {{name: f{y}}}}}}}"
+                ),
+            };
+            let text = head("networking.istio.io/v1alpha3", "EnvoyFilter", namespace, name, y);
+            let text = text + &format!("spec: {{priority: {}, configPatches: [{patch}]}}\n", y % 3);
+            return (text, "EnvoyFilter", "networking.istio.io", namespace, name);
         }
         16 | 17 => {
             let name = pick(&["t1", "t2"], name);

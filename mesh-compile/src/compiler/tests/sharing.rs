@@ -224,3 +224,23 @@ fn a_gateway_of_a_network_comes_into_the_clusters_and_goes_again() {
     assert_eq!(addresses(&mut compiler), ["10.7.0.1:80"]);
     check(&mut compiler, &mesh("{}"), "the gateway is gone");
 }
+
+#[test]
+fn other_networks_of_the_mesh_are_taken_in() {
+    let mesh_config = mesh("{}");
+    let mut compiler = compiler(&mesh_config);
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: a}\n\
+                   spec: {clusterIP: 10.0.0.7, ports: [{name: http, port: 80}]}\n";
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+                 metadata: {name: web, namespace: a, labels: {kubernetes.io/service-name: web}}\n\
+                 addressType: IPv4\nendpoints: [{addresses: [10.9.0.5]}]\nports: [{name: http, port: 80}]\n";
+    compiler.apply(upsert(&format!("{service}---\n{slice}")));
+    check(&mut compiler, &mesh_config, "a service");
+    let networks = r#"{"networks": {"far": {"endpoints": [{"fromCidr": "10.9.0.0/16"}],
+        "gateways": [{"address": "1.2.3.4", "port": 15443}]}}}"#;
+    let networks = Arc::new(serde_json::from_str(networks).unwrap());
+    let update = compiler.set_mesh_networks(Arc::clone(&networks));
+    assert!(!update.proxies.is_empty());
+    check(&mut compiler, &mesh_config, "networks");
+    assert!(compiler.set_mesh_networks(networks).proxies.is_empty());
+}

@@ -141,7 +141,7 @@ fn is_sent(health: Health, unhealthy_too: bool) -> bool {
 /// Unhealthy endpoints are sent unless panic mode could use them (T-312); a topology preference needs them always.
 fn sends_unhealthy(service: &Service, policy: &Policy<'_>) -> bool {
     let panics =
-        policy.outlier_detection.as_ref().is_some_and(|outlier| outlier.value.min_health_percent > 0);
+        policy.outlier_detection.as_ref().is_some_and(|outlier| outlier.value().min_health_percent > 0);
     service.traffic_distribution != TrafficDistribution::Any || !panics
 }
 

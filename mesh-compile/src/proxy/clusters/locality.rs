@@ -8,7 +8,7 @@ use mesh_model::origin::Origin;
 use mesh_model::part::{LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting};
 
 use super::endpoints::Group;
-use super::policy::{Block, Policy};
+use super::policy::Policy;
 use crate::proxy::cluster::{Cluster, ZoneAware};
 use crate::registry::service::{Service, TrafficDistribution};
 
@@ -57,7 +57,8 @@ pub(super) fn preference<'r>(
     service: &Service,
     mesh: &'r MeshConfig,
 ) -> Option<Preference<'r>> {
-    if let Some(Block { value, origin }) = &policy.load_balancer {
+    if let Some(block) = &policy.load_balancer {
+        let (value, origin) = (*block.value(), block.origin());
         if let Some(setting) = &value.zone_aware_lb_setting {
             return Some(Preference::ZoneAware { setting, origin: origin.child(".zoneAwareLbSetting") });
         }

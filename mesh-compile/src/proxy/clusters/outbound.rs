@@ -207,6 +207,7 @@ impl<'t> Target<'t> {
         subset: Option<SubsetAt<'_>>,
         policy: &Policy<'_>,
     ) {
+        cluster.shadowed = policy.shadowed();
         connection_pool::apply_h2_upgrade(cluster, policy, self.port.protocol, context.mesh);
         connection_pool::apply(cluster, policy, context.mesh);
         outlier::apply(cluster, policy, self.service);
@@ -219,11 +220,11 @@ impl<'t> Target<'t> {
         if self.naming == Naming::Mesh {
             tls::apply(cluster, policy, &self.peer(context, cluster.discovery, subset), context);
             if let Some(block) = &policy.proxy_protocol {
-                cluster.proxy_protocol = Some(match block.value.version {
+                cluster.proxy_protocol = Some(match block.value().version {
                     ProxyProtocolVersion::V1 => "V1",
                     ProxyProtocolVersion::V2 => "V2",
                 });
-                cluster.origins.insert("proxy_protocol", block.origin.clone());
+                cluster.origins.insert("proxy_protocol", block.origin().clone());
             }
         }
         if cluster.discovery == Discovery::OriginalDst {

@@ -74,7 +74,7 @@ impl<'p> Peers<'p> {
         }
         let policies = levels().flat_map(|level| level.policies.iter().copied());
         let modes = PeerModes::resolve(policies, self.root, namespace, &endpoint.labels);
-        modes.for_port(endpoint.port).0 != Mode::Disable
+        *modes.for_port(endpoint.port).value() != Mode::Disable
     }
 }
 
@@ -84,7 +84,7 @@ fn infer<'a>(
     namespace: &str,
 ) -> Inferred {
     match peer::namespace_mode(policies, root, namespace) {
-        Some((mode, origin)) => (mode, Some(origin)),
+        Some(mode) => (*mode.value(), Some(mode.origin().clone())),
         None => (Mode::Permissive, None),
     }
 }

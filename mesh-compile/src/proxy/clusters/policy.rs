@@ -3,33 +3,40 @@
 //! `subset port entry > subset > top port entry > top > mesh default`, block by block; a port entry is opaque: a block
 //! that it leaves out is not looked for below.
 
+use std::collections::BTreeMap;
+
 use mesh_model::mesh_config::DefaultTrafficPolicy;
 use mesh_model::origin::Origin;
 use mesh_model::part::{
     ClientTlsSettings, ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection, PortTrafficPolicy,
     ProxyProtocol, RetryBudget, SimpleLb, TrafficPolicy,
 };
+use mesh_model::resolved::{Layer, Level, Resolved};
 
 use crate::merge::destination_rule::MergedDestinationRule;
+use crate::proxy::cluster::Shadow;
 
-/// A block with the field it was written in.
-#[derive(Debug)]
-pub(super) struct Block<'r, T> {
-    pub value: &'r T,
-    pub origin: Origin,
+/// A block with the field it was written in, and the blocks of wider levels that it shadows.
+pub(super) type Block<'r, T> = Resolved<&'r T>;
+
+/// A block that nothing else is said of.
+pub(super) fn block<T>(value: &T, level: Level, origin: Origin) -> Block<'_, T> {
+    Resolved::new(Layer::new(value, level, origin))
 }
 
-impl<T> Clone for Block<'_, T> {
-    fn clone(&self) -> Self {
-        Self { value: self.value, origin: self.origin.clone() }
-    }
+fn part<'r, T>(value: Option<&'r T>, level: Level, parent: &Origin, field: &str) -> Option<Block<'r, T>> {
+    value.map(|value| block(value, level, part_of(parent, field)))
 }
 
-impl<'r, T> Block<'r, T> {
-    fn of(value: Option<&'r T>, parent: &Origin, field: &str) -> Option<Self> {
-        value.map(|value| Self { value, origin: part_of(parent, field) })
-    }
+/// The levels that a traffic policy speaks at: for all ports, and for one.
+#[derive(Clone, Copy)]
+struct Levels {
+    plain: Level,
+    port: Level,
 }
+
+const TOP: Levels = Levels { plain: Level::Host, port: Level::HostPort };
+const SUBSET: Levels = Levels { plain: Level::Subset, port: Level::Port };
 
 /// The blocks that hold for one cluster.
 #[derive(Debug, Clone, Default)]
@@ -47,87 +54,102 @@ impl<'r> Policy<'r> {
     pub(super) fn top(rule: Option<&'r MergedDestinationRule>, port: u16) -> Self {
         let Some(rule) = rule else { return Self::default() };
         match (&rule.spec.traffic_policy, &rule.policy_origin) {
-            (Some(policy), Some(origin)) => Self::level(policy, origin, port).0,
+            (Some(policy), Some(origin)) => Self::level(policy, origin, port, TOP).0,
             (Some(policy), None) => {
-                Self::level(policy, &Origin::built_in("DestinationRule trafficPolicy"), port).0
+                Self::level(policy, &Origin::built_in("DestinationRule trafficPolicy"), port, TOP).0
             }
             (None, _) => Self::default(),
         }
     }
 
-    /// The blocks that hold at one level, and whether they are those of a port entry.
-    fn level(policy: &'r TrafficPolicy, origin: &Origin, port: u16) -> (Self, bool) {
+    /// The blocks that hold of one traffic policy, and whether they are those of a port entry.
+    fn level(policy: &'r TrafficPolicy, origin: &Origin, port: u16, levels: Levels) -> (Self, bool) {
+        let plain = Self::plain(policy, origin, levels.plain);
         match port_entry(policy, port) {
             Some((index, entry)) => {
                 let origin = part_of(origin, &format!(".portLevelSettings[{index}]"));
-                (Self::of_port(entry, &origin), true)
+                (Self::of_port(entry, &origin, levels.port).over(&plain, true), true)
             }
-            None => (Self::plain(policy, origin), false),
+            None => (plain, false),
         }
     }
 
-    fn plain(policy: &'r TrafficPolicy, origin: &Origin) -> Self {
+    fn plain(policy: &'r TrafficPolicy, origin: &Origin, level: Level) -> Self {
         Self {
-            connection_pool: Block::of(policy.connection_pool.as_ref(), origin, ".connectionPool"),
-            load_balancer: Block::of(policy.load_balancer.as_ref(), origin, ".loadBalancer"),
-            outlier_detection: Block::of(policy.outlier_detection.as_ref(), origin, ".outlierDetection"),
-            tls: Block::of(policy.tls.as_ref(), origin, ".tls"),
-            proxy_protocol: Block::of(policy.proxy_protocol.as_ref(), origin, ".proxyProtocol"),
-            retry_budget: Block::of(policy.retry_budget.as_ref(), origin, ".retryBudget"),
+            connection_pool: part(policy.connection_pool.as_ref(), level, origin, ".connectionPool"),
+            load_balancer: part(policy.load_balancer.as_ref(), level, origin, ".loadBalancer"),
+            outlier_detection: part(policy.outlier_detection.as_ref(), level, origin, ".outlierDetection"),
+            tls: part(policy.tls.as_ref(), level, origin, ".tls"),
+            proxy_protocol: part(policy.proxy_protocol.as_ref(), level, origin, ".proxyProtocol"),
+            retry_budget: part(policy.retry_budget.as_ref(), level, origin, ".retryBudget"),
         }
     }
 
-    fn of_port(entry: &'r PortTrafficPolicy, origin: &Origin) -> Self {
+    fn of_port(entry: &'r PortTrafficPolicy, origin: &Origin, level: Level) -> Self {
         Self {
-            connection_pool: Block::of(entry.connection_pool.as_ref(), origin, ".connectionPool"),
-            load_balancer: Block::of(entry.load_balancer.as_ref(), origin, ".loadBalancer"),
-            outlier_detection: Block::of(entry.outlier_detection.as_ref(), origin, ".outlierDetection"),
-            tls: Block::of(entry.tls.as_ref(), origin, ".tls"),
+            connection_pool: part(entry.connection_pool.as_ref(), level, origin, ".connectionPool"),
+            load_balancer: part(entry.load_balancer.as_ref(), level, origin, ".loadBalancer"),
+            outlier_detection: part(entry.outlier_detection.as_ref(), level, origin, ".outlierDetection"),
+            tls: part(entry.tls.as_ref(), level, origin, ".tls"),
             proxy_protocol: None,
             retry_budget: None,
         }
     }
 
-    /// Blocks that nobody wrote, from the mesh's `defaultTrafficPolicy` (T-235).
-    pub(super) fn over_mesh(mut self, mesh: Option<&'r DefaultTrafficPolicy>) -> Self {
+    /// The mesh's `defaultTrafficPolicy` below these blocks (T-235).
+    pub(super) fn over_mesh(self, mesh: Option<&'r DefaultTrafficPolicy>) -> Self {
         let Some(mesh) = mesh else { return self };
-        let default = Origin::built_in;
-        self.connection_pool = self.connection_pool.or_else(|| {
-            let origin = default("MeshConfig defaultTrafficPolicy.connectionPool (T-235)");
-            mesh.connection_pool.as_ref().map(|value| Block { value, origin })
-        });
-        self.outlier_detection = self.outlier_detection.or_else(|| {
-            let origin = default("MeshConfig defaultTrafficPolicy.outlierDetection (T-235)");
-            mesh.outlier_detection.as_ref().map(|value| Block { value, origin })
-        });
-        self
+        let of_mesh = Self {
+            connection_pool: mesh.connection_pool.as_ref().map(|value| {
+                let name = "MeshConfig defaultTrafficPolicy.connectionPool (T-235)";
+                block(value, Level::Mesh, Origin::built_in(name))
+            }),
+            outlier_detection: mesh.outlier_detection.as_ref().map(|value| {
+                let name = "MeshConfig defaultTrafficPolicy.outlierDetection (T-235)";
+                block(value, Level::Mesh, Origin::built_in(name))
+            }),
+            ..Self::default()
+        };
+        self.over(&of_mesh, false)
     }
 
     /// A subset's policy laid over this one (T-233).
     pub(super) fn under_subset(&self, subset: Option<&'r TrafficPolicy>, origin: &Origin, port: u16) -> Self {
         let Some(subset) = subset else { return self.clone() };
-        let (upper, opaque) = Self::level(subset, &origin.child(".trafficPolicy"), port);
-        let block = |upper: bool| upper || opaque;
+        let (upper, is_opaque) = Self::level(subset, &origin.child(".trafficPolicy"), port, SUBSET);
+        upper.over(self, is_opaque)
+    }
+
+    /// These blocks over those of a wider level. Through opaque ones nothing of the wider level shows where they say
+    /// nothing, but for the two blocks that port entries do not have.
+    fn over(self, lower: &Self, is_opaque: bool) -> Self {
         Self {
-            connection_pool: choose(
-                block(upper.connection_pool.is_some()),
-                upper.connection_pool,
-                &self.connection_pool,
-            ),
-            load_balancer: choose(
-                block(upper.load_balancer.is_some()),
-                upper.load_balancer,
-                &self.load_balancer,
-            ),
-            outlier_detection: choose(
-                block(upper.outlier_detection.is_some()),
-                upper.outlier_detection,
-                &self.outlier_detection,
-            ),
-            tls: choose(block(upper.tls.is_some()), upper.tls, &self.tls),
-            proxy_protocol: upper.proxy_protocol.or_else(|| self.proxy_protocol.clone()),
-            retry_budget: upper.retry_budget.or_else(|| self.retry_budget.clone()),
+            connection_pool: choose(is_opaque, self.connection_pool, &lower.connection_pool),
+            load_balancer: choose(is_opaque, self.load_balancer, &lower.load_balancer),
+            outlier_detection: choose(is_opaque, self.outlier_detection, &lower.outlier_detection),
+            tls: choose(is_opaque, self.tls, &lower.tls),
+            proxy_protocol: choose(false, self.proxy_protocol, &lower.proxy_protocol),
+            retry_budget: choose(false, self.retry_budget, &lower.retry_budget),
         }
+    }
+
+    /// What the blocks shadow, by block, where they shadow anything.
+    pub(super) fn shadowed(&self) -> BTreeMap<&'static str, Vec<Shadow>> {
+        fn of<T>(block: &Option<Block<'_, T>>) -> Vec<Shadow> {
+            let shadows = block.iter().flat_map(Resolved::shadowed);
+            shadows.map(|it| Shadow { level: it.level, origin: it.origin.clone() }).collect()
+        }
+        let Self { connection_pool, load_balancer, outlier_detection, tls, proxy_protocol, retry_budget } =
+            self;
+        let all = [
+            ("connectionPool", of(connection_pool)),
+            ("loadBalancer", of(load_balancer)),
+            ("outlierDetection", of(outlier_detection)),
+            ("tls", of(tls)),
+            ("proxyProtocol", of(proxy_protocol)),
+            ("retryBudget", of(retry_budget)),
+        ];
+        all.into_iter().filter(|(_, shadows)| !shadows.is_empty()).collect()
     }
 }
 
@@ -140,11 +162,20 @@ fn part_of(origin: &Origin, suffix: &str) -> Origin {
 }
 
 fn choose<'r, T>(
-    upper_wins: bool,
+    is_opaque: bool,
     upper: Option<Block<'r, T>>,
     lower: &Option<Block<'r, T>>,
 ) -> Option<Block<'r, T>> {
-    if upper_wins { upper } else { lower.clone() }
+    match upper {
+        Some(mut upper) => {
+            for layer in lower.iter().flat_map(Resolved::layers) {
+                upper.offer(layer.clone());
+            }
+            Some(upper)
+        }
+        None if is_opaque => None,
+        None => lower.clone(),
+    }
 }
 
 /// The first entry for `port`, with its index.
@@ -160,4 +191,38 @@ pub(super) fn plain_passthrough(policy: Option<&TrafficPolicy>) -> bool {
     policy
         .and_then(|policy| policy.load_balancer.as_ref())
         .is_some_and(|lb| lb.simple == Some(SimpleLb::Passthrough))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compiler::compile;
+    use crate::testing::{istio, resolve_with, service, sidecar};
+    use crate::view::View;
+
+    #[test]
+    fn t_233_a_nearer_block_remembers_the_wider_ones() {
+        let pool = |number: u32| format!("connectionPool: {{tcp: {{maxConnections: {number}}}}}");
+        let spec = format!(
+            "{{host: web, trafficPolicy: {{{}, portLevelSettings: [{{port: {{number: 80}}, {}}}]}}, \
+             subsets: [{{name: v1, trafficPolicy: {{{}}}}}]}}",
+            pool(1),
+            pool(2),
+            pool(3)
+        );
+        let yaml = service("shop", "web") + &istio("DestinationRule", "shop", "r", &spec);
+        let mesh = r#"{"defaultTrafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 4}}}}"#;
+        let (snapshot, _) = resolve_with(mesh, &yaml);
+        let proxy = sidecar("shop", "client");
+        let (config, _) = compile(&View::new(&snapshot, &proxy));
+        let levels = |name: &str| {
+            let cluster = config.clusters.get(name).unwrap();
+            let shadows = cluster.shadowed.get("connectionPool").unwrap();
+            (cluster.limits.max_connections, shadows.iter().map(|it| it.level).collect::<Vec<_>>())
+        };
+        let subset = levels("outbound|80|v1|web.shop.svc.cluster.local");
+        assert_eq!(subset, (Some(3), vec![Level::HostPort, Level::Host, Level::Mesh]));
+        let plain = levels("outbound|80||web.shop.svc.cluster.local");
+        assert_eq!(plain, (Some(2), vec![Level::Host, Level::Mesh]));
+    }
 }

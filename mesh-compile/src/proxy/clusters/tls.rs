@@ -57,8 +57,8 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, peer: &Peer<'_>,
         }
         return;
     };
-    cluster.origins.insert("tls", block.origin.clone());
-    cluster.tls = written(cluster, block.value, peer, context)
+    cluster.origins.insert("tls", block.origin().clone());
+    cluster.tls = written(cluster, block.value(), peer, context)
         .map_or(UpstreamTls::Plaintext, |context| UpstreamTls::Tls(Box::new(context)));
 }
 

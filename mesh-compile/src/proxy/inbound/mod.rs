@@ -39,16 +39,21 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
 
 /// The same with policies that were compiled before.
 pub fn compile_with(view: &View<'_>, policies: Policies) -> (Fragment, Report) {
+    let modes = peer_modes(view);
+    let mut builder = Builder { view, policies, modes, tables: Vec::new(), http10: settings::http10(view) };
+    let listeners = builder.listeners();
+    (Fragment { listeners, route_tables: builder.tables }, Report::new())
+}
+
+/// What the ports of the proxy's workload accept (S-001 to S-011).
+pub fn peer_modes(view: &View<'_>) -> PeerModes {
     view.asked_peers_of(&view.proxy().namespace);
-    let modes = PeerModes::resolve(
+    PeerModes::resolve(
         view.peer_authentications().iter().map(|object| &**object),
         view.mesh().root_namespace(),
         &view.proxy().namespace,
         &view.proxy().labels,
-    );
-    let mut builder = Builder { view, policies, modes, tables: Vec::new(), http10: settings::http10(view) };
-    let listeners = builder.listeners();
-    (Fragment { listeners, route_tables: builder.tables }, Report::new())
+    )
 }
 
 struct Builder<'b, 's> {
@@ -85,8 +90,8 @@ impl Builder<'_, '_> {
                 name: format!("0.0.0.0_{}", port.number).into(),
                 origin: port.origin.clone(),
             };
-            let (mode, mode_origin) = self.modes.for_port(port.number);
-            let mode_origin = mode_origin.clone();
+            let mode = self.modes.for_port(port.number);
+            let (mode, mode_origin) = (*mode.value(), mode.origin().clone());
             let chains = self.chains(&target, mode, &mode_origin);
             match port.bind {
                 Some(address) => {
@@ -122,11 +127,11 @@ impl Builder<'_, '_> {
         ports: &std::collections::BTreeMap<u16, InboundPort>,
         chains: &mut Vec<FilterChain>,
     ) {
-        let (mode, origin) = self.modes.default.clone();
-        let mut wanted = vec![(None, mode, origin)];
-        for (port, (mode, origin)) in &self.modes.ports {
+        let default = &self.modes.default;
+        let mut wanted = vec![(None, *default.value(), default.origin().clone())];
+        for (port, mode) in &self.modes.ports {
             if !ports.contains_key(port) {
-                wanted.push((Some(*port), *mode, origin.clone()));
+                wanted.push((Some(*port), *mode.value(), mode.origin().clone()));
             }
         }
         for (port, mode, origin) in wanted {
