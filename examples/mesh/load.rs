@@ -72,8 +72,12 @@ pub fn read_all(
         let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
             .with_strict(strictness == Strictness::Strict);
-        let loaded = load(&name, &bytes, &load_options);
+        let mut loaded = load(&name, &bytes, &load_options);
         progress.done(size);
+        // A document that only strict reading refuses is looked at all the same: one run tells of every problem.
+        if strictness == Strictness::Strict && loaded.report.iter().any(is_of_strictness) {
+            loaded.documents = load(&name, &bytes, &load_options.with_strict(false)).documents;
+        }
         if file.found_in.is_some() && is_of_another_tool(&bytes, &loaded) {
             others.push(file);
             continue;
@@ -89,19 +93,24 @@ pub fn read_all(
                     Place::in_file(path, Span::default()),
                     "no configuration file is in it",
                 )
-                .help("files are read that end in .yaml, .yml or .json"),
+                .help("files are read that end in .yaml, .yml, .json, .jsonl or .ndjson"),
             );
         }
     }
     report_others(&others, &mut report);
     let extent =
-        Extent { files: files.len() - others.len(), documents: documents.len(), skipped: Vec::new() };
+        Extent { files: files.len() - others.len(), documents: documents.len(), ..Extent::default() };
     progress.checking(documents.len() as u64);
     let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
     report.merge(applied.report);
     let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
     Ok(Read { config, mesh, report, extent, documents, texts, progress: Some(progress) })
+}
+
+/// What lenient reading only warns of.
+fn is_of_strictness(finding: &Diagnostic) -> bool {
+    finding.severity == Severity::Error && matches!(finding.code, Code::DuplicateKey | Code::UnusualScalar)
 }
 
 /// Whether a file that was found is some tool's own (`package.json`, a values file): nothing in it says that it wants to
