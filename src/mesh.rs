@@ -59,7 +59,7 @@ impl Mesh {
         (mesh, report)
     }
 
-    /// [`from_texts`](Self::from_texts) with the files of a directory that end in `.yaml`, `.yml`, `.json`, `.jsonl` or `.ndjson`, in order
+    /// [`from_texts`](Self::from_texts) with the files of a directory that end in `.yaml`, `.yml` or `.json`, in order
     /// of their names. Directories below it are not read.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Mesh {
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();
             let ending = path.extension().and_then(|ending| ending.to_str());
-            if matches!(ending, Some("yaml" | "yml" | "json" | "jsonl" | "ndjson")) {
+            if matches!(ending, Some("yaml" | "yml" | "json")) {
                 let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
                 texts.push((path.display().to_string(), text));
             }

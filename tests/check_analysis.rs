@@ -119,9 +119,9 @@ fn what_was_not_analysed_is_one_line_unless_more_is_asked_for() {
     };
     let short = lines(&[]);
     assert_eq!(short.len(), 1, "{short:?}");
-    assert!(short[0].contains("analyses left out") && !short[0].contains("Analyzer"), "{short:?}");
+    assert!(short[0].contains("2 analyses left out") && !short[0].contains("Analyzer"), "{short:?}");
     let long = lines(&["--verbose"]);
-    assert!(long.len() > 1 && long.iter().all(|line| line.contains("Analyzer")), "{long:?}");
+    assert!(!long.is_empty() && long.iter().all(|line| line.contains("Analyzer")), "{long:?}");
 }
 
 #[test]

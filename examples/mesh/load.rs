@@ -56,6 +56,7 @@ pub fn read_all(
         files.iter().map(|file| std::fs::metadata(&file.path).map_or(0, |data| data.len())).collect();
     let progress = Progress::reading(sizes.iter().sum());
     let mut others = Vec::new();
+    let mut passed_over = 0;
     for (file, size) in files.iter().zip(sizes) {
         let name = file.path.display().to_string();
         let bytes = match read(&file.path) {
@@ -79,7 +80,14 @@ pub fn read_all(
             loaded.documents = load(&name, &bytes, &load_options.with_strict(false)).documents;
         }
         if file.found_in.is_some() && is_of_another_tool(&bytes, &loaded) {
-            others.push(file);
+            // Lines of JSON are mostly data of another kind: nothing to remark on.
+            let is_lines =
+                file.path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson");
+            if is_lines {
+                passed_over += 1;
+            } else {
+                others.push(file);
+            }
             continue;
         }
         report.merge(loaded.report);
@@ -98,8 +106,11 @@ pub fn read_all(
         }
     }
     report_others(&others, &mut report);
-    let extent =
-        Extent { files: files.len() - others.len(), documents: documents.len(), ..Extent::default() };
+    let extent = Extent {
+        files: files.len() - others.len() - passed_over,
+        documents: documents.len(),
+        ..Extent::default()
+    };
     progress.checking(documents.len() as u64);
     let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
