@@ -11,9 +11,9 @@
 mod ca;
 mod client;
 mod conformance;
+mod ext_authz;
 mod fixture;
 mod http;
-
 mod limits;
 mod observe;
 mod reload;

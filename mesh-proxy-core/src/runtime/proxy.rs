@@ -1,5 +1,6 @@
 //! The running proxy: started with a configuration, given new ones, drained.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use super::live::Generation;
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
+use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
@@ -34,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) dice: Arc<dyn SharedDice>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) tls: Tls,
+    /// By the name of the provider that each stands for.
+    pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     pub(crate) recent: Recent,
     /// Cancelled once a drain begins: connections finish what they have and close.
     pub(crate) draining: CancellationToken,
@@ -50,6 +54,7 @@ pub struct Builder {
     dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
     certificates: Box<dyn CertificateSource>,
+    authorizers: BTreeMap<String, Box<dyn Authorizer>>,
 }
 
 impl Builder {
@@ -74,6 +79,13 @@ impl Builder {
         self
     }
 
+    /// An authorizer in the place of a provider of `MeshConfig.extensionProviders`; the others are asked over the mesh.
+    #[must_use]
+    pub fn authorizer(mut self, provider: impl Into<String>, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizers.insert(provider.into(), Box::new(authorizer));
+        self
+    }
+
     /// One more that hears of finished requests and connections.
     #[must_use]
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
@@ -90,6 +102,7 @@ impl Builder {
             dice: self.dice,
             sinks: self.sinks,
             tls: Tls::new(self.certificates),
+            authorizers: self.authorizers,
             recent: Recent::default(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -108,6 +121,7 @@ impl Proxy {
             dice: Arc::new(ThreadDice),
             sinks: Vec::new(),
             certificates: Box::new(InMemory::default()),
+            authorizers: BTreeMap::new(),
         }
     }
 

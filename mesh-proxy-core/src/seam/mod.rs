@@ -1,5 +1,6 @@
 //! Where a program can put its own: small traits, each with an implementation that ships and one for tests or memory.
 
+pub mod authorizer;
 pub mod certificate_source;
 pub mod config_source;
 pub mod dial;
