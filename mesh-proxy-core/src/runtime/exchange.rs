@@ -196,6 +196,10 @@ fn plan(
     match decision.action {
         Action::Refuse(_) => Plan::Close,
         Action::LocalReply(reply) => {
+            let is_of_token = reply.reason == ReplyReason::Jwt;
+            if let (true, Some(authn), Some(canonical)) = (is_of_token, &manager.authn, &seen.request) {
+                connection.proxy.keys.unknown_key(authn.unknown_keys(&canonical.request).into_iter());
+            }
             if let (ReplyReason::CorsPreflight, Some(answer)) = (reply.reason, &reply.cors) {
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
                 cors = CorsHeaders::of_preflight(answer, credentials);

@@ -5,4 +5,6 @@ pub mod certificate_source;
 pub mod config_source;
 pub mod dial;
 pub mod dice;
+pub mod key_fetch;
+pub mod resolve;
 pub mod sink;
