@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod clusters;
 pub mod envoy_filter;
 pub mod extensions;
+mod credential;
 pub mod gateway;
 pub mod inbound;
 mod keys;
