@@ -126,12 +126,12 @@ fn k03_peer_authentication_goes_port_workload_namespace_mesh() {
     );
     let all = modes(&(mesh.clone() + &namespace + &workload));
     assert_eq!(
-        (all.for_port(80).0, all.for_port(81).0, all.for_port(82).0),
+        (*all.for_port(80).value(), *all.for_port(81).value(), *all.for_port(82).value()),
         (Mode::Permissive, Mode::Strict, Mode::Permissive)
     );
-    assert_eq!(modes(&(mesh.clone() + &namespace)).for_port(81).0, Mode::Disable);
-    assert_eq!(modes(&mesh).for_port(80).0, Mode::Strict);
-    assert_eq!(modes("---\n{}").for_port(80).0, Mode::Permissive);
+    assert_eq!(*modes(&(mesh.clone() + &namespace)).for_port(81).value(), Mode::Disable);
+    assert_eq!(*modes(&mesh).for_port(80).value(), Mode::Strict);
+    assert_eq!(*modes("---\n{}").for_port(80).value(), Mode::Permissive);
     // UNSET inherits, at every level; a port's UNSET takes what the workload came to.
     let unset = peer(
         "a",
@@ -140,11 +140,14 @@ fn k03_peer_authentication_goes_port_workload_namespace_mesh() {
         "selector: {matchLabels: {app: web}}, mtls: {mode: UNSET}, portLevelMtls: {82: {mode: UNSET}}",
     );
     let inherited = modes(&(mesh.clone() + &peer("a", "all", 1, "mtls: {mode: UNSET}") + &unset));
-    assert_eq!((inherited.for_port(80).0, inherited.for_port(82).0), (Mode::Strict, Mode::Strict));
+    assert_eq!(
+        (*inherited.for_port(80).value(), *inherited.for_port(82).value()),
+        (Mode::Strict, Mode::Strict)
+    );
     // A selector in the root namespace selects nothing (S-004).
     let root =
         peer("istio-system", "selecting", 1, "selector: {matchLabels: {app: web}}, mtls: {mode: DISABLE}");
-    assert_eq!(modes(&(mesh + &root)).for_port(80).0, Mode::Strict);
+    assert_eq!(*modes(&(mesh + &root)).for_port(80).value(), Mode::Strict);
     assert_eq!(not_used(&root), ["selecting spec.selector"]);
 }
 
@@ -159,11 +162,11 @@ fn k03_of_two_of_one_level_the_older_counts_whole_and_the_other_is_told() {
     for yaml in [young.clone() + &old + pod, old.clone() + &young + pod] {
         let found = modes(&yaml);
         // Not even the port of the younger one counts (S-007).
-        assert_eq!((found.for_port(80).0, found.for_port(81).0), (Mode::Strict, Mode::Strict));
+        assert_eq!((*found.for_port(80).value(), *found.for_port(81).value()), (Mode::Strict, Mode::Strict));
         assert_eq!(not_used(&yaml), ["young spec.selector"]);
     }
     let two = peer("a", "young", 2, "mtls: {mode: DISABLE}") + &peer("a", "old", 1, "mtls: {mode: STRICT}");
-    assert_eq!(modes(&two).for_port(80).0, Mode::Strict);
+    assert_eq!(*modes(&two).for_port(80).value(), Mode::Strict);
     assert_eq!(not_used(&two), ["young "]);
 }
 

@@ -3,9 +3,9 @@
 
 pub mod cluster;
 pub mod clusters;
+mod credential;
 pub mod envoy_filter;
 pub mod extensions;
-mod credential;
 pub mod gateway;
 pub mod inbound;
 mod keys;
