@@ -89,6 +89,13 @@ impl TreeBuilder {
         self.push(Kind::Map, 0, start..start);
     }
 
+    /// Moves the start of the list at `at`.
+    pub(crate) fn start_at(&mut self, at: usize, start: u32) {
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.start = start;
+        }
+    }
+
     /// Ends the list or map at `at`.
     pub(crate) fn close(&mut self, at: usize, end: u32) {
         let inside = narrow(self.slots.len().saturating_sub(at + 1));
