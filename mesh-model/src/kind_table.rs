@@ -152,7 +152,7 @@ macro_rules! kinds {
                 options: ApplyOptions,
                 stamp: Stamp,
                 applied: &mut Applied,
-            ) -> Option<ResourceKey> {
+            ) -> Option<Taken> {
                 let header = read_head(document, options.admission, applied)?;
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
@@ -277,6 +277,13 @@ fn read_head(document: &Arc<Document>, admission: Admission, applied: &mut Appli
     header
 }
 
+/// A document that went into a store, or was refused there.
+pub(crate) struct Taken {
+    pub(crate) key: ResourceKey,
+    /// Another document of its key that came in the same batch.
+    pub(crate) earlier: Option<Arc<Document>>,
+}
+
 /// Decodes and validates a document of a known kind and puts it into its store.
 fn read_into<S: Kind>(
     store: &mut Store<S>,
@@ -285,7 +292,7 @@ fn read_into<S: Kind>(
     options: ApplyOptions,
     stamp: Stamp,
     applied: &mut Applied,
-) -> Option<ResourceKey> {
+) -> Option<Taken> {
     let mut meta = header.meta;
     if !S::NAMESPACED {
         meta.namespace = Arc::from("");
@@ -299,16 +306,16 @@ fn read_into<S: Kind>(
     };
     let version = meta.resource_version.as_deref().and_then(version_number);
     let ordered = version.filter(|_| options.versions == Versions::SkipOlder);
-    match store.known(&key, document, options.mode(), ordered) {
+    match store.known(&key, document, options.mode(), ordered, stamp.revision) {
         Known::Outdated => {
             applied.outdated += 1;
             return None;
         }
-        Known::InForce(findings) => {
+        Known::InForce { findings, earlier } => {
             applied.unchanged += 1;
             applied.accepted += 1;
             applied.report.merge(findings.map(Arc::unwrap_or_clone).unwrap_or_default());
-            return Some(key);
+            return Some(Taken { key, earlier });
         }
         Known::New => {}
     }
@@ -340,14 +347,15 @@ fn read_into<S: Kind>(
         if !options.admission.keeps_out(&report) {
             applied.accepted += 1;
             applied.changed.insert(key.clone());
-            store.put(key.clone(), object, options.mode(), &report, stamp);
+            let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);
             applied.report.merge(report);
-            return Some(key);
+            return Some(Taken { key, earlier });
         }
     }
     let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: report.clone() };
     applied.report.merge(report);
-    if store.refuse(&key, refusal, version) {
+    let (is_kept, earlier) = store.refuse(&key, refusal, version);
+    if is_kept {
         applied.report.push(
             Diagnostic::new(
                 Code::KeptLastGood,
@@ -357,7 +365,7 @@ fn read_into<S: Kind>(
             .help("correct the errors of the newer version"),
         );
     }
-    Some(key)
+    Some(Taken { key, earlier })
 }
 
 /// Reads the part of a document that a kind's type holds.

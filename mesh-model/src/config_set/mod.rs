@@ -7,11 +7,11 @@
 #[cfg(all(test, feature = "yaml"))]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef, Severity};
 use crate::document::Document;
+use crate::kind_table::Taken;
 use crate::object::ResourceKey;
 
 pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
@@ -38,7 +38,6 @@ impl ConfigSet {
         let options = options.into();
         let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
-        let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
         let mut unsaid: Option<(Severity, usize)> = None;
         for change in changes {
             if let Some((worst, count)) = applied.report.shorten_to(FINDINGS_MAX) {
@@ -47,8 +46,9 @@ impl ConfigSet {
             }
             match change {
                 Change::Upsert(document) => {
-                    let Some(key) = self.upsert(&document, options, stamp, &mut applied) else { continue };
-                    if let Some(earlier) = seen.insert(key.clone(), Arc::clone(&document)) {
+                    if let Some(Taken { key, earlier: Some(earlier) }) =
+                        self.upsert(&document, options, stamp, &mut applied)
+                    {
                         applied.report.push(duplicate(&key, &document, &earlier));
                     }
                 }
