@@ -78,6 +78,13 @@ struct Slot<S> {
 }
 
 impl<S> Slot<S> {
+    /// Whether a document is in force as it is.
+    fn holds(&self, document: &Document, mode: Mode) -> bool {
+        self.good.as_ref().is_some_and(|good| {
+            self.refused.is_none() && good.mode == mode && good.object.document().is_same_text(document)
+        })
+    }
+
     /// The document that came last, where it came in this batch.
     fn document_of(&self, batch: u64) -> Option<Arc<Document>> {
         let newest = match (&self.refused, &self.good) {
@@ -214,18 +221,17 @@ impl<S: Kind> Store<S> {
         if version.zip(slot.version).is_some_and(|(new, newest)| new < newest) {
             return Known::Outdated;
         }
-        match &slot.good {
-            Some(good)
-                if slot.refused.is_none()
-                    && good.mode == mode
-                    && good.object.document().is_same_text(document) =>
-            {
-                let (findings, earlier) = (good.findings.clone(), slot.document_of(batch));
-                slot.batch = batch;
-                Known::InForce { findings, earlier }
-            }
-            _ => Known::New,
+        if !slot.holds(document, mode) {
+            return Known::New;
         }
+        let earlier = slot.document_of(batch);
+        slot.batch = batch;
+        Known::InForce { findings: slot.good.as_ref().and_then(|good| good.findings.clone()), earlier }
+    }
+
+    /// Whether a document is in force as it is.
+    pub(crate) fn is_in_force(&self, key: &ResourceKey, document: &Document, mode: Mode) -> bool {
+        self.objects.get(key).is_some_and(|slot| slot.holds(document, mode))
     }
 
     /// Takes an object in. Gives another document of its key that came in the same batch.

@@ -199,7 +199,8 @@ fn files_of_the_repository_read_the_same() {
             else {
                 continue;
             };
-            for cut in split(text.as_bytes()) {
+            // The long road takes a while where nothing is optimised.
+            for cut in split(text.as_bytes()).into_iter().take(25) {
                 count += 1;
                 short += usize::from(
                     same(&text, cut, &LoadOptions::default())
