@@ -308,6 +308,9 @@ fn parse(
     builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {
+    if quick::is_empty(text) {
+        return Vec::new();
+    }
     match quick::read(text, chunk, options, builder) {
         Some(tree) => vec![tree],
         None => events::read(text, chunk, options, builder, problems),

@@ -48,6 +48,12 @@ pub(super) fn read(
     Some(tree.finish(text.into(), narrow(chunk.offset), narrow(chunk.line)))
 }
 
+/// Whether a chunk holds no document: blanks, perhaps after a marker.
+pub(super) fn is_empty(text: &str) -> bool {
+    let content = text.strip_prefix("---").unwrap_or(text);
+    content.bytes().all(|byte| matches!(byte, b' ' | b'\n'))
+}
+
 /// Keys may be this long; the scanner behind `events` gives up some characters later.
 const KEY_MAX: usize = 1_000;
 
