@@ -136,7 +136,7 @@ fn facts<'f>(
 /// S-353.
 fn denied(verdict: Verdict) -> Decision {
     let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
-    Decision { policy: verdict.decided_by, ..reply.into() }
+    Decision { policy: verdict.decided_by.map(|rule| Arc::new(rule.to_owned())), ..reply.into() }
 }
 
 fn route<'q, O: Observer>(

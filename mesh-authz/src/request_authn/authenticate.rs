@@ -1,5 +1,6 @@
 //! The decision over all rules of a workload (S-261 to S-267, S-303, S-304).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
@@ -12,7 +13,7 @@ use super::{Authenticated, RequestAuthn, RequestChange, RequestChanges, output, 
 use crate::claims::Claims;
 use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
-use crate::jwt::token::{Times, Token};
+use crate::jwt::token::{Decoded, Times, Token};
 use crate::request_header;
 
 /// Tries the rules in order; the first that verifies wins.
@@ -97,8 +98,8 @@ struct Judge<'r> {
 pub(super) struct Verified {
     times: Times,
     claims: Arc<Claims>,
-    /// What it leaves in the request.
-    headers: Arc<[RequestChange]>,
+    /// What it leaves in the request; `None`: nothing.
+    headers: Option<Arc<[RequestChange]>>,
 }
 
 impl Judge<'_> {
@@ -114,15 +115,14 @@ impl Judge<'_> {
         for found in found.iter().rev() {
             verified.push(self.check(found)?);
         }
-        let claims = verified.last().map(|verified| Arc::clone(&verified.claims)).ok_or(Status::Missing)?;
         let mut own = OwnChanges { before: changes.len(), changes, path: None };
-        for (found, verified) in found.iter().rev().zip(verified) {
-            verified.headers.iter().for_each(|change| own.write(change));
+        for (found, verified) in found.iter().rev().zip(&verified) {
+            verified.headers.iter().flat_map(|headers| headers.iter()).for_each(|change| own.write(change));
             if !self.rule.forward {
                 own.remove(found.place, request);
             }
         }
-        Ok(claims)
+        verified.pop().map(|verified| verified.claims).ok_or(Status::Missing)
     }
 
     fn check(&self, found: &Found<'_>) -> Result<Verified, Status> {
@@ -132,21 +132,23 @@ impl Judge<'_> {
             return Ok(verified);
         }
         let rule = self.rule;
-        let mut token = Token::parse(&found.token, rule.form)?;
-        if !rule.issuer.is_empty() && rule.issuer != token.issuer {
+        let mut decoded = Decoded::default();
+        let token = Token::parse(&found.token, rule.form, &mut decoded)?;
+        if !rule.issuer.is_empty() && token.issuer.as_deref() != Some(&*rule.issuer) {
             return Err(Status::UnknownIssuer);
         }
         token.times.check(self.now)?;
-        let allowed = |audience: &String| rule.audiences.contains(comparable_audience(audience));
+        let allowed = |audience: &Cow<'_, str>| rule.audiences.contains(comparable_audience(audience));
         if !rule.audiences.is_empty() && !token.audiences.iter().any(allowed) {
             return Err(Status::AudienceNotAllowed);
         }
         rule.keys.verify(&token)?;
-        let verified = Verified {
-            times: token.times,
-            headers: output::headers(rule, &token).into(),
-            claims: Arc::new(output::claims(rule, &mut token)),
-        };
+        let (times, about) = (token.times, output::About::new(rule, &token));
+        let headers = output::headers(rule, &token);
+        let headers = (!headers.is_empty()).then(|| headers.into());
+        drop(token);
+        let claims = Arc::new(output::claims(rule, about, decoded.payload));
+        let verified = Verified { times, claims, headers };
         if let Some(cache) = self.cache {
             cache.insert(self.position, &found.token, verified.clone());
         }
