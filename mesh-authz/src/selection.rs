@@ -1,12 +1,14 @@
-//! Which workloads a policy is for (S-067 to S-073); the same for AuthorizationPolicy and RequestAuthentication.
+//! Which workloads a policy is for (S-067 to S-073); the same for every kind that has `selector` and `targetRefs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use mesh_model::object::Object;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::request_authentication::RequestAuthentication;
+use mesh_model::telemetry::Telemetry;
 
 const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 /// Names the Gateway of the Gateway API that a workload is an instance of.
@@ -20,7 +22,7 @@ const SERVICE_ENTRY_GROUP: &str = "networking.istio.io";
 /// The controller's own class of waypoints (S-073).
 const WAYPOINT_CLASS: &str = "istio-waypoint";
 
-/// What AuthorizationPolicy and RequestAuthentication say about their workloads.
+/// What a kind of policy says about its workloads.
 pub trait Attached {
     /// `selector`
     fn selector(&self) -> Option<&WorkloadSelector>;
@@ -46,7 +48,19 @@ macro_rules! attached {
     )*};
 }
 
-attached!(AuthorizationPolicy, RequestAuthentication);
+attached!(AuthorizationPolicy, RequestAuthentication, Telemetry, WasmPlugin);
+
+impl Attached for TrafficExtension {
+    fn selector(&self) -> Option<&WorkloadSelector> {
+        self.selector.as_ref()
+    }
+    fn target_ref(&self) -> Option<&PolicyTargetReference> {
+        None
+    }
+    fn target_refs(&self) -> &[PolicyTargetReference] {
+        &self.target_refs
+    }
+}
 
 /// Every label of the selector is on the workload (S-068); no selector, and an empty one, select all.
 pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &BTreeMap<String, String>) -> bool {
@@ -139,46 +153,11 @@ impl Workload<'_> {
 
     /// Whether a policy applies.
     fn has<S: Attached>(&self, policy: &Object<S>) -> bool {
-        let spec = &policy.spec;
         let own = &*policy.meta.namespace;
-        let is_looked_up = own == self.namespace
-            || own == self.root_namespace
-            || self.services.iter().any(|service| service.namespace == own);
-        let references = match (spec.target_refs(), spec.target_ref()) {
-            ([], Some(single)) => std::slice::from_ref(single), // S-072
-            (several, _) => several,
-        };
-        let Some(gateway) = self.labels.get(GATEWAY_NAME) else {
-            // S-068: references mean nothing to sidecars and to classic gateways.
-            return is_looked_up && references.is_empty() && selects(spec.selector(), self.labels);
-        };
-        let is_waypoint = self.labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER);
-        if references.is_empty() {
-            // S-069, S-071.
-            return is_looked_up && !is_waypoint && selects(spec.selector(), self.labels);
-        }
-        is_looked_up
-            && references.iter().any(|reference| {
-                self.is_gateway(reference, own, gateway)
-                    || is_waypoint && (self.is_class(reference, own) || self.is_service(reference, own))
-            })
-    }
-
-    /// The Gateway that the workload is an instance of.
-    fn is_gateway(&self, reference: &PolicyTargetReference, own: &str, gateway: &str) -> bool {
-        own == self.namespace
-            && reference.group == GATEWAY_GROUP
-            && reference.kind == "Gateway"
-            && reference.name == gateway
-            && (reference.namespace.is_empty() || reference.namespace == self.namespace)
-    }
-
-    /// The class of all waypoints, in the root namespace.
-    fn is_class(&self, reference: &PolicyTargetReference, own: &str) -> bool {
-        own == self.root_namespace
-            && reference.group == GATEWAY_GROUP
-            && reference.kind == "GatewayClass"
-            && reference.name == WAYPOINT_CLASS
+        let at_home = own == self.namespace || own == self.root_namespace;
+        at_home && applies(policy, self.root_namespace, self.namespace, self.labels)
+            || is_waypoint(self.labels)
+                && references(&policy.spec).iter().any(|reference| self.is_service(reference, own))
     }
 
     /// A service that the waypoint serves, in the policy's namespace.
@@ -187,6 +166,79 @@ impl Workload<'_> {
             service.kind.is_named_by(reference) && service.name == reference.name && service.namespace == own
         })
     }
+}
+
+/// A Gateway's workload that the mesh's own controller manages.
+fn is_waypoint(labels: &BTreeMap<String, String>) -> bool {
+    labels.contains_key(GATEWAY_NAME) && labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER)
+}
+
+/// What a policy is attached to: `targetRefs`, or the older `targetRef` (S-072).
+pub fn references<S: Attached>(spec: &S) -> &[PolicyTargetReference] {
+    match (spec.target_refs(), spec.target_ref()) {
+        ([], Some(single)) => std::slice::from_ref(single),
+        (several, _) => several,
+    }
+}
+
+/// Whether a policy is for a workload of `namespace` with these labels (S-068 to S-073); that the policy is in this
+/// namespace, or in the root namespace, is not asked.
+pub fn applies<S: Attached>(
+    policy: &Object<S>,
+    root_namespace: &str,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    let selector = policy.spec.selector().map(|selector| &selector.match_labels);
+    let home = Home { policy: &policy.meta.namespace, root_namespace, namespace };
+    attaches(references(&policy.spec), selector, &home, labels)
+}
+
+/// Namespaces that count when a policy meets a workload.
+#[derive(Debug, Clone, Copy)]
+pub struct Home<'n> {
+    /// The policy's.
+    pub policy: &'n str,
+    /// The mesh's root namespace.
+    pub root_namespace: &'n str,
+    /// The workload's.
+    pub namespace: &'n str,
+}
+
+/// The same for any object that is attached by references or selects by labels.
+pub fn attaches(
+    references: &[PolicyTargetReference],
+    selector: Option<&BTreeMap<String, String>>,
+    home: &Home<'_>,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    let Home { policy, root_namespace, namespace } = *home;
+    let is_selected =
+        || selector.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
+    let Some(gateway) = labels.get(GATEWAY_NAME) else {
+        // S-068: references mean nothing to sidecars and to classic gateways.
+        return references.is_empty() && is_selected();
+    };
+    let is_waypoint = is_waypoint(labels);
+    if references.is_empty() {
+        // S-069, S-071.
+        return !is_waypoint && is_selected();
+    }
+    let of_class = |reference: &PolicyTargetReference| {
+        is_waypoint
+            && reference.kind == "GatewayClass"
+            && reference.name == WAYPOINT_CLASS
+            && policy == root_namespace
+    };
+    let of_gateway = |reference: &PolicyTargetReference| {
+        policy == namespace
+            && reference.kind == "Gateway"
+            && reference.name == *gateway
+            && (reference.namespace.is_empty() || reference.namespace == namespace)
+    };
+    references
+        .iter()
+        .any(|reference| reference.group == GATEWAY_GROUP && (of_gateway(reference) || of_class(reference)))
 }
 
 #[cfg(test)]
