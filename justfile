@@ -31,10 +31,6 @@ bench *filter:
 properties-authz cases="1000000":
     PROPTEST_CASES={{cases}} cargo test --release -p mesh-authz --lib property
 
-# Policies beside `cedar-policy` and `casbin`, which nothing else builds.
-bench-peers:
-    cargo bench --manifest-path benches/peers/Cargo.toml --target-dir target
-
 # Decision cases against the debug build.
 conformance *arguments:
     cargo build --example mesh

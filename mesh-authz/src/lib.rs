@@ -222,6 +222,7 @@
 //! `jwt` (default): signatures are verified, with `aws-lc-rs`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod byte_places;
 mod claims;
 pub mod differences;
 pub mod external_authorizer;

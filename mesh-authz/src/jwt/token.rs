@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::claims_scan::{Claim, scan};
 use super::status::Status;
 use super::{base64url, base64url_into};
+use crate::byte_places;
 
 /// Signature algorithms that a token may name (S-277).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,16 +106,7 @@ impl<'t> Token<'t> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(Status::BadFormat);
         }
-        let mut sections =
-            text.split(|byte| *byte == b'.').filter(|section| form == Form::Strict || !section.is_empty());
-        let (Some(header), Some(payload_section), Some(signature), None) =
-            (sections.next(), sections.next(), sections.next(), sections.next())
-        else {
-            return Err(Status::BadFormat);
-        };
-        if header.is_empty() || payload_section.is_empty() || signature.is_empty() {
-            return Err(Status::BadFormat);
-        }
+        let [header, payload_section, signature] = sections(text, form).ok_or(Status::BadFormat)?;
         let (algorithm, key_id) = read_header(header)?;
 
         let Decoded { payload, signature: signed_by } = decoded;
@@ -161,6 +153,28 @@ impl Times {
 
 /// `kid`.
 pub(crate) type KeyId = SmallVec<[u8; 64]>;
+
+/// Header, payload and signature, none of them empty.
+fn sections(text: &[u8], form: Form) -> Option<[&[u8]; 3]> {
+    let mut dots: SmallVec<[usize; 4]> = SmallVec::new();
+    byte_places::each(text, b'.', |at| {
+        dots.push(at);
+        dots.len() < 4
+    });
+    let found = match dots.as_slice() {
+        [first, second] => [text.get(..*first)?, text.get(first + 1..*second)?, text.get(second + 1..)?],
+        _ if form == Form::Strict => return None,
+        _ => {
+            let mut sections = text.split(|byte| *byte == b'.').filter(|section| !section.is_empty());
+            let found = [sections.next()?, sections.next()?, sections.next()?];
+            if sections.next().is_some() {
+                return None;
+            }
+            found
+        }
+    };
+    found.iter().all(|section| !section.is_empty()).then_some(found)
+}
 
 fn read_header(section: &[u8]) -> Result<(Algorithm, Option<KeyId>), Status> {
     let mut fields: SmallVec<[u8; 256]> = SmallVec::new();

@@ -3,7 +3,7 @@
 //! Istio compiles these to regular expressions; here each is the few comparisons that its expression amounts to,
 //! linear in the identity, with every literal taken literally (S-173).
 
-use super::slashes;
+use crate::byte_places;
 use crate::pattern::StringPattern;
 
 const SCHEME: &str = "spiffe://";
@@ -82,7 +82,7 @@ impl IdentityPattern {
 pub(super) fn is_in_namespace(identity: &str, literal: &[u8]) -> bool {
     let bytes = identity.as_bytes();
     let mut found = false;
-    slashes::each(bytes, |at| {
+    byte_places::each(bytes, b'/', |at| {
         found = bytes.get(at..).is_some_and(|rest| rest.starts_with(literal));
         !found
     });

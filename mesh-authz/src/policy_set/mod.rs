@@ -42,7 +42,6 @@ pub mod rbac;
 mod request_principal;
 mod rule;
 mod rule_list;
-mod slashes;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,9 @@ use super::fingerprint::{self, of_account, of_address, of_port, of_segment, of_w
 use super::key::NAMESPACE;
 use super::plan::{Blocks, Texts};
 use super::table::Table;
+use crate::byte_places;
 use crate::policy_set::attribute::find_claim;
 use crate::policy_set::packed::Asked;
-use crate::policy_set::slashes;
 use crate::request_header::{self, PSEUDO_HEADERS};
 use crate::verdict::Claims;
 
@@ -73,7 +73,7 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         let mut slashes: SmallVec<[u32; 16]> = SmallVec::new();
         let deepest = if texts.end_slashes.is_empty() { texts.start_slashes.last().copied() } else { None };
         let enough = deepest.map_or(usize::MAX, |deepest| deepest as usize);
-        slashes::each(text, |at| {
+        byte_places::each(text, b'/', |at| {
             slashes.push(u32::try_from(at).unwrap_or(u32::MAX));
             slashes.len() < enough
         });

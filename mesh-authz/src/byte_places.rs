@@ -1,14 +1,14 @@
-//! Where the slashes of a text are, eight bytes at a time.
+//! Where a byte stands in a text, found eight bytes at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
-/// Calls with the place of each slash, in order, until `visit` says that it has seen enough.
+/// Calls with each place of `byte`, in order, until `visit` says that it has seen enough.
 #[inline]
-pub(super) fn each(text: &[u8], mut visit: impl FnMut(usize) -> bool) {
+pub(crate) fn each(text: &[u8], byte: u8, mut visit: impl FnMut(usize) -> bool) {
     let (words, rest) = text.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
-        let mut found = slashes(u64::from_le_bytes(*word));
+        let mut found = equal(u64::from_le_bytes(*word), byte);
         while found != 0 {
             // Below eight.
             let place = at * 8 + (found.trailing_zeros() / 8) as usize;
@@ -19,16 +19,16 @@ pub(super) fn each(text: &[u8], mut visit: impl FnMut(usize) -> bool) {
         }
     }
     let before = words.len() * 8;
-    for (at, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+    for (at, _) in rest.iter().enumerate().filter(|(_, other)| **other == byte) {
         if !visit(before + at) {
             return;
         }
     }
 }
 
-/// The highest bit of each byte that is a slash.
-fn slashes(word: u64) -> u64 {
-    let other = word ^ (ONES * b'/' as u64);
+/// The highest bit of each byte that is this one.
+fn equal(word: u64, byte: u8) -> u64 {
+    let other = word ^ (ONES * u64::from(byte));
     !(((other & LOW) + LOW) | other | LOW)
 }
 
@@ -38,9 +38,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_slash_is_found(text in "[/a\u{af}\u{2f}.]{0,40}", most in 0usize..12) {
+        fn every_place_is_found(text in "[/a\u{af}\u{2f}.]{0,40}", most in 0usize..12) {
             let mut found = Vec::new();
-            super::each(text.as_bytes(), |at| {
+            super::each(text.as_bytes(), b'/', |at| {
                 found.push(at);
                 found.len() < most
             });
