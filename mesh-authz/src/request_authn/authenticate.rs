@@ -81,8 +81,9 @@ pub(super) fn authenticate<O: Observer>(
 /// Fetched key sets without the key of a token that is of their issuer.
 pub(super) fn unknown_keys<'a>(authn: &'a RequestAuthn, request: &RequestFacts<'_>) -> Vec<&'a RemoteKeys> {
     let lacks = |rule: &Rule, found: &Found<'_>| {
-        Token::parse(&found.token, rule.form).is_ok_and(|token| {
-            let is_of_issuer = rule.issuer.is_empty() || rule.issuer == token.issuer;
+        let mut decoded = Decoded::default();
+        Token::parse(&found.token, rule.form, &mut decoded).is_ok_and(|token| {
+            let is_of_issuer = rule.is_of(&token);
             is_of_issuer && rule.keys.verify(&token) == Err(Status::NoMatchingKey)
         })
     };
@@ -101,6 +102,13 @@ pub(super) fn unknown_keys<'a>(authn: &'a RequestAuthn, request: &RequestFacts<'
 fn is_preflight(request: &RequestFacts<'_>) -> bool {
     let filled = |name| request_header::values(request, name).first().is_some_and(|value| !value.is_empty());
     request.method == "OPTIONS" && filled("origin") && filled("access-control-request-method")
+}
+
+impl Rule {
+    /// The token is of the rule's issuer, or the rule is for any (S-279).
+    fn is_of(&self, token: &Token<'_>) -> bool {
+        self.issuer.is_empty() || token.issuer.as_deref() == Some(&*self.issuer)
+    }
 }
 
 /// One rule and what it needs to judge tokens.
@@ -153,7 +161,7 @@ impl Judge<'_> {
         let rule = self.rule;
         let mut decoded = Decoded::default();
         let token = Token::parse(&found.token, rule.form, &mut decoded)?;
-        if !rule.issuer.is_empty() && token.issuer.as_deref() != Some(&*rule.issuer) {
+        if !rule.is_of(&token) {
             return Err(Status::UnknownIssuer);
         }
         token.times.check(self.now)?;
