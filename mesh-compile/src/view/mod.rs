@@ -29,6 +29,7 @@ pub use targets::ServiceTarget;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
@@ -112,6 +113,12 @@ impl<'s> View<'s> {
     }
 
     /// The settings of this proxy: `defaultConfig` under ProxyConfig resources and the annotation of its Pod (T-470).
+    /// Whose reading of policies and token rules is taken.
+    pub fn profile(&self) -> Profile {
+        self.snapshot.profile
+    }
+
+    /// The settings of this proxy: `defaultConfig` under the annotation of its Pod (T-470).
     pub fn proxy_config(&self) -> &ProxyConfig {
         self.settings.merged.as_ref().unwrap_or_else(|| self.mesh().default_config())
     }
