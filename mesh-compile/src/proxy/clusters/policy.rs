@@ -68,7 +68,9 @@ impl<'r> Policy<'r> {
         match port_entry(policy, port) {
             Some((index, entry)) => {
                 let origin = part_of(origin, &format!(".portLevelSettings[{index}]"));
-                (Self::of_port(entry, &origin, levels.port).over(&plain, true), true)
+                let blocks = Self::of_port(entry, &origin, levels.port).over(&plain, true);
+                // The two that port entries do not have are hidden as well.
+                (Self { proxy_protocol: None, retry_budget: None, ..blocks }, true)
             }
             None => (plain, false),
         }
@@ -121,7 +123,7 @@ impl<'r> Policy<'r> {
     }
 
     /// These blocks over those of a wider level. Through opaque ones nothing of the wider level shows where they say
-    /// nothing, but for the two blocks that port entries do not have.
+    /// nothing, but for the two blocks that port entries do not have: those of another traffic policy do.
     fn over(self, lower: &Self, is_opaque: bool) -> Self {
         Self {
             connection_pool: choose(is_opaque, self.connection_pool, &lower.connection_pool),
