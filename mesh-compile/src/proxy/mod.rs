@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod inbound;
 mod keys;
 pub mod listener;
+mod origins;
 pub mod outbound;
 pub mod policies;
 pub mod routes;
