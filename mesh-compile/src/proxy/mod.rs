@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod inbound;
 mod keys;
 pub mod listener;
+mod listeners;
 mod origins;
 pub mod outbound;
 pub mod policies;
@@ -24,12 +25,13 @@ use crate::route_table::RouteTable;
 use crate::shared_map::SharedMap;
 use cluster::Cluster;
 use listener::Listener;
+pub use listeners::Listeners;
 
 /// Everything one proxy runs.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
     /// In order of direction, address and port.
-    pub listeners: Vec<Arc<Listener>>,
+    pub listeners: Listeners,
     /// By name.
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.

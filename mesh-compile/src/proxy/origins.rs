@@ -10,7 +10,7 @@ use mesh_model::origin::Origin;
 use serde::{Serialize, Serializer};
 
 /// The setting that stands for the cluster as a whole.
-pub const CLUSTER: &str = "cluster";
+pub(super) const CLUSTER: &str = "cluster";
 
 type Entry = (&'static str, Origin);
 
@@ -102,6 +102,14 @@ impl Origins {
 
     fn position(&self, setting: &str) -> Result<usize, usize> {
         self.shared.binary_search_by(|(own, _)| (*own).cmp(setting))
+    }
+}
+
+impl FromIterator<(&'static str, Origin)> for Origins {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Origin)>>(settings: I) -> Self {
+        let mut origins = Self::default();
+        settings.into_iter().for_each(|(setting, origin)| origins.insert(setting, origin));
+        origins
     }
 }
 

@@ -109,7 +109,7 @@ impl MeshSnapshot {
             authorization_policies: discovered(&config.authorization_policies, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
             made_gateways,
-            written: update::Written::of(&objects, &merged, &rules),
+            written: update::Written::of(config, &objects, &merged, &rules),
             registry,
             mesh,
         };

@@ -1,7 +1,8 @@
 //! The next revision of a mesh, from the one before and the objects that changed.
 //!
-//! Kinds that stand for themselves are taken in one by one; for all others the mesh is resolved anew, and whatever comes
-//! out the same keeps its place in memory. Which road was taken makes no difference to the result.
+//! Kinds that stand for themselves are taken in one by one; of kinds that services and endpoints are made of, the hosts
+//! or namespaces that changed are read again; for all others the mesh is resolved anew, and whatever comes out the same
+//! keeps its place in memory. Which road was taken makes no difference to the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use mesh_model::config_set::ConfigSet;
 use mesh_model::diagnostic::Report;
 use mesh_model::networking::destination_rule::spec::DestinationRule;
+use mesh_model::networking::service_entry::spec::ServiceEntry;
 use mesh_model::networking::virtual_service::spec::VirtualService;
 use mesh_model::object::{Kind, Object, ResourceKey};
 use mesh_model::origin::Origin;
@@ -17,7 +19,8 @@ use super::delta::{Delta, RuleChange, VirtualServiceChange, namespaces};
 use super::{MeshSnapshot, discovered, sort};
 use crate::merge::destination_rule::host_of;
 use crate::merge::virtual_service::{self, MergedVirtualService, references};
-use crate::registry::HostKey;
+use crate::registry::locality::NETWORK_LABEL;
+use crate::registry::{HostKey, Part, hostname, service_of};
 
 /// Kinds that are taken in one by one, all of the groups of Istio.
 const ALONE: [&str; 7] = [
@@ -40,10 +43,15 @@ pub(super) struct Written {
     delegators: BTreeMap<HostKey, BTreeSet<HostKey>>,
     /// Hosts of DestinationRules by namespace and name.
     rule_hosts: BTreeMap<HostKey, String>,
+    /// Hosts of ServiceEntries by namespace and name.
+    entries: BTreeMap<HostKey, Vec<Arc<str>>>,
+    /// Hostname and namespace of the Services that EndpointSlices are of, by the slice's namespace and name.
+    slices: BTreeMap<HostKey, HostKey>,
 }
 
 impl Written {
     pub(super) fn of(
+        config: &ConfigSet,
         virtual_services: &[Arc<Object<VirtualService>>],
         merged: &[Arc<MergedVirtualService>],
         rules: &[Arc<Object<DestinationRule>>],
@@ -58,7 +66,29 @@ impl Written {
         for rule in rules {
             written.rule_hosts.insert(name_of(rule), host_of(rule));
         }
+        for entry in config.service_entries.iter() {
+            written.entries.insert(name_of(entry), hosts_of(entry));
+        }
+        for slice in config.endpoint_slices.iter() {
+            written.slices.extend(service_of(slice).map(|service| (name_of(slice), service)));
+        }
         written
+    }
+
+    /// Remembers what a ServiceEntry or EndpointSlice is about now.
+    fn note(&mut self, config: &ConfigSet, key: &ResourceKey) {
+        let name = (Arc::clone(&key.namespace), Arc::clone(&key.name));
+        match key.kind {
+            "ServiceEntry" => match config.service_entries.get(key) {
+                Some(entry) => self.entries.insert(name, hosts_of(entry)).map(|_| ()),
+                None => self.entries.remove(&name).map(|_| ()),
+            },
+            "EndpointSlice" => match config.endpoint_slices.get(key).and_then(|slice| service_of(slice)) {
+                Some(service) => self.slices.insert(name, service).map(|_| ()),
+                None => self.slices.remove(&name).map(|_| ()),
+            },
+            _ => None,
+        };
     }
 
     /// Remembers which delegates a VirtualService names now.
@@ -75,6 +105,10 @@ impl Written {
             self.references.insert(root.clone(), delegates);
         }
     }
+}
+
+fn hosts_of(entry: &Object<ServiceEntry>) -> Vec<Arc<str>> {
+    entry.spec.hosts.iter().map(|host| host.as_str().into()).collect()
 }
 
 fn name_of<S>(object: &Object<S>) -> HostKey {
@@ -98,16 +132,20 @@ impl MeshSnapshot {
         let mut delta = Delta::default();
         let mut report = Report::new();
         let Some(first) = changed.first() else { return (delta, report) };
-        let all_alone = changed.iter().all(is_alone)
+        let all_alone = changed.iter().all(|key| is_alone(key) || is_of_registry(key))
             && config.virtual_services.is_of_one_cluster()
             && config.destination_rules.is_of_one_cluster();
-        if !all_alone {
+        let of_registry: Vec<_> = changed.iter().filter(|key| is_of_registry(key)).collect();
+        let is_plain = all_alone
+            && (of_registry.is_empty()
+                || self.register_again(config, &of_registry, &origin, &mut delta, &mut report));
+        if !is_plain {
             return self.resolve_again(config, &origin(first));
         }
         let mut roots: BTreeMap<HostKey, Origin> = BTreeMap::new();
         let mut rules: BTreeMap<(Arc<str>, String), Origin> = BTreeMap::new();
         let mut lists: BTreeSet<&str> = BTreeSet::new();
-        for key in changed {
+        for key in changed.iter().filter(|key| is_alone(key)) {
             match key.kind {
                 "VirtualService" => self.note_virtual_service(config, key, &origin(key), &mut roots),
                 "DestinationRule" => self.note_rule(config, key, &origin(key), &mut rules),
@@ -118,7 +156,10 @@ impl MeshSnapshot {
         }
         for (root, origin) in roots {
             if !self.merge_again(config, &root, &origin, &mut delta, &mut report) {
-                return self.resolve_again(config, &origin);
+                // What was taken in so far is no difference any more.
+                let (rest, report) = self.resolve_again(config, &origin);
+                delta.absorb(rest);
+                return (delta, report);
             }
         }
         for ((namespace, host), origin) in rules {
@@ -130,6 +171,83 @@ impl MeshSnapshot {
             self.list_again(config, kind, &mut delta);
         }
         (delta, report)
+    }
+
+    /// Reads again what services and endpoints are made of. `false`, and nothing is done: everything must be resolved
+    /// anew.
+    fn register_again(
+        &mut self,
+        config: &ConfigSet,
+        changed: &[&ResourceKey],
+        origin: &dyn Fn(&ResourceKey) -> Origin,
+        delta: &mut Delta,
+        report: &mut Report,
+    ) -> bool {
+        let Some(first) = changed.first() else { return true };
+        if !self.can_register_again(config, changed) {
+            return false;
+        }
+        let mut part = Part::nothing();
+        for key in changed {
+            let name = (Arc::clone(&key.namespace), Arc::clone(&key.name));
+            match key.kind {
+                "Service" => part.add_host(hostname(&key.name, &key.namespace), &key.namespace),
+                "ServiceEntry" => {
+                    let new =
+                        config.service_entries.get(key).map(|entry| hosts_of(entry)).unwrap_or_default();
+                    let old = self.written.entries.get(&name).cloned().unwrap_or_default();
+                    old.into_iter().chain(new).for_each(|host| part.add_host(host, &key.namespace));
+                }
+                "EndpointSlice" => {
+                    let new = config.endpoint_slices.get(key).and_then(|slice| service_of(slice));
+                    let old = self.written.slices.get(&name).cloned();
+                    old.into_iter().chain(new).for_each(|(host, namespace)| part.add_host(host, &namespace));
+                }
+                _ => part.add_namespace(&key.namespace),
+            }
+        }
+        let Some(hosts) = self.registry.update(config, &self.mesh, &part, report) else { return false };
+        for change in &hosts {
+            let host = &change.key.0;
+            let of_host = self.registry.by_host(host);
+            self.service_index.replace(host, &change.old_services, &change.new_services, of_host);
+            self.workloads.replace_endpoints(&change.key, &change.old_endpoints, &change.new_endpoints);
+            delta.note_host(change, &origin(first));
+        }
+        for key in changed {
+            match key.kind {
+                "Pod" => delta.note_pods(&self.workloads.replace_pod(key, config.pods.get(key))),
+                _ => self.written.note(config, key),
+            }
+        }
+        true
+    }
+
+    /// Whether services and endpoints can be read in part: what is made from services of the whole mesh is not there.
+    fn can_register_again(&self, config: &ConfigSet, changed: &[&ResourceKey]) -> bool {
+        let of_one_cluster = config.services.is_of_one_cluster()
+            && config.service_entries.is_of_one_cluster()
+            && config.endpoint_slices.is_of_one_cluster()
+            && config.workload_entries.is_of_one_cluster()
+            && config.pods.is_of_one_cluster();
+        let defines = changed.iter().any(|key| matches!(key.kind, "Service" | "ServiceEntry"));
+        // Ingress and the Gateway API look at services, and so do gateways between networks.
+        let nobody_looks = || {
+            config.ingresses.is_empty()
+                && config.kubernetes_gateways.is_empty()
+                && config.http_routes.is_empty()
+                && config.grpc_routes.is_empty()
+                && config.tcp_routes.is_empty()
+                && config.tls_routes.is_empty()
+                && config.backend_tls_policies.is_empty()
+                && config.mesh_networks.networks.is_empty()
+                && self.registry.networks.gateways.dialled(true).is_empty()
+        };
+        let leads_to_network = |key: &&ResourceKey| {
+            let service = config.services.get(key);
+            service.is_some_and(|service| service.meta.labels.contains_key(NETWORK_LABEL))
+        };
+        of_one_cluster && (!defines || (nobody_looks() && !changed.iter().any(leads_to_network)))
     }
 
     /// Everything anew; what is equal stays where it is in memory.
@@ -279,6 +397,16 @@ fn position_of(list: &[Arc<MergedVirtualService>], wanted: &Arc<MergedVirtualSer
     let start = list.partition_point(|it| it.precedence() < order);
     let near = list.iter().enumerate().skip(start).take_while(|(_, it)| it.precedence() == order);
     near.filter(|(_, it)| Arc::ptr_eq(it, wanted)).map(|(position, _)| position).next()
+}
+
+/// Kinds that services and endpoints are made of; Namespaces and Nodes are about all of them.
+fn is_of_registry(key: &ResourceKey) -> bool {
+    matches!(
+        (key.group, key.kind),
+        ("networking.istio.io", "ServiceEntry" | "WorkloadEntry")
+            | ("", "Service" | "Pod")
+            | ("discovery.k8s.io", "EndpointSlice")
+    )
 }
 
 fn is_alone(key: &ResourceKey) -> bool {

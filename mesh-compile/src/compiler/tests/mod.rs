@@ -85,8 +85,37 @@ fn chain_text(mut chain: FilterChain) -> String {
     format!("{chain:?} {policies} {rules:?}")
 }
 
+/// Services, endpoints, who sees them and where they are, as one revision has them.
+fn check_registry(found: &MeshSnapshot, expected: &MeshSnapshot, what: &str) {
+    let names = |snapshot: &MeshSnapshot| -> Vec<_> {
+        let services = snapshot.registry.services.iter();
+        services.map(|it| (Arc::clone(&it.hostname), Arc::clone(&it.default_address))).collect()
+    };
+    assert_eq!(names(found), names(expected), "services after {what}");
+    assert_eq!(found.registry.services, expected.registry.services, "services after {what}");
+    assert_eq!(found.registry.endpoints, expected.registry.endpoints, "endpoints after {what}");
+    for service in &expected.registry.services {
+        assert_eq!(found.registry.by_host(&service.hostname), expected.registry.by_host(&service.hostname));
+        assert_eq!(found.registry.identities(service), expected.registry.identities(service));
+    }
+    for namespace in NAMESPACES {
+        let seen = |snapshot: &MeshSnapshot| -> Vec<_> {
+            snapshot.service_index.exported_to(namespace).cloned().collect()
+        };
+        assert_eq!(seen(found), seen(expected), "what {namespace} sees after {what}");
+    }
+    for host in HOSTS.iter().chain(&["three.ext"]) {
+        assert_eq!(found.service_index.by_hostname(host), expected.service_index.by_hostname(host));
+    }
+    for ip in ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.9.0.1", "10.9.0.2"] {
+        let ip = ip.parse().unwrap();
+        assert_eq!(found.workloads.endpoints_at(ip), expected.workloads.endpoints_at(ip), "after {what}");
+    }
+}
+
 fn check(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str) {
     let (snapshot, _) = MeshSnapshot::resolve(compiler.config(), Arc::clone(mesh));
+    check_registry(compiler.snapshot(), &snapshot, what);
     for proxy in proxies() {
         let expected = text(&compile(&View::new(&snapshot, &proxy)).0);
         let found = text(&compiler.config_for(&proxy));
@@ -210,7 +239,10 @@ fn document(
                 2 => "{number: 443, name: tls, protocol: TLS}, {number: 81, name: http-b, protocol: HTTP}",
                 _ => "{number: 80, name: any, protocol: ''}",
             };
-            let resolution = match y % 4 {
+            let resolution = match y % 5 {
+                4 => {
+                    "STATIC, addresses: [240.0.0.2, 240.0.0.3], endpoints: [{address: 10.1.0.3, serviceAccount: s}]"
+                }
                 0 => "STATIC, endpoints: [{address: 10.1.0.1, labels: {v: a}}, {address: 10.9.0.2}]",
                 1 => "NONE",
                 2 => "DNS",
@@ -218,6 +250,7 @@ fn document(
             };
             let host = pick(&HOSTS[2..5], x.wrapping_add(y));
             let resolution = if host.starts_with('*') { "NONE" } else { resolution };
+            let host = if x % 3 == 0 { format!("{host}\", \"three.ext") } else { host.to_owned() };
             let spec = format!(
                 "hosts: [\"{host}\"]{export}, location: MESH_INTERNAL, ports: [{port}], resolution: {resolution}"
             );
@@ -232,13 +265,18 @@ fn document(
                 _ => "{name: any, port: 80}",
             };
             let address = if y % 3 == 0 { "None" } else { "10.0.0.7" };
-            let spec = format!("clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]");
+            let spec = match x % 8 {
+                7 => format!("type: ExternalName, externalName: {other}, ports: [{ports}]"),
+                _ => format!("clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]"),
+            };
             ("v1", "Service", name, "", format!("spec: {{{spec}}}\n"))
         }
         8 => {
             let name = pick(&["web-1", "db-1"], name);
             let of = name.trim_end_matches("-1");
-            let addresses = match x % 4 {
+            let addresses = match x % 6 {
+                4 => "[{addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-10.1.0.1, namespace: a}}]",
+                5 => "[{addresses: [10.1.0.3], targetRef: {kind: Pod, name: api-10.1.0.3, namespace: b}}]",
                 0 => "[{addresses: [10.1.0.1]}]",
                 1 => "[{addresses: [10.1.0.2]}, {addresses: [10.9.0.1], conditions: {ready: false}}]",
                 2 => "[]",

@@ -23,8 +23,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, service: &Servic
         if percent >= 0 {
             cluster.panic_threshold = Some(f64::from(percent));
             // 0 is mostly not written: then the block is what switches panic mode off.
-            let origin =
-                if percent > 0 { block.child(&[".minHealthPercent"]) } else { block.origin() };
+            let origin = if percent > 0 { block.child(&[".minHealthPercent"]) } else { block.origin() };
             cluster.origins.insert("panic_threshold", origin);
         }
     }

@@ -104,7 +104,10 @@ fn a_port_entry_inherits_nothing() {
     assert!(http.outlier.is_none());
     let sql = db(&built, 5432, "");
     assert_eq!((sql.lb, sql.limits.max_connections), (LbPolicy::LeastRequest, Some(1)));
-    assert_eq!(http.origins.get("lb").unwrap().field(), "spec.trafficPolicy.portLevelSettings[0].loadBalancer.simple");
+    assert_eq!(
+        http.origins.get("lb").unwrap().field(),
+        "spec.trafficPolicy.portLevelSettings[0].loadBalancer.simple"
+    );
 }
 
 #[test]

@@ -70,8 +70,7 @@ impl<'v, 's> Client<'v, 's> {
         if binds_port && self.unprivileged && (1..1024).contains(&port) {
             return false;
         }
-        let is_wildcard =
-            if bind.is_empty() { protocol.is_http() } else { *bind == *self.wildcard_text };
+        let is_wildcard = if bind.is_empty() { protocol.is_http() } else { *bind == *self.wildcard_text };
         !(is_wildcard && self.is_reserved(port))
     }
 

@@ -146,7 +146,8 @@ impl Source<'_> {
         }
         let known = |host: &str| {
             let found = self.services.get_key_value(host);
-            self.view.asked(|| Lookup::Service(found.map_or_else(|| host.into(), |(name, _)| Arc::clone(name))));
+            self.view
+                .asked(|| Lookup::Service(found.map_or_else(|| host.into(), |(name, _)| Arc::clone(name))));
             found.map(|(_, service)| &**service)
         };
         let make = &mut |report: &mut Report| {

@@ -126,8 +126,7 @@ impl<'e> Entry<'e, '_, '_, '_> {
     /// Whether the destination is hashed, and by what.
     fn hash(&self, written: &'e HttpRouteDestination) -> (Hashed, Vec<HashPolicy>) {
         let Some(target) = &written.destination else { return (Hashed::No, Vec::new()) };
-        let rule =
-            self.memo.rule(&target.host, || hash::hash_rule_for(self.context.view, &target.host));
+        let rule = self.memo.rule(&target.host, || hash::hash_rule_for(self.context.view, &target.host));
         match rule.as_ref().and_then(|rule| hash::of_destination(rule, target)) {
             Some(hash) => (Hashed::Yes, hash::policy(hash).into_iter().collect()),
             None => (Hashed::No, Vec::new()),

@@ -10,9 +10,8 @@ use super::Hashed;
 use crate::route_table::action::RetryPolicy;
 
 /// What is retried where nothing is written.
-static DEFAULT_ON: LazyLock<Arc<str>> = LazyLock::new(|| {
-    "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes".into()
-});
+static DEFAULT_ON: LazyLock<Arc<str>> =
+    LazyLock::new(|| "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes".into());
 
 /// The route's own policy whole, else the mesh's, else the built-in one (T-160); `None`: no retries.
 pub(super) fn resolve(
