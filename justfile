@@ -10,6 +10,10 @@ ci:
 test:
     cargo test
 
+# The bundled shop alive on loopback: services, sidecars, a gateway, a weight that changes under traffic.
+demo:
+    cargo run --quiet --features demo --example demo
+
 # Format, then lint.
 tidy:
     cargo fmt --all

@@ -15,6 +15,7 @@ pub mod routes;
 mod same;
 pub(crate) mod settings;
 pub(crate) mod tcp_proxy;
+pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod test_mesh;
 
@@ -26,6 +27,7 @@ use crate::shared_map::SharedMap;
 use cluster::Cluster;
 use listener::Listener;
 pub use listeners::Listeners;
+use telemetry::TelemetryConfig;
 
 /// Everything one proxy runs.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +38,8 @@ pub struct ProxyConfig {
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.
     pub clusters: SharedMap<Arc<Cluster>>,
+    /// Access logs, metrics and spans.
+    pub telemetry: Arc<TelemetryConfig>,
 }
 
 /// A part of a proxy's configuration.

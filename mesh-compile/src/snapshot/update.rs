@@ -23,7 +23,7 @@ use crate::registry::locality::NETWORK_LABEL;
 use crate::registry::{HostKey, Part, hostname, service_of};
 
 /// Kinds that are taken in one by one, all of the groups of Istio.
-const ALONE: [&str; 7] = [
+const ALONE: [&str; 12] = [
     "VirtualService",
     "DestinationRule",
     "Sidecar",
@@ -31,6 +31,11 @@ const ALONE: [&str; 7] = [
     "PeerAuthentication",
     "RequestAuthentication",
     "AuthorizationPolicy",
+    "Telemetry",
+    "ProxyConfig",
+    "WasmPlugin",
+    "TrafficExtension",
+    "EnvoyFilter",
 ];
 
 /// What of the configuration the incremental road has to look up again.
@@ -379,6 +384,31 @@ impl MeshSnapshot {
                 let new = discovered(&config.authorization_policies, seen);
                 delta.authorization_policies = namespaces(&self.authorization_policies, &new);
                 self.authorization_policies = new;
+            }
+            "Telemetry" => {
+                let new = discovered(&config.telemetries, seen);
+                delta.telemetries = namespaces(&self.telemetries, &new);
+                self.telemetries = new;
+            }
+            "ProxyConfig" => {
+                let new = discovered(&config.proxy_configs, seen);
+                delta.proxy_configs = namespaces(&self.proxy_configs, &new);
+                self.proxy_configs = new;
+            }
+            "WasmPlugin" => {
+                let new = discovered(&config.wasm_plugins, seen);
+                delta.extensions.extend(namespaces(&self.wasm_plugins, &new));
+                self.wasm_plugins = new;
+            }
+            "TrafficExtension" => {
+                let new = discovered(&config.traffic_extensions, seen);
+                delta.extensions.extend(namespaces(&self.traffic_extensions, &new));
+                self.traffic_extensions = new;
+            }
+            "EnvoyFilter" => {
+                let new = discovered(&config.envoy_filters, seen);
+                delta.envoy_filters = namespaces(&self.envoy_filters, &new);
+                self.envoy_filters = new;
             }
             _ => {
                 let mut new = discovered(&config.gateways, seen);
