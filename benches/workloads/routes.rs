@@ -45,7 +45,7 @@ impl Profile {
         };
         const MIXED: [Kind; 20] = [E, P, E, R, H, B, E, M, E, P, E, Q, E, R, H, B, E, P, E, P];
         match self {
-            Self::Path if r % 2 == 0 => Kind::Exact,
+            Self::Path if r.is_multiple_of(2) => Kind::Exact,
             Self::Path => Kind::Prefix,
             Self::Mixed => MIXED.get(r % MIXED.len()).copied().unwrap_or(Kind::Exact),
         }

@@ -127,6 +127,10 @@ impl Delta {
             request_authentications,
             authorization_policies,
             sidecars,
+            telemetries,
+            proxy_configs,
+            extensions,
+            envoy_filters,
             gateways,
             workloads,
             addresses,
@@ -139,6 +143,10 @@ impl Delta {
         self.request_authentications.extend(request_authentications);
         self.authorization_policies.extend(authorization_policies);
         self.sidecars.extend(sidecars);
+        self.telemetries.extend(telemetries);
+        self.proxy_configs.extend(proxy_configs);
+        self.extensions.extend(extensions);
+        self.envoy_filters.extend(envoy_filters);
         self.gateways = gateways.or(self.gateways.take());
         self.workloads.extend(workloads);
         self.addresses.extend(addresses);
