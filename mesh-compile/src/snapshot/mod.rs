@@ -1,6 +1,7 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
 mod delta;
+mod register;
 mod update;
 
 pub use delta::{Delta, RuleChange, VirtualServiceChange};

@@ -1,8 +1,9 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
+mod registry;
 mod sharing;
+mod text;
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use mesh_model::config_set::{Admission, ApplyOptions, Change};
@@ -10,10 +11,9 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::object::ResourceKey;
 use mesh_model::yaml::{LoadOptions, load};
 use proptest::prelude::*;
+use text::text;
 
 use super::{Compiler, Update, compile};
-use crate::proxy::ProxyConfig;
-use crate::proxy::listener::{FilterChain, Network};
 use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 use crate::view::View;
@@ -39,84 +39,9 @@ fn proxies() -> Vec<Proxy> {
     ]
 }
 
-/// Everything a configuration says, with the places it was written at.
-fn text(config: &ProxyConfig) -> String {
-    let mut out = String::new();
-    for listener in &config.listeners {
-        let mut listener = (**listener).clone();
-        let chains = std::mem::take(&mut listener.filter_chains);
-        let default = listener.default_chain.take();
-        writeln!(out, "{listener:?}").unwrap();
-        for chain in chains.into_iter().chain(default) {
-            writeln!(out, "  {}", chain_text(chain)).unwrap();
-        }
-    }
-    for (name, table) in &config.route_tables {
-        writeln!(out, "{name}").unwrap();
-        for host in &table.virtual_hosts {
-            writeln!(out, "  {host:?}").unwrap();
-            for domain in &host.domains {
-                let answers = table.virtual_host(domain).map(|found| &found.name);
-                writeln!(out, "    {domain} {answers:?}").unwrap();
-            }
-        }
-    }
-    for cluster in config.clusters.values() {
-        writeln!(out, "{cluster:?}").unwrap();
-    }
-    writeln!(out, "{:?}", config.telemetry).unwrap();
-    out
-}
-
-/// Policies have indexes without order: what they are made of stands for them.
-fn chain_text(mut chain: FilterChain) -> String {
-    let mut policies = String::new();
-    let authz = match &mut chain.network {
-        Network::Http(manager) => {
-            if let Some(authn) = manager.authn.take() {
-                let issuers: Vec<_> = authn.issuers().collect();
-                write!(policies, "{issuers:?}").unwrap();
-            }
-            manager.authz.take()
-        }
-        Network::Tcp(proxy) => proxy.authz.take(),
-    };
-    let rules: Option<Vec<_>> =
-        authz.as_ref().map(|set| set.rules().map(|rule| format!("{rule:?}")).collect());
-    format!("{chain:?} {policies} {rules:?}")
-}
-
-/// Services, endpoints, who sees them and where they are, as one revision has them.
-fn check_registry(found: &MeshSnapshot, expected: &MeshSnapshot, what: &str) {
-    let names = |snapshot: &MeshSnapshot| -> Vec<_> {
-        let services = snapshot.registry.services.iter();
-        services.map(|it| (Arc::clone(&it.hostname), Arc::clone(&it.default_address))).collect()
-    };
-    assert_eq!(names(found), names(expected), "services after {what}");
-    assert_eq!(found.registry.services, expected.registry.services, "services after {what}");
-    assert_eq!(found.registry.endpoints, expected.registry.endpoints, "endpoints after {what}");
-    for service in &expected.registry.services {
-        assert_eq!(found.registry.by_host(&service.hostname), expected.registry.by_host(&service.hostname));
-        assert_eq!(found.registry.identities(service), expected.registry.identities(service));
-    }
-    for namespace in NAMESPACES {
-        let seen = |snapshot: &MeshSnapshot| -> Vec<_> {
-            snapshot.service_index.exported_to(namespace).cloned().collect()
-        };
-        assert_eq!(seen(found), seen(expected), "what {namespace} sees after {what}");
-    }
-    for host in HOSTS.iter().chain(&["three.ext"]) {
-        assert_eq!(found.service_index.by_hostname(host), expected.service_index.by_hostname(host));
-    }
-    for ip in ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.9.0.1", "10.9.0.2"] {
-        let ip = ip.parse().unwrap();
-        assert_eq!(found.workloads.endpoints_at(ip), expected.workloads.endpoints_at(ip), "after {what}");
-    }
-}
-
 fn check(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str) {
     let (snapshot, _) = MeshSnapshot::resolve(compiler.config(), Arc::clone(mesh));
-    check_registry(compiler.snapshot(), &snapshot, what);
+    registry::check(compiler.snapshot(), &snapshot, what);
     for proxy in proxies() {
         let expected = text(&compile(&View::new(&snapshot, &proxy)).0);
         let found = text(&compiler.config_for(&proxy));
