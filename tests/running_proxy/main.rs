@@ -11,10 +11,12 @@
 mod ca;
 mod client;
 mod conformance;
+mod ext_authz;
 mod fixture;
 mod http;
-
+mod keys;
 mod limits;
+mod names;
 mod observe;
 mod reload;
 mod tcp;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::arrival::Arrival;
 use super::options::{Listen, PortMap};
 use super::proxy::{Inner, Proxy};
+use super::{keys, names};
 
 /// How the destination of an accepted connection is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,8 @@ struct Door {
 }
 
 impl Proxy {
-    /// Listens as the options say; the addresses, in the order of the configuration or of the port maps.
+    /// Begins the proxy's own work (fetching keys, looking names up, letting ejected hosts in again), and listens as the
+    /// options say, be it nowhere; the addresses, in the order of the configuration or of the port maps.
     ///
     /// Listeners that a later configuration adds are not opened: start with the ports that will be needed.
     ///
@@ -57,6 +59,8 @@ impl Proxy {
             self.inner.tasks.spawn(accepting);
         }
         self.inner.tasks.spawn(sweep(Arc::clone(&self.inner)));
+        self.inner.tasks.spawn(keys::run(Arc::clone(&self.inner)));
+        self.inner.tasks.spawn(names::run(Arc::clone(&self.inner)));
         Ok(addresses)
     }
 }

@@ -158,6 +158,9 @@ fn outlier_status(response: &Response<Incoming>) -> u16 {
 fn upstream_host(cluster: &ClusterState, host: &Host) -> String {
     let by_name = matches!(cluster.cluster.discovery, Discovery::StrictDns | Discovery::LogicalDns);
     let address = &*host.endpoint.address;
+    if let Some(name) = cluster.names.as_ref().and_then(|names| names.name_of(address)) {
+        return name;
+    }
     let name = if by_name { address.rsplit_once(':').map_or(address, |(name, _)| name) } else { address };
     name.to_owned()
 }
