@@ -176,9 +176,9 @@ fn facts<'f>(
 }
 
 /// S-353.
-fn denied(verdict: Verdict) -> Decision {
+fn denied(verdict: Verdict<'_>) -> Decision {
     let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
-    Decision { policy: verdict.decided_by, ..reply.into() }
+    Decision { policy: verdict.decided_by.map(|rule| Arc::new(rule.to_owned())), ..reply.into() }
 }
 
 fn route<'q, O: Observer>(

@@ -29,6 +29,7 @@ pub use targets::ServiceTarget;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
@@ -109,6 +110,11 @@ impl<'s> View<'s> {
     /// Mesh configuration.
     pub fn mesh(&self) -> &'s MeshConfig {
         &self.snapshot.mesh
+    }
+
+    /// Whose reading of policies and token rules is taken.
+    pub fn profile(&self) -> Profile {
+        self.snapshot.profile
     }
 
     /// The settings of this proxy: `defaultConfig` under the annotation of its Pod (T-470).
