@@ -10,6 +10,8 @@ pub mod gateway;
 pub mod inbound;
 mod keys;
 pub mod listener;
+mod listeners;
+mod origins;
 pub mod outbound;
 pub mod policies;
 pub mod proxy_settings;
@@ -30,6 +32,7 @@ use cluster::Cluster;
 use envoy_filter::EnvoyFilters;
 use extensions::Extensions;
 use listener::Listener;
+pub use listeners::Listeners;
 use mesh_authz::peer::PeerModes;
 use proxy_settings::ProxySettings;
 use telemetry::TelemetryConfig;
@@ -38,7 +41,7 @@ use telemetry::TelemetryConfig;
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
     /// In order of direction, address and port.
-    pub listeners: Vec<Arc<Listener>>,
+    pub listeners: Listeners,
     /// By name.
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.

@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mesh_model::mesh_config::OutboundMode;
 use mesh_model::origin::Origin;
-use mesh_model::resolved::Level;
 
-use super::policy::{Policy, block};
+use super::policy::{Block, Policy};
 use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, connection_pool, names};
 use crate::proxy::cluster::{Cluster, Discovery, HttpOptions, LbPolicy, UpstreamProtocol};
@@ -52,11 +51,10 @@ fn passthrough(context: &Context<'_>, name: &str) -> Cluster {
     let mut cluster = Cluster::bare(name, Discovery::OriginalDst, LbPolicy::ClusterProvided);
     let defaults = context.mesh.default_traffic_policy.as_ref();
     let connection_pool = defaults.and_then(|policy| policy.connection_pool.as_ref()).map(|value| {
-        let name = "MeshConfig defaultTrafficPolicy.connectionPool (T-235)";
-        block(value, Level::Mesh, Origin::built_in(name))
+        Block::new(value, Origin::built_in("MeshConfig defaultTrafficPolicy.connectionPool (T-235)"))
     });
     connection_pool::apply(&mut cluster, &Policy { connection_pool, ..Policy::default() }, context.mesh);
-    cluster.origins.retain(|setting, _| !setting.starts_with("http."));
+    cluster.origins.retain(|setting| !setting.starts_with("http."));
     cluster.http = passthrough_http();
     cluster
 }
@@ -75,10 +73,8 @@ fn dynamic_dns(context: &Context<'_>) -> Cluster {
         Cluster::bare(names::ALLOW_ANY_DYNAMIC_DNS, Discovery::Custom, LbPolicy::ClusterProvided);
     connection_pool::apply(&mut cluster, &Policy::default(), context.mesh);
     let settings = context.mesh.outbound_traffic_policy.as_ref().and_then(|policy| policy.tls.as_ref());
-    let tls = settings.map(|value| {
-        let name = "MeshConfig outboundTrafficPolicy.tls (T-485)";
-        block(value, Level::Mesh, Origin::built_in(name))
-    });
+    let tls = settings
+        .map(|value| Block::new(value, Origin::built_in("MeshConfig outboundTrafficPolicy.tls (T-485)")));
     let peer = Peer {
         identities: &[],
         sni: None,

@@ -10,10 +10,9 @@ use mesh_model::networking::sidecar::spec::{IstioIngressListener, Sidecar};
 use mesh_model::object::Object;
 use mesh_model::origin::Origin;
 use mesh_model::part::ConnectionPoolSettings;
-use mesh_model::resolved::Level;
 
 use super::endpoints::socket_address;
-use super::policy::{Block, Policy, block};
+use super::policy::{Block, Policy};
 use super::{Clusters, Context, connection_pool, fixed, names};
 use crate::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy};
 use crate::registry::service::Service;
@@ -226,10 +225,10 @@ fn sidecar_pool(sidecar: &Object<Sidecar>, port: u16) -> Option<Block<'_, Connec
     let of_listener = listeners.filter(|(_, listener)| on_port(listener)).find_map(|(index, listener)| {
         let value = listener.connection_pool.as_ref()?;
         let origin = sidecar.origin(format!("spec.ingress[{index}].connectionPool"));
-        Some(block(value, Level::Port, origin))
+        Some(Block::new(value, origin))
     });
     of_listener.or_else(|| {
         let value = sidecar.spec.inbound_connection_pool.as_ref()?;
-        Some(block(value, Level::Workload, sidecar.origin("spec.inboundConnectionPool")))
+        Some(Block::new(value, sidecar.origin("spec.inboundConnectionPool")))
     })
 }
