@@ -1,6 +1,7 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
 mod delta;
+mod register;
 mod update;
 
 pub use delta::{Delta, RuleChange, VirtualServiceChange};
@@ -132,7 +133,7 @@ impl MeshSnapshot {
             envoy_filters: discovered(&config.envoy_filters, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
             made_gateways,
-            written: update::Written::of(&objects, &merged, &rules),
+            written: update::Written::of(config, &objects, &merged, &rules),
             registry,
             mesh,
             profile: earlier.map_or_else(Profile::default, |earlier| earlier.profile),
