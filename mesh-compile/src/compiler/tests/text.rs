@@ -31,6 +31,10 @@ pub(super) fn text(config: &ProxyConfig) -> String {
         writeln!(out, "{cluster:?}").unwrap();
     }
     writeln!(out, "{:?}", config.telemetry).unwrap();
+    writeln!(out, "{:?}", config.settings.config).unwrap();
+    writeln!(out, "{:?}", config.extensions).unwrap();
+    writeln!(out, "{:?}", config.envoy_filters).unwrap();
+    writeln!(out, "{:?}", config.peer_modes).unwrap();
     out
 }
 

@@ -114,7 +114,7 @@ impl Merge<'_> {
         let map = value.as_object().ok_or(UNREADABLE)?;
         let mut outlier = self.cluster.outlier.clone().unwrap_or_default();
         for (name, value) in fields(map) {
-            if !merge_outlier(&mut outlier, &name, value) {
+            if !merge_outlier(Arc::make_mut(&mut outlier), &name, value) {
                 self.leave_out(format!("outlier_detection.{name}"), UNKNOWN);
             }
         }
