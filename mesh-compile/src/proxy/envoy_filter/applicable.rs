@@ -175,10 +175,7 @@ impl Patches {
         if !self.is_in_context(patch, is_inbound) {
             return false;
         }
-        let wanted = match patch.object_match() {
-            Some(ObjectMatch::Cluster(wanted)) => wanted,
-            _ => return true,
-        };
+        let Some(ObjectMatch::Cluster(wanted)) = patch.object_match() else { return true };
         let ClusterMatch { port_number, service, subset, name: whole } = wanted;
         if !whole.is_empty() {
             return whole == name;
