@@ -14,7 +14,10 @@ mod conformance;
 mod fixture;
 mod http;
 
+mod http1_attacks;
+mod http2_attacks;
 mod limits;
+mod listeners;
 mod observe;
 mod reload;
 mod tcp;

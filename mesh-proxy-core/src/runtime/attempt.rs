@@ -8,9 +8,9 @@ use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsCon
 use mesh_model::facts::HttpVersion;
 
 use super::cluster::ClusterState;
+use super::connection::Connection;
 use super::head::Head;
 use super::pool::{Checkout, Failure, Http1, Key, Protocol};
-use super::proxy::Inner;
 use super::replay::Replay;
 use super::tls::upstream::Offer;
 use crate::cluster::host::Host;
@@ -42,7 +42,7 @@ impl Lent {
 /// # Errors
 /// Why there is no answer.
 pub(crate) async fn send(
-    proxy: &Inner,
+    connection: &Connection,
     cluster: &Arc<ClusterState>,
     host: &Host,
     head: &Head,
@@ -58,7 +58,9 @@ pub(crate) async fn send(
         address: Arc::clone(&host.endpoint.address),
         tls: offer.as_ref().map(|offer| Arc::clone(&offer.server_name)),
         protocol,
+        preface: connection.preface(&cluster.cluster),
     };
+    let proxy = &*connection.proxy;
     // A kept connection may have been closed a moment ago: what it did not take is sent on a new one.
     const STALE_MAX: usize = 3;
     for _ in 0..STALE_MAX {

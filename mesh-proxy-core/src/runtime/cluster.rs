@@ -124,7 +124,9 @@ impl ClusterState {
             Failure::Connect(_) | Failure::ConnectTimeout => LocalFailure::Connect,
             Failure::PerTryTimeout | Failure::Timeout => LocalFailure::Timeout,
             Failure::Reset(_) | Failure::Refused | Failure::Protocol(_) => LocalFailure::Reset,
-            Failure::NoHealthyUpstream | Failure::Overflow | Failure::NotWritable => return,
+            Failure::NoHealthyUpstream | Failure::Overflow | Failure::ClientIdle | Failure::NotWritable => {
+                return;
+            }
         };
         self.record(host, Outcome::LocalFailure(local));
     }

@@ -104,7 +104,7 @@ pub(crate) async fn serve(
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
     let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.generation = standing.generation.number;

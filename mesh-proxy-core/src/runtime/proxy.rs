@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) tls: Tls,
     pub(crate) recent: Recent,
+    /// Told of every new generation.
+    pub(crate) changed: Notify,
     /// Cancelled once a drain begins: connections finish what they have and close.
     pub(crate) draining: CancellationToken,
     /// Cancelled once the drain's time is over.
@@ -91,6 +94,7 @@ impl Builder {
             sinks: self.sinks,
             tls: Tls::new(self.certificates),
             recent: Recent::default(),
+            changed: Notify::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -123,6 +127,7 @@ impl Proxy {
         let next = self.generation().next(Arc::new(config));
         let number = next.number;
         self.inner.live.store(Arc::new(next));
+        self.inner.changed.notify_one();
         number
     }
 
