@@ -137,7 +137,7 @@ pub(crate) fn egress_host(text: &str) -> Checked {
 
 /// Gateways may name addresses, sidecars may not; neither takes short names (T-022).
 fn scoped_host(host: &str, is_gateway: bool) -> Checked {
-    if host != "*" && !host.contains('.') && !(is_gateway && host.contains(':')) {
+    if host != "*" && !host.contains('.') {
         return Err(invalid(format!("`{}` is a short name", short(host)))
             .help("write the full name, such as `reviews.default.svc.cluster.local`"));
     }

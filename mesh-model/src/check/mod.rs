@@ -74,6 +74,11 @@ impl Problem {
         Self::new(Code::Conflict, message)
     }
 
+    /// What Istio accepts without a word and is hardly meant.
+    pub(crate) fn doubtful(message: impl Into<String>) -> Self {
+        Self::new(Code::Doubtful, message)
+    }
+
     /// What Istio only warns about.
     pub(crate) fn suspicious(message: impl Into<String>) -> Self {
         Self::new(Code::Suspicious, message)
@@ -86,16 +91,28 @@ impl Problem {
     }
 }
 
+/// What of a part of an object Istio would refuse or warn about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// Errors and warnings.
+    All,
+    /// Errors: warnings are lost on the way.
+    Errors,
+    /// Nothing: the part is not looked at.
+    Nothing,
+}
+
 /// Places the problems of one document.
 pub(crate) struct Checker<'c> {
     object: &'c Provenance,
     report: &'c mut Report,
+    hearing: Hearing,
 }
 
 impl<'c> Checker<'c> {
     /// For an object.
     pub(crate) fn new<S>(object: &'c Object<S>, report: &'c mut Report) -> Self {
-        Self { object: &object.provenance, report }
+        Self { object: &object.provenance, report, hearing: Hearing::All }
     }
 
     /// The namespace of the object.
@@ -103,8 +120,23 @@ impl<'c> Checker<'c> {
         &self.object.namespace
     }
 
+    /// Checks a part of which Istio hears less: what it would not say becomes [`Code::Doubtful`].
+    pub(crate) fn hearing(&mut self, hearing: Hearing, check: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.hearing, hearing);
+        check(self);
+        self.hearing = before;
+    }
+
     /// Adds a problem of the field at `at`.
-    pub(crate) fn find(&mut self, at: &Path<'_>, problem: Problem) {
+    pub(crate) fn find(&mut self, at: &Path<'_>, mut problem: Problem) {
+        let is_heard = match problem.code.severity() {
+            Severity::Error => self.hearing != Hearing::Nothing,
+            Severity::Warning => self.hearing == Hearing::All,
+            Severity::Info => true,
+        };
+        if !is_heard {
+            problem.code = Code::Doubtful;
+        }
         // A document with a hundred thousand bad routes is no better told by a hundred thousand findings.
         let is_full = self.report.len() >= FINDINGS_MAX;
         if is_full && (problem.code.severity() != Severity::Error || self.report.has_errors()) {

@@ -3,7 +3,7 @@
 use super::connection_pool::{connection_pool, outlier_detection};
 use super::load_balancer::load_balancer;
 use super::locality::Ejection;
-use super::{Checker, Path, Problem, host, port, short, tls, value};
+use super::{Checker, Hearing, Path, Problem, host, port, short, tls, value};
 use crate::part::{
     ClientTlsSettings, ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection, TrafficPolicy,
     TunnelSettings,
@@ -48,7 +48,7 @@ pub(crate) fn traffic_policy(found: &mut Checker<'_>, at: &Path<'_>, policy: &Tr
             Problem::missing("a port's policy needs at least one field")
                 .help("write a policy for the port, or remove the entry")
         });
-        blocks.check(found, &at);
+        found.hearing(Hearing::Errors, |found| blocks.check(found, &at));
     }
     if let Some(tunnel) = tunnel {
         tunnel_settings(found, &at.field("tunnel"), tunnel);

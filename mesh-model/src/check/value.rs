@@ -63,6 +63,19 @@ pub(crate) fn fault_share(percent: f64) -> Checked {
     Ok(())
 }
 
+/// Base64 of the standard alphabet with its padding, as bytes are written in JSON; line breaks do not count.
+pub(crate) fn base64(text: &str) -> Checked {
+    let text: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    let digits = text.len() - padding;
+    if text.len() % 4 == 0 && padding <= 2 && text.iter().take(digits).all(is_digit) {
+        return Ok(());
+    }
+    Err(Problem::invalid("not base64")
+        .help("encode the bytes as `base64` does, with padding; or use `string`"))
+}
+
 /// 200 to 600: one more than Istio's own message says.
 pub(crate) fn http_status(status: i64) -> Checked {
     if (200..=600).contains(&status) {

@@ -93,6 +93,7 @@ codes! {
     RouteRefused "route-refused" Analyze Error None, "a route with a rule that cannot be translated: none of its rules is in force";
     ReferenceNotPermitted "reference-not-permitted" Analyze Error None, "a reference into another namespace that no ReferenceGrant allows";
     NotServed "not-served" Analyze Warning None, "a gateway that no workload serves";
+    Doubtful "doubtful" Validate Info None, "what Istio accepts without a word and is hardly meant";
     TencentName "tencent-name" Validate Info None, "a name that asks Tencent Cloud Mesh for what its server cannot have";
     Suspicious "suspicious" Validate Warning Some("IST0133"), "a setting that Istio accepts with a warning";
     PortUnknown "port-unknown" Analyze Error Some("IST0101"), "a port that the host does not have";

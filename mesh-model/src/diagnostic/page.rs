@@ -41,6 +41,7 @@ pages! {
     "deployment-port-protocols"
     "deprecated"
     "deprecated-use"
+    "doubtful"
     "duplicate-key"
     "duplicate-resource"
     "encoding"

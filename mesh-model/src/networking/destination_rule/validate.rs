@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::spec::{DestinationRule, Subset};
 use crate::check::export_to::{Exporter, export_to};
 use crate::check::traffic_policy::traffic_policy;
-use crate::check::{Checker, Path, Problem, host, label, selector, short};
+use crate::check::{Checker, Hearing, Path, Problem, host, label, selector, short};
 use crate::diagnostic::{Code, Report};
 use crate::name::is_dns_label;
 use crate::object::Object;
@@ -62,6 +62,7 @@ fn subset(found: &mut Checker<'_>, at: &Path<'_>, subset: &Subset) {
     });
     label::labels(found, &at.field("labels"), &subset.labels);
     if let Some(policy) = &subset.traffic_policy {
-        traffic_policy(found, &at.field("trafficPolicy"), policy);
+        let at = at.field("trafficPolicy");
+        found.hearing(Hearing::Errors, |found| traffic_policy(found, &at, policy));
     }
 }

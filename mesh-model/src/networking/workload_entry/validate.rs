@@ -50,7 +50,9 @@ pub(crate) fn address(
     found.require(!socket.ends_with('/'), &at_address, || {
         Problem::invalid(format!("`{}` is a directory", short(text))).help("name the socket in it")
     });
-    found.require(entry.ports.is_empty(), &at.field("ports"), || {
+    let at_ports = at.field("ports");
+    // The rule of the schema asks whether the field is there, not whether it has entries.
+    found.require(entry.ports.is_empty() && !found.is_written_empty(&at_ports), &at_ports, || {
         Problem::conflict("a unix socket has no ports").help("remove `ports`")
     });
 }

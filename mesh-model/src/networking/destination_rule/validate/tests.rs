@@ -187,3 +187,23 @@ fn client_certificates_come_from_one_place() {
         ["invalid-value tp.tls.credentialName"]
     );
 }
+
+#[test]
+fn warnings_of_subsets_and_ports_are_remarks_as_istio_loses_them() {
+    let policy = json!({"loadBalancer": {"consistentHash": {"useSourceIp": true, "minimumRingSize": 1}}});
+    let field = "loadBalancer.consistentHash.minimumRingSize";
+    assert_eq!(
+        check(&json!({"host": "a", "trafficPolicy": policy})),
+        [format!("deprecated spec.trafficPolicy.{field}")]
+    );
+    assert_eq!(
+        check(&json!({"host": "a", "subsets": [{"name": "v1", "trafficPolicy": policy}]})),
+        [format!("doubtful spec.subsets[0].trafficPolicy.{field}")]
+    );
+    let mut port = policy.clone();
+    port["port"] = json!({"number": 80});
+    assert_eq!(
+        check(&json!({"host": "a", "trafficPolicy": {"portLevelSettings": [port]}})),
+        [format!("doubtful spec.trafficPolicy.portLevelSettings[0].{field}")]
+    );
+}

@@ -73,6 +73,9 @@ pub(super) fn direct_response(found: &mut Checker<'_>, at: &Path<'_>, response: 
 fn direct_body(found: &mut Checker<'_>, at: &Path<'_>, body: &HttpBody) {
     found.at_most_one(at, &[("string", body.string.is_some()), ("bytes", body.bytes.is_some())]);
     let text = body.string.as_ref().map_or(0, String::len);
+    if let Some(base64) = &body.bytes {
+        found.check(&at.field("bytes"), value::base64(base64));
+    }
     let bytes = body.bytes.as_ref().map_or(0, |base64| base64.trim_end_matches('=').len() * 3 / 4);
     let size = text.max(bytes);
     if size > BODY_BYTES_MAX {
@@ -151,7 +154,7 @@ fn fault_abort(found: &mut Checker<'_>, at: &Path<'_>, abort: &FaultAbort) {
     ];
     found.at_most_one(at, &kinds);
     if kinds.iter().all(|(_, is_written)| !is_written) {
-        let problem = Problem::suspicious("an abort without a status aborts nothing");
+        let problem = Problem::doubtful("an abort without a status aborts nothing");
         found.find(at, problem.help("write `httpStatus` or `grpcStatus`"));
     }
     if let Some(status) = abort.http_status {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::spec::VirtualService;
 use crate::check::export_to::{Exporter, export_to};
-use crate::check::{Checked, Checker, Path, Problem, header, host, port, short, value};
+use crate::check::{Checked, Checker, Hearing, Path, Problem, header, host, port, short, value};
 use crate::diagnostic::{Code, Report};
 use crate::name::is_dns_label;
 use crate::object::Object;
@@ -139,9 +139,23 @@ fn overlaps(found: &mut Checker<'_>, at: &Path<'_>, hosts: &[String]) {
     }
 }
 
-/// Names of gateways: `name`, `namespace/name`, `mesh`, or the older `name.namespace.svc...` (T-023).
+/// Names of gateways: `name`, `namespace/name`, `mesh`, or the older `name.namespace.svc...` (T-023). Istio looks at no
+/// name after the first without a namespace.
 fn gateways(found: &mut Checker<'_>, at: &Path<'_>, names: &[String]) {
-    for (index, name) in names.iter().enumerate() {
+    let plain = names.iter().position(|name| !name.contains('/'));
+    let checked = plain.map_or(names.len(), |index| index + 1);
+    gateway_names(found, at, names.iter().enumerate().take(checked));
+    found.hearing(Hearing::Nothing, |found| {
+        gateway_names(found, at, names.iter().enumerate().skip(checked));
+    });
+}
+
+fn gateway_names<'n>(
+    found: &mut Checker<'_>,
+    at: &Path<'_>,
+    names: impl Iterator<Item = (usize, &'n String)>,
+) {
+    for (index, name) in names {
         let at = at.index(index);
         let Some((namespace, gateway)) = name.split_once('/') else {
             let mut labels = name.split('.');

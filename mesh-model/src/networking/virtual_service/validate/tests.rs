@@ -255,7 +255,7 @@ fn the_authority_is_changed_once() {
 fn faults_are_those_that_istio_implements() {
     let fault = |fields: Value| route(&json!({"fault": fields}));
     assert_eq!(fault(json!({"abort": {"httpStatus": 600, "percentage": {"value": 0.5}}})), NONE);
-    assert_eq!(fault(json!({"abort": {}})), ["suspicious spec.http[0].fault.abort"]);
+    assert_eq!(fault(json!({"abort": {}})), ["doubtful spec.http[0].fault.abort"]);
     assert_eq!(
         fault(json!({"abort": {"grpcStatus": "x"}})),
         ["invalid-value spec.http[0].fault.abort.grpcStatus"]
@@ -311,4 +311,30 @@ fn what_earlier_routes_take_is_unreachable() {
         &json!({"hosts": ["a"], "http": [{"match": long, "route": to}, {"match": short, "route": to}]}),
     );
     assert_eq!(found, NONE);
+}
+
+#[test]
+fn gateways_behind_one_without_a_namespace_are_remarked_on_only() {
+    let with = |gateways: Value| {
+        let route = json!([{"route": [{"destination": {"host": "a"}}]}]);
+        check(&json!({"hosts": ["a"], "gateways": gateways, "http": route}))
+    };
+    assert_eq!(with(json!(["n/a*", "edge"])), ["invalid-name spec.gateways[0]"]);
+    assert_eq!(with(json!(["edge", "n/a*"])), ["doubtful spec.gateways[1]"]);
+    assert_eq!(with(json!(["mesh", "["])), ["doubtful spec.gateways[1]"]);
+}
+
+#[test]
+fn bytes_of_a_body_are_base64_with_padding() {
+    let with = |bytes: &str| {
+        check(
+            &json!({"hosts": ["a"], "http": [{"directResponse": {"status": 200, "body": {"bytes": bytes}}}]}),
+        )
+    };
+    for good in ["", "aGk=", "aGkK", "aA=="] {
+        assert_eq!(with(good), NONE, "{good}");
+    }
+    for bad in ["TCP", "aGk", "a===", "aG k", "aGk-", "=aGk"] {
+        assert_eq!(with(bad), ["invalid-value spec.http[0].directResponse.body.bytes"], "{bad}");
+    }
 }

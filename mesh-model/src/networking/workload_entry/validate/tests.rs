@@ -28,3 +28,20 @@ fn ports_have_names_and_numbers() {
     );
     assert_eq!(check(&json!({"address": "unix:///a", "ports": {"http": 80}})), ["conflict spec.ports"]);
 }
+
+#[test]
+fn a_socket_has_no_ports_not_even_none() {
+    assert_eq!(check(&json!({"address": "unix:///a", "ports": {}})), ["conflict spec.ports"]);
+}
+
+#[test]
+fn labels_that_only_istio_takes_are_remarked_on() {
+    let with = |key: &str, value: &str| check(&json!({"address": "10.0.0.1", "labels": {key: value}}));
+    let long = "x".repeat(64);
+    assert_eq!(with("app", "a_b.c"), NONE);
+    assert_eq!(with("app", &long), ["doubtful spec.labels.app"]);
+    assert_eq!(with("app", "-"), ["invalid-value spec.labels.app"]);
+    assert_eq!(with("EXAMPLE.com/app", "a"), ["doubtful spec.labels[\"EXAMPLE.com/app\"]"]);
+    assert_eq!(with(&long, "a"), [format!("invalid-value spec.labels.{long}")]);
+    assert_eq!(with("a_b/app", "a"), ["invalid-value spec.labels.a_b/app"]);
+}

@@ -15,8 +15,13 @@ pub(super) fn source(found: &mut Checker<'_>, at: &Path<'_>, source: &Source, ac
     found.require(lists.iter().any(|field| !field.values.is_empty()), at, || {
         Problem::missing("a source needs at least one field").help("write a field, or remove the entry")
     });
-    let has_accounts = is_written(&[Kind::ServiceAccount]);
-    found.require(!has_accounts || !is_written(&[Kind::Principal, Kind::Namespace]), at, || {
+    // The rule of the schema asks whether a list is there, not whether it has entries.
+    let is_there = |wanted: &[Kind]| {
+        let is_empty_list = |field: &Field<'_>| found.is_written_empty(&at.field(field.name));
+        is_written(wanted) || lists.iter().any(|field| wanted.contains(&field.kind) && is_empty_list(field))
+    };
+    let excludes = is_there(&[Kind::ServiceAccount]) && is_there(&[Kind::Principal, Kind::Namespace]);
+    found.require(!excludes, at, || {
         Problem::conflict("service accounts exclude `principals` and `namespaces` in one source")
             .help("an account is of one namespace already: `NAMESPACE/NAME`")
     });

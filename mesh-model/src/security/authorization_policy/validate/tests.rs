@@ -46,6 +46,11 @@ fn service_accounts_stand_alone_and_are_exact() {
         source(&json!({"serviceAccounts": ["a"], "namespaces": ["b"]})),
         ["conflict spec.rules[0].from[0].source"]
     );
+    // The schema asks for the field, not for its entries.
+    assert_eq!(
+        source(&json!({"serviceAccounts": ["a"], "namespaces": []})),
+        ["conflict spec.rules[0].from[0].source"]
+    );
     for bad in ["a*", "a/b/c", "/a", "a/", ""] {
         assert_eq!(
             source(&json!({"serviceAccounts": [bad]})),
