@@ -11,6 +11,7 @@
 mod ca;
 mod client;
 mod conformance;
+mod envoy;
 mod fixture;
 mod http;
 

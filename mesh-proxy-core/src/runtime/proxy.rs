@@ -4,20 +4,24 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::cluster::Cluster;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrival;
+use super::cluster::Balancers;
 use super::connection;
 use super::live::Generation;
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
+use crate::cluster::upstream::MakeBalancer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
 use crate::seam::dice::{SharedDice, ThreadDice};
+use crate::seam::filter::Filter;
 use crate::seam::sink::Sink;
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
@@ -34,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) dice: Arc<dyn SharedDice>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) balancers: Balancers,
     pub(crate) tls: Tls,
     pub(crate) recent: Recent,
     /// Told of every new generation.
@@ -52,6 +58,8 @@ pub struct Builder {
     dial: Arc<dyn Dial>,
     dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
+    filters: Vec<Box<dyn Filter>>,
+    balancers: Balancers,
     certificates: Box<dyn CertificateSource>,
 }
 
@@ -84,14 +92,34 @@ impl Builder {
         self
     }
 
+    /// One more filter, after those before.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Filter + 'static) -> Self {
+        self.filters.push(Box::new(filter));
+        self
+    }
+
+    /// Load balancers of the program's own for the clusters that `choose` has one for, in the place of what their
+    /// DestinationRules say. A cluster asks once for each version of it, and again with every change of its endpoints.
+    #[must_use]
+    pub fn balancer(
+        mut self,
+        choose: impl Fn(&Cluster) -> Option<Arc<MakeBalancer>> + Send + Sync + 'static,
+    ) -> Self {
+        self.balancers = Balancers::new(choose);
+        self
+    }
+
     /// The proxy, with its first configuration. It does not listen yet.
     pub fn build(self, config: ProxyConfig) -> Proxy {
         let inner = Inner {
-            live: ArcSwap::from_pointee(Generation::first(Arc::new(config))),
+            live: ArcSwap::from_pointee(Generation::first(Arc::new(config), &self.balancers)),
             options: self.options,
             dial: self.dial,
             dice: self.dice,
             sinks: self.sinks,
+            filters: self.filters,
+            balancers: self.balancers,
             tls: Tls::new(self.certificates),
             recent: Recent::default(),
             changed: Notify::new(),
@@ -111,6 +139,8 @@ impl Proxy {
             dial: Arc::new(SystemDial::default()),
             dice: Arc::new(ThreadDice),
             sinks: Vec::new(),
+            filters: Vec::new(),
+            balancers: Balancers::default(),
             certificates: Box::new(InMemory::default()),
         }
     }
@@ -124,7 +154,7 @@ impl Proxy {
     ///
     /// Call it from one place: of two calls at once one may be lost.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
-        let next = self.generation().next(Arc::new(config));
+        let next = self.generation().next(Arc::new(config), &self.inner.balancers);
         let number = next.number;
         self.inner.live.store(Arc::new(next));
         self.inner.changed.notify_one();

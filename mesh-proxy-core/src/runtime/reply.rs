@@ -126,6 +126,13 @@ impl Reply {
         Self::new(403, "ext_authz_error").flags("UAEX")
     }
 
+    /// The answer that a filter gives.
+    pub(crate) fn of_filter(answer: Response<String>) -> Self {
+        let (parts, body) = answer.into_parts();
+        let flags = if parts.status == StatusCode::TOO_MANY_REQUESTS { "RL" } else { "-" };
+        Self { status: parts.status, headers: parts.headers, body, flags, details: "filter".to_owned() }
+    }
+
     /// A request that the codec should not have let in.
     ///
     /// Where its end is may be unclear: nothing more is read from its connection.

@@ -4,4 +4,5 @@ pub mod certificate_source;
 pub mod config_source;
 pub mod dial;
 pub mod dice;
+pub mod filter;
 pub mod sink;
