@@ -197,6 +197,8 @@ pub enum Part {
     Endpoints,
     /// Policies in force at the proxy.
     Policies,
+    /// Access logs, metrics and spans, with what each setting shadows.
+    Telemetry,
 }
 
 #[derive(Debug, ClapArgs)]

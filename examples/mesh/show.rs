@@ -26,6 +26,7 @@ pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
         Part::Clusters => describe::clusters(&config),
         Part::Endpoints => describe::endpoints(&config),
         Part::Policies => describe::policies(&config),
+        Part::Telemetry => describe::telemetry(&config),
     };
     let mut out = anstream::stdout().lock();
     match command.format {

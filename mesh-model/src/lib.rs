@@ -57,6 +57,7 @@
 //! | [`name`], [`value`] | what a person types: hostnames, namespaces, SPIFFE ids, durations, RE2 expressions |
 //! | [`document`], [`origin`] | trees with places, and fields of objects as the cause of an answer |
 //! | [`diagnostic`], [`trace`] | problems as data; steps of a decision and who listens to them |
+//! | [`resolved`] | which of several statements holds, and what it shadows |
 //! | [`facts`] | all that a rule may look at: one connection, one request |
 //! | [`yaml`], [`decode`] | text to trees, trees to types |
 //! | [`part`], [`networking`], [`security`], [`telemetry`], [`kubernetes`], [`mesh_config`] | the API, 1:1 |
@@ -87,6 +88,7 @@ pub mod networking;
 pub mod object;
 pub mod origin;
 pub mod part;
+pub mod resolved;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod security;

@@ -144,11 +144,12 @@ impl fmt::Display for Origin {
         match &self.inner {
             Inner::BuiltIn(name) => write!(f, "built-in: {name}"),
             Inner::Written { object, path } => {
-                write!(f, "{} ", object.kind)?;
+                f.write_str(object.kind)?;
                 if !object.namespace.is_empty() {
-                    write!(f, "{}/", object.namespace)?;
+                    write!(f, " {}/{}", object.namespace, object.name)?;
+                } else if !object.name.is_empty() {
+                    write!(f, " {}", object.name)?;
                 }
-                write!(f, "{}", object.name)?;
                 if !path.is_empty() {
                     write!(f, " {path}")?;
                 }

@@ -6,6 +6,7 @@
 
 mod class;
 mod driver;
+mod extras;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use update::{Because, ProxyUpdate, Update};
 
 use std::sync::Arc;
 
+use extras::Extras;
 use mesh_model::diagnostic::Report;
 
 use crate::proxy::{Fragment, ProxyConfig, clusters, gateway, inbound, outbound};
@@ -36,6 +38,9 @@ pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
     }
     let (clusters, problems) = clusters::compile(view);
     config.clusters = clusters;
+    report.merge(problems);
+    let (extras, problems) = Extras::compile(view);
+    extras.put_into(&mut config);
     report.merge(problems);
     (config, report)
 }

@@ -1,11 +1,14 @@
 //! What one proxy has for itself: a sidecar's side towards its workload, everything of a gateway but its clusters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::name::host_subset_of;
+use mesh_model::origin::Origin;
 
 use super::class::{Class, keep_clusters, keep_listeners};
+use super::extras::Extras;
 use super::update::Because;
 use crate::proxy::cluster::Cluster;
 use crate::proxy::clusters::{ClusterCompiler, forwards_by_name};
@@ -25,6 +28,9 @@ pub(super) struct Own {
     listeners: Vec<Arc<Listener>>,
     tables: Vec<Arc<RouteTable>>,
     clusters: Vec<Arc<Cluster>>,
+    /// What comes from resources about the proxy itself, and whether it is out of date.
+    extras: (Extras, Asked, Report),
+    extras_stale: bool,
     report: Report,
     is_stale: bool,
     /// The revision of the class that `config` was put together with.
@@ -40,6 +46,8 @@ impl Default for Own {
             listeners: Vec::new(),
             tables: Vec::new(),
             clusters: Vec::new(),
+            extras: (Extras::default(), Asked::default(), Report::new()),
+            extras_stale: true,
             report: Report::new(),
             is_stale: true,
             revision: 0,
@@ -55,6 +63,7 @@ impl Own {
         if self.is_stale {
             return because;
         }
+        self.hear_of_extras(delta, &mut because);
         let asked = |question: Lookup| self.asked.contains(&question).then_some(question);
         for (host, change) in &delta.destination_rules {
             let about = |question: &&Lookup| matches!(question, Lookup::DestinationRule(of) | Lookup::ConsistentHash(of) if host_subset_of(of, host));
@@ -67,8 +76,7 @@ impl Own {
         for (host, origin) in &delta.endpoints {
             because.extend(asked(Lookup::Endpoints(Arc::clone(host))).map(|it| Because::new(it, origin)));
         }
-        type ByNamespace<'d> =
-            (&'d std::collections::BTreeMap<Arc<str>, mesh_model::origin::Origin>, fn(Arc<str>) -> Lookup);
+        type ByNamespace<'d> = (&'d BTreeMap<Arc<str>, Origin>, fn(Arc<str>) -> Lookup);
         let lists: [ByNamespace<'_>; 3] = [
             (&delta.peer_authentications, Lookup::PeerAuthentication),
             (&delta.request_authentications, Lookup::RequestAuthentication),
@@ -90,6 +98,7 @@ impl Own {
         let targets = delta.workloads.get(&proxy.namespace).or_else(|| delta.addresses.get(&proxy.ip?));
         if let Some(origin) = targets {
             because.push(Because::new(Lookup::Targets, origin));
+            self.extras_stale = true;
         }
         if let (Some(origin), true) = (&delta.gateways, self.asked.contains(&Lookup::Gateways)) {
             because.push(Because::new(Lookup::Gateways, origin));
@@ -112,6 +121,27 @@ impl Own {
         because
     }
 
+    /// What became different for the parts that come from resources about the proxy itself.
+    fn hear_of_extras(&mut self, delta: &Delta, because: &mut Vec<Because>) {
+        type Questions<'d> = (&'d BTreeMap<Arc<str>, Origin>, fn(Arc<str>) -> Lookup);
+        let lists: [Questions<'_>; 5] = [
+            (&delta.telemetries, Lookup::Telemetry),
+            (&delta.proxy_configs, Lookup::ProxyConfig),
+            (&delta.extensions, Lookup::Extensions),
+            (&delta.envoy_filters, Lookup::EnvoyFilters),
+            (&delta.services, Lookup::Service),
+        ];
+        for (changed, question) in lists {
+            for (name, origin) in changed {
+                let question = question(Arc::clone(name));
+                if self.extras.1.contains(&question) {
+                    self.extras_stale = true;
+                    because.push(Because::new(question, origin));
+                }
+            }
+        }
+    }
+
     pub(super) fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -119,6 +149,7 @@ impl Own {
     /// Puts everything out of date.
     pub(super) fn forget(&mut self) {
         self.is_stale = true;
+        self.extras_stale = true;
         self.policies = None;
     }
 
@@ -158,6 +189,12 @@ impl Own {
             let policies = Policies::compile(&view, &mut report);
             (policies, recorder.end(), report)
         });
+        if self.extras_stale {
+            recorder.begin();
+            let (extras, report) = Extras::compile(&view);
+            self.extras = (extras.keep(&self.extras.0), recorder.end(), report);
+            self.extras_stale = false;
+        }
         recorder.begin();
         let compiler = ClusterCompiler::new(&view);
         let mut clusters = Vec::new();
@@ -178,6 +215,7 @@ impl Own {
         self.asked = recorder.end();
         self.report = view.problems().clone();
         self.report.merge(policies.2.clone());
+        self.report.merge(self.extras.2.clone());
         self.report.merge(report);
         self.policies = Some(policies);
         self.listeners = keep_listeners(&self.listeners, listeners);
@@ -193,9 +231,11 @@ impl Own {
     fn assemble(&self, class: &Class) -> ProxyConfig {
         let mut config = ProxyConfig {
             listeners: class.listeners().iter().chain(&self.listeners).cloned().collect(),
-            route_tables: std::collections::BTreeMap::new(),
+            route_tables: BTreeMap::new(),
             clusters: class.clusters().clone(),
+            ..ProxyConfig::default()
         };
+        self.extras.0.put_into(&mut config);
         for table in class.tables().chain(&self.tables) {
             config.route_tables.insert(Arc::clone(&table.name), Arc::clone(table));
         }

@@ -13,6 +13,7 @@ pub mod routes;
 mod same;
 pub(crate) mod settings;
 pub(crate) mod tcp_proxy;
+pub mod telemetry;
 #[cfg(test)]
 pub(crate) mod test_mesh;
 
@@ -23,6 +24,7 @@ use crate::route_table::RouteTable;
 use crate::shared_map::SharedMap;
 use cluster::Cluster;
 use listener::Listener;
+use telemetry::TelemetryConfig;
 
 /// Everything one proxy runs.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,8 @@ pub struct ProxyConfig {
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.
     pub clusters: SharedMap<Arc<Cluster>>,
+    /// Access logs, metrics and spans.
+    pub telemetry: Arc<TelemetryConfig>,
 }
 
 /// A part of a proxy's configuration.

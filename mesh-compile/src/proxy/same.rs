@@ -23,6 +23,7 @@ impl ProxyConfig {
                 .zip(&other.route_tables)
                 .all(|((name, a), (other, b))| name == other && Arc::ptr_eq(a, b))
             && self.clusters.is_alike(&other.clusters, Arc::ptr_eq)
+            && Arc::ptr_eq(&self.telemetry, &other.telemetry)
     }
 }
 

@@ -30,6 +30,14 @@ pub struct Delta {
     pub authorization_policies: BTreeMap<Arc<str>, Origin>,
     /// Namespaces whose Sidecars differ.
     pub sidecars: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose Telemetry resources differ.
+    pub telemetries: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose ProxyConfig resources differ.
+    pub proxy_configs: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose WasmPlugins or TrafficExtensions differ.
+    pub extensions: BTreeMap<Arc<str>, Origin>,
+    /// Namespaces whose EnvoyFilters differ.
+    pub envoy_filters: BTreeMap<Arc<str>, Origin>,
     /// Gateways, or who serves them, differ.
     pub gateways: Option<Origin>,
     /// Namespaces whose Pods or services differ.
@@ -69,6 +77,10 @@ impl Delta {
             && self.request_authentications.is_empty()
             && self.authorization_policies.is_empty()
             && self.sidecars.is_empty()
+            && self.telemetries.is_empty()
+            && self.proxy_configs.is_empty()
+            && self.extensions.is_empty()
+            && self.envoy_filters.is_empty()
             && self.gateways.is_none()
             && self.workloads.is_empty()
             && self.addresses.is_empty()
@@ -88,6 +100,11 @@ impl Delta {
             namespaces(&old.request_authentications, &new.request_authentications);
         delta.authorization_policies = namespaces(&old.authorization_policies, &new.authorization_policies);
         delta.sidecars = namespaces(&old.sidecars, &new.sidecars);
+        delta.telemetries = namespaces(&old.telemetries, &new.telemetries);
+        delta.proxy_configs = namespaces(&old.proxy_configs, &new.proxy_configs);
+        delta.extensions = namespaces(&old.wasm_plugins, &new.wasm_plugins);
+        delta.extensions.extend(namespaces(&old.traffic_extensions, &new.traffic_extensions));
+        delta.envoy_filters = namespaces(&old.envoy_filters, &new.envoy_filters);
         delta.gateways = namespaces(&old.gateways, &new.gateways).into_values().next();
         if old.gateway_bindings != new.gateway_bindings {
             delta.gateways.get_or_insert_with(|| cause.clone());

@@ -10,13 +10,18 @@ use std::sync::Arc;
 
 use mesh_model::config_set::{ConfigSet, Store};
 use mesh_model::diagnostic::Report;
+use mesh_model::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use mesh_model::mesh_config::MeshConfig;
-use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
+use mesh_model::networking::{
+    envoy_filter::spec::EnvoyFilter, gateway::spec::Gateway, proxy_config::spec::ProxyConfig,
+    sidecar::spec::Sidecar,
+};
 use mesh_model::object::Object;
 use mesh_model::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
+use mesh_model::telemetry::Telemetry;
 
 use crate::merge::cluster_local::ClusterLocalHosts;
 use crate::merge::destination_rule::DestinationRuleIndex;
@@ -49,6 +54,16 @@ pub struct MeshSnapshot {
     pub request_authentications: Vec<Arc<Object<RequestAuthentication>>>,
     /// AuthorizationPolicies in T-004 order.
     pub authorization_policies: Vec<Arc<Object<AuthorizationPolicy>>>,
+    /// Telemetry resources in T-004 order.
+    pub telemetries: Vec<Arc<Object<Telemetry>>>,
+    /// ProxyConfig resources in T-004 order.
+    pub proxy_configs: Vec<Arc<Object<ProxyConfig>>>,
+    /// WasmPlugins in T-004 order.
+    pub wasm_plugins: Vec<Arc<Object<WasmPlugin>>>,
+    /// TrafficExtensions in T-004 order.
+    pub traffic_extensions: Vec<Arc<Object<TrafficExtension>>>,
+    /// EnvoyFilters in T-004 order.
+    pub envoy_filters: Vec<Arc<Object<EnvoyFilter>>>,
     /// Pods and endpoints by address.
     pub workloads: Workloads,
     /// Services by hostname and by who sees them.
@@ -107,6 +122,11 @@ impl MeshSnapshot {
             peer_authentications: discovered(&config.peer_authentications, namespaces),
             request_authentications: discovered(&config.request_authentications, namespaces),
             authorization_policies: discovered(&config.authorization_policies, namespaces),
+            telemetries: discovered(&config.telemetries, namespaces),
+            proxy_configs: discovered(&config.proxy_configs, namespaces),
+            wasm_plugins: discovered(&config.wasm_plugins, namespaces),
+            traffic_extensions: discovered(&config.traffic_extensions, namespaces),
+            envoy_filters: discovered(&config.envoy_filters, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
             made_gateways,
             written: update::Written::of(&objects, &merged, &rules),

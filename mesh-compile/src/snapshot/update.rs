@@ -20,7 +20,7 @@ use crate::merge::virtual_service::{self, MergedVirtualService, references};
 use crate::registry::HostKey;
 
 /// Kinds that are taken in one by one, all of the groups of Istio.
-const ALONE: [&str; 7] = [
+const ALONE: [&str; 12] = [
     "VirtualService",
     "DestinationRule",
     "Sidecar",
@@ -28,6 +28,11 @@ const ALONE: [&str; 7] = [
     "PeerAuthentication",
     "RequestAuthentication",
     "AuthorizationPolicy",
+    "Telemetry",
+    "ProxyConfig",
+    "WasmPlugin",
+    "TrafficExtension",
+    "EnvoyFilter",
 ];
 
 /// What of the configuration the incremental road has to look up again.
@@ -261,6 +266,31 @@ impl MeshSnapshot {
                 let new = discovered(&config.authorization_policies, seen);
                 delta.authorization_policies = namespaces(&self.authorization_policies, &new);
                 self.authorization_policies = new;
+            }
+            "Telemetry" => {
+                let new = discovered(&config.telemetries, seen);
+                delta.telemetries = namespaces(&self.telemetries, &new);
+                self.telemetries = new;
+            }
+            "ProxyConfig" => {
+                let new = discovered(&config.proxy_configs, seen);
+                delta.proxy_configs = namespaces(&self.proxy_configs, &new);
+                self.proxy_configs = new;
+            }
+            "WasmPlugin" => {
+                let new = discovered(&config.wasm_plugins, seen);
+                delta.extensions.extend(namespaces(&self.wasm_plugins, &new));
+                self.wasm_plugins = new;
+            }
+            "TrafficExtension" => {
+                let new = discovered(&config.traffic_extensions, seen);
+                delta.extensions.extend(namespaces(&self.traffic_extensions, &new));
+                self.traffic_extensions = new;
+            }
+            "EnvoyFilter" => {
+                let new = discovered(&config.envoy_filters, seen);
+                delta.envoy_filters = namespaces(&self.envoy_filters, &new);
+                self.envoy_filters = new;
             }
             _ => {
                 let mut new = discovered(&config.gateways, seen);

@@ -33,6 +33,14 @@ pub enum Lookup {
     RequestAuthentication(Arc<str>),
     /// AuthorizationPolicies of a namespace.
     AuthorizationPolicy(Arc<str>),
+    /// Telemetry resources of a namespace.
+    Telemetry(Arc<str>),
+    /// ProxyConfig resources of a namespace.
+    ProxyConfig(Arc<str>),
+    /// WasmPlugins and TrafficExtensions of a namespace.
+    Extensions(Arc<str>),
+    /// EnvoyFilters of a namespace.
+    EnvoyFilters(Arc<str>),
     /// Every Gateway, and who serves which.
     Gateways,
     /// The VirtualServices of the gateway `ns/name`.
@@ -56,6 +64,10 @@ impl fmt::Display for Lookup {
             Self::PeerAuthentication(namespace) => write!(f, "peer authentication in `{namespace}`"),
             Self::RequestAuthentication(namespace) => write!(f, "request authentication in `{namespace}`"),
             Self::AuthorizationPolicy(namespace) => write!(f, "authorization policies in `{namespace}`"),
+            Self::Telemetry(namespace) => write!(f, "telemetry in `{namespace}`"),
+            Self::ProxyConfig(namespace) => write!(f, "proxy settings in `{namespace}`"),
+            Self::Extensions(namespace) => write!(f, "extensions in `{namespace}`"),
+            Self::EnvoyFilters(namespace) => write!(f, "Envoy filters in `{namespace}`"),
             Self::Gateways => f.write_str("gateways"),
             Self::GatewayRoutes(gateway) => write!(f, "virtual services of gateway `{gateway}`"),
             Self::Targets => f.write_str("ports that the workload serves"),

@@ -5,6 +5,7 @@
 
 mod egress;
 mod endpoints;
+mod extras;
 mod gateways;
 mod hosts;
 mod imports;

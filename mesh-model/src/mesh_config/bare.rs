@@ -27,5 +27,5 @@ pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &m
     let spec = decode::<S>(document.root(), "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
     let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
     S::validate(&object, report);
-    Some(object.spec)
+    Some(object.spec.placed(&provenance))
 }

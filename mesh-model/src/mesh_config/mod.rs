@@ -17,7 +17,7 @@
 mod bare;
 mod connection_settings;
 mod defaults;
-
+mod layers;
 mod networks;
 mod overlay;
 mod provider;
@@ -32,6 +32,7 @@ mod validate;
 
 pub use bare::read_bare;
 pub use connection_settings::*;
+pub use layers::MeshLayers;
 pub use networks::*;
 pub use provider::*;
 pub use proxy_config::*;

@@ -68,6 +68,7 @@ impl MeshConfig {
             tls_defaults,
             default_traffic_policy,
             service_entry_visibility,
+            layers,
         } = written;
         Self {
             proxy_listen_port: proxy_listen_port.or(self.proxy_listen_port),
@@ -137,6 +138,7 @@ impl MeshConfig {
             tls_defaults: tls_defaults.or(self.tls_defaults),
             default_traffic_policy: default_traffic_policy.or(self.default_traffic_policy),
             service_entry_visibility: service_entry_visibility.or(self.service_entry_visibility),
+            layers: self.layers.over(layers),
         }
     }
 }

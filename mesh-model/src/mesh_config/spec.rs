@@ -3,8 +3,11 @@
 //! Scalars are `Option`s although protobuf has no presence for them: overlaying needs to tell "not written" from
 //! "written as zero" (T-471). `MeshConfig::default()` therefore has nothing written.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::layers::MeshLayers;
 use super::provider::ExtensionProvider;
 use super::proxy_config::ProxyConfig;
 use super::settings::{
@@ -15,6 +18,7 @@ use super::settings::{
 };
 use crate::diagnostic::Report;
 use crate::object::{Body, Kind, Object};
+use crate::origin::Provenance;
 use crate::part::{
     HttpRetry, LabelSelector, LocalityLoadBalancerSetting, TcpKeepalive, ZoneAwareLoadBalancerSetting,
 };
@@ -178,6 +182,9 @@ pub struct MeshConfig {
     /// How far service entries reach by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_entry_visibility: Option<ServiceEntryVisibility>,
+    /// The documents that this was read from: no setting, never written.
+    #[serde(skip)]
+    pub layers: MeshLayers,
 }
 
 impl Kind for MeshConfig {
@@ -189,5 +196,9 @@ impl Kind for MeshConfig {
 
     fn validate(object: &Object<Self>, report: &mut Report) {
         super::validate::mesh_config(object, report);
+    }
+
+    fn placed(self, provenance: &Arc<Provenance>) -> Self {
+        self.read_from(provenance)
     }
 }

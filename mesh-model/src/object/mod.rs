@@ -108,6 +108,13 @@ pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     fn validate(object: &Object<Self>, report: &mut crate::diagnostic::Report) {
         let _ = (object, report);
     }
+
+    /// The same content, told where it was read from. Only kinds that are put together of several documents remember it.
+    #[must_use]
+    fn placed(self, provenance: &Arc<Provenance>) -> Self {
+        let _ = provenance;
+        self
+    }
 }
 
 /// Which part of a document a kind's type holds.

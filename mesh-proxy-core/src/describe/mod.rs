@@ -4,8 +4,10 @@ mod cluster;
 mod listener;
 mod policies;
 mod route;
+mod telemetry;
 
 pub use cluster::{clusters, endpoints};
 pub use listener::listeners;
 pub use policies::policies;
 pub use route::route_tables;
+pub use telemetry::telemetry;

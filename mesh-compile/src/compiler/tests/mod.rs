@@ -64,6 +64,7 @@ fn text(config: &ProxyConfig) -> String {
     for cluster in config.clusters.values() {
         writeln!(out, "{cluster:?}").unwrap();
     }
+    writeln!(out, "{:?}", config.telemetry).unwrap();
     out
 }
 
@@ -140,7 +141,7 @@ fn document(
         pick(&["", ", exportTo: ['.']", ", exportTo: ['*']", ", exportTo: [a]", ", exportTo: ['~']"], y);
     let host = &format!("'{}'", pick(&HOSTS, x));
     let other = pick(&HOSTS[..4], y);
-    let (group, kind, name, head_group, body) = match kind % 17 {
+    let (group, kind, name, head_group, body) = match kind % 19 {
         0..=2 => {
             let name = pick(&["v1", "v2", "v3"], name);
             let spec = match x % 12 {
@@ -338,6 +339,21 @@ fn document(
             );
             (net, "WorkloadEntry", name, "networking.istio.io", format!("spec: {{{spec}}}\n"))
         }
+        16 | 17 => {
+            let name = pick(&["t1", "t2"], name);
+            let selector = if y % 2 == 0 { "selector: {matchLabels: {app: web}}, " } else { "" };
+            let said = match x % 4 {
+                0 => "accessLogging: [{providers: [{name: envoy}]}]",
+                1 => {
+                    "accessLogging: [{match: {mode: CLIENT}, disabled: true}], metrics: [{providers: [{name: prometheus}]}]"
+                }
+                2 => "tracing: [{providers: [{name: spans}], randomSamplingPercentage: 3}]",
+                _ => "metrics: [{overrides: [{match: {metric: REQUEST_COUNT}, disabled: true}]}]",
+            };
+            let text = head("telemetry.istio.io/v1", "Telemetry", namespace, name, y);
+            let text = text + &format!("spec: {{{selector}{said}}}\n");
+            return (text, "Telemetry", "telemetry.istio.io", namespace, name);
+        }
         _ => {
             let name = pick(&NAMESPACES, name);
             let text = format!(
@@ -414,7 +430,8 @@ proptest! {
 
     #[test]
     fn any_history_ends_where_compiling_from_scratch_begins(history in histories()) {
-        run(&history, "{}");
+        let spans = r#"{"extensionProviders": [{"name": "spans", "zipkin": {"service": "web.a.svc.cluster.local", "port": 80}}]}"#;
+        run(&history, spans);
     }
 
     #[test]

@@ -137,6 +137,7 @@ pub(super) fn config(listeners: Vec<Listener>, hosts: Vec<VirtualHost>, clusters
         listeners: listeners.into_iter().map(Arc::new).collect(),
         route_tables: BTreeMap::from([("80".into(), Arc::new(RouteTable::new("80", hosts)))]),
         clusters: clusters.iter().map(|name| ((*name).into(), Arc::new(cluster(name)))).collect(),
+        ..ProxyConfig::default()
     }
 }
 

@@ -1,0 +1,41 @@
+//! Extension providers by name, and the services behind them.
+
+use std::sync::Arc;
+
+use mesh_model::mesh_config::{ExtensionProvider, MeshConfig};
+use serde::Serialize;
+
+use crate::proxy::clusters::names;
+use crate::view::View;
+
+/// The service that a provider sends to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderTarget {
+    /// Its hostname, sent as the authority.
+    pub host: Arc<str>,
+    /// The cluster of its port (`outbound|4317||otel.shop.svc.cluster.local`), among the proxy's clusters where it sees the
+    /// service.
+    pub cluster: Arc<str>,
+}
+
+/// Why a provider cannot be used.
+pub(super) const UNKNOWN: &str = "no extension provider of MeshConfig has this name";
+pub(super) const NO_SERVICE: &str =
+    "its service is not in the mesh, or is in several namespaces and names none of them";
+
+/// The first provider of a name, whatever its case.
+pub(super) fn find<'m>(mesh: &'m MeshConfig, name: &str) -> Option<&'m ExtensionProvider> {
+    mesh.extension_providers.iter().find(|it| it.name.eq_ignore_ascii_case(name))
+}
+
+/// The service `HOST` or `NAMESPACE/HOST`; without a namespace there must be one only.
+pub(super) fn target(view: &View<'_>, service: &str, port: u32) -> Option<ProviderTarget> {
+    let (namespace, host) = match service.split_once('/') {
+        Some((_, rest)) if rest.contains('/') => (None, service),
+        Some((namespace, host)) => (Some(namespace), host),
+        None => (None, service),
+    };
+    let host = view.provider_host(host, namespace)?;
+    let port = u16::try_from(port).ok()?;
+    Some(ProviderTarget { cluster: names::outbound(port, "", &host), host })
+}
