@@ -6,12 +6,15 @@ use std::fs;
 use std::path::Path;
 
 /// Rows of the list of attacks that concern decisions: paths and hosts, tokens, keys, identity, and of the regression
-/// corpus the classes A, P, J and T.
+/// corpus the classes A, P, J, T and C.
 fn rows() -> BTreeSet<String> {
     let several = |prefix: &str, last: usize, width: usize| {
         (1..=last).map(|n| format!("{prefix}{n:0width$}")).collect::<Vec<_>>()
     };
-    let corpus = [21, 22, 23, 24, 25, 26, 27, 29, 30, 37, 39, 40, 41, 42, 43, 44, 45, 46, 57, 73, 75, 86, 87];
+    let corpus = [
+        20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 33, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+        49, 50, 51, 52, 53, 54, 55, 56, 57, 73, 75, 86, 87,
+    ];
     [several("P", 13, 2), several("J", 11, 2), several("JK", 4, 2), several("T", 9, 2), several("", 17, 1)]
         .concat()
         .into_iter()

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mesh::model::config_set::{Change, ConfigSet};
-use mesh::model::diagnostic::{Code, Diagnostic, Severity};
+use mesh::model::decode::Unknown;
+use mesh::model::diagnostic::{Code, Diagnostic, Report, Severity};
 use mesh::model::kind_table::{KINDS, Strictness};
+use mesh::model::mesh_config::{MeshConfig, MeshNetworks, ProxyConfig, read_bare};
 use mesh::model::yaml::{LoadOptions, load};
 use serde_json::Value;
 
@@ -113,4 +115,75 @@ fn decision_cases_are_read_without_errors() {
         }
     }
     assert!(cases > 1000, "only {cases} cases were found");
+}
+
+/// What `mesh check` says of the documents of a folder when each is looked at alone, strictly: its findings by index
+/// entry.
+fn read_findings(folder: &Path) -> Vec<(Value, Vec<Diagnostic>)> {
+    let (index, findings) = check(folder);
+    let of = |entry: &Value| {
+        let found = findings[entry["file"].as_str().unwrap()].iter().filter(|finding| structural(finding));
+        // Documents of a file by their order: names repeat, and some have none.
+        let alone = |finding: &&Diagnostic| {
+            let resource = &finding.at.resource;
+            entry["kind"].as_str().is_none_or(|kind| resource.kind == kind)
+                && entry["name"].as_str().is_none_or(|name| resource.name == name)
+        };
+        found.filter(alone).cloned().collect()
+    };
+    index
+        .into_iter()
+        .map(|entry| {
+            let found = of(&entry);
+            (entry, found)
+        })
+        .collect()
+}
+
+#[test]
+fn of_the_samples_exactly_the_three_that_an_api_server_refuses_have_errors_of_reading() {
+    let Some(folder) = folder("samples") else { return };
+    let mut refused = 0;
+    for (entry, findings) in read_findings(&folder) {
+        let errors: Vec<_> = findings.iter().filter(|found| found.severity == Severity::Error).collect();
+        match entry["expect"].as_str().unwrap() {
+            "ok" => assert!(errors.is_empty(), "{entry}: {errors:#?}"),
+            "crd-error" => {
+                assert!(!errors.is_empty(), "{entry} has no error");
+                refused += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(refused, 3);
+}
+
+#[test]
+fn documents_that_set_every_field_have_no_unknown_field_in_either_mode() {
+    let Some(folder) = folder("full") else { return };
+    let mut read = 0;
+    for (entry, findings) in read_findings(&folder) {
+        assert!(findings.is_empty(), "{entry}: {findings:#?}");
+        read += 1;
+    }
+    assert!(read >= 36, "{read}");
+    // Messages without a header are read as what their file is called.
+    for (file, unknown) in ["MeshConfig", "MeshNetworks", "mesh.ProxyConfig"]
+        .into_iter()
+        .flat_map(|file| [(file, Unknown::Error), (file, Unknown::Warning)])
+    {
+        let name = format!("{file}.yaml");
+        let loaded = load(&name, std::fs::read(folder.join(&name)).unwrap(), &LoadOptions::default());
+        assert!(!loaded.documents.is_empty() && loaded.report.is_empty(), "{name}");
+        for document in &loaded.documents {
+            let mut report = Report::new();
+            let is_read = match file {
+                "MeshConfig" => read_bare::<MeshConfig>(document, unknown, &mut report).is_some(),
+                "MeshNetworks" => read_bare::<MeshNetworks>(document, unknown, &mut report).is_some(),
+                _ => read_bare::<ProxyConfig>(document, unknown, &mut report).is_some(),
+            };
+            let problems: Vec<_> = report.iter().filter(|found| structural(found)).collect();
+            assert!(is_read && problems.is_empty(), "{name}: {problems:#?}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! Which test stands for which row of the fault matrix: documents (Y), patterns and wildcards (R), names and addresses
-//! (N). The table is checked against the sources: a test that is renamed or removed is missed here.
+//! (N), conflicts and precedence (K), changes of configuration (C). The table is checked against the sources: a test that is renamed or removed is missed here.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::path::Path;
@@ -92,6 +92,76 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "mesh-model/src/name/short_name.rs",
         &["what_is_not_a_bare_name_is_kept", "missing_parts_are_left_out"],
     ),
+    (
+        "K01",
+        CONFLICTS,
+        &["k01_of_two_virtual_services_for_a_host_the_older_has_it_on_sidecars_and_gateways_merge"],
+    ),
+    ("K01", "tests/shuffle.rs", &["the_order_of_the_shops_documents_means_nothing"]),
+    (
+        "K02",
+        PRECEDENCE,
+        &[
+            "k02_destination_rules_of_the_client_go_before_the_services_and_these_before_the_root_namespaces",
+            "k02_rules_of_one_namespace_merge_the_older_first_and_what_is_dropped_is_told",
+        ],
+    ),
+    (
+        "K03",
+        PRECEDENCE,
+        &[
+            "k03_peer_authentication_goes_port_workload_namespace_mesh",
+            "k03_of_two_of_one_level_the_older_counts_whole_and_the_other_is_told",
+        ],
+    ),
+    (
+        "K04",
+        "mesh-authz/src/policy_set/tests/actions.rs",
+        &[
+            "k04_the_table_of_actions_and_rules_is_exact",
+            "k04_custom_asks_first_and_what_it_cannot_ask_it_refuses",
+        ],
+    ),
+    (
+        "K04",
+        "mesh-authz/src/policy_set/tests/scope.rs",
+        &["s068_s073_references_are_for_gateways_of_the_gateway_api"],
+    ),
+    (
+        "K05",
+        CONFLICTS,
+        &["k05_a_host_in_two_namespaces_belongs_to_the_clients_own_and_is_not_captured_from_elsewhere"],
+    ),
+    (
+        "K06",
+        CONFLICTS,
+        &[
+            "k06_on_a_port_of_an_older_http_gateway_tls_is_refused_and_the_other_way_round_both_are_served",
+            "row_33_a_gateway_takes_no_credential_of_another_namespace",
+            "row_20_auto_passthrough_reaches_declared_hosts_alone",
+        ],
+    ),
+    ("K07", CONFLICTS, &["k07_what_is_not_there_is_a_503_for_its_own_requests_alone"]),
+    ("K08", CONFLICTS, &["k08_delegates_that_name_each_other_come_to_an_end"]),
+    ("K09", CONFLICTS, &["k09_weights_that_come_to_nothing_leave_the_route_out"]),
+    (
+        "K10",
+        PRECEDENCE,
+        &["k10_clusters_without_usable_endpoints_are_there_and_empty_and_duplicates_are_one"],
+    ),
+    (
+        "K11",
+        PRECEDENCE,
+        &["k11_equal_addresses_and_labels_of_other_namespaces_and_networks_do_not_mix_identities"],
+    ),
+    ("K12", PRECEDENCE, &["k12_selectors_that_select_nothing_or_everything_of_many_workloads_are_bounded"]),
+    ("K13", PRECEDENCE, &["k13_one_change_of_many_objects_comes_to_what_a_fresh_start_comes_to"]),
+    ("C01", PRECEDENCE, &["c01_what_came_too_early_waits_for_the_rest_and_serves_nothing_meanwhile"]),
+    ("C02", CONFLICTS, &["c02_a_key_that_flaps_ends_where_it_ends_and_leaves_nothing_behind"]),
+    ("C03", CONFLICTS, &["c03_taking_everything_away_leaves_what_nothing_leaves"]),
+    ("C04", CONFLICTS, &["c04_a_bad_object_keeps_its_last_good_version_and_the_others_go_on"]),
+    ("C07", CONFLICTS, &["c07_the_order_in_which_objects_come_means_nothing"]),
+    ("C10", CONFLICTS, &["c10_a_version_that_nobody_serves_is_refused_and_what_was_there_stays"]),
 ];
 
 const YAML: &str = "mesh-model/src/yaml/tests.rs";
@@ -99,6 +169,8 @@ const RANDOM: &str = "mesh-model/src/yaml/tests/random.rs";
 const DECODE: &str = "mesh-model/src/decode/tests.rs";
 const VALUES: &str = "tests/bad_values.rs";
 const PATTERNS: &str = "tests/bad_patterns.rs";
+const CONFLICTS: &str = "mesh-compile/tests/conflicts.rs";
+const PRECEDENCE: &str = "mesh-compile/tests/precedence.rs";
 
 #[test]
 fn every_row_of_the_matrix_has_its_tests() {
@@ -106,6 +178,8 @@ fn every_row_of_the_matrix_has_its_tests() {
     let wanted = (1..=24).map(|row| format!("Y{row:02}"));
     let wanted =
         wanted.chain((1..=8).map(|row| format!("R{row:02}"))).chain((1..=5).map(|row| format!("N{row:02}")));
+    let wanted = wanted.chain((1..=13).map(|row| format!("K{row:02}")));
+    let wanted = wanted.chain([1, 2, 3, 4, 7, 10].map(|row| format!("C{row:02}")));
     for row in wanted {
         assert!(ROWS.iter().any(|(known, _, tests)| *known == row && !tests.is_empty()), "no test for {row}");
     }
@@ -135,13 +209,15 @@ fn every_test_named_after_a_row_is_in_the_table() {
         "tests/bad_input.rs",
         "mesh-model/tests/memory.rs",
         "mesh-model/tests/suites.rs",
+        CONFLICTS,
+        PRECEDENCE,
     ] {
         let text = std::fs::read_to_string(root.join(file)).unwrap();
         for line in text.lines().filter_map(|line| line.trim().strip_prefix("fn ")) {
             let name = line.split('(').next().unwrap_or_default();
             let row = name.split('_').next().unwrap_or_default().to_ascii_uppercase();
             let is_row = row.len() == 3
-                && row.starts_with(['Y', 'R', 'N'])
+                && row.starts_with(['Y', 'R', 'N', 'K', 'C'])
                 && row.get(1..).is_some_and(|number| number.parse::<u8>().is_ok());
             assert!(!is_row || ROWS.iter().any(|(known, ..)| *known == row), "{file}: {name}");
         }

@@ -78,7 +78,7 @@ pub struct Config {
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
-                  A directory is searched for .yaml, .yml and .json; of a kustomization what it names is read."
+                  A directory is searched for .yaml, .yml, .json, .jsonl and .ndjson; of a kustomization what it names is read."
 )]
 pub struct Check {
     /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster
@@ -118,6 +118,9 @@ pub struct Check {
     /// Print the page of a code and stop; without a code, list all.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
     pub explain: Option<String>,
+    /// Name the analyzers that were left out.
+    #[arg(short, long)]
+    pub verbose: bool,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,

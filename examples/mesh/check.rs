@@ -62,8 +62,12 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     read.report = suppress(read.report, &read.config, &options.suppressions);
     read.report.sort();
     let bare = bare.into_iter().flatten().count();
-    let extent =
-        report::Extent { files: read.extent.files + bare, documents: read.extent.documents + bare, skipped };
+    let extent = report::Extent {
+        files: read.extent.files + bare,
+        documents: read.extent.documents + bare,
+        skipped,
+        verbose: command.verbose,
+    };
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());
     report::write(&mut out, command.format, &read.report, &mut read.texts, &extent)?;
     std::io::Write::flush(&mut out)?;

@@ -9,6 +9,8 @@ use mesh_compile::compiler::compile;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::proxy_identity::{Proxy, ProxyKind};
 use mesh_compile::view::View;
+use mesh_model::config_set::ConfigSet;
+use mesh_model::diagnostic::nearest;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
 use mesh_proxy_core::decide::explain;
 use mesh_proxy_core::query::Query;
@@ -50,6 +52,10 @@ pub fn run(command: &Explain) -> Result<ExitCode, Unusable> {
         request: (command.method != "TCP").then(|| request(command, &url, &headers)),
         now: command.now.unwrap_or_else(jiff::Timestamp::now).as_second(),
     };
+    let is_unknown = command.to.is_none() && resolve_host(url.host, &view).is_none();
+    if direction == Direction::Outbound && is_unknown {
+        writeln!(anstream::stderr(), "{}", unknown_host(url.host, &read.config))?;
+    }
     let (decision, trace) = explain(&config, &query);
     let mut out = anstream::stdout().lock();
     match command.format {
@@ -87,6 +93,18 @@ fn parse(text: &str) -> Result<Url<'_>, Unusable> {
         None => (authority, default),
     };
     Ok(Url { scheme, authority, host, port, path: if path.is_empty() { "/" } else { path } })
+}
+
+/// What a client that asks for this name does not know.
+fn unknown_host(host: &str, config: &ConfigSet) -> String {
+    let names = config.services.iter().map(|service| &*service.meta.name);
+    let meant = match nearest(host.split('.').next().unwrap_or(host), names) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => ", and it is asked at an address that stands for any".to_owned(),
+    };
+    format!(
+        "note: the proxy sees no service with an address called `{host}`{meant} (--to IP:PORT names an address)\n"
+    )
 }
 
 fn headers(command: &Explain) -> Result<Vec<(String, String)>, Unusable> {

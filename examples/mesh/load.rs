@@ -56,6 +56,7 @@ pub fn read_all(
         files.iter().map(|file| std::fs::metadata(&file.path).map_or(0, |data| data.len())).collect();
     let progress = Progress::reading(sizes.iter().sum());
     let mut others = Vec::new();
+    let mut passed_over = 0;
     for (file, size) in files.iter().zip(sizes) {
         let name = file.path.display().to_string();
         let bytes = match read(&file.path) {
@@ -72,10 +73,21 @@ pub fn read_all(
         let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
             .with_strict(strictness == Strictness::Strict);
-        let loaded = load(&name, &bytes, &load_options);
+        let mut loaded = load(&name, &bytes, &load_options);
         progress.done(size);
+        // A document that only strict reading refuses is looked at all the same: one run tells of every problem.
+        if strictness == Strictness::Strict && loaded.report.iter().any(is_of_strictness) {
+            loaded.documents = load(&name, &bytes, &load_options.with_strict(false)).documents;
+        }
         if file.found_in.is_some() && is_of_another_tool(&bytes, &loaded) {
-            others.push(file);
+            // Lines of JSON are mostly data of another kind: nothing to remark on.
+            let is_lines =
+                file.path.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson");
+            if is_lines {
+                passed_over += 1;
+            } else {
+                others.push(file);
+            }
             continue;
         }
         report.merge(loaded.report);
@@ -89,19 +101,27 @@ pub fn read_all(
                     Place::in_file(path, Span::default()),
                     "no configuration file is in it",
                 )
-                .help("files are read that end in .yaml, .yml or .json"),
+                .help("files are read that end in .yaml, .yml, .json, .jsonl or .ndjson"),
             );
         }
     }
     report_others(&others, &mut report);
-    let extent =
-        Extent { files: files.len() - others.len(), documents: documents.len(), skipped: Vec::new() };
+    let extent = Extent {
+        files: files.len() - others.len() - passed_over,
+        documents: documents.len(),
+        ..Extent::default()
+    };
     progress.checking(documents.len() as u64);
     let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
     report.merge(applied.report);
     let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
     Ok(Read { config, mesh, report, extent, documents, texts, progress: Some(progress) })
+}
+
+/// What lenient reading only warns of.
+fn is_of_strictness(finding: &Diagnostic) -> bool {
+    finding.severity == Severity::Error && matches!(finding.code, Code::DuplicateKey | Code::UnusualScalar)
 }
 
 /// Whether a file that was found is some tool's own (`package.json`, a values file): nothing in it says that it wants to

@@ -12,6 +12,7 @@ use mesh::proxy_core::runtime::options::{Listen, PortMap};
 use mesh::proxy_core::runtime::{Options, Proxy};
 use mesh::proxy_core::seam::config_source::ConfigSource;
 use mesh::proxy_core::seam::dial::SystemDial;
+use mesh::proxy_core::seam::resolve::SystemResolver;
 use mesh::proxy_core::telemetry::access_log::LineFormat;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -98,7 +99,10 @@ async fn run(args: Args) -> Result<(), String> {
         options.listen = Listen::Mapped(args.port_map);
     }
     let metrics = Metrics::new(files.proxy());
+    let host = |(address, _): &(String, String)| Some(address.rsplit_once(':')?.0.to_owned());
+    let except = args.endpoint.iter().filter_map(host).collect();
     let mut builder = Proxy::builder(options)
+        .resolver(SystemResolver { except })
         .dial(SystemDial { instead: args.endpoint.into_iter().collect() })
         .certificates(files.certificates())
         .sink(metrics.clone());

@@ -271,14 +271,18 @@ impl JwksStore {
     }
 
     /// A token named a `kid` that the issuer's keys do not have: they are fetched soon, but not again and again because
-    /// somebody makes up names.
-    pub fn unknown_key(&mut self, issuer: &str, jwks_uri: &str, now: u64) {
+    /// somebody makes up names. Whether this call made them due.
+    pub fn unknown_key(&mut self, issuer: &str, jwks_uri: &str, now: u64) -> bool {
         let pause = self.options.unknown_key_ms;
-        let Some(entry) = self.issuers.get_mut(&(issuer.to_owned(), jwks_uri.to_owned())) else { return };
-        if entry.unknown_key_at.is_none_or(|last| now.saturating_sub(last) >= pause) {
+        let Some(entry) = self.issuers.get_mut(&(issuer.to_owned(), jwks_uri.to_owned())) else {
+            return false;
+        };
+        let is_due = entry.unknown_key_at.is_none_or(|last| now.saturating_sub(last) >= pause);
+        if is_due {
             entry.unknown_key_at = Some(now);
             entry.due = entry.due.min(now);
         }
+        is_due
     }
 
     /// Drops keys that are too old; whether there were any.

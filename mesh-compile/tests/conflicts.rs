@@ -3,98 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "tests")]
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use mesh_compile::compiler::{Compiler, compile};
+use mesh_compile::compiler::Compiler;
 use mesh_compile::proxy::ProxyConfig;
-use mesh_compile::proxy_identity::Proxy;
-use mesh_compile::route_table::action::RouteAction;
-use mesh_compile::snapshot::MeshSnapshot;
-use mesh_compile::view::View;
-use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
-use mesh_model::diagnostic::{Code, Report};
-use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+use mesh_model::config_set::Change;
+use mesh_model::diagnostic::Code;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::object::ResourceKey;
-use mesh_model::yaml::{LoadOptions, load};
 
-fn documents(yaml: &str) -> Vec<Change> {
-    let loaded = load("mesh.yaml", yaml, &LoadOptions::default());
-    assert!(!loaded.report.has_errors(), "{:?}", loaded.report.iter().next());
-    loaded.documents.into_iter().map(Change::Upsert).collect()
-}
+mod common;
 
-/// A mesh as a control plane has it that never saw a webhook: what cannot be read is out, the rest is in.
-fn mesh(yaml: &str) -> (MeshSnapshot, Report) {
-    let mut config = ConfigSet::new();
-    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
-    let mut report = config.apply_with(documents(yaml), options).report;
-    let (snapshot, problems) = MeshSnapshot::resolve(&config, Arc::new(MeshConfig::with_defaults()));
-    report.merge(problems);
-    (snapshot, report)
-}
-
-fn proxy(kind: &str, namespace: &str) -> Proxy {
-    serde_json::from_value(serde_json::json!({
-        "type": kind, "namespace": namespace, "name": "p", "labels": {"app": "p"}, "ip": "10.1.2.3",
-    }))
-    .unwrap()
-}
-
-fn run(yaml: &str, proxy: &Proxy) -> (ProxyConfig, Report) {
-    let (snapshot, mut report) = mesh(yaml);
-    let (config, problems) = compile(&View::new(&snapshot, proxy));
-    report.merge(problems);
-    (config, report)
-}
-
-/// Where a request goes: a cluster, a status, `404` (no route) or `no host`.
-fn answer(config: &ProxyConfig, table: &str, host: &str, path: &str) -> String {
-    let Some(table) = config.route_tables.get(table) else { return "no table".into() };
-    let Some(found) = table.virtual_host(host) else { return "no host".into() };
-    let request = RequestFacts {
-        version: HttpVersion::Http2,
-        method: Cow::Borrowed("GET"),
-        scheme: Cow::Borrowed("http"),
-        authority: Cow::Borrowed(host),
-        path: Cow::Borrowed(path),
-        headers: Headers::default(),
-    };
-    match found.find(&request, None, &mut ()).map(|route| &route.action) {
-        None => "404".into(),
-        Some(RouteAction::Respond(response)) => response.status.to_string(),
-        Some(RouteAction::Redirect(redirect)) => redirect.status.to_string(),
-        Some(RouteAction::Forward(forward)) => {
-            let cluster = &forward.destinations.iter().next().unwrap().cluster;
-            let exists = config.clusters.contains_key(cluster);
-            format!("{cluster}{}", if exists { "" } else { " (no cluster)" })
-        }
-    }
-}
-
-fn has(report: &Report, code: Code, name: &str) -> bool {
-    report.iter().any(|it| it.code == code && it.at.resource.name == name && it.at.line > 0)
-}
-
-fn service(namespace: &str, name: &str) -> String {
-    format!(
-        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-         spec: {{clusterIP: 10.0.0.1, selector: {{app: {name}}}, ports: [{{name: http, port: 80}}]}}\n"
-    )
-}
-
-fn istio(kind: &str, namespace: &str, name: &str, minute: u32, spec: &str) -> String {
-    format!(
-        "---\napiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}, \
-         creationTimestamp: \"2024-01-01T00:{minute:02}:00Z\"}}\nspec: {{{spec}}}\n"
-    )
-}
-
-fn respond(status: u16) -> String {
-    format!("directResponse: {{status: {status}}}")
-}
+use common::*;
 
 #[test]
 fn k01_of_two_virtual_services_for_a_host_the_older_has_it_on_sidecars_and_gateways_merge() {
@@ -198,9 +119,14 @@ fn row_33_a_gateway_takes_no_credential_of_another_namespace() {
             "selector: {{app: p}}, servers: [{{port: {{number: 443, name: https, protocol: HTTPS}}, hosts: [web.io], tls: {{mode: SIMPLE, credentialName: '{credential}'}}}}]"
         )
     };
-    for (credential, expected) in
-        [("cert", "kubernetes://cert"), ("kubernetes://other/cert", "kubernetes://other/cert")]
-    {
+    for (credential, expected) in [
+        // Under these names the control plane, and here the proxy, serves Secrets of the proxy's namespace alone.
+        ("cert", "kubernetes://cert"),
+        ("kubernetes://other/cert", "kubernetes://other/cert"),
+        ("kubernetes-gateway://a/cert", "kubernetes-gateway://a/cert"),
+        // Under this one it serves what was granted, which a name written by hand never is.
+        ("kubernetes-gateway://other/cert", "invalid://kubernetes-gateway://other/cert"),
+    ] {
         let yaml = istio("Gateway", "a", "gw", 0, &server(credential));
         let (config, _) = run(&yaml, &proxy("gateway", "a"));
         let tls: Vec<_> = config
@@ -210,7 +136,6 @@ fn row_33_a_gateway_takes_no_credential_of_another_namespace() {
             .filter_map(|chain| chain.tls.as_ref())
             .flat_map(|tls| tls.certificates.clone())
             .collect();
-        // The name is asked for under the proxy's own identity; who may have which secret is settled where it is served.
         assert_eq!(tls, [Arc::from(expected)]);
     }
 }

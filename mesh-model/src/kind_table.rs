@@ -400,9 +400,10 @@ fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
         name: header.meta.name.to_string(),
     };
     let group = if header.group.is_empty() { "the core group" } else { &header.group };
+    let written = document.root().get("kind").map(|kind| kind.span()).unwrap_or_default();
     let diagnostic = Diagnostic::new(
         Code::UnknownKind,
-        Place::in_document(document, resource, "kind"),
+        Place::in_document(document, resource, "kind").at(written),
         format!("kind `{}` of {group} is not supported yet: the document is left out", header.kind),
     );
     let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use mesh_authz::request_authn::Authenticated;
+use mesh_authz::request_authn::{Authenticated, RequestChange};
 use mesh_authz::verdict::{Claims, Facts, Verdict};
 use mesh_compile::proxy::listener::HttpManager;
 use mesh_compile::route_table::{Route, VirtualHost};
@@ -28,6 +28,41 @@ pub(crate) struct Seen<'q> {
     pub(crate) virtual_host: Option<&'q VirtualHost>,
     /// The route; `None`: none matched.
     pub(crate) route: Option<&'q Route>,
+    /// The request that routes are chosen by, where it is not the one that policies see: external authorizers have
+    /// changed that.
+    routed: Option<RequestFacts<'q>>,
+}
+
+/// What external authorizers have changed of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// In the order in which it is made.
+    pub(crate) changes: &'a [RequestChange],
+    /// Whether the route is chosen by the changed request (`clearRouteCache`).
+    pub(crate) reroute: bool,
+}
+
+/// The same once external authorizers have consented: policies and tokens see what they changed.
+pub(crate) fn resume<'q, O: Observer>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
+    asked: Asked<'_>,
+    seen: &mut Seen<'q>,
+    observer: &mut O,
+) -> Decision {
+    let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
+    match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
+        Ok(mut canonical) => {
+            if !asked.reroute && !asked.changes.is_empty() {
+                seen.routed = Some(canonical.request.clone());
+            }
+            asked.changes.iter().for_each(|change| change.apply(&mut canonical.request));
+            let decision = authenticate(connected, manager, &mut canonical, seen, observer);
+            seen.request = Some(canonical);
+            decision
+        }
+        Err(rejection) => LocalReply::from(rejection).into(),
+    }
 }
 
 /// What becomes of a request, or of bytes that should be one; `seen` is filled on the way.
@@ -97,6 +132,9 @@ fn authenticate<'q, O: Observer>(
         // Output headers are stripped and set, query tokens removed (S-301, E-086), before policies and routes look.
         Some(Authenticated::Passed { claims, changes }) => {
             changes.iter().for_each(|change| change.apply(&mut canonical.request));
+            if let Some(routed) = &mut seen.routed {
+                changes.iter().for_each(|change| change.apply(routed));
+            }
             enforce(connected, manager, canonical, claims.as_deref(), seen, observer)
         }
     }
@@ -147,7 +185,8 @@ fn route<'q, O: Observer>(
     seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
-    let request = &canonical.request;
+    let routed = seen.routed.take();
+    let request = routed.as_ref().unwrap_or(&canonical.request);
     let Some(virtual_host) = virtual_host(connected, manager, request, observer) else {
         return LocalReply::new(ReplyReason::NoVirtualHost, 404).into();
     };

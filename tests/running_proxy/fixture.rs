@@ -15,6 +15,8 @@ use mesh::proxy_core::runtime::options::{Listen, PortMap};
 use mesh::proxy_core::runtime::proxy::Builder;
 use mesh::proxy_core::runtime::{Options, Proxy};
 use mesh::proxy_core::seam::dial::SystemDial;
+use mesh::proxy_core::seam::key_fetch;
+use mesh::proxy_core::seam::resolve::InMemory;
 use mesh::proxy_core::seam::sink::Kept;
 
 pub const SIDECAR: &str = r#"{"type":"sidecar","namespace":"shop","name":"web-0","ip":"10.0.0.9",
@@ -67,7 +69,12 @@ pub async fn start_with(
     options.listen = Listen::Mapped(ports.iter().map(map).collect());
     let records = Arc::new(Kept::default());
     let instead = endpoints.iter().map(|(mesh, local)| ((*mesh).to_owned(), local.to_string())).collect();
-    let builder = Proxy::builder(options).dial(SystemDial { instead }).sink(Arc::clone(&records));
+    // No test asks the network for names or keys.
+    let builder = Proxy::builder(options)
+        .dial(SystemDial { instead })
+        .resolver(InMemory::default())
+        .keys(key_fetch::InMemory::default())
+        .sink(Arc::clone(&records));
     let proxy = more(builder).build(config);
     let addresses = proxy.listen().await.unwrap();
     Running { proxy, addresses, records }

@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::kustomize::{self, Kustomizations};
 
 /// Endings of configuration files in a directory.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+const ENDINGS: [&str; 5] = ["yaml", "yml", "json", "jsonl", "ndjson"];
 
 /// Directories that hold other people's files.
 const FOREIGN: [&str; 2] = ["node_modules", "vendor"];

@@ -173,14 +173,30 @@ pub fn summary(out: &mut impl Write, report: &Report, extent: &Extent) -> std::i
     skipped(out, extent)
 }
 
-/// Which analyzers could not run, by what they lacked.
+/// That some analyzers could not run, for want of what; in verbose mode also which.
 fn skipped(out: &mut impl Write, extent: &Extent) -> std::io::Result<()> {
     let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in &extent.skipped {
         by_kind.entry(one.kind).or_default().push(one.analyzer);
     }
-    for (kind, analyzers) in by_kind {
-        let text = format!("not analysed, for there is no {kind}: {}", analyzers.join(", "));
+    if extent.verbose {
+        for (kind, analyzers) in by_kind {
+            let text = format!("not analysed, for there is no {kind}: {}", analyzers.join(", "));
+            writeln!(out, "{}", text.dimmed())?;
+        }
+        return Ok(());
+    }
+    if !by_kind.is_empty() {
+        let analyses = if extent.skipped.len() == 1 {
+            "1 analysis"
+        } else {
+            &format!("{} analyses", extent.skipped.len())
+        };
+        let kinds: Vec<&str> = by_kind.into_keys().collect();
+        let text = format!(
+            "{analyses} left out, for there is no {} (see --verbose, --complete)",
+            kinds.join(", no ")
+        );
         writeln!(out, "{}", text.dimmed())?;
     }
     Ok(())

@@ -20,6 +20,8 @@ pub struct Extent {
     pub documents: usize,
     /// Analyzers that were left out.
     pub skipped: Vec<Skipped>,
+    /// People are told which, not only how many.
+    pub verbose: bool,
 }
 
 /// Prints a sorted report.

@@ -1,6 +1,7 @@
 //! Policies in YAML's JSON form, requests and connections, and the verdict.
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
+mod actions;
 mod attacks;
 mod flat;
 mod forms;
@@ -9,6 +10,7 @@ mod keys;
 mod nearest;
 mod property;
 mod scope;
+mod strings;
 mod vocabulary;
 
 use std::net::IpAddr;

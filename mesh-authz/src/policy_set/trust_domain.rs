@@ -47,7 +47,7 @@ impl<'a> TrustDomains<'a> {
 }
 
 /// The same, or a leading or a trailing star of `pattern` fits.
-fn glob(text: &str, pattern: &str) -> bool {
+pub(super) fn glob(text: &str, pattern: &str) -> bool {
     text == pattern
         || pattern.strip_suffix('*').is_some_and(|prefix| text.starts_with(prefix))
         || pattern.strip_prefix('*').is_some_and(|suffix| text.ends_with(suffix))

@@ -6,9 +6,9 @@ use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 use smallvec::SmallVec;
 
-use super::compile::{Rule, comparable_audience};
+use super::compile::{KeysFrom, Rule, comparable_audience};
 use super::locate::{Found, Place};
-use super::{Authenticated, RequestAuthn, RequestChange, RequestChanges, output, query};
+use super::{Authenticated, RemoteKeys, RequestAuthn, RequestChange, RequestChanges, output, query};
 use crate::claims::Claims;
 use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
@@ -75,6 +75,25 @@ pub(super) fn authenticate<O: Observer>(
         }
         status => Authenticated::Rejected { status: status.http_status(), body: status.message() },
     }
+}
+
+/// Fetched key sets without the key of a token that is of their issuer.
+pub(super) fn unknown_keys<'a>(authn: &'a RequestAuthn, request: &RequestFacts<'_>) -> Vec<&'a RemoteKeys> {
+    let lacks = |rule: &Rule, found: &Found<'_>| {
+        Token::parse(&found.token, rule.form).is_ok_and(|token| {
+            let is_of_issuer = rule.issuer.is_empty() || rule.issuer == token.issuer;
+            is_of_issuer && rule.keys.verify(&token) == Err(Status::NoMatchingKey)
+        })
+    };
+    let mut unknown = Vec::new();
+    for rule in &authn.rules {
+        if let KeysFrom::Fetched(remote) = &rule.keys_from
+            && rule.locations.find(request).iter().any(|found| lacks(rule, found))
+        {
+            unknown.push(remote);
+        }
+    }
+    unknown
 }
 
 /// `OPTIONS` with both headers of a preflight, neither of them empty.

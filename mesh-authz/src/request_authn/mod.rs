@@ -193,6 +193,12 @@ impl RequestAuthn {
         })
     }
 
+    /// Fetched key sets that lack the key which a token of this request names, though it is of their issuer: what a
+    /// caller may want fetched again ([`JwksStore::unknown_key`](crate::jwks_store::JwksStore::unknown_key)).
+    pub fn unknown_keys(&self, request: &RequestFacts<'_>) -> Vec<&RemoteKeys> {
+        authenticate::unknown_keys(self, request)
+    }
+
     /// The same rules with the keys that `source` has now, and with an empty token cache: no token outlives its keys.
     pub fn with_keys(&self, source: &dyn KeySource) -> (Self, Report) {
         let options = AuthnOptions { keys: source, profile: self.profile };

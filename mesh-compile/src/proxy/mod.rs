@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod clusters;
+mod credential;
 pub mod gateway;
 pub mod inbound;
 mod keys;

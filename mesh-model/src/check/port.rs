@@ -44,7 +44,7 @@ pub(crate) fn known_protocol(token: &str) -> Checked {
     }
     let problem = Problem::invalid(format!("`{}` is not a protocol", short(token)));
     if let Some(near) = nearest(token, Protocol::TOKENS.iter().map(|(_, token)| *token)) {
-        return Err(problem.help(format!("did you mean `{near}`?")));
+        return Err(problem.help(format!("did you mean `{}`?", near.to_ascii_uppercase())));
     }
     Err(problem
         .help("one of `HTTP`, `HTTPS`, `HTTP2`, `GRPC`, `GRPC-WEB`, `TCP`, `TLS`, `MONGO`, `REDIS`, `MYSQL`"))

@@ -11,6 +11,8 @@ mod budget;
 mod events;
 #[cfg(not(feature = "yaml"))]
 mod json;
+#[cfg(feature = "yaml")]
+mod json_texts;
 mod list;
 #[cfg(feature = "yaml")]
 mod merge;
@@ -36,6 +38,8 @@ pub use print::{PrintError, to_yaml};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(feature = "yaml")]
+use crate::diagnostic::Severity;
 use crate::diagnostic::{Code, Diagnostic, Place, Report};
 use crate::document::{Document, Source, Span, Tree, TreeBuilder};
 use problems::Problems;
@@ -238,6 +242,24 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
     let mut problems = Problems::new(file);
     let trees = read_chunk(chunk, options, builder, &mut problems);
     let mut report = Report::new();
+    #[cfg(feature = "yaml")]
+    if problems.errors() > 0
+        && let Some(texts) = json_texts::split(chunk)
+    {
+        let mut trees = Vec::new();
+        for text in texts {
+            let mut problems = Problems::new(file);
+            if text.bytes.first() == Some(&b'{') {
+                trees.append(&mut read_chunk(&text, options, builder, &mut problems));
+            } else {
+                let place = Span { line: text::narrow(text.line), column: 1, ..Span::default() };
+                let message = "between JSON objects nothing but JSON objects may stand".to_owned();
+                problems.note(Code::Syntax, Severity::Error, place, "", message).help("remove the line");
+            }
+            problems.into_report(&mut report);
+        }
+        return Read { trees, report, is_template: false };
+    }
     let template = problems.template(chunk);
     let is_template = template.is_some();
     match template {

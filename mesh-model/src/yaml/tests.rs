@@ -5,7 +5,9 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::diagnostic::Severity;
 
+mod json_texts;
 mod random;
+mod scalar_table;
 
 fn lenient(text: impl AsRef<[u8]>) -> Loaded {
     load("t.yaml", text, &LoadOptions::default())

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mesh_authz::jwks_store::IssuerState;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -26,7 +27,8 @@ const CONNECTIONS_MAX: usize = 16;
 impl Proxy {
     /// Serves the administration endpoint at a loopback address until the proxy has stopped; the address.
     ///
-    /// `GET /ready` (200 until a drain begins), `/config`, `/metrics`, `/explain/ID` (the decision of a recent request,
+    /// `GET /ready` (200 until a drain begins), `/config`, `/metrics`, `/keys` (how the fetched keys of every issuer
+    /// stand, never the keys), `/explain/ID` (the decision of a recent request,
     /// by the number in its `x-mesh-decision`); `POST /drain`.
     ///
     /// # Errors
@@ -87,6 +89,7 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
             "routes": describe::route_tables(&generation.config),
             "clusters": describe::clusters(&generation.config),
         })),
+        (&Method::GET, "/keys") => json_answer(&Value::Array(keys(proxy))),
         (&Method::GET, "/metrics" | "/stats/prometheus") => match metrics {
             Some(metrics) => text(StatusCode::OK, metrics.text()),
             None => text(StatusCode::NOT_FOUND, "no metrics are kept\n"),
@@ -95,7 +98,10 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
             let id = path.strip_prefix("/explain/").and_then(|id| u64::from_str_radix(id, 16).ok());
             match id.and_then(|id| proxy.inner.recent.explain(id, &generation.config)) {
                 Some(explained) => json_answer(&explained),
-                None => text(StatusCode::NOT_FOUND, "GET /ready /config /metrics /explain/ID, POST /drain\n"),
+                None => text(
+                    StatusCode::NOT_FOUND,
+                    "GET /ready /config /metrics /keys /explain/ID, POST /drain\n",
+                ),
             }
         }
         (&Method::POST, "/drain") => {
@@ -105,6 +111,22 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
         }
         _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST is for /drain\n"),
     }
+}
+
+/// Milliseconds, counted from now.
+fn keys(proxy: &Proxy) -> Vec<Value> {
+    let keys = &proxy.inner.keys;
+    let now = keys.now();
+    let state = |state: IssuerState| {
+        json!({
+            "issuer": state.issuer,
+            "jwks_uri": state.jwks_uri,
+            "good_ms_ago": state.good_at.map(|good| now.saturating_sub(good)),
+            "problem": state.problem.map(|problem| problem.to_string()),
+            "due_in_ms": state.due.saturating_sub(now),
+        })
+    };
+    keys.states().into_iter().map(state).collect()
 }
 
 /// Asked under the name of this machine, and not by a page of another origin.

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
 use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
 use mesh_model::facts::HttpVersion;
 
 use super::cluster::ClusterState;
-use super::connection::Connection;
 use super::head::Head;
 use super::pool::{Checkout, Failure, Http1, Key, Protocol};
+use super::proxy::Inner;
 use super::replay::Replay;
 use super::tls::upstream::Offer;
 use crate::cluster::host::Host;
@@ -37,12 +38,13 @@ impl Lent {
     }
 }
 
-/// Sends a request to an endpoint.
+/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own.
 ///
 /// # Errors
 /// Why there is no answer.
 pub(crate) async fn send(
-    connection: &Connection,
+    proxy: &Inner,
+    preface: Option<Bytes>,
     cluster: &Arc<ClusterState>,
     host: &Host,
     head: &Head,
@@ -58,9 +60,8 @@ pub(crate) async fn send(
         address: Arc::clone(&host.endpoint.address),
         tls: offer.as_ref().map(|offer| Arc::clone(&offer.server_name)),
         protocol,
-        preface: connection.preface(&cluster.cluster),
+        preface,
     };
-    let proxy = &*connection.proxy;
     // A kept connection may have been closed a moment ago: what it did not take is sent on a new one.
     const STALE_MAX: usize = 3;
     for _ in 0..STALE_MAX {

@@ -121,7 +121,7 @@ impl CertificateSource for Certificates {
 
     fn authorities(&self, name: &str) -> Option<Vec<u8>> {
         match name.strip_prefix("file-root:") {
-            Some("system") => SYSTEM_ROOTS.iter().find_map(|path| std::fs::read(path).ok()),
+            Some("system") => system_authorities(),
             Some(path) => std::fs::read(path).ok(),
             None if name == "ROOTCA" => self.own(&["root-cert.pem", "ca.crt"]),
             None => self.secret(name)?.first(&["ca.crt", "cacert"]),
@@ -131,6 +131,11 @@ impl CertificateSource for Certificates {
     fn version(&self) -> u64 {
         self.inner.version.load(Ordering::Acquire)
     }
+}
+
+/// The authorities that the system trusts, as PEM; `None`: it has no bundle where systems have one.
+pub(crate) fn system_authorities() -> Option<Vec<u8>> {
+    SYSTEM_ROOTS.iter().find_map(|path| std::fs::read(path).ok())
 }
 
 /// Namespace, name and values of a document that is a Secret.

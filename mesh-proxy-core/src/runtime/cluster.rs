@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery};
 
 use super::clock::now_ms;
+use super::names::Names;
 use super::pool::{Failure, Pool};
 use crate::cluster::circuit_breaker::{Permit, Resource};
 use crate::cluster::host::Host;
@@ -19,6 +20,8 @@ pub(crate) struct ClusterState {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) upstream: Arc<Upstream>,
+    /// Names that are looked up; `None`: there are none.
+    pub(crate) names: Option<Arc<Names>>,
 }
 
 /// A place for a request among those of its cluster, for as long as it is held.
@@ -82,7 +85,8 @@ impl ClusterState {
     pub(crate) fn new(cluster: Arc<Cluster>, balancers: &Balancers) -> Self {
         let pool = Arc::new(Pool::new(&cluster));
         let upstream = Arc::new(balancers.upstream(&cluster));
-        Self { cluster, pool, upstream }
+        let names = Names::of(&cluster).map(Arc::new);
+        Self { cluster, pool, upstream, names }
     }
 
     /// The cluster as it is written now. Where only its endpoints changed, connections and the state of the hosts that
@@ -97,8 +101,13 @@ impl ClusterState {
         if settings != *cluster {
             return Self::new(cluster, balancers);
         }
-        self.upstream.update(&cluster, now_ms());
-        Self { cluster, pool: Arc::clone(&self.pool), upstream: Arc::clone(&self.upstream) }
+        // Names that are found for the first time are new ones; else what is known of them stays.
+        let names = self.names.clone().or_else(|| Names::of(&cluster).map(Arc::new));
+        match &names {
+            Some(names) => self.upstream.update(&names.expand(&cluster), now_ms()),
+            None => self.upstream.update(&cluster, now_ms()),
+        }
+        Self { cluster, pool: Arc::clone(&self.pool), upstream: Arc::clone(&self.upstream), names }
     }
 
     /// Takes a place for a request; `None`: the circuit breaker is open.

@@ -7,8 +7,10 @@ use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
+use mesh_authz::verdict::ExternalAuthz;
 use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, FaultAbort, HeaderOp, RouteAction};
+use mesh_model::facts::RequestFacts;
 
 use super::attempt::Lent;
 use super::body::{Body, Watch, Watched};
@@ -18,12 +20,14 @@ use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head};
 use super::http_server::HttpConnection;
+use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
-use super::{header_ops, hop_by_hop, request_headers};
+use super::{ext_authz, header_ops, hop_by_hop, request_headers};
+use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
-use crate::http::{self as http_chain, Seen};
+use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
 use crate::seam::filter::RequestHead;
 use crate::telemetry::record::{Record, RequestRecord};
@@ -38,6 +42,8 @@ enum Plan {
     Close,
     Reply(Box<Planned>),
     Forward(Box<Forwarding>),
+    /// External authorizers are asked first.
+    Ask(Vec<ExternalAuthz>, Box<RequestFacts<'static>>),
 }
 
 /// An answer of the proxy's own, and what goes before and with it.
@@ -66,12 +72,25 @@ pub(crate) async fn serve(
     let is_grpc = head::is_grpc(&parts.headers);
     let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
-    let plan = plan(connection, &standing, &parts, id, &mut record);
     let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
+    let mut plan = plan(connection, &standing, &parts, None, id, &mut record);
+    let mut consented = Vec::new();
+    if let Plan::Ask(asked, request) = plan {
+        let generation = &standing.generation;
+        match ext_authz::ask_about_request(connection, generation, &asked, *request, &body).await {
+            Ok(consent) => {
+                let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
+                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record);
+                consented = consent.response;
+            }
+            Err(reply) => plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() })),
+        }
+    }
     let mut held = Held { body: body.clone(), active: None, lent: None };
     let mut deadline = None;
     let mut response = match plan {
-        Plan::Close => return Err(Closed),
+        // Nobody is asked twice.
+        Plan::Close | Plan::Ask(..) => return Err(Closed),
         Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
         Plan::Forward(mut forwarding) => {
             forwarding.upgrade = upgrade;
@@ -95,6 +114,7 @@ pub(crate) async fn serve(
             }
         }
     };
+    consented.iter().for_each(|change| change.apply(response.headers_mut()));
     if let Some(id) = id {
         response
             .headers_mut()
@@ -126,6 +146,7 @@ fn plan(
     connection: &Connection,
     standing: &Standing,
     parts: &Parts,
+    asked: Option<Asked<'_>>,
     id: Option<u64>,
     record: &mut Record,
 ) -> Plan {
@@ -145,7 +166,10 @@ fn plan(
     }
     let connected = connection.connected(&standing.generation.config, Some(&facts), now);
     let mut seen = Seen::default();
-    let decision = http_chain::serve(&connected, manager, &mut seen, &mut ());
+    let decision = match asked {
+        None => http_chain::serve(&connected, manager, &mut seen, &mut ()),
+        Some(asked) => http_chain::resume(&connected, manager, asked, &mut seen, &mut ()),
+    };
     record.route = seen.route.map(|route| Arc::clone(&route.name));
     let action = seen.route.map(|route| &route.action);
     let forward_action = action.and_then(|action| match action {
@@ -163,15 +187,20 @@ fn plan(
         request.authority.clone_from(&head.authority);
         request.scheme = head.scheme.to_string();
     }
-    // There is nobody to ask: what needs an answer is denied.
-    let asks = decision.external_authz.iter().any(|authz| !authz.dry_run);
+    if decision.external_authz.iter().any(|authz| !authz.dry_run) {
+        let asks = canonicalize(manager, connected.connection, connection.is_terminated(), &facts);
+        return match asks {
+            Ok(canonical) => Plan::Ask(decision.external_authz, Box::new(owned(&canonical.request))),
+            Err(_) => Plan::Close,
+        };
+    }
     match decision.action {
         Action::Refuse(_) => Plan::Close,
-        Action::Forward(_) if asks => {
-            let reply = Reply::unauthorized();
-            Plan::Reply(Box::new(Planned { reply, ..Planned::default() }))
-        }
         Action::LocalReply(reply) => {
+            let is_of_token = reply.reason == ReplyReason::Jwt;
+            if let (true, Some(authn), Some(canonical)) = (is_of_token, &manager.authn, &seen.request) {
+                connection.proxy.keys.unknown_key(authn.unknown_keys(&canonical.request).into_iter());
+            }
             if let (ReplyReason::CorsPreflight, Some(answer)) = (reply.reason, &reply.cors) {
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
                 cors = CorsHeaders::of_preflight(answer, credentials);
@@ -253,7 +282,7 @@ pub(crate) fn aborted(abort: FaultAbort) -> Reply {
         FaultAbort::Http(status) => {
             let mut reply = Reply::new(status, "fault_filter_abort");
             reply.flags = "FI";
-            reply.body = "fault filter abort".to_owned();
+            reply.body = bytes::Bytes::from_static(b"fault filter abort");
             reply
         }
         FaultAbort::Grpc(code) => {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::arrival::Arrival;
 use super::options::{Listen, PortMap};
 use super::proxy::{Inner, Proxy};
+use super::{keys, names};
 
 /// How the destination of an accepted connection is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,8 @@ struct Open {
 }
 
 impl Proxy {
-    /// Listens as the options say; the addresses, in the order of the configuration or of the port maps.
+    /// Begins the proxy's own work (fetching keys, looking names up, letting ejected hosts in again), and listens as the
+    /// options say, be it nowhere; the addresses, in the order of the configuration or of the port maps.
     ///
     /// Where it listens as configured, listeners that a later configuration adds are opened (tried again every second
     /// where the address is taken) and those that it no longer has are closed; connections stay as they are, and HTTP
@@ -68,6 +70,8 @@ impl Proxy {
         }
         self.inner.tasks.spawn(keep(Arc::clone(&self.inner), open, places));
         self.inner.tasks.spawn(sweep(Arc::clone(&self.inner)));
+        self.inner.tasks.spawn(keys::run(Arc::clone(&self.inner)));
+        self.inner.tasks.spawn(names::run(Arc::clone(&self.inner)));
         Ok(addresses)
     }
 }

@@ -16,23 +16,24 @@ pub struct Generation {
     /// The tables.
     pub config: Arc<ProxyConfig>,
     pub(crate) clusters: HashMap<Arc<str>, Arc<ClusterState>>,
+    balancers: Balancers,
 }
 
 impl Generation {
-    pub(crate) fn first(config: Arc<ProxyConfig>, balancers: &Balancers) -> Self {
+    pub(crate) fn first(config: Arc<ProxyConfig>, balancers: Balancers) -> Self {
         Self::build(1, config, &HashMap::new(), balancers)
     }
 
     /// The next one, with the clusters that have not changed.
-    pub(crate) fn next(&self, config: Arc<ProxyConfig>, balancers: &Balancers) -> Self {
-        Self::build(self.number + 1, config, &self.clusters, balancers)
+    pub(crate) fn next(&self, config: Arc<ProxyConfig>) -> Self {
+        Self::build(self.number + 1, config, &self.clusters, self.balancers.clone())
     }
 
     fn build(
         number: u64,
         config: Arc<ProxyConfig>,
         known: &HashMap<Arc<str>, Arc<ClusterState>>,
-        balancers: &Balancers,
+        balancers: Balancers,
     ) -> Self {
         let clusters = config
             .clusters
@@ -40,12 +41,12 @@ impl Generation {
             .map(|(name, cluster)| {
                 let state = match known.get(name) {
                     Some(state) if *state.cluster == **cluster => Arc::clone(state),
-                    Some(state) => Arc::new(state.changed(Arc::clone(cluster), balancers)),
-                    None => Arc::new(ClusterState::new(Arc::clone(cluster), balancers)),
+                    Some(state) => Arc::new(state.changed(Arc::clone(cluster), &balancers)),
+                    None => Arc::new(ClusterState::new(Arc::clone(cluster), &balancers)),
                 };
                 (Arc::clone(name), state)
             })
             .collect();
-        Self { number, config, clusters }
+        Self { number, config, clusters, balancers }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use mesh_authz::jwks_store::JwksOptions;
 use mesh_compile::proxy::listener::Direction;
 
 /// Settings of a running proxy.
@@ -20,6 +21,10 @@ pub struct Options {
     pub name_decisions: bool,
     /// The `server` header of answers; `None`: none is set.
     pub server_name: Option<String>,
+    /// How often keys of `jwksUri` are fetched, and how long they count.
+    pub keys: JwksOptions,
+    /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
+    pub dns_refresh: Duration,
 }
 
 impl Default for Options {
@@ -30,6 +35,8 @@ impl Default for Options {
             patience: Patience::default(),
             name_decisions: false,
             server_name: Some("istio-envoy".to_owned()),
+            keys: JwksOptions::default(),
+            dns_refresh: Duration::from_secs(60),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The running proxy: started with a configuration, given new ones, drained.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,16 +13,21 @@ use tokio_util::task::TaskTracker;
 use super::arrival::Arrival;
 use super::cluster::Balancers;
 use super::connection;
+use super::key_fetch::OverHttp;
+use super::keys::Keys;
 use super::live::Generation;
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
 use crate::cluster::upstream::MakeBalancer;
+use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
 use crate::seam::dice::{SharedDice, ThreadDice};
 use crate::seam::filter::Filter;
+use crate::seam::key_fetch::KeyFetch;
+use crate::seam::resolve::{Resolve, SystemResolver};
 use crate::seam::sink::Sink;
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
@@ -39,8 +45,11 @@ pub(crate) struct Inner {
     pub(crate) dice: Arc<dyn SharedDice>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) filters: Vec<Box<dyn Filter>>,
-    pub(crate) balancers: Balancers,
     pub(crate) tls: Tls,
+    pub(crate) keys: Keys,
+    pub(crate) resolver: Box<dyn Resolve>,
+    /// By the name of the provider that each stands for.
+    pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     pub(crate) recent: Recent,
     /// Told of every new generation.
     pub(crate) changed: Notify,
@@ -61,6 +70,9 @@ pub struct Builder {
     filters: Vec<Box<dyn Filter>>,
     balancers: Balancers,
     certificates: Box<dyn CertificateSource>,
+    authorizers: BTreeMap<String, Box<dyn Authorizer>>,
+    keys: Option<Box<dyn KeyFetch>>,
+    resolver: Box<dyn Resolve>,
 }
 
 impl Builder {
@@ -82,6 +94,28 @@ impl Builder {
     #[must_use]
     pub fn certificates(mut self, source: impl CertificateSource + 'static) -> Self {
         self.certificates = Box::new(source);
+        self
+    }
+
+    /// Another way to fetch the key sets of token rules; without it they are fetched over HTTP
+    /// ([`OverHttp`]).
+    #[must_use]
+    pub fn keys(mut self, source: impl KeyFetch + 'static) -> Self {
+        self.keys = Some(Box::new(source));
+        self
+    }
+
+    /// Another resolver for the names of clusters.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
+        self.resolver = Box::new(resolver);
+        self
+    }
+
+    /// An authorizer in the place of a provider of `MeshConfig.extensionProviders`; the others are asked over the mesh.
+    #[must_use]
+    pub fn authorizer(mut self, provider: impl Into<String>, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizers.insert(provider.into(), Box::new(authorizer));
         self
     }
 
@@ -112,15 +146,19 @@ impl Builder {
 
     /// The proxy, with its first configuration. It does not listen yet.
     pub fn build(self, config: ProxyConfig) -> Proxy {
+        let config = Arc::new(config);
+        let keys = self.keys.unwrap_or_else(|| Box::new(OverHttp::new()));
         let inner = Inner {
-            live: ArcSwap::from_pointee(Generation::first(Arc::new(config), &self.balancers)),
+            live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), self.balancers)),
+            keys: Keys::new(keys, self.options.keys, config),
+            resolver: self.resolver,
             options: self.options,
             dial: self.dial,
             dice: self.dice,
             sinks: self.sinks,
             filters: self.filters,
-            balancers: self.balancers,
             tls: Tls::new(self.certificates),
+            authorizers: self.authorizers,
             recent: Recent::default(),
             changed: Notify::new(),
             draining: CancellationToken::new(),
@@ -142,6 +180,9 @@ impl Proxy {
             filters: Vec::new(),
             balancers: Balancers::default(),
             certificates: Box::new(InMemory::default()),
+            authorizers: BTreeMap::new(),
+            keys: None,
+            resolver: Box::new(SystemResolver::default()),
         }
     }
 
@@ -150,13 +191,10 @@ impl Proxy {
         self.inner.live.load_full()
     }
 
-    /// Puts another configuration in force, for all requests that arrive from now on; the number of the generation.
-    ///
-    /// Call it from one place: of two calls at once one may be lost.
+    /// Puts another configuration in force, for all requests that arrive from now on, with the keys that were fetched;
+    /// the number of the generation. Of two calls at once one comes after the other.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
-        let next = self.generation().next(Arc::new(config), &self.inner.balancers);
-        let number = next.number;
-        self.inner.live.store(Arc::new(next));
+        let number = self.inner.keys.apply(&self.inner.live, config);
         self.inner.changed.notify_one();
         number
     }

@@ -50,7 +50,8 @@ impl Recent {
     }
 }
 
-fn owned(request: &RequestFacts<'_>) -> RequestFacts<'static> {
+/// A copy that borrows nothing.
+pub(crate) fn owned(request: &RequestFacts<'_>) -> RequestFacts<'static> {
     let text = |text: &str| Cow::Owned(text.to_owned());
     RequestFacts {
         version: request.version,

@@ -62,6 +62,43 @@ impl Replay {
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
     }
 
+    /// A body that is all there.
+    pub(crate) fn of(bytes: Bytes) -> Self {
+        let state = State {
+            source: None,
+            kept_bytes: bytes.len(),
+            kept_max: bytes.len(),
+            hint: SizeHint::with_exact(bytes.len() as u64),
+            kept: if bytes.is_empty() { Vec::new() } else { vec![bytes] },
+            spent: false,
+            trailers: None,
+            ended: true,
+            current: 0,
+            received: 0,
+        };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
+    }
+
+    /// Reads ahead until the body has ended or more than `bytes_max` of it are there. All that was read is kept, and
+    /// given out again by [`body`](Self::body).
+    ///
+    /// # Errors
+    /// The body broke.
+    pub(crate) async fn buffer(&self, bytes_max: usize) -> Result<Buffered, BoxError> {
+        loop {
+            {
+                let state = self.lock();
+                if state.kept_bytes > bytes_max {
+                    return Ok(Buffered::Beginning(state.joined(bytes_max)));
+                }
+                if state.ended {
+                    return Ok(Buffered::Whole(state.joined(bytes_max)));
+                }
+            }
+            std::future::poll_fn(|context| self.shared.poll_ahead(context)).await?;
+        }
+    }
+
     /// The body from its beginning. A body given out before ends with an error.
     pub(crate) fn body(&self) -> Body {
         let mut state = self.lock();
@@ -127,6 +164,49 @@ impl Replay {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What of a body was read ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Buffered {
+    /// All of it.
+    Whole(Bytes),
+    /// As much as was asked for; there is more.
+    Beginning(Bytes),
+}
+
+impl Shared {
+    /// Reads one frame of the source into what is kept.
+    fn poll_ahead(&self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let mut state = self.lock();
+        let Some(source) = &mut state.source else {
+            state.ended = true;
+            return Poll::Ready(Ok(()));
+        };
+        let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else { return Poll::Pending };
+        match frame {
+            None => state.ended = true,
+            Some(Err(error)) => {
+                state.spent = true;
+                return Poll::Ready(Err(error.into()));
+            }
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    state.kept_max = state.kept_max.max(state.kept_bytes + data.len());
+                    state.keep(data.clone());
+                }
+                if let Some(trailers) = frame.trailers_ref() {
+                    state.trailers = Some(trailers.clone());
+                }
+                state.ended =
+                    frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream);
+            }
+        }
+        if state.ended {
+            self.complete.notify_waiters();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -209,6 +289,16 @@ impl HttpBody for TryBody {
 }
 
 impl State {
+    /// What is kept, up to a length.
+    fn joined(&self, bytes_max: usize) -> Bytes {
+        let mut joined = match self.kept.as_slice() {
+            [only] => only.clone(),
+            several => several.concat().into(),
+        };
+        joined.truncate(bytes_max);
+        joined
+    }
+
     fn keep(&mut self, data: Bytes) {
         self.received += data.len() as u64;
         if self.spent {

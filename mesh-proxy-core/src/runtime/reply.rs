@@ -1,5 +1,6 @@
 //! Answers of the proxy's own, in Envoy's words.
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 
@@ -12,7 +13,7 @@ use crate::decision::{LocalReply, ReplyReason};
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
+    pub(crate) body: Bytes,
     /// Response flags, as in `NR`.
     pub(crate) flags: &'static str,
     /// Response code details.
@@ -33,7 +34,7 @@ impl Reply {
         self
     }
 
-    fn body(mut self, body: impl Into<String>) -> Self {
+    fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
@@ -43,7 +44,7 @@ impl Reply {
         let (flags, details) = words(reply);
         let mut made = Self::new(reply.status, details).flags(flags);
         if let Some(body) = &reply.body {
-            made.body = body.to_string();
+            made.body = Bytes::from(body.to_string());
         }
         if let Some(location) = reply.location.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
             made.headers.insert(LOCATION, location);
@@ -56,7 +57,7 @@ impl Reply {
 
     /// `www-authenticate`, as the token filter words it.
     fn challenge(&mut self, url: &str) {
-        let error = if self.body == "Jwt is missing" { "" } else { ", error=\"invalid_token\"" };
+        let error = if self.body == b"Jwt is missing"[..] { "" } else { ", error=\"invalid_token\"" };
         if let Ok(value) = HeaderValue::try_from(format!("Bearer realm=\"{url}\"{error}")) {
             self.headers.insert(WWW_AUTHENTICATE, value);
         }
@@ -121,16 +122,32 @@ impl Reply {
         Self::new(status, "cluster_not_found").flags("NC")
     }
 
-    /// The answer where an external authorizer cannot be asked.
-    pub(crate) fn unauthorized() -> Self {
-        Self::new(403, "ext_authz_error").flags("UAEX")
+    /// The answer where an external authorizer gave none.
+    pub(crate) fn unauthorized(status: u16) -> Self {
+        Self::new(status, "ext_authz_error").flags("UAEX")
+    }
+
+    /// The answer of an external authorizer that refuses.
+    pub(crate) fn denied(status: StatusCode, body: Bytes) -> Self {
+        Self::new(status.as_u16(), "ext_authz_denied").flags("UAEX").body(body)
+    }
+
+    /// The answer to a body that is larger than what must be looked at whole (S-110).
+    pub(crate) fn too_large() -> Self {
+        Self::new(413, "request_payload_too_large").body("Payload Too Large")
     }
 
     /// The answer that a filter gives.
     pub(crate) fn of_filter(answer: Response<String>) -> Self {
         let (parts, body) = answer.into_parts();
         let flags = if parts.status == StatusCode::TOO_MANY_REQUESTS { "RL" } else { "-" };
-        Self { status: parts.status, headers: parts.headers, body, flags, details: "filter".to_owned() }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.into(),
+            flags,
+            details: "filter".to_owned(),
+        }
     }
 
     /// A request that the codec should not have let in.
@@ -202,9 +219,9 @@ fn grpc_status(status: StatusCode) -> u16 {
 }
 
 /// `grpc-message` holds printable ASCII; all else, and `%`, is percent-encoded.
-fn percent_encoded(text: &str) -> String {
+fn percent_encoded(text: &[u8]) -> String {
     use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len()), |mut made, byte| {
+    text.iter().fold(String::with_capacity(text.len()), |mut made, &byte| {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {
             made.push(char::from(byte));
         } else {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
-use super::pool;
+use super::{ext_authz, pool};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts};
 use crate::cluster::host::Host;
@@ -28,8 +28,12 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     let Some(Network::Tcp(network)) = standing.chain().map(|chain| &chain.network) else { return };
     let generation = &standing.generation;
     let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());
-    if decision.external_authz.iter().any(|authz| !authz.dry_run) {
-        return tracing::debug!(arrival = ?connection.arrival, "there is no external authorizer to ask");
+    let started = Instant::now();
+    if !ext_authz::ask_about_connection(&connection, generation, &decision.external_authz).await {
+        let mut record = begin(&connection);
+        record.flags = "UAEX".to_owned();
+        record.details = "ext_authz_denied".to_owned();
+        return finish(&connection, record, started);
     }
     let forward = match decision.action {
         Action::Forward(forward) => forward,
@@ -54,11 +58,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         let facts = HashFacts { headers: &http::HeaderMap::new(), path: "", source: Some(peer) };
         hash_key::key(&forward.hash_policy, &facts, "").hash
     };
-    let started = Instant::now();
-    let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
-    record.server_name = connection.server_name().map(str::to_owned);
-    record.peer_principal = connection.peer().map(str::to_owned);
+    let mut record = begin(&connection);
     record.cluster = Some(Arc::clone(&cluster.cluster.name));
     let Some(mut active) = cluster.enter(false) else { return };
     match connect(&connection, &cluster, hash, &mut active).await {
@@ -75,6 +75,18 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         }
     }
     record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
+    finish(&connection, record, started);
+}
+
+fn begin(connection: &Connection) -> Record {
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record
+}
+
+fn finish(connection: &Connection, mut record: Record, started: Instant) {
     record.duration = started.elapsed();
     for sink in &connection.proxy.sinks {
         sink.finished(&record);

@@ -105,7 +105,8 @@ impl Tries<'_> {
         body: &Replay,
         policy: Option<&RetryPolicy>,
     ) -> Result<Answer, Failure> {
-        let sending = attempt::send(self.connection, self.cluster, host, head, body);
+        let preface = self.connection.preface(&self.cluster.cluster);
+        let sending = attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body);
         match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
             None => sending.await,
             Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)
@@ -160,6 +161,9 @@ fn outlier_status(response: &Response<Incoming>) -> u16 {
 fn upstream_host(cluster: &ClusterState, host: &Host) -> String {
     let by_name = matches!(cluster.cluster.discovery, Discovery::StrictDns | Discovery::LogicalDns);
     let address = &*host.endpoint.address;
+    if let Some(name) = cluster.names.as_ref().and_then(|names| names.name_of(address)) {
+        return name;
+    }
     let name = if by_name { address.rsplit_once(':').map_or(address, |(name, _)| name) } else { address };
     name.to_owned()
 }

@@ -76,7 +76,11 @@ fn check(
     }
     let hosts = &service.spec.hosts;
     if !gateway.is_some_and(|gateway| gateway.serves(hosts, &service.meta.namespace)) {
-        let message = format!("Gateway `{}` serves none of {}", short(written), listed(hosts));
+        let message = if hosts.is_empty() {
+            format!("Gateway `{}` serves no host of a VirtualService that names none", short(written))
+        } else {
+            format!("Gateway `{}` serves none of {}", short(written), listed(hosts))
+        };
         let help =
             "add one of the hosts to a server of the Gateway: until then none of the routes is used there";
         found.add(service, &path, Code::HostNotInGateway, message, help);

@@ -30,6 +30,14 @@ pub(super) struct Context<'c> {
     pub(super) gateway: &'c Object<KubernetesGateway>,
 }
 
+/// The credential that a Secret stands for; names of built-in ones stay, whatever the namespace.
+fn credential(namespace: &str, name: &str) -> String {
+    if name.starts_with(BUILT_IN) {
+        return BUILT_IN.to_owned();
+    }
+    format!("kubernetes-gateway://{namespace}/{name}")
+}
+
 impl Context<'_> {
     /// The settings of a listener's `tls`.
     pub(super) fn build(&self, listener: &Listener, tls: &ListenerTls) -> Result<ServerTlsSettings, Problem> {
@@ -103,7 +111,7 @@ impl Context<'_> {
         let is_pair =
             |certificate: &str, key: &str| secret.spec.has_pem(certificate) && secret.spec.has_pem(key);
         if is_pair("tls.crt", "tls.key") || is_pair("cert", "key") {
-            return Ok(format!("kubernetes-gateway://{namespace}/{}", reference.name));
+            return Ok(credential(namespace, &reference.name));
         }
         Err(other(format!("Secret `{namespace}/{}` holds no certificate with its key", reference.name)))
     }

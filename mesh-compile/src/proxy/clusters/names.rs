@@ -32,6 +32,20 @@ pub fn sni(port: u16, subset: &str, host: &str) -> Arc<str> {
     format!("outbound_.{port}_.{subset}_.{host}").into()
 }
 
+/// The host that a cluster of a service is named after, in either form; empty: the cluster is of no service.
+///
+/// ```
+/// # use mesh_compile::proxy::clusters::names::{PASSTHROUGH, host_of};
+/// assert_eq!(host_of("outbound|9080|v1|reviews.shop.svc.cluster.local"), "reviews.shop.svc.cluster.local");
+/// assert_eq!(host_of("outbound_.443_._.a.example"), "a.example");
+/// assert_eq!(host_of(PASSTHROUGH), "");
+/// ```
+pub fn host_of(cluster: &str) -> &str {
+    let is_server_name = cluster.starts_with("outbound_.") || cluster.starts_with("inbound_.");
+    let separator = if is_server_name { "_." } else { "|" };
+    cluster.rsplit_once(separator).map_or("", |(_, host)| host)
+}
+
 /// Which side of a workload a cluster is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterDirection {

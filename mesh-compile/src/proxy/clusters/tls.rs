@@ -9,6 +9,7 @@ use mesh_model::part::{ClientTlsMode, ClientTlsSettings};
 use super::Context;
 use super::policy::Policy;
 use crate::proxy::cluster::{Cluster, Discovery, UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
+use crate::proxy::credential::permitted;
 
 /// What TLS needs to know of the other side.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ fn auto(cluster: &mut Cluster, peer: &Peer<'_>, context: &Context<'_>) {
                     ..ClientTlsSettings::default()
                 },
             );
-            originated(cluster, &settings, peer)
+            originated(cluster, &settings, peer, &context.proxy.namespace)
         }
         None => {
             let mut tls = mesh(cluster, &ClientTlsSettings::default(), peer);
@@ -107,11 +108,13 @@ fn written(
                     ..ClientTlsSettings::default()
                 },
             );
-            originated(cluster, &settings, peer)
+            originated(cluster, &settings, peer, &context.proxy.namespace)
         }
         // The rule reaches sidecars that may not read the secret: plaintext, not a broken cluster (T-287).
         _ if originates && withheld(settings, peer, context) => None,
-        (ClientTlsMode::Simple | ClientTlsMode::Mutual, _) => originated(cluster, settings, peer),
+        (ClientTlsMode::Simple | ClientTlsMode::Mutual, _) => {
+            originated(cluster, settings, peer, &context.proxy.namespace)
+        }
         (ClientTlsMode::IstioMutual, _) => Some(mesh(cluster, settings, peer)),
     }
 }
@@ -164,6 +167,7 @@ fn originated(
     cluster: &mut Cluster,
     settings: &ClientTlsSettings,
     peer: &Peer<'_>,
+    own_namespace: &str,
 ) -> Option<UpstreamTlsContext> {
     take_names_from_requests(cluster, settings, peer.sni.is_none());
     let mutual = settings.mode == ClientTlsMode::Mutual;
@@ -193,8 +197,9 @@ fn originated(
             tls.crl = Some(settings.ca_crl.as_str()).filter(|path| !path.is_empty()).map(Into::into);
         }
     } else {
-        tls.certificate = mutual.then(|| credential(&settings.credential_name));
-        tls.root = verified.then(|| credential(&format!("{}-cacert", settings.credential_name)));
+        let of = |name: &str| permitted(credential(name), own_namespace);
+        tls.certificate = mutual.then(|| of(&settings.credential_name));
+        tls.root = verified.then(|| of(&format!("{}-cacert", settings.credential_name)));
     }
     if verified {
         tls.sans = sans;

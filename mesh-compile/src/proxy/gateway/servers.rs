@@ -33,6 +33,8 @@ pub(super) struct GatewayServer<'s> {
     pub hosts: Vec<String>,
     /// `spec.servers[i]`.
     pub origin: Origin,
+    /// A listener of the Gateway API: what it refers to was granted when it was translated.
+    pub is_translated: bool,
     /// Name and namespace of the Gateway, for table names.
     name: (Arc<str>, Arc<str>),
 }
@@ -60,7 +62,8 @@ pub(super) fn of<'s>(view: &View<'s>, report: &mut Report) -> Vec<GatewayServer<
                 None => [listen_port(number, view.service_targets())].into(),
             };
             let at = |port| one(gateway, spec, number, port, origin.clone());
-            servers.extend(ports.into_iter().filter_map(at));
+            let served = ports.into_iter().filter_map(at);
+            servers.extend(served.map(|server| GatewayServer { is_translated: binding.is_some(), ..server }));
         }
     }
     servers
@@ -92,6 +95,7 @@ fn one<'s>(
         protocol: Protocol::parse(&port.protocol),
         hosts: hosts::sanitize(&spec.hosts, namespace),
         origin,
+        is_translated: false,
         name: (Arc::clone(name), Arc::clone(namespace)),
     })
 }

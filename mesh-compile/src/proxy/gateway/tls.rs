@@ -6,6 +6,7 @@ use mesh_model::mesh_config::TlsMinimum;
 use mesh_model::part::{CIPHER_SUITES, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 
 use super::servers::GatewayServer;
+use crate::proxy::credential::permitted;
 use crate::proxy::listener::{ClientCertificate, DownstreamTls};
 use crate::view::View;
 
@@ -16,7 +17,12 @@ const MESH_ROOT: &str = "ROOTCA";
 /// What a server terminates; `None`: it takes plaintext, or forwards TLS as it is.
 pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<Arc<DownstreamTls>> {
     let tls = server.tls().filter(|_| server.is_tls() && !server.passes_through())?;
-    let (certificates, root) = sources(tls);
+    let (mut certificates, mut root) = sources(tls);
+    if !server.is_translated {
+        for name in certificates.iter_mut().chain(&mut root) {
+            *name = permitted(Arc::clone(name), &view.proxy().namespace);
+        }
+    }
     let (min_version, max_version) = versions(view, tls);
     Some(Arc::new(DownstreamTls {
         client_certificate: client_certificate(tls.mode),

@@ -28,7 +28,7 @@ pub(super) fn certified(identity: &Identity, provider: &CryptoProvider) -> Resul
 ///
 /// # Errors
 /// There is none among them.
-pub(super) fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
+pub(crate) fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
     let mut store = RootCertStore::empty();
     let (added, _) = store.add_parsable_certificates(certificates(pem)?);
     if added == 0 {

@@ -1,6 +1,6 @@
 //! TLS on both sides: configurations made from the tables and a certificate source, kept until either changes.
 
-mod material;
+pub(crate) mod material;
 pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;

@@ -1,0 +1,63 @@
+//! Clusters whose hosts are looked up.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::seam::resolve::InMemory;
+
+use crate::client::get;
+use crate::fixture::{SIDECAR, config, start_with};
+use crate::upstream::Upstream;
+
+const ENTRY: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api, namespace: shop}
+spec:
+  hosts: [api.example]
+  addresses: [10.9.0.1]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: DNS
+";
+
+#[tokio::test]
+async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
+    let (one, two) = (Upstream::start("one").await, Upstream::start("two").await);
+    let endpoints = [("192.0.2.1:80", one.address), ("192.0.2.2:80", two.address)];
+    let resolver = Arc::new(InMemory::default());
+    let mut options = Options::default();
+    options.dns_refresh = Duration::from_millis(200);
+    let given = Arc::clone(&resolver);
+    let config = config(ENTRY, SIDECAR);
+    let running =
+        start_with(config.clone(), &["80"], &endpoints, options, |builder| builder.resolver(given)).await;
+    let ask = async || get(running.address(), "api.example", "/").await;
+    let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+    let settle = || tokio::time::sleep(Duration::from_millis(900));
+
+    assert_eq!(ask().await.status, 503, "nobody knows the name");
+    resolver.put("api.example", [address("192.0.2.1")]);
+    settle().await;
+    assert_eq!((ask().await.body, ask().await.body), ("one".to_owned(), "one".to_owned()));
+    let records = running.records.take();
+    assert_eq!(records.last().unwrap().endpoint.as_deref(), Some("192.0.2.1:80"));
+
+    resolver.put("api.example", [address("192.0.2.1"), address("192.0.2.2")]);
+    settle().await;
+    let mut heard = Vec::new();
+    for _ in 0..40 {
+        heard.push(ask().await.body);
+    }
+    assert!(heard.contains(&"one".to_owned()) && heard.contains(&"two".to_owned()));
+
+    resolver.put("api.example", [address("::ffff:192.0.2.2")]);
+    settle().await;
+    assert_eq!(ask().await.body, "two");
+    // NXDOMAIN, and a reload: what was good stays.
+    resolver.put("api.example", []);
+    running.proxy.apply(config);
+    settle().await;
+    assert_eq!(ask().await.body, "two");
+}
