@@ -32,6 +32,10 @@ properties cases="1000000":
 bench *filter:
     cargo bench -p mesh-benches -- {{filter}}
 
+# Property tests of policies and tokens alone, with many cases, in release mode.
+properties-authz cases="1000000":
+    PROPTEST_CASES={{cases}} cargo test --release -p mesh-authz --lib property
+
 # Decision cases against the debug build.
 conformance *arguments:
     cargo build --example mesh

@@ -53,7 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             claims: None,
         };
         let verdict = set.decide(&facts, &mut ());
-        let rule = verdict.decided_by.map_or("no rule allows it".to_owned(), |rule| rule.origin.to_string());
+        let rule =
+            verdict.decided_by.map_or("no rule allows it".to_owned(), |rule| rule.origin().to_string());
         println!("{account} {method}: {} ({rule})", if verdict.allowed { "allowed" } else { "denied" });
     }
     Ok(())

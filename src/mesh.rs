@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_compile::compiler::compile;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy_identity::{Proxy, ProxyKind};
@@ -83,6 +84,12 @@ impl Mesh {
     pub fn resolve(config: ConfigSet, mesh_config: Arc<MeshConfig>) -> (Self, Report) {
         let (snapshot, report) = MeshSnapshot::resolve(&config, mesh_config);
         (Self { config, snapshot }, report)
+    }
+
+    /// The same mesh with another reading of its policies and token rules.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { snapshot: self.snapshot.with_profile(profile), ..self }
     }
 
     /// The objects in force, typed, each with its place in the text.

@@ -45,3 +45,26 @@ fn every_row_has_a_test_that_exists() {
     }
     assert!(missing.is_empty(), "rows without a test: {missing:?}");
 }
+
+/// A planted bug names the row that it belongs to: the table says the same, and which rows have none.
+#[test]
+fn rows_with_a_planted_bug_say_so() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("mesh-authz/src");
+    let files = [
+        "policy_set/tests/mutants.rs",
+        "policy_set/tests/mutants/identities.rs",
+        "request_authn/tests/mutants.rs",
+    ];
+    let text: String = files.iter().map(|file| fs::read_to_string(root.join(file)).unwrap()).collect();
+    let mut without = Vec::new();
+    for line in include_str!("attacks.tsv").lines().skip(1) {
+        let [row, what, answers] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let is_planted = text.contains(&format!("\"{row}\","));
+        assert_eq!(answers.contains("mutants.rs"), is_planted, "{row}");
+        if !is_planted && !answers.starts_with("elsewhere") {
+            without.push(format!("{row} ({what})"));
+        }
+    }
+    println!("rows whose tests have no planted bug: {}", without.join(", "));
+    assert!(without.len() <= 26, "{without:?}");
+}

@@ -119,6 +119,22 @@ fn shown_policies_name_rules_issuers_and_where_they_are_written() {
 }
 
 #[test]
+fn the_hardened_profile_is_a_choice_of_every_command_and_its_differences_are_told() {
+    let Some(mesh) = binary() else { return };
+    let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                  metadata: {name: nobody, namespace: shop}\nspec: {action: DENY}\n";
+    let file = folder("hardened").join("policy.yaml");
+    std::fs::write(&file, policy).unwrap();
+    let file = file.to_str().unwrap();
+    let told = |arguments: &[&str]| text(&run(&mesh, arguments, "").stdout).contains("hardened");
+    assert!(!told(&["check", file]) && told(&["check", "--profile", "hardened", file]));
+    for profile in ["istio", "hardened"] {
+        let show = ["show", "policies", "--config", "examples/shop", "--proxy", WEB, "--profile", profile];
+        assert_eq!(status(&run(&mesh, &show, "")), 0, "{profile}");
+    }
+}
+
+#[test]
 fn an_explanation_has_the_decision_and_its_steps() {
     let Some(mesh) = binary() else { return };
     let question = [

@@ -1,7 +1,8 @@
 //! Text to typed, validated objects with places, beside `serde_yaml` and `serde_json` into plain structs on the same text.
 //!
-//! `yaml/N/ours` is `load` and `ConfigSet::apply`; `yaml/N/serde_yaml` is one struct per document, nothing checked, no
-//! places. `change` re-applies one document among N.
+//! `yaml/ours/N` is `load` and `ConfigSet::apply`, `ours_load` the first half, `ours_two_threads` both on two threads;
+//! `yaml/serde_yaml/N` is one struct per document, nothing checked, no places. `change` re-applies one document among N.
+//! `any_content` reads and applies texts of 1.5 MiB of every sort that may cost much.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -13,11 +14,13 @@
 mod mesh_text;
 #[path = "mesh_text/plain.rs"]
 mod plain;
+#[path = "mesh_text/worst.rs"]
+mod worst;
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
 use mesh_model::yaml::{Budget, LoadOptions, load};
 use serde::Deserialize as _;
 
@@ -27,10 +30,15 @@ fn options() -> LoadOptions {
 }
 
 fn typed(text: &str) -> ConfigSet {
-    let loaded = load("bench.yaml", text, &options());
+    typed_on(text, 1)
+}
+
+fn typed_on(text: &str, threads: usize) -> ConfigSet {
+    let loaded = load("bench.yaml", text, &options().with_threads(threads));
     assert!(!loaded.report.has_errors(), "{:?}", loaded.report);
     let mut set = ConfigSet::new();
-    let applied = set.apply(loaded.documents.into_iter().map(Change::Upsert));
+    let options = ApplyOptions { threads, ..ApplyOptions::default() };
+    let applied = set.apply_with(loaded.documents.into_iter().map(Change::Upsert), options);
     assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());
     set
 }
@@ -43,6 +51,9 @@ fn yaml(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_with_input(BenchmarkId::new("ours", count), &text, |bencher, text| {
             bencher.iter_with_large_drop(|| typed(black_box(text)));
+        });
+        group.bench_with_input(BenchmarkId::new("ours_two_threads", count), &text, |bencher, text| {
+            bencher.iter_with_large_drop(|| typed_on(black_box(text), 2));
         });
         group.bench_with_input(BenchmarkId::new("ours_load", count), &text, |bencher, text| {
             bencher.iter_with_large_drop(|| load("bench.yaml", black_box(text), &options()));
@@ -65,6 +76,9 @@ fn json(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_with_input(BenchmarkId::new("ours", count), &text, |bencher, text| {
             bencher.iter_with_large_drop(|| typed(black_box(text)));
+        });
+        group.bench_with_input(BenchmarkId::new("ours_two_threads", count), &text, |bencher, text| {
+            bencher.iter_with_large_drop(|| typed_on(black_box(text), 2));
         });
         group.bench_with_input(BenchmarkId::new("ours_load", count), &text, |bencher, text| {
             bencher.iter_with_large_drop(|| load("bench.yaml", black_box(text), &options()));
@@ -95,5 +109,20 @@ fn change(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, yaml, json, change);
+fn any_content(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("any_content");
+    group.sample_size(10);
+    for (name, text) in worst::texts() {
+        group.bench_with_input(name, &text, |bencher, text| {
+            bencher.iter_with_large_drop(|| {
+                let loaded = load("bench.yaml", black_box(text), &LoadOptions::default());
+                let mut set = ConfigSet::new();
+                let applied = set.apply(loaded.documents.into_iter().map(Change::Upsert));
+                (set, applied)
+            });
+        });
+    }
+}
+
+criterion_group!(benches, yaml, json, change, any_content);
 criterion_main!(benches);

@@ -2,4 +2,5 @@
 
 pub mod authz;
 pub mod jwt;
+pub mod routes;
 pub mod splitmix;

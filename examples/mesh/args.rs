@@ -73,6 +73,27 @@ pub struct Config {
     /// MeshNetworks as a bare message: which endpoints are in which network, and the gateways between networks.
     #[arg(long, value_name = "FILE")]
     pub mesh_networks: Option<PathBuf>,
+    /// How policies and token rules are read where there are two ways: as Istio reads them, or the safer way.
+    #[arg(long, value_enum, default_value = "istio")]
+    pub profile: Profile,
+}
+
+/// Whose reading of policies and token rules is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Istio's and Envoy's.
+    Istio,
+    /// What cannot be understood denies.
+    Hardened,
+}
+
+impl From<Profile> for mesh_authz::profile::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Istio => Self::Istio,
+            Profile::Hardened => Self::Hardened,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -115,6 +136,9 @@ pub struct Check {
     /// are errors, as an API server refuses them.
     #[arg(long)]
     pub lenient: bool,
+    /// `hardened`: also tell where that profile decides otherwise than Istio.
+    #[arg(long, value_enum, default_value = "istio")]
+    pub profile: Profile,
     /// Print the page of a code and stop; without a code, list all.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
     pub explain: Option<String>,

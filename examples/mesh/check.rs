@@ -3,16 +3,29 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mesh_authz::differences;
 use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
-use mesh_model::diagnostic::{Severity, nearest};
+use mesh_model::diagnostic::{Report, Severity, nearest};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
 
 use crate::Unusable;
-use crate::args::Check;
+use crate::args::{Check, Profile};
 use crate::load::{read_all, read_located, read_message};
 use crate::{explain_code, report};
+
+/// What another profile makes of policies and token rules.
+fn differences(config: &ConfigSet) -> Report {
+    let mut report = Report::new();
+    config
+        .authorization_policies
+        .iter()
+        .filter_map(differences::of_policy)
+        .for_each(|found| report.push(found));
+    config.request_authentications.iter().for_each(|rules| report.merge(differences::of_token_rules(rules)));
+    report
+}
 
 pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     if let Some(code) = &command.explain {
@@ -51,7 +64,11 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
             };
             all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);
         }
-        let mut input = Input::new(if is_refused { &all } else { &read.config }, &read.mesh);
+        let config = if is_refused { &all } else { &read.config };
+        if command.profile == Profile::Hardened {
+            read.report.merge(differences(config));
+        }
+        let mut input = Input::new(config, &read.mesh);
         if let Some((document, networks)) = &networks {
             input = input.networks(document, networks);
         }

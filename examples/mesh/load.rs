@@ -166,7 +166,7 @@ pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
     }
     let (snapshot, report) = read.resolve();
     read.report.merge(report);
-    Ok((snapshot, read))
+    Ok((snapshot.with_profile(arguments.profile.into()), read))
 }
 
 /// The mesh configuration over Istio's defaults (T-471).

@@ -95,6 +95,7 @@ async fn run(args: Args) -> Result<(), String> {
     }
     let mut options = Options::default();
     options.name_decisions = args.name_decisions;
+    options.mesh_logs = true;
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);
     }

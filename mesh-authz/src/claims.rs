@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// What a verified token says. Issuer and subject are at hand; the rest is read when it is first asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
-    issuer: Option<Box<str>>,
+    issuer: Option<Arc<str>>,
     subject: Option<Box<str>>,
     unread: Option<Unread>,
     payload: OnceLock<Map<String, Value>>,
@@ -25,13 +25,14 @@ struct Unread {
 impl Claims {
     /// Claims that are known already; lists stay as they are.
     pub fn new(payload: Map<String, Value>) -> Self {
-        let text = |name| payload.get(name).and_then(Value::as_str).map(Box::from);
-        Self { issuer: text("iss"), subject: text("sub"), unread: None, payload: payload.into() }
+        let text = |name| payload.get(name).and_then(Value::as_str);
+        let (issuer, subject) = (text("iss").map(Arc::from), text("sub").map(Box::from));
+        Self { issuer, subject, unread: None, payload: payload.into() }
     }
 
     /// Claims of a payload that is known to be a JSON object.
     pub(crate) fn unread(
-        issuer: Option<Box<str>>,
+        issuer: Option<Arc<str>>,
         subject: Option<Box<str>>,
         json: Box<[u8]>,
         space_delimited: Arc<BTreeSet<String>>,

@@ -49,7 +49,7 @@
 //! };
 //! let verdict = set.decide(&facts("spiffe://cluster.local/ns/shop/sa/web"), &mut ());
 //! assert!(verdict.allowed);
-//! assert_eq!(verdict.decided_by.ok_or("nobody")?.origin.field(), "spec.rules[0]");
+//! assert_eq!(verdict.decided_by.ok_or("nobody")?.origin().field(), "spec.rules[0]");
 //! assert!(!set.decide(&facts("spiffe://cluster.local/ns/shop/sa/ads"), &mut ()).allowed);
 //!
 //! // The same question with a listener tells why.
@@ -209,7 +209,8 @@
 //! | RequestAuthentication | the table of [`request_authn`] |
 //! | PeerAuthentication | [`peer`] |
 //! | `MeshConfig.extensionProviders[].envoyExtAuthz*` | [`external_authorizer`] |
-//! | where Istio's reading is not the safest | [`profile::Profile`] |
+//! | where Istio's reading is not the safest | [`profile::Profile`], [`differences`] |
+//! | `selector`, `targetRef`, `targetRefs` for each kind of proxy | [`selection::Workload`] |
 //!
 //! # Fail closed
 //!
@@ -221,7 +222,9 @@
 //! `jwt` (default): signatures are verified, with `aws-lc-rs`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod byte_places;
 mod claims;
+pub mod differences;
 pub mod external_authorizer;
 pub mod jwks_store;
 mod jwt;

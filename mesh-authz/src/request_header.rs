@@ -52,5 +52,5 @@ fn pseudo_header<'r>(request: &'r RequestFacts<'_>, name: &str) -> Option<&'r st
 }
 
 fn is_joined(request: &RequestFacts<'_>, name: &str) -> bool {
-    is_inline_header(name) && request.headers.values(name).nth(1).is_some()
+    request.headers.values(name).nth(1).is_some() && is_inline_header(name)
 }

@@ -17,6 +17,8 @@ const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 const MANAGED_BY: &str = "gateway.istio.io/managed";
 const WAYPOINT_CONTROLLER: &str = "istio.io-mesh-controller";
 
+const SERVICE_ENTRY_GROUP: &str = "networking.istio.io";
+
 /// The controller's own class of waypoints (S-073).
 const WAYPOINT_CLASS: &str = "istio-waypoint";
 
@@ -70,25 +72,105 @@ pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &BTreeMap<Str
 /// The policies of a workload, or its token rules: those of its namespace, then those of the root namespace, each oldest
 /// first, where its labels are selected or its Gateway is referred to (S-067 to S-073, S-258, S-259).
 ///
-/// Gateways of the Gateway API are told by their `gateway.networking.k8s.io/gateway-name` label, waypoints by their
-/// `gateway.istio.io/managed` label. References to a Service or ServiceEntry are for waypoints that serve it, which a
-/// workload's labels do not tell: they apply to nobody here.
+/// [`Workload::applicable`] for a workload that serves no services for others.
 pub fn applicable<'a, S: Attached + 'a>(
     policies: impl IntoIterator<Item = &'a Arc<Object<S>>>,
     root_namespace: &str,
     namespace: &str,
     labels: &BTreeMap<String, String>,
 ) -> Vec<&'a Arc<Object<S>>> {
-    let mut found: Vec<_> = policies
-        .into_iter()
-        .filter(|policy| &*policy.meta.namespace == namespace || &*policy.meta.namespace == root_namespace)
-        .filter(|policy| applies(policy, root_namespace, namespace, labels))
-        .collect();
-    found.sort_by(|a, b| {
-        let key = |p: &Arc<Object<S>>| &*p.meta.namespace != namespace;
-        key(a).cmp(&key(b)).then_with(|| a.precedence().cmp(&b.precedence()))
-    });
-    found
+    Workload { root_namespace, namespace, labels, services: &[] }.applicable(policies)
+}
+
+/// Whom policies are looked up for.
+///
+/// Which way a policy is attached depends on what the workload is, told by its labels:
+///
+/// | workload | `gateway.networking.k8s.io/gateway-name` | `gateway.istio.io/managed: istio.io-mesh-controller` | `selector` | `targetRefs` |
+/// |---|---|---|---|---|
+/// | sidecar, classic gateway | no | | yes | such policies never apply (S-068) |
+/// | gateway of the Gateway API | yes | no | yes, without references (S-069) | its Gateway |
+/// | waypoint | yes | yes | never (S-071) | its Gateway, the class `istio-waypoint`, services that it serves |
+#[derive(Debug, Clone, Copy)]
+pub struct Workload<'a> {
+    /// `MeshConfig.rootNamespace`.
+    pub root_namespace: &'a str,
+    /// Its own namespace.
+    pub namespace: &'a str,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// What a waypoint is asked about: the service that a request is for, or all that it serves.
+    pub services: &'a [ServedService<'a>],
+}
+
+/// A service that a waypoint serves, by the object that it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServedService<'a> {
+    /// Of the object.
+    pub namespace: &'a str,
+    /// `metadata.name` of the object: a ServiceEntry's own, not its host.
+    pub name: &'a str,
+    /// The kind of the object.
+    pub kind: ServiceKind,
+}
+
+/// Where a service comes from; references name the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKind {
+    /// A Kubernetes Service.
+    Service,
+    /// A ServiceEntry.
+    ServiceEntry,
+}
+
+impl ServiceKind {
+    /// Group and kind as a reference writes them; the core group is empty, or `core`.
+    fn is_named_by(self, reference: &PolicyTargetReference) -> bool {
+        let group = reference.group.as_str();
+        match self {
+            Self::Service => reference.kind == "Service" && matches!(group, "" | "core"),
+            Self::ServiceEntry => reference.kind == "ServiceEntry" && group == SERVICE_ENTRY_GROUP,
+        }
+    }
+}
+
+impl Workload<'_> {
+    /// The policies that apply, or the token rules: those of the workload's namespace, then those of its services'
+    /// namespaces, then those of the root namespace, each oldest first.
+    pub fn applicable<'a, S: Attached + 'a>(
+        &self,
+        policies: impl IntoIterator<Item = &'a Arc<Object<S>>>,
+    ) -> Vec<&'a Arc<Object<S>>> {
+        let mut found: Vec<_> = policies.into_iter().filter(|policy| self.has(policy)).collect();
+        let rank = |policy: &Arc<Object<S>>| match &*policy.meta.namespace {
+            namespace if namespace == self.namespace => 0,
+            namespace if namespace == self.root_namespace => 2,
+            _ => 1,
+        };
+        found.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.precedence().cmp(&b.precedence())));
+        found
+    }
+
+    /// Whether a policy applies.
+    fn has<S: Attached>(&self, policy: &Object<S>) -> bool {
+        let own = &*policy.meta.namespace;
+        let at_home = own == self.namespace || own == self.root_namespace;
+        at_home && applies(policy, self.root_namespace, self.namespace, self.labels)
+            || is_waypoint(self.labels)
+                && references(&policy.spec).iter().any(|reference| self.is_service(reference, own))
+    }
+
+    /// A service that the waypoint serves, in the policy's namespace.
+    fn is_service(&self, reference: &PolicyTargetReference, own: &str) -> bool {
+        self.services.iter().any(|service| {
+            service.kind.is_named_by(reference) && service.name == reference.name && service.namespace == own
+        })
+    }
+}
+
+/// A Gateway's workload that the mesh's own controller manages.
+fn is_waypoint(labels: &BTreeMap<String, String>) -> bool {
+    labels.contains_key(GATEWAY_NAME) && labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER)
 }
 
 /// What a policy is attached to: `targetRefs`, or the older `targetRef` (S-072).
@@ -137,7 +219,7 @@ pub fn attaches(
         // S-068: references mean nothing to sidecars and to classic gateways.
         return references.is_empty() && is_selected();
     };
-    let is_waypoint = labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER);
+    let is_waypoint = is_waypoint(labels);
     if references.is_empty() {
         // S-069, S-071.
         return !is_waypoint && is_selected();
@@ -158,3 +240,6 @@ pub fn attaches(
         .iter()
         .any(|reference| reference.group == GATEWAY_GROUP && (of_gateway(reference) || of_class(reference)))
 }
+
+#[cfg(test)]
+mod tests;

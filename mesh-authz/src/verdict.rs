@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
+use mesh_model::object::Object;
 use mesh_model::origin::Origin;
+use mesh_model::security::authorization_policy::AuthorizationPolicy;
 
 pub use crate::claims::Claims;
 use crate::external_authorizer::ExternalAuthorizer;
@@ -30,19 +32,66 @@ pub struct Facts<'a> {
     pub claims: Option<&'a Claims>,
 }
 
-/// The result of evaluating the policies of a workload.
+/// The result of evaluating the policies of a workload. It points into them, so that nothing is copied or counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Verdict<'s> {
     /// May it pass (external authorizers still to be asked).
     pub allowed: bool,
     /// The policy and rule that decided; `None`: no policy, or denied since none allowed.
-    pub decided_by: Option<Arc<RuleRef>>,
+    pub decided_by: Option<RuleAt<'s>>,
     /// External authorizers to be asked, in order.
     pub external: Vec<ExternalAuthz>,
     /// What policies in dry-run mode would have said, in order of policies.
-    pub dry_run: Vec<Arc<RuleRef>>,
+    pub dry_run: Vec<RuleAt<'s>>,
     /// AUDIT policies that matched.
-    pub audited: Vec<Arc<RuleRef>>,
+    pub audited: Vec<RuleAt<'s>>,
+}
+
+/// A rule of a policy, where it stands.
+#[derive(Clone, Copy)]
+pub struct RuleAt<'s> {
+    pub(crate) object: &'s Arc<Object<AuthorizationPolicy>>,
+    pub(crate) name: &'s Arc<str>,
+    pub(crate) rule: Option<usize>,
+}
+
+impl<'s> RuleAt<'s> {
+    /// `namespace/name` of the policy.
+    pub fn policy(&self) -> &'s str {
+        self.name
+    }
+
+    /// Position in `rules`; `None`: the policy as a whole.
+    pub fn rule(&self) -> Option<usize> {
+        self.rule
+    }
+
+    /// Where it was written.
+    pub fn origin(&self) -> Origin {
+        match self.rule {
+            Some(index) => self.object.origin(format!("spec.rules[{index}]")),
+            None => self.object.origin("spec"),
+        }
+    }
+
+    /// The same, to be kept longer than the policies.
+    pub fn to_owned(&self) -> RuleRef {
+        RuleRef { policy: Arc::clone(self.name), rule: self.rule, origin: self.origin() }
+    }
+}
+
+/// By what they say.
+impl PartialEq for RuleAt<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.policy(), self.rule) == (other.policy(), other.rule)
+    }
+}
+impl Eq for RuleAt<'_> {}
+
+impl std::fmt::Debug for RuleAt<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleAt").field("policy", &self.name).field("rule", &self.rule).finish()
+    }
 }
 
 /// A rule of a policy.

@@ -46,7 +46,7 @@ fn token_rules(tokens: &Value) -> RequestAuthn {
         provenance: Arc::new(Provenance { kind: "RequestAuthentication", namespace, name, document }),
     });
     let (authn, _) = RequestAuthn::compile(&[&object], &AuthnOptions::default());
-    authn.unwrap().with_token_cache(64)
+    authn.unwrap()
 }
 
 #[test]
@@ -59,7 +59,9 @@ fn a_decision_allocates_nothing() {
         let before = dhat::HeapStats::get().curr_bytes;
         let set = PolicySet::compile(&written.iter().collect::<Vec<_>>(), protocol, &options).0.unwrap();
         let kept = dhat::HeapStats::get().curr_bytes - before;
-        println!("{}: {} bytes per rule", profile.name(), kept / (POLICIES * authz::RULES_PER_POLICY));
+        let per_rule = kept / (POLICIES * authz::RULES_PER_POLICY);
+        println!("{}: {per_rule} bytes per rule", profile.name());
+        assert!(per_rule <= 400, "{}: {per_rule} bytes per rule", profile.name());
         for kind in Stream::ALL {
             let calls = stream(profile, POLICIES, kind, 200);
             let ask = || calls.iter().filter(|call| set.decide(&call.facts(), &mut ()).allowed).count();
@@ -73,7 +75,8 @@ fn a_decision_allocates_nothing() {
     }
 
     let tokens: Value = serde_json::from_str(include_str!("../src/jwt/testdata/tokens.json")).unwrap();
-    let authn = token_rules(&tokens);
+    let plain = token_rules(&tokens);
+    let authn = plain.clone().with_token_cache(64);
     let mut headers = Headers::default();
     let line = format!("Bearer {}", tokens["by_algorithm"]["RS256"].as_str().unwrap());
     headers.push("authorization", line.into_bytes());
@@ -91,9 +94,18 @@ fn a_decision_allocates_nothing() {
         }
         Authenticated::Rejected { .. } => false,
     };
-    let before = blocks();
+    // Once for what is made at the first use of a key.
+    plain.authenticate(&request, 1_700_000_000, &mut ());
+    for (what, now, is_good) in [("a good token", 1_700_000_000, true), ("an expired token", i64::MAX, false)]
+    {
+        let before = blocks();
+        let passed = matches!(plain.authenticate(&request, now, &mut ()), Authenticated::Passed { .. });
+        let made = blocks() - before;
+        println!("{what}: {made} allocations");
+        assert_eq!(passed, is_good, "{what}");
+        assert!(made <= 4, "{what}: {made}");
+    }
     assert!(passes());
-    println!("a token's first time: {} allocations", blocks() - before);
     let before = blocks();
     let again = passes();
     let made = blocks() - before;

@@ -9,6 +9,7 @@ use mesh_model::name::MESH_GATEWAY;
 use crate::export_to::{NOBODY, OWN_NAMESPACE, PUBLIC};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::registry::service::{RegistryKind, Service};
+use crate::registry::{put_in, take_out};
 
 /// VirtualServices in T-004 order.
 type Class = Vec<Arc<MergedVirtualService>>;
@@ -166,9 +167,14 @@ impl ServiceIndex {
     }
 
     fn insert_by_viewer(&mut self, service: &Arc<Service>) {
+        self.for_each_class(service, |class| class.push(Arc::clone(service)));
+    }
+
+    /// The lists that a service is in, or belongs into.
+    fn for_each_class(&mut self, service: &Service, mut act: impl FnMut(&mut Vec<Arc<Service>>)) {
         let export_to = self.export_to(service);
         if export_to.contains(PUBLIC) {
-            self.public.push(Arc::clone(service));
+            act(&mut self.public);
             return;
         }
         if export_to.contains(NOBODY) {
@@ -179,7 +185,28 @@ impl ServiceIndex {
         };
         let viewers: BTreeSet<Arc<str>> = export_to.iter().map(own).collect();
         for viewer in viewers {
-            self.exported.entry(viewer).or_default().push(Arc::clone(service));
+            act(self.exported.entry(viewer).or_default());
+        }
+    }
+
+    /// Takes the services of a hostname out and others in, each at its place in the order. `of_host` are all that the
+    /// hostname has now.
+    pub(crate) fn replace(
+        &mut self,
+        hostname: &str,
+        old: &[Arc<Service>],
+        new: &[Arc<Service>],
+        of_host: &[Arc<Service>],
+    ) {
+        for service in old {
+            self.for_each_class(service, |class| take_out(class, service));
+        }
+        for service in new {
+            self.for_each_class(service, |class| put_in(class, service));
+        }
+        self.by_hostname.remove(hostname);
+        for service in of_host {
+            self.insert_by_hostname(service);
         }
     }
 

@@ -47,6 +47,58 @@ impl Workloads {
         workloads
     }
 
+    /// Puts another version of a Pod in the place of the one under this key. Both, where they are not the same.
+    pub(crate) fn replace_pod(&mut self, key: &ResourceKey, new: Option<&Arc<Object<Pod>>>) -> Pods {
+        let old = match new {
+            Some(new) => self.pods.insert(key.clone(), Arc::clone(new)),
+            None => self.pods.remove(key),
+        };
+        if old.as_ref().zip(new).is_some_and(|(old, new)| Arc::ptr_eq(old, new)) {
+            return Vec::new();
+        }
+        let order = |pod: &Arc<Object<Pod>>| (Arc::clone(&pod.meta.namespace), Arc::clone(&pod.meta.name));
+        if let Some(old) = &old
+            && let Ok(ip) = old.spec.status.pod_ip.parse::<IpAddr>()
+            && let Some(by_cluster) = self.pods_at.get_mut(&ip)
+            && let Some(list) = by_cluster.get_mut(&old.meta.cluster)
+        {
+            list.retain(|pod| !Arc::ptr_eq(pod, old));
+            if list.is_empty() {
+                by_cluster.remove(&old.meta.cluster);
+            }
+            if by_cluster.is_empty() {
+                self.pods_at.remove(&ip);
+            }
+        }
+        if let Some(new) = new
+            && let Ok(ip) = new.spec.status.pod_ip.parse::<IpAddr>()
+        {
+            let list = self.pods_at.entry(ip).or_default().entry(Arc::clone(&new.meta.cluster)).or_default();
+            let place = list.partition_point(|pod| order(pod) < order(new));
+            list.insert(place, Arc::clone(new));
+        }
+        old.into_iter().chain(new.cloned()).collect()
+    }
+
+    /// Puts the endpoints of a hostname and namespace in the place of those that it had.
+    pub(crate) fn replace_endpoints(&mut self, key: &HostKey, old: &[Arc<Endpoint>], new: &[Arc<Endpoint>]) {
+        for ip in old.iter().filter_map(|endpoint| endpoint.address.parse::<IpAddr>().ok()) {
+            if let Some(list) = self.endpoints_at.get_mut(&ip) {
+                list.retain(|(other, _)| other != key);
+                if list.is_empty() {
+                    self.endpoints_at.remove(&ip);
+                }
+            }
+        }
+        for endpoint in new {
+            if let Ok(ip) = endpoint.address.parse::<IpAddr>() {
+                let list = self.endpoints_at.entry(ip).or_default();
+                let place = list.partition_point(|(other, _)| other <= key);
+                list.insert(place, (key.clone(), Arc::clone(endpoint)));
+            }
+        }
+    }
+
     /// The Pod of a proxy: by name, else by address, one of its own namespace where several share it.
     pub fn pod(&self, proxy: &Proxy) -> Option<&Arc<Object<Pod>>> {
         let key = ResourceKey {

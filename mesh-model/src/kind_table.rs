@@ -1,11 +1,12 @@
 //! The one table of kinds: which documents become which typed objects.
 
+mod make;
+
+use std::any::Any;
 use std::sync::Arc;
 
-use crate::check::{Checker, annotations::annotations};
-use crate::decode::{DecodeOptions, Unknown, decode};
-use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, Stage, nearest};
-use crate::document::{Document, Node, Span, Tree};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity, Stage};
+use crate::document::Document;
 use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
@@ -32,8 +33,9 @@ use crate::networking::{
     virtual_service::spec::VirtualService, workload_entry::spec::WorkloadEntry,
     workload_group::spec::WorkloadGroup,
 };
-use crate::object::{Body, Kind, Object, ObjectMeta, ResourceKey};
-use crate::object::{Header, Names, read_meta_as};
+#[cfg(feature = "schema")]
+use crate::object::Body;
+use crate::object::{Header, Kind, ObjectMeta, ResourceKey};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -41,6 +43,8 @@ use crate::security::{
 };
 use crate::store::{Applied, Known, Mode, Refusal, Stamp, Store, version_number};
 use crate::telemetry::Telemetry;
+pub(crate) use make::Prepared;
+use make::{Made, identity, make, read_head, unknown_kind};
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -96,6 +100,8 @@ pub struct ApplyOptions {
     pub versions: Versions,
     /// The time, in seconds since 1970, that versions and refusals of this batch are dated with.
     pub now: Option<i64>,
+    /// Documents of a large batch are read on so many threads at once; 0 and 1: on the caller's. The outcome is the same.
+    pub threads: usize,
 }
 
 impl ApplyOptions {
@@ -146,17 +152,45 @@ macro_rules! kinds {
         }
 
         impl ConfigSet {
+            /// Everything that can be done with a document before it is its turn: it is read and checked, unless it is in
+            /// force already.
+            pub(crate) fn prepare(&self, document: &Arc<Document>, options: ApplyOptions) -> Prepared {
+                let mut report = Report::new();
+                let Some(header) = read_head(document, options.admission, &mut report) else {
+                    return Prepared { header: None, report, made: None };
+                };
+                $(
+                    if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
+                        let (meta, key) = identity::<$type>(header.meta.clone());
+                        let is_known = self.$field.is_in_force(&key, document, options.mode());
+                        let made = (!is_known).then(|| make::<$type>(document, meta, &header.version, options));
+                        let made = made.map(|made| Box::new(made) as Box<dyn Any + Send>);
+                        return Prepared { header: Some(header), report, made };
+                    }
+                )*
+                Prepared { header: Some(header), report, made: None }
+            }
+
+            /// Takes a document in. What was prepared of it is used, the rest is done now.
             pub(crate) fn upsert(
                 &mut self,
                 document: &Arc<Document>,
+                prepared: Option<Prepared>,
                 options: ApplyOptions,
                 stamp: Stamp,
                 applied: &mut Applied,
-            ) -> Option<ResourceKey> {
-                let header = read_head(document, options.admission, applied)?;
+            ) -> Option<Taken> {
+                let (header, made) = match prepared {
+                    Some(prepared) => {
+                        applied.report.merge(prepared.report);
+                        (prepared.header?, prepared.made)
+                    }
+                    None => (read_head(document, options.admission, &mut applied.report)?, None),
+                };
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
-                        return read_into(&mut self.$field, document, header, options, stamp, applied);
+                        let made = made.and_then(|made| made.downcast().ok()).map(|made| *made);
+                        return read_into(&mut self.$field, document, header, made, options, stamp, applied);
                     }
                 )*
                 applied.report.push(unknown_kind(document, &header));
@@ -253,101 +287,54 @@ kinds! {
     backend_tls_policies: BackendTlsPolicy,
 }
 
-/// Reads a document's head. Of kinds that are not read, metadata is not asked for.
-fn read_head(document: &Arc<Document>, admission: Admission, applied: &mut Applied) -> Option<Header> {
-    let mut report = Report::new();
-    let names = match admission {
-        Admission::Refuse => Names::Checked,
-        Admission::Accept => Names::AsWritten,
-    };
-    let header = read_meta_as(document, names, &mut report);
-    let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
-    if header.is_none()
-        && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
-    {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
-            let [group, version, kind] = [group, version, kind].map(str::to_owned);
-            let header = Header { group, version, kind, meta: ObjectMeta::default() };
-            applied.report.push(unknown_kind(document, &header));
-            return None;
-        }
-    }
-    applied.report.merge(report);
-    header
+/// A document that went into a store, or was refused there.
+pub(crate) struct Taken {
+    pub(crate) key: ResourceKey,
+    /// Another document of its key that came in the same batch.
+    pub(crate) earlier: Option<Arc<Document>>,
 }
 
-/// Decodes and validates a document of a known kind and puts it into its store.
+/// Puts a document of a known kind into its store; `made`: what it is, where that is known already.
 fn read_into<S: Kind>(
     store: &mut Store<S>,
     document: &Arc<Document>,
     header: Header,
+    made: Option<Made<S>>,
     options: ApplyOptions,
     stamp: Stamp,
     applied: &mut Applied,
-) -> Option<ResourceKey> {
-    let mut meta = header.meta;
-    if !S::NAMESPACED {
-        meta.namespace = Arc::from("");
-    }
-    let key = ResourceKey {
-        group: S::GROUP,
-        kind: S::KIND,
-        cluster: Arc::clone(&meta.cluster),
-        namespace: Arc::clone(&meta.namespace),
-        name: Arc::clone(&meta.name),
-    };
+) -> Option<Taken> {
+    let (meta, key) = identity::<S>(header.meta);
     let version = meta.resource_version.as_deref().and_then(version_number);
     let ordered = version.filter(|_| options.versions == Versions::SkipOlder);
-    match store.known(&key, document, options.mode(), ordered) {
+    match store.known(&key, document, options.mode(), ordered, stamp.revision) {
         Known::Outdated => {
             applied.outdated += 1;
             return None;
         }
-        Known::InForce(findings) => {
+        Known::InForce { findings, earlier } => {
             applied.unchanged += 1;
             applied.accepted += 1;
             applied.report.merge(findings.map(Arc::unwrap_or_clone).unwrap_or_default());
-            return Some(key);
+            return Some(Taken { key, earlier });
         }
         Known::New => {}
     }
-    let provenance = Arc::new(Provenance {
-        kind: S::KIND,
-        namespace: Arc::clone(&meta.namespace),
-        name: Arc::clone(&meta.name),
-        document: Arc::clone(document),
-    });
-    let mut report = Report::new();
-    if !S::VERSIONS.contains(&header.version.as_str()) {
-        let served = S::VERSIONS.join("`, `");
-        report.push(
-            Diagnostic::new(
-                Code::UnsupportedVersion,
-                Place::of(&provenance, "apiVersion"),
-                format!("`{}` is not served in version `{}`", S::KIND, header.version),
-            )
-            .help(format!("served versions: `{served}`")),
-        );
-    }
-    let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
-    if let Some(spec) = spec {
-        let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
-        if S::GROUP.ends_with(".istio.io") {
-            annotations(&mut Checker::new(&object, &mut report), &object);
-        }
-        S::validate(&object, &mut report);
-        if !options.admission.keeps_out(&report) {
-            applied.accepted += 1;
-            applied.changed.insert(key.clone());
-            store.put(key.clone(), object, options.mode(), &report, stamp);
-            applied.report.merge(report);
-            return Some(key);
-        }
+    let Made { provenance, object, report } =
+        made.unwrap_or_else(|| make::<S>(document, meta, &header.version, options));
+    if let Some(object) = object
+        && !options.admission.keeps_out(&report)
+    {
+        applied.accepted += 1;
+        applied.changed.insert(key.clone());
+        let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);
+        applied.report.merge(report);
+        return Some(Taken { key, earlier });
     }
     let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: report.clone() };
     applied.report.merge(report);
-    if store.refuse(&key, refusal, version) {
+    let (is_kept, earlier) = store.refuse(&key, refusal, version);
+    if is_kept {
         applied.report.push(
             Diagnostic::new(
                 Code::KeptLastGood,
@@ -357,66 +344,5 @@ fn read_into<S: Kind>(
             .help("correct the errors of the newer version"),
         );
     }
-    Some(key)
-}
-
-/// Reads the part of a document that a kind's type holds.
-fn read_body<S: Kind>(
-    document: &Arc<Document>,
-    provenance: &Provenance,
-    strictness: Strictness,
-    report: &mut Report,
-) -> Option<S> {
-    let place = |path: &str, span: Span| {
-        if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
-    };
-    match S::BODY {
-        Body::Spec => {
-            let unknown = match strictness {
-                Strictness::Strict => Unknown::Schema,
-                Strictness::Lenient => Unknown::Warning,
-            };
-            let options = DecodeOptions { protobuf: true, unknown };
-            match document.root().get("spec").filter(|spec| !spec.is_null()) {
-                Some(spec) => decode(spec, "spec", options, &place, report),
-                None => {
-                    let empty = Tree::empty_map(document.root().span());
-                    decode(empty.root(), "spec", options, &place, report)
-                }
-            }
-        }
-        Body::Document => {
-            let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
-            decode(document.root(), "", options, &place, report)
-        }
-    }
-}
-
-/// A kind that is not in the table: one clear remark, or an error for a slip in an Istio kind.
-fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
-    let resource = ResourceRef {
-        kind: header.kind.clone(),
-        namespace: header.meta.namespace.to_string(),
-        name: header.meta.name.to_string(),
-    };
-    let group = if header.group.is_empty() { "the core group" } else { &header.group };
-    let written = document.root().get("kind").map(|kind| kind.span()).unwrap_or_default();
-    let diagnostic = Diagnostic::new(
-        Code::UnknownKind,
-        Place::in_document(document, resource, "kind").at(written),
-        format!("kind `{}` of {group} is not supported yet: the document is left out", header.kind),
-    );
-    let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);
-    match nearest(&header.kind, same_group) {
-        Some(kind) => diagnostic.severity(Severity::Error).help(format!("did you mean `{kind}`?")),
-        None => match KINDS.iter().find(|(kind, ..)| *kind == header.kind) {
-            Some((kind, group, versions, _)) if *group != header.group => {
-                let version = versions.first().copied().unwrap_or_default();
-                let api_version =
-                    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-                diagnostic.help(format!("`{kind}` is read under apiVersion `{api_version}`"))
-            }
-            _ => diagnostic.help("nothing to do: it plays no part in what is found about the others"),
-        },
-    }
+    Some(Taken { key, earlier })
 }

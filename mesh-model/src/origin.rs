@@ -75,17 +75,23 @@ impl Origin {
     /// The same object, another field: `suffix` is appended as written (`.host`, `[2]`).
     #[must_use]
     pub fn child(&self, suffix: &str) -> Self {
-        match &self.inner {
-            Inner::Written { object, path } => {
-                let path = if path.is_empty() {
-                    suffix.trim_start_matches('.').into()
-                } else {
-                    format!("{path}{suffix}").into()
-                };
-                Self { inner: Inner::Written { object: Arc::clone(object), path } }
-            }
-            Inner::BuiltIn(name) => Self::built_in(name),
+        self.descend(&[suffix])
+    }
+
+    /// The same object, another field: all of `parts` are appended one after the other.
+    #[must_use]
+    pub fn descend(&self, parts: &[&str]) -> Self {
+        let Inner::Written { object, path } = &self.inner else { return self.clone() };
+        let added: usize = parts.iter().map(|part| part.len()).sum();
+        if added == 0 {
+            return self.clone();
         }
+        let mut longer = String::with_capacity(path.len() + added);
+        longer.push_str(path);
+        parts.iter().for_each(|part| longer.push_str(part));
+        // A path does not begin with a dot.
+        let longer = if path.is_empty() { longer.trim_start_matches('.') } else { &longer };
+        Self { inner: Inner::Written { object: Arc::clone(object), path: longer.into() } }
     }
 
     /// Whether both are one field of one version of an object: unlike equality, the document counts.

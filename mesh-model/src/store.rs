@@ -73,6 +73,27 @@ struct Slot<S> {
     refused: Option<Arc<Refusal>>,
     /// The newest `metadata.resourceVersion`, where it is a number.
     version: Option<u64>,
+    /// The batch in which a document of it came last.
+    batch: u64,
+}
+
+impl<S> Slot<S> {
+    /// Whether a document is in force as it is.
+    fn holds(&self, document: &Document, mode: Mode) -> bool {
+        self.good.as_ref().is_some_and(|good| {
+            self.refused.is_none() && good.mode == mode && good.object.document().is_same_text(document)
+        })
+    }
+
+    /// The document that came last, where it came in this batch.
+    fn document_of(&self, batch: u64) -> Option<Arc<Document>> {
+        let newest = match (&self.refused, &self.good) {
+            (Some(refused), _) => &refused.document,
+            (None, Some(good)) => good.object.document(),
+            (None, None) => return None,
+        };
+        (self.batch == batch).then(|| Arc::clone(newest))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -93,8 +114,13 @@ pub(crate) type Mode = u8;
 pub(crate) enum Known {
     /// Nothing is known of it.
     New,
-    /// It is in force as it is; these were its findings.
-    InForce(Option<Arc<Report>>),
+    /// It is in force as it is.
+    InForce {
+        /// What was found in it.
+        findings: Option<Arc<Report>>,
+        /// Another document of its key that came in the same batch.
+        earlier: Option<Arc<Document>>,
+    },
     /// A newer version is known.
     Outdated,
 }
@@ -184,28 +210,31 @@ impl<S> Store<S> {
 impl<S: Kind> Store<S> {
     /// What a document of this key is, before it is read. `version`: its number, where older ones are to be left out.
     pub(crate) fn known(
-        &self,
+        &mut self,
         key: &ResourceKey,
         document: &Document,
         mode: Mode,
         version: Option<u64>,
+        batch: u64,
     ) -> Known {
-        let Some(slot) = self.objects.get(key) else { return Known::New };
+        let Some(slot) = self.objects.get_mut(key) else { return Known::New };
         if version.zip(slot.version).is_some_and(|(new, newest)| new < newest) {
             return Known::Outdated;
         }
-        match &slot.good {
-            Some(good)
-                if slot.refused.is_none()
-                    && good.mode == mode
-                    && good.object.document().is_same_text(document) =>
-            {
-                Known::InForce(good.findings.clone())
-            }
-            _ => Known::New,
+        if !slot.holds(document, mode) {
+            return Known::New;
         }
+        let earlier = slot.document_of(batch);
+        slot.batch = batch;
+        Known::InForce { findings: slot.good.as_ref().and_then(|good| good.findings.clone()), earlier }
     }
 
+    /// Whether a document is in force as it is.
+    pub(crate) fn is_in_force(&self, key: &ResourceKey, document: &Document, mode: Mode) -> bool {
+        self.objects.get(key).is_some_and(|slot| slot.holds(document, mode))
+    }
+
+    /// Takes an object in. Gives another document of its key that came in the same batch.
     pub(crate) fn put(
         &mut self,
         key: ResourceKey,
@@ -213,21 +242,35 @@ impl<S: Kind> Store<S> {
         mode: Mode,
         findings: &Report,
         since: Stamp,
-    ) {
+    ) -> Option<Arc<Document>> {
         let version = object.meta.resource_version.as_deref().and_then(version_number);
         let findings = (!findings.is_empty()).then(|| Arc::new(findings.clone()));
         let good = Good { object: Arc::new(object), since, mode, findings };
-        self.objects.insert(key, Slot { good: Some(good), refused: None, version });
+        let slot = Slot { good: Some(good), refused: None, version, batch: since.revision };
+        let before = self.objects.insert(key, slot);
+        before.and_then(|before| before.document_of(since.revision))
     }
 
-    /// A newer version was refused; says whether an older one stays in force.
-    pub(crate) fn refuse(&mut self, key: &ResourceKey, refusal: Refusal, version: Option<u64>) -> bool {
-        let slot =
-            self.objects.entry(key.clone()).or_insert(Slot { good: None, refused: None, version: None });
+    /// A newer version was refused; says whether an older one stays in force, and gives another document of its key that
+    /// came in the same batch.
+    pub(crate) fn refuse(
+        &mut self,
+        key: &ResourceKey,
+        refusal: Refusal,
+        version: Option<u64>,
+    ) -> (bool, Option<Arc<Document>>) {
+        let batch = refusal.since.revision;
+        let slot = self.objects.entry(key.clone()).or_insert(Slot {
+            good: None,
+            refused: None,
+            version: None,
+            batch: 0,
+        });
+        let earlier = slot.document_of(batch);
         let since = slot.refused.as_ref().map_or(refusal.since, |earlier| earlier.since);
         slot.refused = Some(Arc::new(Refusal { since, ..refusal }));
-        slot.version = version;
-        slot.good.is_some()
+        (slot.version, slot.batch) = (version, batch);
+        (slot.good.is_some(), earlier)
     }
 
     pub(crate) fn remove(&mut self, key: &ResourceKey) -> bool {

@@ -30,7 +30,7 @@ pub(crate) fn note<O: Observer>(
     if !O::EXHAUSTIVE {
         return;
     }
-    for (setting, origin) in cluster.iter().flat_map(|cluster| &cluster.origins) {
+    for (setting, origin) in cluster.iter().flat_map(|cluster| cluster.origins.iter()) {
         observer
             .note(|| Step::new(Stage::Cluster, Outcome::Won, format!("{setting} of {name}")).origin(origin));
     }

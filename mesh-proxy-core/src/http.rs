@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use mesh_authz::request_authn::{Authenticated, RequestChange};
+use mesh_authz::request_authn::Authenticated;
+#[cfg(feature = "runtime")]
+use mesh_authz::request_authn::RequestChange;
 use mesh_authz::verdict::{Claims, Facts, Verdict};
 use mesh_compile::proxy::listener::HttpManager;
 use mesh_compile::route_table::{Route, VirtualHost};
@@ -34,6 +36,7 @@ pub(crate) struct Seen<'q> {
 }
 
 /// What external authorizers have changed of a request.
+#[cfg(feature = "runtime")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     /// In the order in which it is made.
@@ -43,6 +46,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The same once external authorizers have consented: policies and tokens see what they changed.
+#[cfg(feature = "runtime")]
 pub(crate) fn resume<'q, O: Observer>(
     connected: &Connected<'q>,
     manager: &'q HttpManager,
@@ -172,9 +176,9 @@ fn facts<'f>(
 }
 
 /// S-353.
-fn denied(verdict: Verdict) -> Decision {
+fn denied(verdict: Verdict<'_>) -> Decision {
     let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
-    Decision { policy: verdict.decided_by, ..reply.into() }
+    Decision { policy: verdict.decided_by.map(|rule| Arc::new(rule.to_owned())), ..reply.into() }
 }
 
 fn route<'q, O: Observer>(

@@ -1,6 +1,6 @@
 //! Which listener takes a connection.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::{Direction, Listener};
@@ -27,23 +27,16 @@ fn winner<'c>(
     direction: Direction,
     connection: &ConnectionFacts<'_>,
 ) -> Option<&'c Listener> {
-    let mut any_address: Option<&Listener> = None;
-    let mut virtual_listener: Option<&Listener> = None;
-    for listener in &config.listeners {
-        if listener.catch_all && listener.direction == direction {
-            virtual_listener = virtual_listener.or(Some(listener));
-        }
-        if !is_reachable(listener, direction) || listener.port == 0 || listener.port != connection.dst_port {
-            continue;
-        }
-        if listener.address == connection.dst_ip {
-            return Some(listener);
-        }
-        if takes_any(listener.address, connection.dst_ip) {
-            any_address = Some(closer_family(any_address, listener, connection.dst_ip));
-        }
-    }
-    any_address.or(virtual_listener)
+    let ConnectionFacts { dst_ip, dst_port, .. } = *connection;
+    let bound_to = |address: IpAddr| {
+        let mut found = config.listeners.bound_to(address, dst_port);
+        found.find(|listener| is_reachable(listener, direction) && dst_port != 0)
+    };
+    // `0.0.0.0` takes IPv4; `::` takes both families, as dual-stack sockets do. The dialled family comes first.
+    let any_v4 = || dst_ip.is_ipv4().then(|| bound_to(Ipv4Addr::UNSPECIFIED.into())).flatten();
+    let any_v6 = || bound_to(Ipv6Addr::UNSPECIFIED.into());
+    let found = bound_to(dst_ip).or_else(any_v4).or_else(any_v6);
+    found.or_else(|| config.listeners.catch_all(direction).next()).map(|listener| &**listener)
 }
 
 /// Outbound connections are handed to whatever is bound to the dialled port, the inbound virtual listener included
@@ -53,19 +46,6 @@ fn is_reachable(listener: &Listener, direction: Direction) -> bool {
         Direction::Outbound => listener.direction != Direction::Gateway,
         Direction::Inbound => listener.direction == Direction::Inbound && !listener.catch_all,
         Direction::Gateway => listener.direction == Direction::Gateway,
-    }
-}
-
-/// `0.0.0.0` takes IPv4; `::` takes both families, as dual-stack sockets do.
-fn takes_any(bound: IpAddr, dialled: IpAddr) -> bool {
-    bound.is_unspecified() && (bound.is_ipv6() || dialled.is_ipv4())
-}
-
-fn closer_family<'c>(found: Option<&'c Listener>, candidate: &'c Listener, dialled: IpAddr) -> &'c Listener {
-    match found {
-        Some(found) if found.address.is_ipv4() == dialled.is_ipv4() => found,
-        Some(found) if candidate.address.is_ipv4() != dialled.is_ipv4() => found,
-        _ => candidate,
     }
 }
 
@@ -105,5 +85,95 @@ fn tell<O: Observer>(
                 dialled(),
             ))
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mesh_model::origin::Origin;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One listener after the other, as the rule reads.
+    fn scan<'c>(
+        config: &'c ProxyConfig,
+        direction: Direction,
+        connection: &ConnectionFacts<'_>,
+    ) -> Option<&'c Listener> {
+        let mut any_address: Option<&Listener> = None;
+        let mut virtual_listener: Option<&Listener> = None;
+        for listener in &config.listeners {
+            if listener.catch_all && listener.direction == direction {
+                virtual_listener = virtual_listener.or(Some(listener));
+            }
+            let is_on_port = listener.port != 0 && listener.port == connection.dst_port;
+            if !is_reachable(listener, direction) || !is_on_port {
+                continue;
+            }
+            if listener.address == connection.dst_ip {
+                return Some(listener);
+            }
+            if takes_any(listener.address, connection.dst_ip) {
+                any_address = Some(closer_family(any_address, listener, connection.dst_ip));
+            }
+        }
+        any_address.or(virtual_listener)
+    }
+
+    fn takes_any(bound: IpAddr, dialled: IpAddr) -> bool {
+        bound.is_unspecified() && (bound.is_ipv6() || dialled.is_ipv4())
+    }
+
+    fn closer_family<'c>(
+        found: Option<&'c Listener>,
+        candidate: &'c Listener,
+        dialled: IpAddr,
+    ) -> &'c Listener {
+        match found {
+            Some(found) if found.address.is_ipv4() == dialled.is_ipv4() => found,
+            Some(found) if candidate.address.is_ipv4() != dialled.is_ipv4() => found,
+            _ => candidate,
+        }
+    }
+
+    const DIRECTIONS: [Direction; 3] = [Direction::Outbound, Direction::Inbound, Direction::Gateway];
+
+    fn address(n: usize) -> IpAddr {
+        ["0.0.0.0", "::", "10.0.0.1", "10.0.0.2", "fd00::1", "::ffff:10.0.0.1"][n % 6].parse().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_a_scan_finds(
+            bound in proptest::collection::vec((0_usize..3, 0_usize..6, 0_u16..4, 0..8), 0..60),
+            dialled in proptest::collection::vec((0_usize..3, 0_usize..6, 0_u16..4), 1..20),
+        ) {
+            let listener = |(direction, at, port, is_virtual)| {
+                Arc::new(Listener {
+                    name: "l".into(),
+                    direction: DIRECTIONS[direction],
+                    address: address(at),
+                    port,
+                    catch_all: is_virtual == 0,
+                    http_inspector: false,
+                    http10: false,
+                    filter_chains: Vec::new(),
+                    default_chain: None,
+                    origin: Origin::built_in("test"),
+                })
+            };
+            let listeners = bound.into_iter().map(listener).collect();
+            let config = ProxyConfig { listeners, ..ProxyConfig::default() };
+            for (direction, at, port) in dialled {
+                let connection =
+                    ConnectionFacts { src_ip: address(2), dst_ip: address(at), dst_port: port, tls: None };
+                let found = winner(&config, DIRECTIONS[direction], &connection);
+                let expected = scan(&config, DIRECTIONS[direction], &connection);
+                prop_assert_eq!(found.map(std::ptr::from_ref), expected.map(std::ptr::from_ref));
+            }
+        }
     }
 }

@@ -18,7 +18,10 @@ pub(crate) fn serve<O: Observer>(connected: &Connected<'_>, proxy: &TcpProxy, ob
     if let Some(policies) = &proxy.authz {
         let verdict = policies.decide(&facts(connected), observer);
         if !verdict.allowed {
-            return Decision { policy: verdict.decided_by, ..RefuseReason::Rbac.into() };
+            return Decision {
+                policy: verdict.decided_by.map(|rule| Arc::new(rule.to_owned())),
+                ..RefuseReason::Rbac.into()
+            };
         }
         external_authz = verdict.external;
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mesh::model::mesh_config::MeshConfig;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::log_writer::LogWriter;
 use mesh::proxy_core::runtime::metrics::Metrics;
@@ -11,7 +12,7 @@ use mesh::proxy_core::telemetry::access_log::LineFormat;
 use serde_json::Value;
 
 use crate::client::{get, request};
-use crate::fixture::{SIDECAR, config, reviews, start_with};
+use crate::fixture::{SIDECAR, config, config_with, reviews, start_with};
 use crate::upstream::Upstream;
 
 const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
@@ -91,6 +92,35 @@ async fn requests_are_logged_counted_and_explained() {
     assert!(explained["steps"].as_array().unwrap().iter().any(|step| step["outcome"] == "lost"));
     let shown: Value = serde_json::from_str(&get(admin, "localhost", "/config").await.body).unwrap();
     assert!(shown["clusters"].as_object().unwrap().len() > 1);
+}
+
+#[tokio::test]
+async fn logs_that_the_mesh_asks_for_are_written() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let path = std::env::temp_dir().join(format!(
+        "mesh-log-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let _ = std::fs::remove_file(&path);
+    let compiled = {
+        let written = serde_json::json!({
+            "accessLogFile": path.to_str().unwrap(),
+            "accessLogFormat": "%REQ(:PATH)% %RESPONSE_CODE% %REQ(X-NONE)%\n",
+        });
+        let mesh = MeshConfig::with_defaults().overlay(serde_json::from_value(written).unwrap());
+        config_with(&reviews(ROUTES), SIDECAR, mesh)
+    };
+    let mut options = Options::default();
+    options.mesh_logs = true;
+    let running = start_with(compiled, &["9080"], &endpoints, options, |builder| builder).await;
+    let lines = || std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(get(running.address(), "reviews", "/known/1").await.status, 200);
+    assert_eq!(get(running.address(), "reviews", "/2").await.status, 404);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(lines(), "/known/1 200 -\n/2 404 -\n");
+    let _ = std::fs::remove_file(&path);
 }
 
 #[tokio::test]

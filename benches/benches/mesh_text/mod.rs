@@ -5,7 +5,7 @@
 
 /// The resources as separate YAML texts.
 pub fn documents(count: usize) -> Vec<String> {
-    (0..count).map(resource).collect()
+    (0..count).map(document).collect()
 }
 
 /// One YAML stream.
@@ -24,7 +24,8 @@ fn as_json(text: &str) -> String {
     serde_yaml::from_str::<serde_json::Value>(text).unwrap_or_default().to_string()
 }
 
-fn resource(number: usize) -> String {
+/// One of the resources.
+pub fn document(number: usize) -> String {
     let name = format!("svc-{number}");
     let namespace = format!("team-{}", number % 100);
     let host = format!("{name}.{namespace}.svc.cluster.local");

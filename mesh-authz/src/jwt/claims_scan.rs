@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
 
 /// Text without a copy where it has no escapes.
 pub(super) type Text<'t> = Cow<'t, str>;
@@ -19,7 +20,7 @@ pub(super) enum Claim<'t> {
     /// As a double, and exactly where it is a whole number from 0.
     Number(f64, Option<u64>),
     /// A list of nothing but texts.
-    Texts(Vec<Text<'t>>),
+    Texts(SmallVec<[Text<'t>; 2]>),
     /// `true`, `null`, objects, other lists.
     Other,
 }
@@ -77,7 +78,7 @@ impl<'t> Visitor<'t> for Object<'_, 't> {
 /// The names of one object.
 #[derive(Default)]
 struct Seen<'t> {
-    few: smallvec::SmallVec<[Text<'t>; 16]>,
+    few: SmallVec<[Text<'t>; 16]>,
     many: HashSet<Text<'t>>,
 }
 
@@ -159,7 +160,7 @@ impl<'t> Visitor<'t> for ClaimSeed {
         Ok(Claim::Other)
     }
     fn visit_seq<A: SeqAccess<'t>>(self, mut list: A) -> Result<Claim<'t>, A::Error> {
-        let mut texts = Some(Vec::new());
+        let mut texts = Some(SmallVec::new());
         while let Some(element) = list.next_element_seed(ClaimSeed)? {
             match (element, &mut texts) {
                 (Claim::Text(text), Some(texts)) => texts.push(text),

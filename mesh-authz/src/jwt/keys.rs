@@ -107,7 +107,7 @@ impl Keys {
             if key.material.is_ed25519() && token.signature.len() != 64 {
                 return Some(Err(Status::SignatureWrongLength));
             }
-            key.material.verifies(token.algorithm, &token.signed, &token.signature).then_some(Ok(()))
+            key.material.verifies(token.algorithm, &token.signed, token.signature).then_some(Ok(()))
         };
         let decided = match &token.key_id {
             None => self.keys.iter().find_map(try_key),

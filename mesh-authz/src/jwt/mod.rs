@@ -12,6 +12,7 @@ mod verify;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use smallvec::SmallVec;
 
 /// Base64url as Envoy's library takes it: with or without padding, leftover bits ignored.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -21,10 +22,25 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
-    if text.iter().any(u8::is_ascii_whitespace) {
-        let text: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        return LENIENT.decode(text).ok();
+/// The same, to where there is room already.
+pub(crate) fn base64url_into<const N: usize>(text: &[u8], decoded: &mut SmallVec<[u8; N]>) -> Option<()>
+where
+    [u8; N]: smallvec::Array<Item = u8>,
+{
+    decoded.clear();
+    // Whatever is no base64 is left to the other reading: it says the same of it.
+    decoded.resize(base64::decoded_len_estimate(text.len()), 0);
+    match LENIENT.decode_slice(text, decoded) {
+        Ok(length) => decoded.truncate(length),
+        Err(_) => *decoded = SmallVec::from_vec(base64url(text)?),
     }
-    LENIENT.decode(text).ok()
+    Some(())
+}
+
+pub(crate) fn base64url(text: &[u8]) -> Option<Vec<u8>> {
+    LENIENT.decode(text).ok().or_else(|| {
+        // White space is skipped, and there is seldom any.
+        let dense: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        (dense.len() < text.len()).then(|| LENIENT.decode(dense).ok())?
+    })
 }

@@ -17,7 +17,7 @@ fn parse_keys(text: &str) -> KeySet {
 
 /// A token that lives as long as the test.
 fn take_apart(text: &[u8]) -> Result<Token<'static>, Status> {
-    Token::parse(text.to_vec().leak(), Form::Lenient)
+    Token::parse(text.to_vec().leak(), Form::Lenient, Box::leak(Box::default()))
 }
 
 fn key_set(names: &[&str], change: impl Fn(&mut Value)) -> KeySet {
@@ -106,7 +106,7 @@ fn a_changed_byte_breaks_every_signature() {
         assert_eq!(key_set(EVERY_KEY, |_| {}).verify(&token), Err(Status::VerificationFails), "{algorithm}");
     }
     let mut token = token("EdDSA");
-    token.signature.pop();
+    token.signature = token.signature.split_last().unwrap().1;
     assert_eq!(key_set(EVERY_KEY, |_| {}).verify(&token), Err(Status::SignatureWrongLength));
 }
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::base64url;
 use super::claims_scan::{Claim, scan};
 use super::status::Status;
+use super::{base64url, base64url_into};
+use crate::byte_places;
 
 /// Signature algorithms that a token may name (S-277).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,27 +60,35 @@ pub(crate) enum Form {
     Strict,
 }
 
-/// A token of good form.
+/// A token of good form. It borrows from the text and from what was decoded of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Token<'t> {
     pub(crate) algorithm: Algorithm,
     /// `None`: not written, or empty.
-    pub(crate) key_id: Option<SmallVec<[u8; 64]>>,
+    pub(crate) key_id: Option<KeyId>,
     /// What the signature is about.
     pub(crate) signed: Cow<'t, [u8]>,
     /// The payload as received.
     pub(crate) payload_section: &'t [u8],
     /// The payload: a JSON object without repeated names.
-    pub(crate) payload: Vec<u8>,
-    /// Empty: not written.
-    pub(crate) issuer: String,
+    pub(crate) payload: &'t [u8],
     /// `None`: not written.
-    pub(crate) subject: Option<String>,
-    /// Whether `iss` is written.
-    pub(crate) has_issuer: bool,
-    pub(crate) audiences: Vec<String>,
+    pub(crate) issuer: Option<Cow<'t, str>>,
+    /// `None`: not written.
+    pub(crate) subject: Option<Cow<'t, str>>,
+    pub(crate) audiences: Audiences<'t>,
     pub(crate) times: Times,
-    pub(crate) signature: Vec<u8>,
+    pub(crate) signature: &'t [u8],
+}
+
+/// `aud`; there is seldom more than one.
+pub(crate) type Audiences<'t> = SmallVec<[Cow<'t, str>; 2]>;
+
+/// Where the sections of a token are decoded to: room on the stack for all but the payload, which may be kept.
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    pub(crate) payload: Vec<u8>,
+    signature: SmallVec<[u8; 512]>,
 }
 
 /// When a token counts.
@@ -93,44 +102,35 @@ pub(crate) struct Times {
 
 impl<'t> Token<'t> {
     /// Takes a token apart, in Envoy's order, so that the first complaint is Envoy's.
-    pub(crate) fn parse(text: &'t [u8], form: Form) -> Result<Self, Status> {
+    pub(crate) fn parse(text: &'t [u8], form: Form, decoded: &'t mut Decoded) -> Result<Self, Status> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(Status::BadFormat);
         }
-        let mut sections =
-            text.split(|byte| *byte == b'.').filter(|section| form == Form::Strict || !section.is_empty());
-        let (Some(header), Some(payload_section), Some(signature), None) =
-            (sections.next(), sections.next(), sections.next(), sections.next())
-        else {
-            return Err(Status::BadFormat);
-        };
-        if header.is_empty() || payload_section.is_empty() || signature.is_empty() {
-            return Err(Status::BadFormat);
-        }
+        let [header, payload_section, signature] = sections(text, form).ok_or(Status::BadFormat)?;
         let (algorithm, key_id) = read_header(header)?;
 
-        let payload = base64url(payload_section).ok_or(Status::PayloadBadBase64)?;
-        let known = scan(&payload, &["iss", "sub", "iat", "nbf", "exp", "jti", "aud"]);
+        let Decoded { payload, signature: signed_by } = decoded;
+        *payload = base64url(payload_section).ok_or(Status::PayloadBadBase64)?;
+        let known = scan(payload, &["iss", "sub", "iat", "nbf", "exp", "jti", "aud"]);
         let [iss, sub, iat, nbf, exp, jti, aud] = known.ok_or(Status::PayloadBadJson)?;
-        let issuer = string(iss, Status::IssNotString)?.map(Cow::into_owned);
-        let subject = string(sub, Status::SubNotString)?.map(Cow::into_owned);
+        let issuer = string(iss, Status::IssNotString)?;
+        let subject = string(sub, Status::SubNotString)?;
         seconds(iat.as_ref(), Status::IatNotInteger, Status::IatOutOfRange)?;
         let not_before = seconds(nbf.as_ref(), Status::NbfNotInteger, Status::NbfOutOfRange)?;
         let expires = seconds(exp.as_ref(), Status::ExpNotInteger, Status::ExpOutOfRange)?;
         string(jti, Status::JtiNotString)?;
         let audiences = audiences(aud)?;
-        let signature = base64url(signature).ok_or(Status::SignatureBadBase64)?;
+        base64url_into(signature, signed_by).ok_or(Status::SignatureBadBase64)?;
         Ok(Self {
             algorithm,
             key_id,
             signed: signed(text, header, payload_section),
             payload_section,
-            has_issuer: issuer.is_some(),
-            issuer: issuer.unwrap_or_default(),
+            issuer,
             subject,
             audiences,
             times: Times { not_before, expires },
-            signature,
+            signature: signed_by,
             payload,
         })
     }
@@ -151,10 +151,34 @@ impl Times {
     }
 }
 
-type KeyId = SmallVec<[u8; 64]>;
+/// `kid`.
+pub(crate) type KeyId = SmallVec<[u8; 64]>;
+
+/// Header, payload and signature, none of them empty.
+fn sections(text: &[u8], form: Form) -> Option<[&[u8]; 3]> {
+    let mut dots: SmallVec<[usize; 4]> = SmallVec::new();
+    byte_places::each(text, b'.', |at| {
+        dots.push(at);
+        dots.len() < 4
+    });
+    let found = match dots.as_slice() {
+        [first, second] => [text.get(..*first)?, text.get(first + 1..*second)?, text.get(second + 1..)?],
+        _ if form == Form::Strict => return None,
+        _ => {
+            let mut sections = text.split(|byte| *byte == b'.').filter(|section| !section.is_empty());
+            let found = [sections.next()?, sections.next()?, sections.next()?];
+            if sections.next().is_some() {
+                return None;
+            }
+            found
+        }
+    };
+    found.iter().all(|section| !section.is_empty()).then_some(found)
+}
 
 fn read_header(section: &[u8]) -> Result<(Algorithm, Option<KeyId>), Status> {
-    let fields = base64url(section).ok_or(Status::HeaderBadBase64)?;
+    let mut fields: SmallVec<[u8; 256]> = SmallVec::new();
+    base64url_into(section, &mut fields).ok_or(Status::HeaderBadBase64)?;
     let [alg, kid, crit] = scan(&fields, &["alg", "kid", "crit"]).ok_or(Status::HeaderBadJson)?;
     let Some(Claim::Text(algorithm)) = alg else { return Err(Status::HeaderBadAlg) };
     let algorithm = Algorithm::parse(&algorithm).ok_or(Status::HeaderAlgNotSupported)?;
@@ -199,11 +223,11 @@ fn seconds(claim: Option<&Claim<'_>>, wrong: Status, out_of_range: Status) -> Re
     }
 }
 
-fn audiences(claim: Option<Claim<'_>>) -> Result<Vec<String>, Status> {
+fn audiences(claim: Option<Claim<'_>>) -> Result<Audiences<'_>, Status> {
     match claim {
-        None => Ok(Vec::new()),
-        Some(Claim::Text(one)) => Ok(vec![one.into_owned()]),
-        Some(Claim::Texts(several)) => Ok(several.into_iter().map(Cow::into_owned).collect()),
+        None => Ok(Audiences::new()),
+        Some(Claim::Text(one)) => Ok(Audiences::from_iter([one])),
+        Some(Claim::Texts(several)) => Ok(several),
         Some(_) => Err(Status::AudNotString),
     }
 }

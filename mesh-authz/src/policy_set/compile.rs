@@ -9,19 +9,19 @@ use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::authorization_policy::spec::{self, Action};
 use mesh_model::value::{IpBlock, PathTemplate};
 
-use super::attribute::{Attribute, Pattern};
+use super::attribute::Pattern;
 use super::identity::IdentityPattern;
 use super::request_principal::RequestPrincipal;
 use super::rule::{Condition, Field, Rule};
 use super::rule_list::RuleList;
 
 use super::enforced::Enforced;
+use super::source::{Recipe, Source};
 use super::trust_domain::TrustDomains;
-use super::written::{Reading, Written, operation_fields, source_fields, when_key};
+use super::written::{Place, Reading, Written, operation_fields, source_fields, when_key};
 use super::{Answer, External, PolicyOptions, PolicySet, Protocol};
 use crate::pattern::StringPattern;
 use crate::profile::Profile;
-use crate::verdict::RuleRef;
 
 /// Compiles all policies of a workload.
 pub(super) fn policies(
@@ -29,52 +29,57 @@ pub(super) fn policies(
     protocol: Protocol,
     options: &PolicyOptions<'_>,
 ) -> (PolicySet, Report) {
-    let mut lists: BTreeMap<(Action, bool), Vec<Rule>> = BTreeMap::new();
-    let mut external: BTreeMap<&str, Vec<Rule>> = BTreeMap::new();
-    let mut report = Report::new();
-    for &policy in policies {
+    let recipe = Arc::new(Recipe::new(protocol, options));
+    let mut lists: BTreeMap<(Action, bool), Vec<Source>> = BTreeMap::new();
+    let mut external: BTreeMap<&str, Vec<Source>> = BTreeMap::new();
+    let mut reports: Vec<Report> = Vec::with_capacity(policies.len());
+    for (position, &policy) in policies.iter().enumerate() {
+        let mut report = Report::new();
         let action = policy.spec.action;
-        let dry_run = dry_run(policy, &mut report);
-        let compiler = Compiler {
-            policy,
-            protocol,
-            action,
-            dry_run: dry_run && action == Action::Custom,
-            trust_domains: TrustDomains::new(options.trust_domain, options.trust_domain_aliases),
-        };
-        let mut problems = Report::new();
-        let rules = compiler.rules(&mut problems);
-        let is_understood = problems.is_empty() && compiler.has_rules();
-        report.merge(problems);
-        if options.profile == Profile::Hardened && !is_understood && !dry_run && action.refuses() {
-            // What cannot be understood may have been meant to refuse anything.
-            report.push(compiler.refusal());
-            lists.entry((Action::Deny, false)).or_default().push(compiler.deny_all());
+        let mut source = Source::new(policy, position, dry_run(policy, &mut report));
+        if options.profile == Profile::Hardened && !source.dry_run && action.refuses() {
+            let mut problems = Report::new();
+            Compiler::new(&source, &recipe).rules(&mut problems);
+            if !problems.is_empty() || policy.spec.rules.is_empty() {
+                // What cannot be understood may have been meant to refuse anything.
+                report.merge(problems);
+                report.push(refusal(policy));
+                source.denies_all = true;
+            }
+        }
+        reports.push(report);
+        if source.denies_all {
+            lists.entry((Action::Deny, false)).or_default().push(source);
         } else if action == Action::Custom {
             let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
-            external.entry(name).or_default().extend(rules);
+            external.entry(name).or_default().push(source);
         } else {
-            lists.entry((action, dry_run)).or_default().extend(rules);
+            lists.entry((action, source.dry_run)).or_default().push(source);
         }
     }
-    // An AUDIT policy in dry-run mode is neither enforced nor reported anywhere.
+    // An AUDIT policy in dry-run mode is neither enforced nor reported anywhere, but what is wrong in it is.
+    lists.remove(&(Action::Audit, true)).map(|sources| RuleList::new(sources, &recipe, &mut reports));
     let enforced = Enforced::new(
         lists.remove(&(Action::Deny, false)).unwrap_or_default(),
         lists.remove(&(Action::Allow, false)),
+        &recipe,
+        &mut reports,
     );
-    let mut list = |action, dry_run| lists.remove(&(action, dry_run)).map(RuleList::new);
+    let mut list = |action, dry_run, reports: &mut Vec<Report>| {
+        lists.remove(&(action, dry_run)).map(|sources| RuleList::new(sources, &recipe, reports))
+    };
     let mut set = PolicySet {
         external: Vec::new(),
-        audit: list(Action::Audit, false).unwrap_or_default(),
-        dry_run_deny: list(Action::Deny, true).unwrap_or_default(),
-        dry_run_allow: list(Action::Allow, true),
+        audit: list(Action::Audit, false, &mut reports).unwrap_or_default(),
+        dry_run_deny: list(Action::Deny, true, &mut reports).unwrap_or_default(),
+        dry_run_allow: list(Action::Allow, true, &mut reports),
         enforced,
     };
     // S-106: two providers on a workload are one too many unless the control plane allows it.
     let too_many = external.len() > 1 && !options.multiple_custom_providers;
     set.external = external
         .into_iter()
-        .map(|(provider, rules)| {
+        .map(|(provider, sources)| {
             let answer = match options.authorizers.get(provider) {
                 _ if too_many => {
                     Answer::Refuse("several external authorizers on one workload (S-106)".into())
@@ -89,9 +94,13 @@ pub(super) fn policies(
                 }
                 Some(Ok(authorizer)) => Answer::Ask(authorizer.clone()),
             };
-            External { provider: provider.into(), answer, rules: RuleList::new(rules) }
+            let rules = RuleList::new(sources, &recipe, &mut reports);
+            External { provider: provider.into(), answer, rules }
         })
         .collect();
+    // Problems come out in the order of the policies, whatever list they went to.
+    let mut report = Report::new();
+    reports.into_iter().for_each(|found| report.merge(found));
     (set, report)
 }
 
@@ -112,12 +121,14 @@ pub(super) fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report)
     }
 }
 
-struct Compiler<'p> {
+/// Reads the rules of one policy.
+pub(super) struct Compiler<'p> {
     policy: &'p Object<AuthorizationPolicy>,
     protocol: Protocol,
     action: Action,
     /// A CUSTOM policy whose answer does not count.
     dry_run: bool,
+    denies_all: bool,
     trust_domains: TrustDomains<'p>,
 }
 
@@ -135,98 +146,110 @@ impl Refuses for Action {
     }
 }
 
-impl Compiler<'_> {
-    /// S-091, S-092: without rules a policy that refuses has no effect, which nobody can have meant.
-    fn has_rules(&self) -> bool {
-        !self.policy.spec.rules.is_empty()
+fn refusal(policy: &Object<AuthorizationPolicy>) -> Diagnostic {
+    let place = policy.origin("spec");
+    Diagnostic::new(
+        Code::InvalidValue,
+        &place,
+        "the policy is not understood, so everything in its scope is denied",
+    )
+    .help("repair what was found in it; the `istio` profile leaves out what it cannot use")
+}
+
+impl<'p> Compiler<'p> {
+    pub(super) fn new(source: &'p Source, recipe: &'p Recipe) -> Self {
+        let action = source.policy.spec.action;
+        Self {
+            policy: &source.policy,
+            protocol: recipe.protocol,
+            action,
+            dry_run: source.dry_run && action == Action::Custom,
+            denies_all: source.denies_all,
+            trust_domains: TrustDomains::new(&recipe.trust_domain, &recipe.trust_domain_aliases),
+        }
     }
 
-    /// Denies everything in the policy's scope.
-    fn deny_all(&self) -> Rule {
-        self.rule(None, Condition::When { from: Vec::new(), to: Vec::new(), when: Vec::new() })
-    }
-
-    fn refusal(&self) -> Diagnostic {
-        let place = self.policy.origin("spec");
-        Diagnostic::new(
-            Code::InvalidValue,
-            &place,
-            "the policy is not understood, so everything in its scope is denied",
-        )
-        .help("repair what was found in it; the `istio` profile leaves out what it cannot use")
-    }
-
-    fn rules(&self, report: &mut Report) -> Vec<Rule> {
+    /// The rules in the order in which they are asked: Envoy keeps them by name, and a name ends with the rule's position
+    /// in digits (S-083).
+    pub(super) fn rules(&self, report: &mut Report) -> Vec<Rule<'p>> {
         let spec = &self.policy.spec;
+        if self.denies_all {
+            return vec![
+                self.rule(None, Condition::When { from: Vec::new(), to: Vec::new(), when: Vec::new() }),
+            ];
+        }
         if spec.rules.is_empty() {
             // S-087, S-088: it never matches, and an ALLOW policy still closes everything else.
             let never = Condition::Never("the policy has no rules".into());
             return vec![self.rule(None, never)];
         }
-        let rules = spec.rules.iter().enumerate();
-        rules
+        let written = spec.rules.iter().enumerate();
+        let mut rules: Vec<_> = written
             .map(|(index, written)| {
                 let condition = self
                     .condition(index, written, report)
                     .unwrap_or_else(|Unusable(why)| Condition::Never(why.into()));
                 self.rule(Some(index), condition)
             })
-            .collect()
-    }
-
-    fn rule(&self, index: Option<usize>, condition: Condition) -> Rule {
-        let meta = &self.policy.meta;
-        let (namespace, name) = (&meta.namespace, &meta.name);
-        Rule {
-            id: format!("ns[{namespace}]-policy[{name}]-rule[{}]", index.unwrap_or(0)),
-            reference: Arc::new(RuleRef {
-                policy: format!("{namespace}/{name}").into(),
-                rule: index,
-                origin: match index {
-                    Some(index) => self.policy.origin(format!("spec.rules[{index}]")),
-                    None => self.policy.origin("spec"),
-                },
-            }),
-            dry_run: self.dry_run,
-            condition,
+            .collect();
+        if rules.len() > 10 {
+            rules.sort_by_cached_key(|rule| rule.index.unwrap_or(0).to_string());
         }
+        rules
     }
 
-    fn condition(&self, index: usize, rule: &spec::Rule, report: &mut Report) -> Result<Condition, Unusable> {
-        let place = format!("spec.rules[{index}]");
-        let compile = |fields: Vec<Written<'_>>, report: &mut Report| {
-            let mut compiled = Vec::new();
-            for field in fields {
-                compiled.extend(self.field(field, report)?);
-            }
-            Ok(compiled)
-        };
-        let mut when = Vec::new();
+    fn rule(&self, index: Option<usize>, condition: Condition<'p>) -> Rule<'p> {
+        Rule { index, dry_run: self.dry_run, condition }
+    }
+
+    fn condition(
+        &self,
+        index: usize,
+        rule: &'p spec::Rule,
+        report: &mut Report,
+    ) -> Result<Condition<'p>, Unusable> {
+        let mut when = Vec::with_capacity(rule.when.len());
         for (at, condition) in rule.when.iter().enumerate() {
-            let place = format!("{place}.when[{at}]");
-            let field = self.written_condition(condition, place, report)?;
-            when.extend(compile(vec![field], report)?);
+            if let Some(field) = self.written_condition(index, at, condition, report)? {
+                when.extend(self.field(index, field, report)?);
+            }
         }
-        let mut from = Vec::new();
+        let mut from = Vec::with_capacity(rule.from.len());
         for (at, entry) in rule.from.iter().enumerate() {
-            let fields =
-                entry.source.as_ref().map_or_else(Vec::new, |source| source_fields(source, &place, at));
-            from.push(compile(fields, report)?);
+            let fields = entry.source.as_ref().map(|source| source_fields(source, at));
+            from.push(self.fields(index, fields, report)?);
         }
-        let mut to = Vec::new();
+        let mut to = Vec::with_capacity(rule.to.len());
         for (at, entry) in rule.to.iter().enumerate() {
-            let fields =
-                entry.operation.as_ref().map_or_else(Vec::new, |what| operation_fields(what, &place, at));
-            to.push(compile(fields, report)?);
+            let fields = entry.operation.as_ref().map(|what| operation_fields(what, at));
+            to.push(self.fields(index, fields, report)?);
         }
         Ok(Condition::When { from, to, when })
+    }
+
+    fn fields<const N: usize>(
+        &self,
+        rule: usize,
+        written: Option<[Written<'p>; N]>,
+        report: &mut Report,
+    ) -> Result<Vec<Field<'p>>, Unusable> {
+        let mut compiled = Vec::new();
+        for field in written.into_iter().flatten() {
+            compiled.extend(self.field(rule, field, report)?);
+        }
+        Ok(compiled)
     }
 
     /// One field; `None`: nothing is left of it.
     ///
     /// What cannot be used makes an ALLOW rule unusable, and drops out of the others, which get wider by it
     /// (S-122 to S-128).
-    fn field(&self, field: Written<'_>, report: &mut Report) -> Result<Option<Field>, Unusable> {
+    fn field(
+        &self,
+        rule: usize,
+        field: Written<'p>,
+        report: &mut Report,
+    ) -> Result<Option<Field<'p>>, Unusable> {
         if field.values.is_empty() && field.not_values.is_empty() {
             return Ok(None);
         }
@@ -236,20 +259,14 @@ impl Compiler<'_> {
             }
             return Ok(None);
         }
-        let mut compiled = Field {
-            attribute: field.attribute,
-            name: field.name.into(),
-            wanted: wanted(field.values, field.not_values).into(),
-            any: Vec::new(),
-            none: Vec::new(),
-        };
-        for (values, patterns) in [(field.values, &mut compiled.any), (field.not_values, &mut compiled.none)]
-        {
+        let (mut any, mut none) =
+            (Vec::with_capacity(field.values.len()), Vec::with_capacity(field.not_values.len()));
+        for (values, patterns) in [(field.values, &mut any), (field.not_values, &mut none)] {
             for value in values {
-                match self.patterns(field.reading, value) {
-                    Ok(found) => patterns.extend(found),
+                match self.patterns(field.reading, value, patterns) {
+                    Ok(()) => {}
                     Err(why) => {
-                        let place = self.policy.origin(field.place.clone());
+                        let place = self.policy.origin(field.path(rule));
                         let message = format!("`{value}`: {why}");
                         report.push(
                             Diagnostic::new(Code::InvalidValue, &place, message)
@@ -262,59 +279,59 @@ impl Compiler<'_> {
                 }
             }
         }
-        let empty = compiled.any.is_empty() && compiled.none.is_empty();
-        Ok((!empty).then_some(compiled))
+        let Written { name, attribute, values, not_values, .. } = field;
+        let empty = any.is_empty() && none.is_empty();
+        Ok((!empty).then_some(Field { attribute, name, values, not_values, any, none }))
     }
 
-    /// The patterns of one value; several where it stands for several trust domains.
-    fn patterns(&self, reading: Reading, value: &str) -> Result<Vec<Pattern>, String> {
-        let one = |pattern| Ok(vec![pattern]);
-        match reading {
-            Reading::Ip => value
-                .parse::<IpBlock>()
-                .map(|block| vec![Pattern::Ip(block)])
-                .map_err(|_| "not an IP address or CIDR block".to_owned()),
-            Reading::Port => Ok(vec![Pattern::Port(port(value)?)]),
-            Reading::Text => one(Pattern::Text(StringPattern::parse(value))),
-            Reading::Header if value == "*" => one(Pattern::Present),
-            Reading::Header => one(Pattern::Text(StringPattern::parse(value))),
-            Reading::Principal => Ok(self
-                .trust_domains
-                .principals(value)
-                .iter()
-                .map(|principal| Pattern::Identity(IdentityPattern::principal(principal)))
-                .collect()),
-            Reading::Namespace => one(Pattern::Identity(IdentityPattern::namespace(value))),
-            Reading::ServiceAccount => {
-                let namespace = &self.policy.meta.namespace;
-                one(Pattern::Identity(IdentityPattern::service_account(value, namespace)))
+    /// Adds the patterns of one value; several where it stands for several trust domains.
+    fn patterns(&self, reading: Reading, value: &str, patterns: &mut Vec<Pattern>) -> Result<(), String> {
+        let pattern = match reading {
+            Reading::Ip => {
+                Pattern::Ip(value.parse::<IpBlock>().map_err(|_| "not an IP address or CIDR block")?)
             }
-            Reading::TrustDomain => Ok(self
-                .trust_domains
-                .trust_domains(value)
-                .iter()
-                .map(|domain| Pattern::Identity(IdentityPattern::trust_domain(domain)))
-                .collect()),
-            Reading::RequestPrincipal => one(Pattern::RequestPrincipal(RequestPrincipal::parse(value))),
-            Reading::Path if PathTemplate::is_template(value) => PathTemplate::parse(value)
-                .map(|template| vec![Pattern::Template(template)])
-                .map_err(|why| why.to_string()),
-            Reading::Path => one(Pattern::Text(StringPattern::parse(value))),
-        }
+            Reading::Port => Pattern::Port(port(value)?),
+            Reading::Text => Pattern::Text(StringPattern::parse(value)),
+            Reading::Header if value == "*" => Pattern::Present,
+            Reading::Header => Pattern::Text(StringPattern::parse(value)),
+            Reading::Principal => {
+                let of = |principal: &str| Pattern::Identity(IdentityPattern::principal(principal));
+                self.trust_domains.each_principal(value, |principal| patterns.push(of(principal)));
+                return Ok(());
+            }
+            Reading::Namespace => Pattern::Identity(IdentityPattern::namespace(value)),
+            Reading::ServiceAccount => {
+                Pattern::Identity(IdentityPattern::service_account(value, &self.policy.meta.namespace))
+            }
+            Reading::TrustDomain => {
+                let domains = self.trust_domains.trust_domains(value);
+                let of = |domain: &String| Pattern::Identity(IdentityPattern::trust_domain(domain));
+                patterns.extend(domains.iter().map(of));
+                return Ok(());
+            }
+            Reading::RequestPrincipal => Pattern::RequestPrincipal(RequestPrincipal::parse(value)),
+            Reading::Path if PathTemplate::is_template(value) => {
+                Pattern::Template(PathTemplate::parse(value).map_err(|why| why.to_string())?)
+            }
+            Reading::Path => Pattern::Text(StringPattern::parse(value)),
+        };
+        patterns.push(pattern);
+        Ok(())
     }
 
     /// The attribute that a `when` key names. An unknown key makes the whole rule unusable, for every action (S-118).
-    fn written_condition<'s>(
+    fn written_condition(
         &self,
-        condition: &'s spec::Condition,
-        place: String,
+        rule: usize,
+        at: usize,
+        condition: &'p spec::Condition,
         report: &mut Report,
-    ) -> Result<Written<'s>, Unusable> {
+    ) -> Result<Option<Written<'p>>, Unusable> {
         let key = condition.key.as_str();
+        let place = || self.policy.origin(format!("spec.rules[{rule}].when[{at}].key"));
         let Some((reading, attribute)) = when_key(key) else {
-            let at = self.policy.origin(format!("{place}.key"));
             report.push(
-                Diagnostic::new(Code::InvalidValue, &at, format!("`{key}` is not an attribute"))
+                Diagnostic::new(Code::InvalidValue, &place(), format!("`{key}` is not an attribute"))
                     .help("the rule is left out"),
             );
             return Err(Unusable(format!("`{key}` is not an attribute")));
@@ -322,29 +339,17 @@ impl Compiler<'_> {
         let attribute = match attribute {
             Ok(attribute) => attribute,
             Err(malformed) => {
-                let at = self.policy.origin(format!("{place}.key"));
                 let message = format!("`{key}` does not name {malformed} in brackets");
                 report.push(
-                    Diagnostic::new(Code::InvalidValue, &at, message.clone())
+                    Diagnostic::new(Code::InvalidValue, &place(), message.clone())
                         .help("write it as `request.headers[x-user]` is written"),
                 );
-                if self.action == Action::Allow {
-                    return Err(Unusable(message));
-                }
-                // A field without values drops out.
-                let nothing: &[String] = &[];
-                return Ok(Written {
-                    name: key,
-                    place,
-                    reading,
-                    attribute: Attribute::FilterMetadata,
-                    values: nothing,
-                    not_values: nothing,
-                });
+                // A field that is left out widens a rule that refuses, and an ALLOW rule must not get wider.
+                return if self.action == Action::Allow { Err(Unusable(message)) } else { Ok(None) };
             }
         };
         let (values, not_values) = (condition.values.as_slice(), condition.not_values.as_slice());
-        Ok(Written { name: key, place, reading, attribute, values, not_values })
+        Ok(Some(Written { name: key, place: Place::Condition(at), reading, attribute, values, not_values }))
     }
 }
 
@@ -353,12 +358,4 @@ pub(super) fn port(value: &str) -> Result<u16, &'static str> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { value.parse::<u32>().ok() } else { None };
     number.and_then(|number| u16::try_from(number).ok()).ok_or("not a port from 0 to 65535")
-}
-
-fn wanted(values: &[String], not_values: &[String]) -> String {
-    match (values, not_values) {
-        (values, []) => values.join(", "),
-        ([], not_values) => format!("none of {}", not_values.join(", ")),
-        (values, not_values) => format!("{}, and none of {}", values.join(", "), not_values.join(", ")),
-    }
 }

@@ -2,18 +2,21 @@
 //!
 //! One list needs one look-up in one index, whatever the actions are.
 
+use std::sync::Arc;
+
+use mesh_model::diagnostic::Report;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
 use super::linear;
-use super::rule::Rule;
 use super::rule_list::RuleList;
-use crate::verdict::{Facts, Lack, NearMiss};
+use super::source::{Recipe, Source};
+use crate::verdict::{Facts, Lack, NearMiss, RuleAt};
 
 /// The enforced rules of both actions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Enforced {
     rules: RuleList,
-    /// How many of them deny.
+    /// How many of the policies deny.
     denies: usize,
     /// Whether an ALLOW policy is there at all, with or without rules (S-082).
     has_allow: bool,
@@ -21,70 +24,87 @@ pub(super) struct Enforced {
 
 impl Enforced {
     /// `allow`: `None`: there is no enforced ALLOW policy.
-    pub(super) fn new(mut deny: Vec<Rule>, allow: Option<Vec<Rule>>) -> Self {
+    pub(super) fn new(
+        mut deny: Vec<Source>,
+        allow: Option<Vec<Source>>,
+        recipe: &Arc<Recipe>,
+        reports: &mut [Report],
+    ) -> Self {
         let has_allow = allow.is_some();
         let mut allow = allow.unwrap_or_default();
-        deny.sort_by(|a, b| a.id.cmp(&b.id));
-        allow.sort_by(|a, b| a.id.cmp(&b.id));
+        deny.sort_by(Source::order);
+        allow.sort_by(Source::order);
         let denies = deny.len();
         deny.extend(allow);
-        Self { rules: RuleList::sorted(deny), denies, has_allow }
+        let rules = RuleList::sorted(deny, recipe, reports);
+        Self { rules, denies, has_allow }
     }
 
     pub(super) fn list(&mut self) -> &mut RuleList {
         &mut self.rules
     }
 
-    #[cfg(test)]
     pub(super) fn rules(&self) -> &RuleList {
         &self.rules
     }
 
-    pub(super) fn denying(&self) -> &[Rule] {
-        self.rules.rules().get(..self.denies).unwrap_or_default()
+    pub(super) fn denying(&self) -> &[Source] {
+        self.rules.sources().get(..self.denies).unwrap_or_default()
     }
 
-    pub(super) fn allowing(&self) -> &[Rule] {
-        self.rules.rules().get(self.denies..).unwrap_or_default()
+    pub(super) fn allowing(&self) -> &[Source] {
+        self.rules.sources().get(self.denies..).unwrap_or_default()
     }
 
     /// Whether it may pass, and the rule that decided. Denied without a rule: no ALLOW rule matched.
-    pub(super) fn decide<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> (bool, Option<&Rule>) {
+    pub(super) fn decide<'s, O: Observer>(
+        &'s self,
+        facts: &Facts<'_>,
+        observer: &mut O,
+    ) -> (bool, Option<RuleAt<'s>>) {
         if O::EXHAUSTIVE {
             return self.explain(facts, observer);
         }
-        let Some((at, rule)) = self.rules.find(facts) else { return (!self.has_allow, None) };
-        let allowed = at >= self.denies;
-        linear::note(rule, if allowed { "ALLOW" } else { "DENY" }, None, facts, observer);
-        (allowed, Some(rule))
+        let Some(found) = self.rules.find(facts) else { return (!self.has_allow, None) };
+        let allowed = found.source >= self.denies;
+        linear::note_won(found.rule, if allowed { "ALLOW" } else { "DENY" }, observer);
+        (allowed, Some(found.rule))
     }
 
     /// The same with every rule walked, which is what an exhaustive observer hears.
-    fn explain<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> (bool, Option<&Rule>) {
-        if let Some(rule) = linear::first(self.denying(), "DENY", facts, observer) {
-            linear::not_asked(self.allowing(), "ALLOW", observer);
-            return (false, Some(rule));
+    fn explain<'s, O: Observer>(&'s self, facts: &Facts<'_>, observer: &mut O) -> (bool, Option<RuleAt<'s>>) {
+        let Some(recipe) = self.rules.recipe() else { return (!self.has_allow, None) };
+        if let Some(denied) = linear::first(self.denying(), recipe, "DENY", facts, observer) {
+            linear::not_asked(self.allowing(), Some(recipe), "ALLOW", observer);
+            return (false, Some(denied.rule));
         }
-        let allowed = linear::first(self.allowing(), "ALLOW", facts, observer);
+        let allowed = linear::first(self.allowing(), recipe, "ALLOW", facts, observer);
         if allowed.is_none() && self.has_allow {
             self.note_nearest(facts, observer);
         }
-        (allowed.is_some() || !self.has_allow, allowed)
+        (allowed.is_some() || !self.has_allow, allowed.map(|found| found.rule))
     }
 
     /// The ALLOW rule that lacks the fewest fields, the first of several (S-083); `None`: one allows, or none can.
     pub(super) fn nearest(&self, facts: &Facts<'_>) -> Option<NearMiss> {
-        let candidates = self.allowing().iter().filter_map(|rule| Some((rule, rule.lacks(facts)?)));
-        let (rule, lacks) = candidates.min_by_key(|(_, lacks)| lacks.len())?;
-        let lacks: Vec<Lack> = lacks
-            .into_iter()
-            .map(|field| Lack {
-                field: field.name.clone(),
-                wanted: field.wanted.clone(),
-                got: field.attribute.value_of(facts),
-            })
-            .collect();
-        (!lacks.is_empty()).then(|| NearMiss { rule: rule.reference.clone(), lacks })
+        let recipe = self.rules.recipe()?;
+        let mut nearest: Option<(RuleAt<'_>, Vec<Lack>)> = None;
+        for source in self.allowing() {
+            for rule in source.rules(recipe, &mut Report::new()) {
+                let Some(lacks) = rule.lacks(facts) else { continue };
+                if nearest.as_ref().is_some_and(|(_, least)| least.len() <= lacks.len()) {
+                    continue;
+                }
+                let told = lacks.into_iter().map(|field| Lack {
+                    field: field.name.into(),
+                    wanted: field.wanted().into(),
+                    got: field.attribute.value_of(facts),
+                });
+                nearest = Some((source.at(rule.index), told.collect()));
+            }
+        }
+        let (rule, lacks) = nearest?;
+        (!lacks.is_empty()).then(|| NearMiss { rule: Arc::new(rule.to_owned()), lacks })
     }
 
     /// A step for each field that the nearest ALLOW rule lacked.

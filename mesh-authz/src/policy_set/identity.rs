@@ -3,6 +3,7 @@
 //! Istio compiles these to regular expressions; here each is the few comparisons that its expression amounts to,
 //! linear in the identity, with every literal taken literally (S-173).
 
+use crate::byte_places;
 use crate::pattern::StringPattern;
 
 const SCHEME: &str = "spiffe://";
@@ -75,6 +76,27 @@ impl IdentityPattern {
             }
         }
     }
+}
+
+/// `namespaces` without stars: the literal stands somewhere.
+pub(super) fn is_in_namespace(identity: &str, literal: &[u8]) -> bool {
+    let bytes = identity.as_bytes();
+    let mut found = false;
+    byte_places::each(bytes, b'/', |at| {
+        found = bytes.get(at..).is_some_and(|rest| rest.starts_with(literal));
+        !found
+    });
+    found && one_line(identity)
+}
+
+/// `serviceAccounts`: `/ns/NAMESPACE/` and `sa/ACCOUNT`.
+pub(super) fn is_of_account(identity: &str, namespace: &str, account: &str) -> bool {
+    one_line(identity) && is_account(identity, namespace, account)
+}
+
+/// `principals` with a star in front.
+pub(super) fn ends_with(identity: &str, suffix: &[u8]) -> bool {
+    one_line(identity) && identity.strip_prefix(SCHEME).is_some_and(|rest| rest.as_bytes().ends_with(suffix))
 }
 
 /// A dot of a regular expression is no line feed.

@@ -1,74 +1,95 @@
-//! Every rule in turn, in the order of their names: what a trace hears, and the oracle for the index.
+//! Every rule in turn, in the order of their names: what a trace hears, and the oracle for packed rules and their index.
 
+use std::borrow::Cow;
+
+use mesh_model::diagnostic::Report;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
-use super::rule::{Mismatch, Rule};
-use crate::verdict::Facts;
+use super::rule::Mismatch;
+use super::rule_list::Match;
+use super::source::{Recipe, Source};
+use crate::verdict::{Facts, RuleAt};
 
 /// The first rule that matches; one in dry-run mode only where no other does.
 pub(super) fn first<'s, O: Observer>(
-    rules: &'s [Rule],
+    sources: &'s [Source],
+    recipe: &'s Recipe,
     action: &'static str,
     facts: &Facts<'_>,
     observer: &mut O,
-) -> Option<&'s Rule> {
-    let mut found: Option<&Rule> = None;
-    let mut remaining = rules.iter();
-    for rule in remaining.by_ref() {
-        let mismatch = rule.mismatch(facts);
-        note(rule, action, mismatch, facts, observer);
-        if mismatch.is_some() || (found.is_some() && rule.dry_run) {
-            continue;
+) -> Option<Match<'s>> {
+    let mut found: Option<Match<'s>> = None;
+    for (position, source) in sources.iter().enumerate() {
+        for rule in source.rules(recipe, &mut Report::new()) {
+            let at = source.at(rule.index);
+            if found.is_some_and(|found| !found.dry_run) {
+                note_not_asked(at, action, observer);
+                continue;
+            }
+            let mismatch = rule.mismatch(facts);
+            note(at, action, mismatch, facts, observer);
+            if mismatch.is_none() && !(found.is_some() && rule.dry_run) {
+                found = Some(Match { rule: at, dry_run: rule.dry_run, source: position });
+            }
         }
-        found = Some(rule);
-        if !rule.dry_run {
-            break;
-        }
-    }
-    if O::EXHAUSTIVE {
-        not_asked(remaining, action, observer);
     }
     found
 }
 
 /// Tells of rules that can no longer win.
-pub(super) fn not_asked<'s, O: Observer>(
-    rules: impl IntoIterator<Item = &'s Rule>,
+pub(super) fn not_asked<O: Observer>(
+    sources: &[Source],
+    recipe: Option<&Recipe>,
     action: &'static str,
     observer: &mut O,
 ) {
-    for rule in rules {
-        observer.note(|| {
-            Step::new(Stage::Authorize, Outcome::NotAsked, label(action, rule)).origin(&rule.reference.origin)
-        });
+    let Some(recipe) = recipe else { return };
+    for source in sources {
+        for rule in source.rules(recipe, &mut Report::new()) {
+            note_not_asked(source.at(rule.index), action, observer);
+        }
     }
 }
 
+fn note_not_asked<O: Observer>(rule: RuleAt<'_>, action: &'static str, observer: &mut O) {
+    observer.note(|| step(Outcome::NotAsked, action, rule));
+}
+
+/// Tells of the rule that decided.
+pub(super) fn note_won<O: Observer>(rule: RuleAt<'_>, action: &'static str, observer: &mut O) {
+    observer.note(|| step(Outcome::Won, action, rule));
+}
+
 /// Tells of a rule that was asked.
-pub(super) fn note<O: Observer>(
-    rule: &Rule,
+fn note<O: Observer>(
+    rule: RuleAt<'_>,
     action: &'static str,
     mismatch: Option<Mismatch<'_>>,
     facts: &Facts<'_>,
     observer: &mut O,
 ) {
+    let Some(mismatch) = mismatch else { return note_won(rule, action, observer) };
     observer.note(|| {
-        let outcome = if mismatch.is_some() { Outcome::Lost } else { Outcome::Won };
-        let step = Step::new(Stage::Authorize, outcome, label(action, rule)).origin(&rule.reference.origin);
-        match mismatch {
-            None => step,
-            Some(Mismatch::Never(why)) => step.because(Because::new("rule", "a rule that can match", why)),
-            Some(Mismatch::Field(field)) => {
-                step.because(Because::new(&*field.name, &*field.wanted, field.attribute.value_of(facts)))
+        let because = match mismatch {
+            Mismatch::Never(why) => Because::new("rule", "a rule that can match", why),
+            Mismatch::Field(field) => {
+                Because::new(field.name, field.wanted(), field.attribute.value_of(facts))
             }
-        }
+        };
+        step(Outcome::Lost, action, rule).because(because)
     });
 }
 
+/// What became of a rule.
+pub(super) fn step<'e>(outcome: Outcome, action: &str, rule: RuleAt<'_>) -> Step<'e> {
+    let origin = Some(Cow::Owned(rule.origin()));
+    Step { origin, ..Step::new(Stage::Authorize, outcome, label(action, rule)) }
+}
+
 /// `DENY shop/orders rules[0]`
-pub(super) fn label(action: &str, rule: &Rule) -> String {
-    match rule.reference.rule {
-        Some(index) => format!("{action} {} rules[{index}]", rule.reference.policy),
-        None => format!("{action} {}", rule.reference.policy),
+fn label(action: &str, rule: RuleAt<'_>) -> String {
+    match rule.rule() {
+        Some(index) => format!("{action} {} rules[{index}]", rule.policy()),
+        None => format!("{action} {}", rule.policy()),
     }
 }

@@ -1,7 +1,8 @@
 //! AuthorizationPolicy: the compiled policies of one workload (S-067 to S-185).
 //!
-//! `compile` turns written policies into rules once for each kind of chain; `evaluate` asks them, action by action.
-//! Many rules of an action have an `index`; few, and those that a trace listens to, are walked (`linear`).
+//! `compile` reads written policies as rules (`rule`) once for each kind of chain; `evaluate` asks them, action by action.
+//! What is asked are `packed` rules: many have an `index`, few are walked. A trace hears every rule from the policies
+//! themselves (`linear`), and tests compare the two.
 //! What a field looks at is an `attribute`; the odd languages of its values are files of their own.
 //!
 //! | field, `when` key | looks at | rule |
@@ -36,10 +37,12 @@ mod evaluate;
 mod identity;
 mod index;
 mod linear;
+mod packed;
 pub mod rbac;
 mod request_principal;
 mod rule;
 mod rule_list;
+mod source;
 #[cfg(test)]
 mod tests;
 mod trust_domain;
@@ -56,10 +59,10 @@ pub use crate::selection::applicable;
 
 use crate::external_authorizer::{Authorizers, ExternalAuthorizer};
 use crate::profile::Profile;
-use crate::verdict::{ExternalAuthz, Facts, NearMiss, RuleRef, Verdict};
+use crate::verdict::{Facts, NearMiss, RuleRef, Verdict};
 use enforced::Enforced;
-use rule::Rule;
 use rule_list::RuleList;
+use source::Source;
 
 /// The kind of filter chain that policies are compiled for; fields of requests mean nothing on TCP (S-122 to S-130).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,21 +138,33 @@ impl PolicySet {
 
     /// Every rule with what it does, in the order in which they are asked: `CUSTOM`, `AUDIT`, `DENY`, `ALLOW`, then
     /// those in dry-run mode. For people; decisions do not go through it.
-    pub fn rules(&self) -> impl Iterator<Item = (&'static str, &RuleRef)> {
-        let custom = self.external.iter().map(|external| ("CUSTOM", external.rules.rules()));
-        let lists = custom
-            .chain([("AUDIT", self.audit.rules())])
-            .chain([("DENY", self.enforced.denying()), ("ALLOW", self.enforced.allowing())])
-            .chain([("DENY (dry run)", self.dry_run_deny.rules())])
-            .chain(self.dry_run_allow.iter().map(|rules| ("ALLOW (dry run)", rules.rules())));
-        lists.flat_map(|(action, rules)| rules.iter().map(move |rule| (action, &*rule.reference)))
+    pub fn rules(&self) -> impl Iterator<Item = (&'static str, RuleRef)> {
+        let mut told = Vec::new();
+        let mut tell = |action: &'static str, list: &RuleList, policies: &[Source]| {
+            let Some(recipe) = list.recipe() else { return };
+            for source in policies {
+                let rules = source.rules(recipe, &mut Report::new());
+                told.extend(rules.iter().map(|rule| (action, source.at(rule.index).to_owned())));
+            }
+        };
+        for External { rules, .. } in &self.external {
+            tell("CUSTOM", rules, rules.sources());
+        }
+        tell("AUDIT", &self.audit, self.audit.sources());
+        tell("DENY", self.enforced.rules(), self.enforced.denying());
+        tell("ALLOW", self.enforced.rules(), self.enforced.allowing());
+        tell("DENY (dry run)", &self.dry_run_deny, self.dry_run_deny.sources());
+        if let Some(rules) = &self.dry_run_allow {
+            tell("ALLOW (dry run)", rules, rules.sources());
+        }
+        told.into_iter()
     }
 
     /// The whole decision: CUSTOM, AUDIT, DENY, ALLOW (S-080).
     ///
     /// Envoy looks at CUSTOM policies before tokens are verified (S-078). Callers that verify tokens ask
     /// [`external`](Self::external) first, with the request as it came, and [`enforce`](Self::enforce) after.
-    pub fn decide<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+    pub fn decide<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict<'_> {
         match self.external(facts, observer) {
             Verdict { allowed: true, external, .. } => Verdict { external, ..self.enforce(facts, observer) },
             refused => refused,
@@ -157,11 +172,10 @@ impl PolicySet {
     }
 
     /// CUSTOM policies alone: who is to be asked. Not allowed: one of them cannot be (S-106).
-    pub fn external<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+    pub fn external<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict<'_> {
         // S-078: CUSTOM rules never see what a token says.
         let facts = Facts { claims: None, ..facts.clone() };
-        let (external, refused): (Vec<ExternalAuthz>, Option<Arc<RuleRef>>) =
-            evaluate::ask(&self.external, &facts, observer);
+        let (external, refused) = evaluate::ask(&self.external, &facts, observer);
         Verdict {
             allowed: refused.is_none(),
             decided_by: refused,
@@ -172,7 +186,7 @@ impl PolicySet {
     }
 
     /// AUDIT, DENY and ALLOW policies alone.
-    pub fn enforce<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict {
+    pub fn enforce<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict<'_> {
         evaluate::enforce(self, facts, observer)
     }
 

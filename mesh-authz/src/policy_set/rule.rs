@@ -1,48 +1,50 @@
-//! A compiled rule: alternatives of conjunctions (S-113 to S-117).
+//! A rule that can be read and told about: alternatives of conjunctions (S-113 to S-117).
+//!
+//! Decisions go through the `packed` form of it; a trace, and the tests that compare, go through this one.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use super::attribute::{Attribute, Pattern};
-use crate::verdict::{Facts, RuleRef};
+use crate::verdict::Facts;
 
 /// One rule of a policy, or a policy that has none.
 #[derive(Debug, Clone)]
-pub(super) struct Rule {
-    /// Envoy's name of it; rules are asked, and reported, in this order (S-083).
-    pub(super) id: String,
-    /// What the verdict says when it decides.
-    pub(super) reference: Arc<RuleRef>,
+pub(super) struct Rule<'p> {
+    /// Position in `rules`; `None`: the policy as a whole.
+    pub(super) index: Option<usize>,
     /// A CUSTOM rule in dry-run mode: it counts only where no other rule of its provider matches.
     pub(super) dry_run: bool,
     /// When it matches.
-    pub(super) condition: Condition,
+    pub(super) condition: Condition<'p>,
 }
 
 /// When a rule matches.
 #[derive(Debug, Clone)]
-pub(super) enum Condition {
+pub(super) enum Condition<'p> {
     /// Never, and why: a policy without rules, a rule that cannot be used on this chain.
-    Never(Arc<str>),
+    Never(Cow<'static, str>),
     /// Some source, some operation, and all conditions.
     When {
         /// Any; none: any source.
-        from: Vec<Vec<Field>>,
+        from: Vec<Vec<Field<'p>>>,
         /// Any; none: any operation.
-        to: Vec<Vec<Field>>,
+        to: Vec<Vec<Field<'p>>>,
         /// All.
-        when: Vec<Field>,
+        when: Vec<Field<'p>>,
     },
 }
 
 /// One field with its values and its `not` values.
 #[derive(Debug, Clone)]
-pub(super) struct Field {
+pub(super) struct Field<'p> {
     /// What is looked at.
     pub(super) attribute: Attribute,
     /// The field's name in the API.
-    pub(super) name: Arc<str>,
+    pub(super) name: &'p str,
     /// The values as written, for explanations.
-    pub(super) wanted: Arc<str>,
+    pub(super) values: &'p [String],
+    /// The `not` values as written.
+    pub(super) not_values: &'p [String],
     /// One must fit; empty: not asked for.
     pub(super) any: Vec<Pattern>,
     /// None may fit.
@@ -53,23 +55,13 @@ pub(super) struct Field {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mismatch<'r> {
     Never(&'r str),
-    Field(&'r Field),
+    Field(&'r Field<'r>),
 }
 
-impl Rule {
-    /// Whether it does.
-    pub(super) fn matches(&self, facts: &Facts<'_>) -> bool {
-        let all = |fields: &[Field]| fields.iter().all(|field| field.holds(facts));
-        let any = |entries: &[Vec<Field>]| entries.is_empty() || entries.iter().any(|fields| all(fields));
-        match &self.condition {
-            Condition::Never(_) => false,
-            Condition::When { from, to, when } => any(from) && any(to) && all(when),
-        }
-    }
-
+impl<'p> Rule<'p> {
     /// What would have to be otherwise for it to match: the fields that fail in the nearest source, in the nearest
     /// operation, and in the conditions. `None`: it never matches.
-    pub(super) fn lacks(&self, facts: &Facts<'_>) -> Option<Vec<&Field>> {
+    pub(super) fn lacks(&self, facts: &Facts<'_>) -> Option<Vec<&Field<'p>>> {
         match &self.condition {
             Condition::Never(_) => None,
             Condition::When { from, to, when } => {
@@ -93,30 +85,39 @@ impl Rule {
     }
 }
 
-impl Field {
+impl Field<'_> {
+    /// The values as written, for explanations.
+    pub(super) fn wanted(&self) -> String {
+        match (self.values, self.not_values) {
+            (values, []) => values.join(", "),
+            ([], not_values) => format!("none of {}", not_values.join(", ")),
+            (values, not_values) => format!("{}, and none of {}", values.join(", "), not_values.join(", ")),
+        }
+    }
+
     pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
         let fits = |pattern: &Pattern| self.attribute.fits(pattern, facts);
         (self.any.is_empty() || self.any.iter().any(fits)) && !self.none.iter().any(fits)
     }
 }
 
-fn failing<'r>(fields: &'r [Field], facts: &Facts<'_>) -> Vec<&'r Field> {
+fn failing<'r, 'p>(fields: &'r [Field<'p>], facts: &Facts<'_>) -> Vec<&'r Field<'p>> {
     fields.iter().filter(|field| !field.holds(facts)).collect()
 }
 
 /// What fails in the alternative where the least does.
-fn failing_in_nearest<'r>(alternatives: &'r [Vec<Field>], facts: &Facts<'_>) -> Vec<&'r Field> {
+fn failing_in_nearest<'r, 'p>(alternatives: &'r [Vec<Field<'p>>], facts: &Facts<'_>) -> Vec<&'r Field<'p>> {
     let failing = alternatives.iter().map(|fields| failing(fields, facts));
     failing.min_by_key(Vec::len).unwrap_or_default()
 }
 
 /// The first field that does not hold.
-fn all_of<'r>(fields: &'r [Field], facts: &Facts<'_>) -> Option<&'r Field> {
+fn all_of<'r, 'p>(fields: &'r [Field<'p>], facts: &Facts<'_>) -> Option<&'r Field<'p>> {
     fields.iter().find(|field| !field.holds(facts))
 }
 
 /// The field that failed in the first alternative, where every alternative fails.
-fn any_of<'r>(alternatives: &'r [Vec<Field>], facts: &Facts<'_>) -> Option<&'r Field> {
+fn any_of<'r, 'p>(alternatives: &'r [Vec<Field<'p>>], facts: &Facts<'_>) -> Option<&'r Field<'p>> {
     let mut first = None;
     for alternative in alternatives {
         let failed = all_of(alternative, facts)?;

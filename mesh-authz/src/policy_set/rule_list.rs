@@ -1,50 +1,94 @@
 //! The rules of one action, in the order in which they are asked.
 
+use std::sync::Arc;
+
+use mesh_model::diagnostic::Report;
 use mesh_model::trace::Observer;
 
-use super::index::RuleIndex;
+use super::index::{Filing, RuleIndex};
 use super::linear;
-use super::rule::Rule;
-use crate::verdict::Facts;
+use super::packed::{Asked, Packed};
+use super::source::{Recipe, Source};
+use crate::verdict::{Facts, RuleAt};
+
+/// Lists of at most this many rules are walked.
+const WALKED_MAX: usize = 8;
 
 /// Rules with an index where they are many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RuleList {
-    rules: Vec<Rule>,
+    packed: Packed,
     index: Option<RuleIndex>,
+    /// In order (S-083).
+    sources: Vec<Source>,
+    /// `None`: there are no rules.
+    recipe: Option<Arc<Recipe>>,
+}
+
+/// A rule that matched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match<'s> {
+    pub(super) rule: RuleAt<'s>,
+    /// A CUSTOM rule in dry-run mode.
+    pub(super) dry_run: bool,
+    /// Which of the list's policies has it.
+    pub(super) source: usize,
 }
 
 impl RuleList {
-    /// Puts rules in order (S-083).
-    pub(super) fn new(mut rules: Vec<Rule>) -> Self {
-        rules.sort_by(|a, b| a.id.cmp(&b.id));
-        Self::sorted(rules)
+    /// Puts the rules of policies in order (S-083).
+    pub(super) fn new(mut sources: Vec<Source>, recipe: &Arc<Recipe>, reports: &mut [Report]) -> Self {
+        sources.sort_by(Source::order);
+        Self::sorted(sources, recipe, reports)
     }
 
-    /// Rules in the order in which they come.
-    pub(super) fn sorted(rules: Vec<Rule>) -> Self {
-        Self { index: RuleIndex::new(&rules), rules }
+    /// Rules in the order in which their policies come; what is wrong in one is added to its report.
+    pub(super) fn sorted(sources: Vec<Source>, recipe: &Arc<Recipe>, reports: &mut [Report]) -> Self {
+        let mut list = Self { sources, recipe: Some(Arc::clone(recipe)), ..Self::default() };
+        list.index = list.pack(WALKED_MAX, reports);
+        list
     }
 
-    /// All rules, in order.
-    pub(super) fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
-    /// The first rule that matches, with its position; one in dry-run mode only where no other does.
-    pub(super) fn find(&self, facts: &Facts<'_>) -> Option<(usize, &Rule)> {
-        match &self.index {
-            Some(index) => index.first(&self.rules, facts),
-            None => {
-                let mut matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches(facts));
-                let first = matching.next()?;
-                if first.1.dry_run {
-                    matching.find(|(_, rule)| !rule.dry_run).or(Some(first))
-                } else {
-                    Some(first)
+    /// Packs all rules; with an index where they are more than `walked_max`.
+    fn pack(&mut self, walked_max: usize, reports: &mut [Report]) -> Option<RuleIndex> {
+        let recipe = self.recipe.as_deref()?;
+        let written = |source: &Source| source.policy.spec.rules.len().max(1);
+        let indexed = self.sources.iter().map(written).sum::<usize>() > walked_max;
+        let mut filing = Filing::default();
+        let mut packed = Packed::default();
+        let mut unheard = Report::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let report = reports.get_mut(source.position).unwrap_or(&mut unheard);
+            for rule in source.rules(recipe, report) {
+                if let Some(place) = packed.push(at, &rule)
+                    && indexed
+                {
+                    filing.push(place, &rule);
                 }
             }
         }
+        packed.finish();
+        self.packed = packed;
+        indexed.then(|| filing.index())?
+    }
+
+    pub(super) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    pub(super) fn recipe(&self) -> Option<&Recipe> {
+        self.recipe.as_deref()
+    }
+
+    /// The first rule that matches; one in dry-run mode only where no other does.
+    pub(super) fn find(&self, facts: &Facts<'_>) -> Option<Match<'_>> {
+        let asked = Asked::new(facts);
+        let found = match &self.index {
+            Some(index) => index.first(&self.packed, &asked),
+            None => self.packed.first(&asked),
+        }?;
+        let source = self.sources.get(found.source)?;
+        Some(Match { rule: source.at(found.rule), dry_run: found.dry_run, source: found.source })
     }
 
     /// The same, told to an observer.
@@ -55,13 +99,16 @@ impl RuleList {
         action: &'static str,
         facts: &Facts<'_>,
         observer: &mut O,
-    ) -> Option<&Rule> {
-        if O::EXHAUSTIVE {
-            return linear::first(&self.rules, action, facts, observer);
+    ) -> Option<Match<'_>> {
+        if self.sources.is_empty() {
+            return None;
         }
-        let (_, rule) = self.find(facts)?;
-        linear::note(rule, action, None, facts, observer);
-        Some(rule)
+        if O::EXHAUSTIVE {
+            return linear::first(self.sources(), self.recipe()?, action, facts, observer);
+        }
+        let found = self.find(facts)?;
+        linear::note_won(found.rule, action, observer);
+        Some(found)
     }
 
     /// Forgets the index: every rule is asked in turn.
@@ -72,12 +119,13 @@ impl RuleList {
     /// How many rules may be asked about the request.
     #[cfg(test)]
     pub(super) fn asked(&self, facts: &Facts<'_>) -> usize {
-        self.index.as_ref().map_or(self.rules.len(), |index| index.candidates(facts).len())
+        let asked = Asked::new(facts);
+        self.index.as_ref().map_or(usize::MAX, |index| index.candidates(&asked).len())
     }
 
     /// Indexes however few rules there are.
     #[cfg(test)]
     pub(super) fn force_index(&mut self) {
-        self.index = Some(RuleIndex::of(&self.rules));
+        self.index = self.pack(0, &mut []);
     }
 }

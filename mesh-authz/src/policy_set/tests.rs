@@ -7,6 +7,7 @@ mod flat;
 mod forms;
 mod hardened;
 mod keys;
+mod mutants;
 mod nearest;
 mod property;
 mod scope;
@@ -25,7 +26,7 @@ use mesh_model::trace::Trace;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::verdict::Claims;
+use crate::verdict::{Claims, ExternalAuthz, RuleAt};
 
 fn named(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationPolicy>> {
     let document = Arc::new(Document::new(
@@ -82,6 +83,29 @@ struct Call {
     request: Option<RequestFacts<'static>>,
 }
 
+/// A verdict that is kept longer than the policies.
+#[derive(Debug, PartialEq)]
+struct Heard {
+    allowed: bool,
+    decided_by: Option<RuleRef>,
+    external: Vec<ExternalAuthz>,
+    dry_run: Vec<RuleRef>,
+    audited: Vec<RuleRef>,
+}
+
+impl From<Verdict<'_>> for Heard {
+    fn from(verdict: Verdict<'_>) -> Self {
+        let all = |rules: Vec<RuleAt<'_>>| rules.iter().map(RuleAt::to_owned).collect();
+        Self {
+            allowed: verdict.allowed,
+            decided_by: verdict.decided_by.map(|rule| rule.to_owned()),
+            external: verdict.external,
+            dry_run: all(verdict.dry_run),
+            audited: all(verdict.audited),
+        }
+    }
+}
+
 fn get(path: &'static str) -> Call {
     let request = RequestFacts {
         version: HttpVersion::Http11,
@@ -134,13 +158,15 @@ impl Call {
         Self { claims: Some(payload), ..self }
     }
 
-    /// Asks with and without a trace; both must agree.
-    fn ask(&self, set: &PolicySet) -> Verdict {
+    /// Asks with and without a trace, and without the index; all must agree.
+    fn ask(&self, set: &PolicySet) -> Heard {
         self.with_facts(|facts| {
             let mut trace = Trace::default();
             let explained = set.decide(facts, &mut trace);
             assert_eq!(explained, set.decide(facts, &mut ()), "the trace changes the verdict");
-            explained
+            let walked = set.clone().without_index();
+            assert_eq!(explained, walked.decide(facts, &mut ()), "the index changes the verdict");
+            Heard::from(explained)
         })
     }
 

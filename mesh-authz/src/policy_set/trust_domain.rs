@@ -36,6 +36,18 @@ impl<'a> TrustDomains<'a> {
         found
     }
 
+    /// The same without a copy where the value stands for itself alone.
+    pub(super) fn each_principal(&self, value: &str, mut visit: impl FnMut(&str)) {
+        let own = self.domains.as_slice();
+        let is_itself =
+            matches!(own, [only] if value.strip_prefix(*only).is_some_and(|rest| rest.starts_with('/')));
+        if is_itself {
+            visit(value);
+        } else {
+            self.principals(value).iter().for_each(|principal| visit(principal));
+        }
+    }
+
     /// The trust domains that `value` stands for: all of them where it is one of them (S-146, E-090).
     pub(super) fn trust_domains(&self, value: &str) -> Vec<String> {
         if self.domains.contains(&value) {

@@ -23,11 +23,30 @@ pub(super) enum Reading {
 /// A field as written: its name, its place below the rule, what it looks at, and its values.
 pub(super) struct Written<'s> {
     pub(super) name: &'s str,
-    pub(super) place: String,
+    pub(super) place: Place,
     pub(super) reading: Reading,
     pub(super) attribute: Attribute,
     pub(super) values: &'s [String],
     pub(super) not_values: &'s [String],
+}
+
+/// Where a field stands below its rule; spelled out only where something is wrong there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Source(usize),
+    Operation(usize),
+    Condition(usize),
+}
+
+impl Written<'_> {
+    /// The field path, with the rule's in front.
+    pub(super) fn path(&self, rule: usize) -> String {
+        match self.place {
+            Place::Source(at) => format!("spec.rules[{rule}].from[{at}].source.{}", self.name),
+            Place::Operation(at) => format!("spec.rules[{rule}].to[{at}].operation.{}", self.name),
+            Place::Condition(at) => format!("spec.rules[{rule}].when[{at}]"),
+        }
+    }
 }
 
 /// The attribute of a `when` key and how its values are read; `Err`: the brackets are wrong, and what they should name.
@@ -82,7 +101,7 @@ fn claim_path(text: &str) -> Option<Vec<String>> {
     Some(keys)
 }
 
-pub(super) fn source_fields<'s>(source: &'s spec::Source, place: &str, at: usize) -> Vec<Written<'s>> {
+pub(super) fn source_fields(source: &spec::Source, at: usize) -> [Written<'_>; 7] {
     let spec::Source {
         principals,
         not_principals,
@@ -99,15 +118,15 @@ pub(super) fn source_fields<'s>(source: &'s spec::Source, place: &str, at: usize
         remote_ip_blocks,
         not_remote_ip_blocks,
     } = source;
-    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
+    let field = |name, reading, attribute, values, not_values| Written {
         name,
-        place: format!("{place}.from[{at}].source.{name}"),
+        place: Place::Source(at),
         reading,
         attribute,
         values,
         not_values,
     };
-    vec![
+    [
         field("principals", Reading::Principal, Attribute::Identity, principals, not_principals),
         field(
             "requestPrincipals",
@@ -130,22 +149,18 @@ pub(super) fn source_fields<'s>(source: &'s spec::Source, place: &str, at: usize
     ]
 }
 
-pub(super) fn operation_fields<'s>(
-    operation: &'s spec::Operation,
-    place: &str,
-    at: usize,
-) -> Vec<Written<'s>> {
+pub(super) fn operation_fields(operation: &spec::Operation, at: usize) -> [Written<'_>; 4] {
     let spec::Operation { hosts, not_hosts, ports, not_ports, methods, not_methods, paths, not_paths } =
         operation;
-    let field = |name, reading, attribute, values: &'s Vec<String>, not_values: &'s Vec<String>| Written {
+    let field = |name, reading, attribute, values, not_values| Written {
         name,
-        place: format!("{place}.to[{at}].operation.{name}"),
+        place: Place::Operation(at),
         reading,
         attribute,
         values,
         not_values,
     };
-    vec![
+    [
         field("hosts", Reading::Header, Attribute::Host, hosts, not_hosts),
         field("methods", Reading::Header, Attribute::Method, methods, not_methods),
         field("paths", Reading::Path, Attribute::Path, paths, not_paths),

@@ -1,5 +1,6 @@
 //! The decision over all rules of a workload (S-261 to S-267, S-303, S-304).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mesh_model::facts::RequestFacts;
@@ -12,7 +13,7 @@ use super::{Authenticated, RemoteKeys, RequestAuthn, RequestChange, RequestChang
 use crate::claims::Claims;
 use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
-use crate::jwt::token::{Times, Token};
+use crate::jwt::token::{Decoded, Times, Token};
 use crate::request_header;
 
 /// Tries the rules in order; the first that verifies wins.
@@ -80,8 +81,9 @@ pub(super) fn authenticate<O: Observer>(
 /// Fetched key sets without the key of a token that is of their issuer.
 pub(super) fn unknown_keys<'a>(authn: &'a RequestAuthn, request: &RequestFacts<'_>) -> Vec<&'a RemoteKeys> {
     let lacks = |rule: &Rule, found: &Found<'_>| {
-        Token::parse(&found.token, rule.form).is_ok_and(|token| {
-            let is_of_issuer = rule.issuer.is_empty() || rule.issuer == token.issuer;
+        let mut decoded = Decoded::default();
+        Token::parse(&found.token, rule.form, &mut decoded).is_ok_and(|token| {
+            let is_of_issuer = rule.is_of(&token);
             is_of_issuer && rule.keys.verify(&token) == Err(Status::NoMatchingKey)
         })
     };
@@ -102,6 +104,13 @@ fn is_preflight(request: &RequestFacts<'_>) -> bool {
     request.method == "OPTIONS" && filled("origin") && filled("access-control-request-method")
 }
 
+impl Rule {
+    /// The token is of the rule's issuer, or the rule is for any (S-279).
+    fn is_of(&self, token: &Token<'_>) -> bool {
+        self.issuer.is_empty() || token.issuer.as_deref() == Some(&*self.issuer)
+    }
+}
+
 /// One rule and what it needs to judge tokens.
 struct Judge<'r> {
     rule: &'r Rule,
@@ -116,8 +125,8 @@ struct Judge<'r> {
 pub(super) struct Verified {
     times: Times,
     claims: Arc<Claims>,
-    /// What it leaves in the request.
-    headers: Arc<[RequestChange]>,
+    /// What it leaves in the request; `None`: nothing.
+    headers: Option<Arc<[RequestChange]>>,
 }
 
 impl Judge<'_> {
@@ -133,15 +142,14 @@ impl Judge<'_> {
         for found in found.iter().rev() {
             verified.push(self.check(found)?);
         }
-        let claims = verified.last().map(|verified| Arc::clone(&verified.claims)).ok_or(Status::Missing)?;
         let mut own = OwnChanges { before: changes.len(), changes, path: None };
-        for (found, verified) in found.iter().rev().zip(verified) {
-            verified.headers.iter().for_each(|change| own.write(change));
+        for (found, verified) in found.iter().rev().zip(&verified) {
+            verified.headers.iter().flat_map(|headers| headers.iter()).for_each(|change| own.write(change));
             if !self.rule.forward {
                 own.remove(found.place, request);
             }
         }
-        Ok(claims)
+        verified.pop().map(|verified| verified.claims).ok_or(Status::Missing)
     }
 
     fn check(&self, found: &Found<'_>) -> Result<Verified, Status> {
@@ -151,21 +159,23 @@ impl Judge<'_> {
             return Ok(verified);
         }
         let rule = self.rule;
-        let mut token = Token::parse(&found.token, rule.form)?;
-        if !rule.issuer.is_empty() && rule.issuer != token.issuer {
+        let mut decoded = Decoded::default();
+        let token = Token::parse(&found.token, rule.form, &mut decoded)?;
+        if !rule.is_of(&token) {
             return Err(Status::UnknownIssuer);
         }
         token.times.check(self.now)?;
-        let allowed = |audience: &String| rule.audiences.contains(comparable_audience(audience));
+        let allowed = |audience: &Cow<'_, str>| rule.audiences.contains(comparable_audience(audience));
         if !rule.audiences.is_empty() && !token.audiences.iter().any(allowed) {
             return Err(Status::AudienceNotAllowed);
         }
         rule.keys.verify(&token)?;
-        let verified = Verified {
-            times: token.times,
-            headers: output::headers(rule, &token).into(),
-            claims: Arc::new(output::claims(rule, &mut token)),
-        };
+        let (times, about) = (token.times, output::About::new(rule, &token));
+        let headers = output::headers(rule, &token);
+        let headers = (!headers.is_empty()).then(|| headers.into());
+        drop(token);
+        let claims = Arc::new(output::claims(rule, about, decoded.payload));
+        let verified = Verified { times, claims, headers };
         if let Some(cache) = self.cache {
             cache.insert(self.position, &found.token, verified.clone());
         }

@@ -23,7 +23,7 @@ pub(super) struct Rule {
     pub(super) label: Arc<str>,
     pub(super) origin: Origin,
     /// Empty: any issuer (S-279).
-    pub(super) issuer: String,
+    pub(super) issuer: Arc<str>,
     /// Without scheme and trailing slash; empty: any audience (S-281).
     pub(super) audiences: BTreeSet<String>,
     pub(super) locations: Locations,
@@ -77,7 +77,7 @@ fn rule(
     let payload_header = &written.output_payload_to_header;
     Rule {
         label,
-        issuer: written.issuer.clone(),
+        issuer: written.issuer.as_str().into(),
         audiences: written
             .audiences
             .iter()

@@ -216,7 +216,7 @@ impl RequestAuthn {
 
     /// The issuer (empty: any) and the origin of every token rule, in the order in which they are tried.
     pub fn issuers(&self) -> impl Iterator<Item = (&str, &Origin)> {
-        self.rules.iter().map(|rule| (rule.issuer.as_str(), &rule.origin))
+        self.rules.iter().map(|rule| (&*rule.issuer, &rule.origin))
     }
 
     /// Looks for tokens and judges them (S-261 to S-304). `now` is in seconds since 1970.

@@ -11,12 +11,25 @@ use super::compile::Rule;
 use crate::claims::Claims;
 use crate::jwt::token::Token;
 
-/// What policies see.
-pub(super) fn claims(rule: &Rule, token: &mut Token<'_>) -> Claims {
-    let issuer = token.has_issuer.then(|| std::mem::take(&mut token.issuer).into());
-    let subject = token.subject.take().map(Into::into);
-    let payload = std::mem::take(&mut token.payload).into();
-    Claims::unread(issuer, subject, payload, Arc::clone(&rule.space_delimited))
+/// What policies see. The rule's issuer is shared rather than copied.
+pub(super) fn claims(rule: &Rule, about: About, payload: Vec<u8>) -> Claims {
+    Claims::unread(about.issuer, about.subject, payload.into(), Arc::clone(&rule.space_delimited))
+}
+
+/// What is kept of a token beside its payload.
+pub(super) struct About {
+    issuer: Option<Arc<str>>,
+    subject: Option<Box<str>>,
+}
+
+impl About {
+    pub(super) fn new(rule: &Rule, token: &Token<'_>) -> Self {
+        let issuer = token
+            .issuer
+            .as_deref()
+            .map(|issuer| if *issuer == *rule.issuer { Arc::clone(&rule.issuer) } else { Arc::from(issuer) });
+        Self { issuer, subject: token.subject.as_deref().map(Box::from) }
+    }
 }
 
 /// The headers that a rule asks for, in order. The first value of a header replaces it, further ones are added.
@@ -41,7 +54,7 @@ pub(super) fn headers(rule: &Rule, token: &Token<'_>) -> Vec<RequestChange> {
     if rule.claim_headers.is_empty() {
         return changes;
     }
-    let payload: Map<String, Value> = serde_json::from_slice(&token.payload).unwrap_or_default();
+    let payload: Map<String, Value> = serde_json::from_slice(token.payload).unwrap_or_default();
     for (name, claim) in &rule.claim_headers {
         if let Some(text) = find(&payload, claim).map(text_of).filter(|text| is_header_value(text)) {
             write(name, text.into_bytes().into());

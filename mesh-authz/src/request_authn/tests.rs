@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
 mod attacks;
+mod mutants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use mesh_model::trace::Trace;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jwt::token::{Form, Token};
+use crate::jwt::token::{Decoded, Form, Token};
 
 const NOW: i64 = 1_700_000_000;
 const ISSUER: &str = "https://login.example.com";
@@ -363,7 +364,8 @@ fn a_remembered_token_expires_all_the_same() {
     let authn = compile(&[rule(json!({}))]).with_token_cache(64);
     let headers = bearer("alice");
     let request = request("GET", "/", &headers);
-    let expires = Token::parse(token("alice").as_bytes(), Form::Lenient).unwrap().times.expires;
+    let (text, mut decoded) = (token("alice"), Decoded::default());
+    let expires = Token::parse(text.as_bytes(), Form::Lenient, &mut decoded).unwrap().times.expires;
     let last = i64::try_from(expires).unwrap() + 60;
     for (now, passes) in [(NOW, true), (last, true), (last + 1, false), (NOW, true)] {
         let passed = matches!(authn.authenticate(&request, now, &mut ()), Authenticated::Passed { .. });

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
@@ -139,10 +140,22 @@ impl Compiler {
     /// Replaces the mesh configuration (over its defaults): every proxy may be concerned.
     pub fn set_mesh_config(&mut self, mesh: Arc<MeshConfig>) -> Report {
         let (snapshot, report) = MeshSnapshot::resolve(&self.config, mesh);
-        self.snapshot = snapshot;
+        self.snapshot = snapshot.with_profile(self.snapshot.profile);
+        self.forget_all();
+        report
+    }
+
+    /// Takes another reading of policies and token rules: every proxy may be concerned.
+    pub fn set_profile(&mut self, profile: Profile) {
+        if self.snapshot.profile != profile {
+            self.snapshot.profile = profile;
+            self.forget_all();
+        }
+    }
+
+    fn forget_all(&mut self) {
         self.classes.values_mut().for_each(Class::forget);
         self.proxies.values_mut().for_each(|(_, own)| own.forget());
-        report
     }
 
     /// What a proxy runs. As long as nothing that it runs changes, it is the same in memory; so are listeners, tables

@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 use mesh_model::diagnostic::Report;
 use mesh_model::name::{host_subset_of, is_wildcard};
+use smallvec::SmallVec;
 
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::outbound::{RouteCache, RouteKey, RouteOwner};
@@ -26,18 +27,60 @@ pub(super) enum UnitKey {
 /// Units by the questions that were asked for them.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    asked: HashMap<UnitKey, Asked, RandomState>,
-    units: HashMap<Lookup, HashSet<UnitKey, RandomState>, RandomState>,
+    asked: HashMap<Arc<UnitKey>, Asked, RandomState>,
+    units: HashMap<Lookup, Units, RandomState>,
+}
+
+/// Units that asked one question: one or two of most, all of some.
+#[derive(Debug, Default)]
+struct Units {
+    few: SmallVec<[Arc<UnitKey>; 2]>,
+    /// All of them, once they are many.
+    many: HashSet<Arc<UnitKey>, RandomState>,
+}
+
+/// More units than this are hashed.
+const FEW: usize = 8;
+
+impl Units {
+    /// Adds a unit that is not there.
+    fn insert(&mut self, unit: Arc<UnitKey>) {
+        if !self.many.is_empty() {
+            self.many.insert(unit);
+            return;
+        }
+        self.few.push(unit);
+        if self.few.len() > FEW {
+            self.many.extend(self.few.drain(..));
+        }
+    }
+
+    fn remove(&mut self, unit: &UnitKey) {
+        self.few.retain(|other| **other != *unit);
+        self.many.remove(unit);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.few.is_empty() && self.many.is_empty()
+    }
 }
 
 impl Questions {
     /// Remembers what was asked for a unit, in place of what was before.
     pub(super) fn remember(&mut self, unit: &UnitKey, asked: Asked) {
         self.forget(unit);
-        for question in &asked {
-            self.units.entry(question.clone()).or_default().insert(unit.clone());
+        let unit = Arc::new(unit.clone());
+        for question in asked.iter() {
+            match self.units.get_mut(question) {
+                Some(units) => units.insert(Arc::clone(&unit)),
+                None => {
+                    let mut units = Units::default();
+                    units.insert(Arc::clone(&unit));
+                    self.units.insert(question.clone(), units);
+                }
+            }
         }
-        self.asked.insert(unit.clone(), asked);
+        self.asked.insert(unit, asked);
     }
 
     /// Forgets a unit.
@@ -54,7 +97,8 @@ impl Questions {
 
     /// Units that asked this.
     pub(super) fn units(&self, question: &Lookup) -> impl Iterator<Item = &UnitKey> {
-        self.units.get(question).into_iter().flatten()
+        let found = self.units.get(question).into_iter();
+        found.flat_map(|units| units.few.iter().chain(&units.many)).map(|unit| &**unit)
     }
 
     /// Every question about the rules of a host that `host`, perhaps a wildcard, covers.

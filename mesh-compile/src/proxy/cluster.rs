@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mesh_model::origin::Origin;
+pub use super::origins::Origins;
 
 /// An upstream cluster.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Cluster {
     /// Circuit breakers; `None`: unlimited.
     pub limits: Limits,
     /// Passive health checks.
-    pub outlier: Option<Outlier>,
+    pub outlier: Option<Arc<Outlier>>,
     /// Healthy share below which all endpoints are used, percent.
     pub panic_threshold: Option<f64>,
     /// Locality weights are given to the balancer (T-261).
@@ -48,8 +48,8 @@ pub struct Cluster {
     pub endpoints: Vec<ClusterEndpoint>,
     /// Locality, priority, weight; those with endpoints, sorted.
     pub localities: Vec<(Arc<str>, u32, u32)>,
-    /// What each setting came from: setting name (`connect_timeout_ms`, `lb`, `tls`, `endpoints`, ...) to origin.
-    pub origins: BTreeMap<&'static str, Origin>,
+    /// What each setting came from.
+    pub origins: Origins,
 }
 
 impl Cluster {
@@ -76,7 +76,7 @@ impl Cluster {
             source_address: None,
             endpoints: Vec::new(),
             localities: Vec::new(),
-            origins: BTreeMap::new(),
+            origins: Origins::default(),
         }
     }
 }
@@ -190,7 +190,7 @@ pub struct UpstreamTlsContext {
     /// `exact:VALUE`, in order.
     pub sans: Vec<Arc<str>>,
     /// `tls_minimum_protocol_version`, `tls_maximum_protocol_version`; those that are set.
-    pub params: BTreeMap<&'static str, Arc<str>>,
+    pub params: Arc<BTreeMap<&'static str, Arc<str>>>,
     /// Certificate revocation list file.
     pub crl: Option<Arc<str>>,
     /// Only towards endpoints marked `istio` (auto mTLS).

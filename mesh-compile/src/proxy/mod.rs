@@ -8,6 +8,8 @@ pub mod gateway;
 pub mod inbound;
 mod keys;
 pub mod listener;
+mod listeners;
+mod origins;
 pub mod outbound;
 pub mod policies;
 pub mod routes;
@@ -25,13 +27,14 @@ use crate::route_table::RouteTable;
 use crate::shared_map::SharedMap;
 use cluster::Cluster;
 use listener::Listener;
+pub use listeners::Listeners;
 use telemetry::TelemetryConfig;
 
 /// Everything one proxy runs.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
     /// In order of direction, address and port.
-    pub listeners: Vec<Arc<Listener>>,
+    pub listeners: Listeners,
     /// By name.
     pub route_tables: BTreeMap<Arc<str>, Arc<RouteTable>>,
     /// By name.

@@ -30,7 +30,9 @@ impl Policies {
         let root = mesh.root_namespace();
         let rules =
             request_authn::applicable(view.request_authentications(), root, &proxy.namespace, &proxy.labels);
-        let (authn, problems) = RequestAuthn::compile(&rules, &AuthnOptions::default());
+        let profile = view.profile();
+        let token_options = AuthnOptions { profile, ..AuthnOptions::default() };
+        let (authn, problems) = RequestAuthn::compile(&rules, &token_options);
         report.merge(problems);
         let authn = authn.map(|authn| authn.with_token_cache(REMEMBERED_TOKENS));
 
@@ -40,6 +42,7 @@ impl Policies {
             trust_domain: mesh.trust_domain(),
             trust_domain_aliases: &mesh.trust_domain_aliases,
             authorizers: ExternalAuthorizer::all(&mesh.extension_providers),
+            profile,
             ..PolicyOptions::default()
         };
         let (http, problems) = PolicySet::compile(&policies, Protocol::Http, &options);
@@ -47,5 +50,49 @@ impl Policies {
         // What is wrong with a policy was said above: the second compilation finds the same again.
         let (tcp, _) = PolicySet::compile(&policies, Protocol::Tcp, &options);
         Self { authn: authn.map(Arc::new), http: http.map(Arc::new), tcp: tcp.map(Arc::new) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use mesh_authz::profile::Profile;
+    use mesh_authz::verdict::Facts;
+
+    use super::*;
+    use crate::testing::{resolve, service, sidecar};
+
+    /// A DENY policy that is not understood, and one without rules.
+    const POLICIES: [&str; 2] =
+        ["{action: DENY, rules: [{when: [{key: source.color, values: [red]}]}]}", "{action: DENY}"];
+
+    #[test]
+    fn the_hardened_profile_of_a_mesh_reaches_every_workload() {
+        for policy in POLICIES {
+            let text = format!(
+                "{}---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                 metadata: {{name: odd, namespace: shop}}\nspec: {policy}\n",
+                service("shop", "web")
+            );
+            let proxy = sidecar("shop", "web");
+            let ip = Ipv4Addr::new(10, 9, 9, 9).into();
+            let facts = Facts {
+                direct_ip: ip,
+                remote_ip: ip,
+                dst_ip: ip,
+                dst_port: 8080,
+                sni: None,
+                peer: None,
+                request: None,
+                claims: None,
+            };
+            for (profile, passes) in [(Profile::Istio, true), (Profile::Hardened, false)] {
+                let snapshot = resolve(&text).with_profile(profile);
+                let policies = Policies::compile(&View::new(&snapshot, &proxy), &mut Report::new());
+                let verdict = policies.tcp.as_ref().unwrap().decide(&facts, &mut ()).allowed;
+                assert_eq!(verdict, passes, "{policy} {profile:?}");
+            }
+        }
     }
 }

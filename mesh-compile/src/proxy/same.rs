@@ -30,7 +30,7 @@ impl ProxyConfig {
 impl Cluster {
     /// Whether two clusters are the same, written at the same places.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self == other && self.origins.values().zip(other.origins.values()).all(|(a, b)| a.is_same_place(b))
+        self == other && self.origins.are_same_places(&other.origins)
     }
 }
 

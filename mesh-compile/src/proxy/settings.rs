@@ -47,7 +47,12 @@ const STATIC_PORTS: [&str; 4] = [
 
 /// Whether a port is one of the proxy's own listeners for health and metrics (T-494).
 pub(crate) fn is_static_port(view: &View<'_>, port: u32) -> bool {
-    STATIC_PORTS.iter().any(|name| metadata(view, name).is_some_and(|own| own.parse() == Ok(port)))
+    static_ports(view).any(|own| own == port)
+}
+
+/// The ports of the proxy's own listeners for health and metrics (T-494).
+pub(crate) fn static_ports(view: &View<'_>) -> impl Iterator<Item = u32> {
+    STATIC_PORTS.iter().filter_map(|name| metadata(view, name)?.parse().ok())
 }
 
 /// Whether a port is one that captured traffic comes in on (T-494).

@@ -35,9 +35,9 @@ pub(super) fn add_slices(
 ) {
     let mut seen = BTreeSet::new();
     let hidden = without_slices(sources);
-    for slice in sources.config.endpoint_slices.iter().filter(|slice| sources.sees(&slice.meta)) {
-        let Some(key) = service_of(slice) else { continue };
-        if hidden.contains(&key) {
+    for slice in sources.part.objects(&sources.config.endpoint_slices) {
+        let Some(key) = service_of(slice).filter(|_| sources.sees(&slice.meta)) else { continue };
+        if hidden.contains(&key) || !sources.part.takes(&key.0, &key.1) {
             continue;
         }
         let service = services.get(&key).copied();
@@ -68,7 +68,16 @@ fn service_name(slice: &Object<EndpointSlice>) -> &str {
     slice.meta.labels.get(SERVICE_NAME_LABEL).map_or("", String::as_str)
 }
 
-fn service_of(slice: &Object<EndpointSlice>) -> Option<HostKey> {
+/// Whether an endpoint of a slice names a Pod of another namespace.
+pub(super) fn names_foreign_pods(slice: &Object<EndpointSlice>) -> bool {
+    let targets = slice.spec.endpoints.iter().filter_map(|endpoint| endpoint.target_ref.as_ref());
+    targets
+        .filter(|target| target.kind == "Pod" && !target.namespace.is_empty())
+        .any(|target| *target.namespace != *slice.meta.namespace)
+}
+
+/// The hostname and namespace of the Service that a slice is of; `None`: it does not count.
+pub(crate) fn service_of(slice: &Object<EndpointSlice>) -> Option<HostKey> {
     let name = service_name(slice);
     let counts = !name.is_empty()
         && !slice.meta.labels.contains_key(MULTICLUSTER_LABEL)

@@ -21,7 +21,12 @@ const NO_PORT_TRANSLATION: &str = "experimental.istio.io/disable-gateway-port-tr
 pub(super) fn services(sources: &Sources<'_>) -> Vec<Service> {
     let mut out: Vec<Service> = Vec::new();
     let mut positions: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-    for object in sources.config.services.iter().filter(|object| sources.sees(&object.meta)) {
+    for object in sources.part.objects(&sources.config.services) {
+        let meta = &object.meta;
+        if !sources.sees(meta) || !sources.part.takes(&hostname(&meta.name, &meta.namespace), &meta.namespace)
+        {
+            continue;
+        }
         let service = convert(object, sources);
         match positions.get(&service.hostname).and_then(|position| out.get_mut(*position)) {
             Some(first) => merge(first, service),
@@ -35,7 +40,7 @@ pub(super) fn services(sources: &Sources<'_>) -> Vec<Service> {
 }
 
 /// The hostname of a Kubernetes service.
-pub(super) fn hostname(name: &str, namespace: &str) -> Arc<str> {
+pub(crate) fn hostname(name: &str, namespace: &str) -> Arc<str> {
     format!("{name}.{namespace}.svc.{}", super::DOMAIN).into()
 }
 
@@ -43,9 +48,9 @@ pub(super) fn hostname(name: &str, namespace: &str) -> Arc<str> {
 /// cluster that is made for one after all (E-040) has no endpoints. A mesh default of `~` does not do that.
 pub(super) fn without_slices(sources: &Sources<'_>) -> BTreeSet<HostKey> {
     let hidden = sources
-        .config
-        .services
-        .iter()
+        .part
+        .objects(&sources.config.services)
+        .into_iter()
         .filter(|object| written_export_to(&object.meta.annotations).contains("~"));
     hidden
         .map(|object| {

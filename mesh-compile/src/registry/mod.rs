@@ -12,11 +12,13 @@ pub mod locality;
 pub mod namespaces;
 pub mod network_gateways;
 pub mod networks;
+mod part;
 mod room;
 pub mod service;
 mod service_entry;
 mod sources;
 mod traffic_distribution;
+mod update;
 mod workload;
 
 #[cfg(test)]
@@ -32,11 +34,15 @@ use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 
 use endpoint::Endpoint;
+pub(crate) use endpoint_slice::service_of;
+pub(crate) use kubernetes_service::hostname;
 use namespaces::Namespaces;
 use networks::Networks;
+pub(crate) use part::Part;
 use room::Room;
 use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
+pub(crate) use update::{HostChange, put_in, take_out};
 
 /// The DNS domain of the cluster (T-007).
 pub const DOMAIN: &str = "cluster.local";
@@ -60,6 +66,11 @@ pub struct Registry {
     pub networks: Networks,
     by_host: BTreeMap<Arc<str>, Vec<Arc<Service>>>,
     identities: BTreeMap<HostKey, Vec<String>>,
+    /// At least this much room is left; none where not all had room.
+    room_left: usize,
+    /// Whether a part of the configuration cannot be read without the rest: names stand for other services, or endpoints
+    /// are Pods of other namespaces.
+    is_entangled: bool,
 }
 
 impl Registry {
@@ -87,19 +98,9 @@ impl Registry {
         let namespaces = Namespaces::read(config, mesh);
         let mut networks = Networks::read(&config.mesh_networks);
         networks.gateways = network_gateways::discover(config, &namespaces, &mut report);
-        let sources = Sources::new(config, mesh, &namespaces, &networks);
-        let workloads = workload::selectable(&sources, &mut report);
-
-        let mut endpoints = EndpointMap::new();
-        let entry_services =
-            service_entry::services(&sources, &workloads, &mut endpoints, &mut room, &mut report);
-        let mut services = kubernetes_service::services(&sources);
-        let by_key = services.iter().map(|service| (key_of(service), service)).collect();
-        endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, &mut room, &mut report);
-        endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints, &mut room, &mut report);
-        services.extend(entry_services);
-
-        services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        let (mut services, endpoints) =
+            gather(&Part::whole(), config, mesh, (&namespaces, &networks), &mut room, &mut report);
+        let is_entangled = is_entangled(&Part::whole(), config, &services);
         alias::resolve(&mut services, &mut room, &mut report);
         let keep = |service: Service| {
             let known = earlier.map_or(&[][..], |earlier| earlier.by_host(&service.hostname));
@@ -111,7 +112,11 @@ impl Registry {
             by_host.entry(Arc::clone(&service.hostname)).or_default().push(Arc::clone(service));
         }
         let identities = identity::by_host(&services, &endpoints, &mesh.trust_domain_aliases);
-        (Self { services, endpoints, namespaces, networks, by_host, identities }, report)
+        let room_left = if room.is_full() { 0 } else { room.left() };
+        (
+            Self { services, endpoints, namespaces, networks, by_host, identities, room_left, is_entangled },
+            report,
+        )
     }
 
     /// All services of a hostname, in T-006 order.
@@ -159,6 +164,37 @@ impl Registry {
     pub(crate) fn identities_of(&self, key: &HostKey) -> &[String] {
         self.identities.get(key).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Services in T-006 order, and endpoints, of a part of the configuration.
+fn gather(
+    part: &Part,
+    config: &ConfigSet,
+    mesh: &MeshConfig,
+    (namespaces, networks): (&Namespaces, &Networks),
+    room: &mut Room,
+    report: &mut Report,
+) -> (Vec<Service>, EndpointMap) {
+    let sources = Sources::new(part, config, mesh, namespaces, networks);
+    let workloads = workload::selectable(&sources, report);
+    let mut endpoints = EndpointMap::new();
+    let entry_services = service_entry::services(&sources, &workloads, &mut endpoints, room, report);
+    let mut services = kubernetes_service::services(&sources);
+    let by_key = services.iter().map(|service| (key_of(service), service)).collect();
+    endpoint_slice::add_slices(&by_key, &sources, &mut endpoints, room, report);
+    endpoint_slice::add_selected_entries(&services, &workloads, &mut endpoints, room, report);
+    services.extend(entry_services);
+    services.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+    (services, endpoints)
+}
+
+/// Whether something of a part depends on what may be outside of it.
+fn is_entangled(part: &Part, config: &ConfigSet, services: &[Service]) -> bool {
+    services.iter().any(|service| service.resolution == Resolution::Alias)
+        || part
+            .objects(&config.endpoint_slices)
+            .into_iter()
+            .any(|slice| endpoint_slice::names_foreign_pods(slice))
 }
 
 fn key_of(service: &Service) -> HostKey {

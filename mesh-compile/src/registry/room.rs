@@ -35,6 +35,16 @@ impl Room {
         Self { left: bytes, is_full: false }
     }
 
+    /// What is left, in bytes.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Whether something was left out.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Takes room for something that `object` defines; `false`, with a finding the first time: there is none.
     pub(super) fn take(&mut self, bytes: usize, object: &Arc<Provenance>, report: &mut Report) -> bool {
         if let Some(left) = self.left.checked_sub(bytes) {

@@ -37,18 +37,21 @@ pub(super) fn services(
 ) -> Vec<Service> {
     let mut out = Vec::new();
     let mut single_address_ports = BTreeSet::new();
-    for entry in sources.config.service_entries.by_precedence() {
-        if !sources.sees(&entry.meta) {
+    let mut entries = sources.part.objects(&sources.config.service_entries);
+    entries.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+    for entry in entries {
+        let is_read = |host: &&String| sources.part.takes(host, &entry.meta.namespace);
+        if !sources.sees(&entry.meta) || !entry.spec.hosts.iter().any(|host| is_read(&host)) {
             continue;
         }
-        let instances = instances(&entry, sources, workloads, report);
-        let allocated = allocated_addresses(&entry);
-        let addresses = addresses(&entry);
-        let hosts = entry.spec.hosts.iter();
+        let instances = instances(entry, sources, workloads, report);
+        let allocated = allocated_addresses(entry);
+        let addresses = addresses(entry);
+        let hosts = entry.spec.hosts.iter().filter(is_read);
         // One at a time: hosts times addresses may be many.
         for (host, address) in hosts.flat_map(|host| addresses.iter().map(move |address| (host, address))) {
             let auto_vips = allocated.get(host.as_str()).cloned().unwrap_or_default();
-            let service = Service { auto_vips, ..service(&entry, host, address, sources) };
+            let service = Service { auto_vips, ..service(entry, host, address, sources) };
             if !room.take(service_bytes(&service), &entry.provenance, report) {
                 break;
             }
@@ -62,8 +65,8 @@ pub(super) fn services(
                 }
                 found.extend(with_ports(instance, &service));
             }
-            if is_own_endpoint(&entry) && room.take(bytes, &entry.provenance, report) {
-                found = host_endpoints(&entry, &service);
+            if is_own_endpoint(entry) && room.take(bytes, &entry.provenance, report) {
+                found = host_endpoints(entry, &service);
             }
             if service.resolution == Resolution::DnsRoundRobin {
                 // T-321: only the oldest endpoint of a host and port counts.

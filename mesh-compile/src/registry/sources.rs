@@ -1,5 +1,6 @@
 //! What the registry is built from, with the look-ups that every source needs.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use mesh_model::object::{Object, ObjectMeta};
 use super::locality;
 use super::namespaces::Namespaces;
 use super::networks::Networks;
+use super::part::Part;
 
 /// Configuration, indexed.
 #[derive(Debug)]
@@ -23,30 +25,34 @@ pub(super) struct Sources<'c> {
     pub(super) namespaces: &'c Namespaces,
     /// The networks.
     pub(super) networks: &'c Networks,
-    nodes: BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>,
+    /// What of it is read.
+    pub(super) part: &'c Part,
+    /// Indexed when someone asks.
+    nodes: OnceCell<BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>>,
     pods: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
     pods_by_address: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
 }
 
 impl<'c> Sources<'c> {
-    /// Indexes nodes and pods.
+    /// Indexes the pods of a part.
     pub(super) fn new(
+        part: &'c Part,
         config: &'c ConfigSet,
         mesh: &'c MeshConfig,
         namespaces: &'c Namespaces,
         networks: &'c Networks,
     ) -> Self {
-        let nodes = config.nodes.iter().map(|node| ((&*node.meta.cluster, &*node.meta.name), node)).collect();
         let mut sources = Self {
             config,
             mesh,
             namespaces,
             networks,
-            nodes,
+            part,
+            nodes: OnceCell::new(),
             pods: BTreeMap::new(),
             pods_by_address: BTreeMap::new(),
         };
-        for pod in config.pods.iter() {
+        for pod in part.objects(&config.pods) {
             let meta = &pod.meta;
             if !sources.sees(meta) {
                 continue;
@@ -82,7 +88,11 @@ impl<'c> Sources<'c> {
 
     /// The locality of a node; empty: unknown.
     pub(super) fn node_locality(&self, cluster: &str, node: &str) -> Arc<str> {
-        self.nodes
+        let nodes = self.nodes.get_or_init(|| {
+            let nodes = self.config.nodes.iter();
+            nodes.map(|node| ((&*node.meta.cluster, &*node.meta.name), node)).collect()
+        });
+        nodes
             .get(&(cluster, node))
             .map_or_else(Arc::default, |node| locality::from_node_labels(&node.meta.labels))
     }

@@ -42,12 +42,15 @@ pub(super) struct Workloads {
 /// Pods and WorkloadEntries that are ready to be selected. Pods are read only where a ServiceEntry may ask for them.
 pub(super) fn selectable(sources: &Sources<'_>, report: &mut Report) -> Workloads {
     let mut out = Workloads::default();
-    if sources.config.service_entries.iter().any(|entry| entry.spec.workload_selector.is_some()) {
-        for pod in sources.config.pods.iter().filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod)) {
+    let part = sources.part;
+    let entries = part.objects(&sources.config.service_entries);
+    if entries.iter().any(|entry| entry.spec.workload_selector.is_some()) {
+        let pods = part.objects(&sources.config.pods).into_iter();
+        for pod in pods.filter(|pod| sources.sees(&pod.meta) && takes_traffic(pod)) {
             out.pods.add(of_pod(pod, sources));
         }
     }
-    let entries = sources.config.workload_entries.iter();
+    let entries = part.objects(&sources.config.workload_entries).into_iter();
     for entry in entries.filter(|entry| sources.sees(&entry.meta) && is_healthy(entry)) {
         let workload = of_workload_entry(entry, sources);
         if is_reachable(&workload, "spec", sources, report) {

@@ -12,15 +12,27 @@ use super::predicate::Subject;
 /// Buckets with at most this many routes are not split.
 const WHOLE_MAX: usize = 8;
 
-/// Most lists hold one route or two.
+/// Most texts lead to one route or two.
 type Positions = SmallVec<[u32; 4]>;
 
-/// Positions of routes, ascending.
+/// Positions of routes, ascending. Small: there is one for every path that is written, and most hold one route.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Bucket {
+pub(super) enum Bucket {
+    /// None.
+    #[default]
+    Empty,
+    /// One.
+    One(u32),
+    /// Several.
+    Many(Box<Many>),
+}
+
+/// Several positions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Many {
     /// Those that no text leads to.
-    general: Positions,
-    split: Option<Box<Split>>,
+    general: Vec<u32>,
+    split: Option<Split>,
 }
 
 /// The routes that one key tells apart.
@@ -40,16 +52,36 @@ enum Key {
 impl Bucket {
     /// Adds a position greater than those before.
     pub(super) fn push(&mut self, position: u32) {
-        self.general.push(position);
-    }
-
-    /// Whether there is nothing in it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.general.is_empty() && self.split.is_none()
+        match self {
+            Self::Empty => *self = Self::One(position),
+            Self::One(first) => {
+                let general = vec![*first, position];
+                *self = Self::Many(Box::new(Many { general, split: None }));
+            }
+            Self::Many(many) => many.general.push(position),
+        }
     }
 
     /// Splits a large bucket. To be called once, after the last `push`.
     pub(super) fn seal(&mut self, routes: &[Route]) {
+        if let Self::Many(many) = self {
+            many.seal(routes);
+        }
+    }
+
+    /// Visits sorted lists that together hold every route that can match.
+    pub(super) fn lists<'i>(&'i self, subject: &Subject<'_>, mut visit: impl FnMut(&'i [u32])) {
+        match self {
+            Self::Empty => {}
+            Self::One(position) => visit(std::slice::from_ref(position)),
+            Self::Many(many) => many.lists(subject, visit),
+        }
+    }
+}
+
+impl Many {
+    fn seal(&mut self, routes: &[Route]) {
+        self.general.shrink_to_fit();
         if self.general.len() <= WHOLE_MAX {
             return;
         }
@@ -65,11 +97,11 @@ impl Bucket {
                 None => true,
             }
         });
-        self.split = Some(Box::new(split));
+        self.general.shrink_to_fit();
+        self.split = Some(split);
     }
 
-    /// Visits sorted lists that together hold every route that can match.
-    pub(super) fn lists<'i>(&'i self, subject: &Subject<'_>, mut visit: impl FnMut(&'i [u32])) {
+    fn lists<'i>(&'i self, subject: &Subject<'_>, mut visit: impl FnMut(&'i [u32])) {
         visit(&self.general);
         let Some(split) = &self.split else { return };
         let mut look_up = |text: &[u8]| {

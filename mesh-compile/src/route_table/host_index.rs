@@ -18,9 +18,9 @@ pub(super) struct HostIndex {
     any: Option<u32>,
 }
 
-/// A name that a virtual host has among its domains too; hashed and compared as bytes.
+/// A text that the table holds anyway; hashed and compared as bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Name(Arc<str>);
+pub(super) struct Name(pub(super) Arc<str>);
 
 impl Borrow<[u8]> for Name {
     fn borrow(&self) -> &[u8] {

@@ -4,6 +4,7 @@
 //! matches start with; where many regexes share that text, one automaton answers for all of them. Routes with the same path are told apart by a header or query parameter.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -11,6 +12,7 @@ use hashbrown::HashMap;
 use super::Route;
 use super::bucket::Bucket;
 use super::candidates::{Candidates, List};
+use super::host_index::Name;
 use super::matcher::{Case, PathMatch};
 use super::pattern::Pattern;
 use super::predicate::Subject;
@@ -26,7 +28,8 @@ const TESTED_MAX: usize = 8;
 /// The index of one virtual host.
 #[derive(Debug, Clone)]
 pub(super) struct PathIndex {
-    exact: HashMap<Box<[u8]>, Bucket, RandomState>,
+    /// The text is the route's own.
+    exact: HashMap<Name, Bucket, RandomState>,
     tree: PrefixTree,
     folded: PrefixTree,
     regexes: Option<RegexSet>,
@@ -48,7 +51,10 @@ impl PathIndex {
         for (position, route) in (0..).zip(routes) {
             match &route.matcher.path {
                 PathMatch::Regex(pattern) => {
-                    regexes.entry(pattern.literal_start()).or_default().push((position, route, pattern));
+                    regexes
+                        .entry(pattern.literal_start().to_vec())
+                        .or_default()
+                        .push((position, route, pattern));
                 }
                 other => index.insert(position, other)?,
             }
@@ -84,6 +90,7 @@ impl PathIndex {
     }
 
     fn seal(&mut self, routes: &[Route]) {
+        self.exact.shrink_to_fit();
         for bucket in self.exact.values_mut() {
             bucket.seal(routes);
         }
@@ -94,7 +101,7 @@ impl PathIndex {
     fn insert(&mut self, position: u32, path: &PathMatch) -> Option<()> {
         match path {
             PathMatch::Exact(text, Case::Sensitive) => {
-                self.exact.entry(text.as_bytes().into()).or_default().push(position);
+                self.exact.entry(Name(Arc::clone(text))).or_default().push(position);
             }
             PathMatch::Exact(text, Case::Insensitive) => {
                 self.folded.entries_at(text.to_ascii_lowercase().as_bytes())?.whole.push(position);
@@ -106,7 +113,7 @@ impl PathIndex {
                 self.folded.entries_at(text.to_ascii_lowercase().as_bytes())?.open.push(position);
             }
             PathMatch::SegmentPrefix(text) => self.tree.entries_at(text.as_bytes())?.segment.push(position),
-            PathMatch::Regex(pattern) => self.tree.entries_at(&pattern.literal_start())?.maybe.push(position),
+            PathMatch::Regex(pattern) => self.tree.entries_at(pattern.literal_start())?.maybe.push(position),
         }
         Some(())
     }
@@ -126,7 +133,7 @@ impl PathIndex {
         self.regexes = RegexSet::new(&many);
         if self.regexes.is_none() {
             for (position, _, pattern) in many {
-                self.tree.entries_at(&pattern.literal_start())?.maybe.push(position);
+                self.tree.entries_at(pattern.literal_start())?.maybe.push(position);
             }
         }
         Some(())

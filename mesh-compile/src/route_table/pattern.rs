@@ -27,10 +27,15 @@ pub struct Pattern {
     engine: Arc<Engine>,
 }
 
+/// What is kept of a pattern. Its syntax is not: it takes kilobytes, and is read again where it is needed, which is
+/// when its automaton is built.
 struct Engine {
-    syntax: Hir,
     /// Whether it has to match the whole text.
     is_full: bool,
+    /// Bytes that every match starts with.
+    literal_start: Box<[u8]>,
+    /// Groups with parentheses.
+    captures: usize,
     /// `None` inside: it could not be built, which its bound ruled out.
     regex: OnceLock<Option<meta::Regex>>,
 }
@@ -58,8 +63,7 @@ impl Pattern {
 
     /// A pattern of its own.
     fn parse_full_match(text: &str) -> Result<Self, PatternError> {
-        let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.full_match_hir();
-        Self::new(text, syntax, true)
+        Self::new(text, &syntax_of(text, true)?, true)
     }
 
     /// Compiles a pattern that is looked for anywhere in the text (T-174).
@@ -67,17 +71,19 @@ impl Pattern {
     /// # Errors
     /// When the text is not RE2, or its automaton would be too large.
     pub fn search(text: &str) -> Result<Self, PatternError> {
-        let syntax = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?.search_hir();
-        Self::new(text, syntax, false)
+        Self::new(text, &syntax_of(text, false)?, false)
     }
 
-    fn new(text: &str, syntax: Hir, is_full: bool) -> Result<Self, PatternError> {
+    fn new(text: &str, syntax: &Hir, is_full: bool) -> Result<Self, PatternError> {
         let regex = OnceLock::new();
-        if size_bound(&syntax) > SIZE_LIMIT {
+        if size_bound(syntax) > SIZE_LIMIT {
             // It may be too large: building it is the only way to know.
-            regex.get_or_init(|| build(&syntax)).as_ref().ok_or(PatternError::TooLarge)?;
+            regex.get_or_init(|| build(syntax)).as_ref().ok_or(PatternError::TooLarge)?;
         }
-        Ok(Self { text: text.into(), engine: Arc::new(Engine { syntax, is_full, regex }) })
+        let literal_start = if is_full { literal_start(syntax) } else { Box::default() };
+        let captures = syntax.properties().explicit_captures_len();
+        let engine = Arc::new(Engine { is_full, literal_start, captures, regex });
+        Ok(Self { text: text.into(), engine })
     }
 
     /// What the user wrote.
@@ -86,7 +92,8 @@ impl Pattern {
     }
 
     fn regex(&self) -> Option<&meta::Regex> {
-        self.engine.regex.get_or_init(|| build(&self.engine.syntax)).as_ref()
+        let make = || build(&syntax_of(&self.text, self.engine.is_full).ok()?);
+        self.engine.regex.get_or_init(make).as_ref()
     }
 
     /// Whether the pattern (anchored or not, as it was made) is found in `input`.
@@ -110,21 +117,28 @@ impl Pattern {
     }
 
     fn has_group(&self, group: usize) -> bool {
-        let captures = self.engine.syntax.properties().explicit_captures_len();
-        group <= captures
+        group <= self.engine.captures
     }
 
     /// The syntax of a pattern made by [`full_match`](Self::full_match).
-    pub(super) fn full_match_syntax(&self) -> Option<&Hir> {
-        self.engine.is_full.then_some(&self.engine.syntax)
+    pub(super) fn full_match_syntax(&self) -> Option<Hir> {
+        self.engine.is_full.then(|| syntax_of(&self.text, true).ok()).flatten()
     }
 
     /// Literal bytes that every full match starts with; empty: nothing is known.
-    pub(super) fn literal_start(&self) -> Vec<u8> {
-        let Some(syntax) = self.full_match_syntax() else { return Vec::new() };
-        let starts = Extractor::new().extract(syntax);
-        starts.longest_common_prefix().map(<[u8]>::to_vec).unwrap_or_default()
+    pub(super) fn literal_start(&self) -> &[u8] {
+        &self.engine.literal_start
     }
+}
+
+fn syntax_of(text: &str, is_full: bool) -> Result<Hir, RegexError> {
+    let parsed = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?;
+    Ok(if is_full { parsed.full_match_hir() } else { parsed.search_hir() })
+}
+
+fn literal_start(syntax: &Hir) -> Box<[u8]> {
+    let starts = Extractor::new().extract(syntax);
+    starts.longest_common_prefix().map(Box::from).unwrap_or_default()
 }
 
 fn build(syntax: &Hir) -> Option<meta::Regex> {

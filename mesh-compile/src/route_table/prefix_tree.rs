@@ -38,7 +38,8 @@ struct Node {
     label: Box<[u8]>,
     /// First byte of the label and position of the node, sorted.
     children: Vec<(u8, u32)>,
-    entries: Entries,
+    /// Most nodes have none: they are where paths part.
+    entries: Option<Box<Entries>>,
 }
 
 impl PrefixTree {
@@ -48,18 +49,21 @@ impl PrefixTree {
 
     /// Whether nothing was inserted.
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes.first().is_none_or(|root| root.children.is_empty() && root.entries.is_empty())
+        self.nodes.first().is_none_or(|root| root.children.is_empty() && root.entries.is_none())
     }
 
     /// The entries at a key (lower case if the tree folds), made where there are none yet.
     pub(super) fn entries_at(&mut self, key: &[u8]) -> Option<&mut Entries> {
         let node = self.node_at(key)?;
-        Some(&mut self.nodes.get_mut(node as usize)?.entries)
+        Some(&mut **self.nodes.get_mut(node as usize)?.entries.get_or_insert_default())
     }
 
     /// To be called once, after the last insertion.
     pub(super) fn seal(&mut self, routes: &[Route]) {
-        for entries in self.nodes.iter_mut().map(|node| &mut node.entries) {
+        self.nodes.shrink_to_fit();
+        for node in &mut self.nodes {
+            node.children.shrink_to_fit();
+            let Some(entries) = &mut node.entries else { continue };
             for bucket in [&mut entries.whole, &mut entries.open, &mut entries.segment, &mut entries.maybe] {
                 bucket.seal(routes);
             }
@@ -71,7 +75,9 @@ impl PrefixTree {
         let mut node = self.nodes.first();
         let mut rest = path;
         while let Some(here) = node {
-            visit(&here.entries, rest);
+            if let Some(entries) = &here.entries {
+                visit(entries, rest);
+            }
             node = rest.first().and_then(|byte| self.child(here, self.fold(*byte)));
             if let Some(child) = node {
                 let Some((start, after)) = rest.split_at_checked(child.label.len()) else { return };
@@ -136,14 +142,8 @@ impl PrefixTree {
         let (above, below) = label.split_at_checked(shared)?;
         lower.label = below.into();
         let children = vec![(*below.first()?, child)];
-        self.nodes.push(Node { label: above.into(), children, entries: Entries::default() });
+        self.nodes.push(Node { label: above.into(), children, entries: None });
         self.nodes.get_mut(parent as usize)?.children.get_mut(slot)?.1 = middle;
         Some(middle)
-    }
-}
-
-impl Entries {
-    fn is_empty(&self) -> bool {
-        self.whole.is_empty() && self.open.is_empty() && self.segment.is_empty() && self.maybe.is_empty()
     }
 }

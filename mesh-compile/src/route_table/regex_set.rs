@@ -31,7 +31,7 @@ impl RegexSet {
         if members.is_empty() {
             return None;
         }
-        let hirs: Vec<&Hir> =
+        let hirs: Vec<Hir> =
             members.iter().map(|(_, _, pattern)| pattern.full_match_syntax()).collect::<Option<_>>()?;
         let conditional = members.iter().any(|(_, route, _)| route.matcher.looks_beyond_path());
         Some(Self {
@@ -68,7 +68,7 @@ fn input(path: &[u8]) -> Input<'_> {
     Input::new(path).anchored(Anchored::Yes)
 }
 
-fn build(hirs: &[&Hir], kind: MatchKind) -> Option<meta::Regex> {
+fn build(hirs: &[Hir], kind: MatchKind) -> Option<meta::Regex> {
     let config = meta::Config::new()
         .match_kind(kind)
         .utf8_empty(false)

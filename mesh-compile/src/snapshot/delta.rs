@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use mesh_model::kubernetes::Pod;
+use mesh_model::object::Object;
 use mesh_model::origin::Origin;
 
 use super::MeshSnapshot;
 use crate::merge::virtual_service::MergedVirtualService;
+use crate::registry::HostChange;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 
@@ -109,18 +112,71 @@ impl Delta {
         if old.gateway_bindings != new.gateway_bindings {
             delta.gateways.get_or_insert_with(|| cause.clone());
         }
-        for pod in old.workloads.differing_pods(&new.workloads) {
-            let origin = pod.origin("metadata");
-            if let Ok(ip) = pod.spec.status.pod_ip.parse() {
-                delta.addresses.entry(ip).or_insert_with(|| origin.clone());
-            }
-            delta.workloads.entry(Arc::clone(&pod.meta.namespace)).or_insert(origin);
-        }
+        delta.note_pods(&old.workloads.differing_pods(&new.workloads));
         delta
     }
 
+    /// Takes in the differences that a later step made.
+    pub(super) fn absorb(&mut self, later: Self) {
+        let Self {
+            services,
+            endpoints,
+            destination_rules,
+            virtual_services,
+            peer_authentications,
+            request_authentications,
+            authorization_policies,
+            sidecars,
+            telemetries,
+            proxy_configs,
+            extensions,
+            envoy_filters,
+            gateways,
+            workloads,
+            addresses,
+        } = later;
+        self.services.extend(services);
+        self.endpoints.extend(endpoints);
+        self.destination_rules.extend(destination_rules);
+        self.virtual_services.extend(virtual_services);
+        self.peer_authentications.extend(peer_authentications);
+        self.request_authentications.extend(request_authentications);
+        self.authorization_policies.extend(authorization_policies);
+        self.sidecars.extend(sidecars);
+        self.telemetries.extend(telemetries);
+        self.proxy_configs.extend(proxy_configs);
+        self.extensions.extend(extensions);
+        self.envoy_filters.extend(envoy_filters);
+        self.gateways = gateways.or(self.gateways.take());
+        self.workloads.extend(workloads);
+        self.addresses.extend(addresses);
+    }
+
+    /// What became of a hostname of a namespace.
+    pub(super) fn note_host(&mut self, change: &HostChange, cause: &Origin) {
+        self.note_services(&change.old_services, &change.new_services);
+        if change.old_endpoints != change.new_endpoints || change.has_other_identities {
+            self.note_endpoints(&change.key.0, &change.old_endpoints, &change.new_endpoints, cause);
+        }
+    }
+
+    /// Pods that only one revision has.
+    pub(super) fn note_pods(&mut self, pods: &[Arc<Object<Pod>>]) {
+        for pod in pods {
+            let origin = pod.origin("metadata");
+            if let Ok(ip) = pod.spec.status.pod_ip.parse() {
+                self.addresses.entry(ip).or_insert_with(|| origin.clone());
+            }
+            self.workloads.entry(Arc::clone(&pod.meta.namespace)).or_insert(origin);
+        }
+    }
+
     fn compare_services(&mut self, old: &MeshSnapshot, new: &MeshSnapshot) {
-        for service in differing(&old.registry.services, &new.registry.services) {
+        self.note_services(&old.registry.services, &new.registry.services);
+    }
+
+    fn note_services(&mut self, old: &[Arc<Service>], new: &[Arc<Service>]) {
+        for service in differing(old, new) {
             let origin = Origin::written(&service.provenance, "spec");
             self.workloads.entry(Arc::clone(&service.namespace)).or_insert_with(|| origin.clone());
             self.services.entry(Arc::clone(&service.hostname)).or_insert_with(|| origin.clone());
@@ -142,16 +198,26 @@ impl Delta {
                 continue;
             }
             let all = |list: Option<&'_ Vec<Arc<Endpoint>>>| list.cloned().unwrap_or_default();
-            let changed = differing_values(&all(before), &all(after));
-            let origin =
-                changed.last().map_or_else(|| cause.clone(), |it| Origin::written(&it.provenance, "spec"));
-            for endpoint in changed {
-                if let Ok(ip) = endpoint.address.parse() {
-                    self.addresses.entry(ip).or_insert_with(|| origin.clone());
-                }
-            }
-            self.endpoints.entry(Arc::clone(&key.0)).or_insert(origin);
+            self.note_endpoints(&key.0, &all(before), &all(after), cause);
         }
+    }
+
+    fn note_endpoints(
+        &mut self,
+        host: &Arc<str>,
+        old: &[Arc<Endpoint>],
+        new: &[Arc<Endpoint>],
+        cause: &Origin,
+    ) {
+        let changed = differing_values(old, new);
+        let origin =
+            changed.last().map_or_else(|| cause.clone(), |it| Origin::written(&it.provenance, "spec"));
+        for endpoint in changed {
+            if let Ok(ip) = endpoint.address.parse() {
+                self.addresses.entry(ip).or_insert_with(|| origin.clone());
+            }
+        }
+        self.endpoints.entry(Arc::clone(host)).or_insert(origin);
     }
 
     fn compare_virtual_services(&mut self, old: &MeshSnapshot, new: &MeshSnapshot) {
@@ -188,9 +254,22 @@ fn differing(old: &[Arc<Service>], new: &[Arc<Service>]) -> Vec<Arc<Service>> {
 
 /// Elements of either list that the other does not have, those of the newer one last.
 fn differing_values(old: &[Arc<Endpoint>], new: &[Arc<Endpoint>]) -> Vec<Arc<Endpoint>> {
-    let not_in = |list: &[Arc<Endpoint>], it: &&Arc<Endpoint>| !list.contains(it);
-    let gone = old.iter().filter(|it| not_in(new, it));
-    gone.chain(new.iter().filter(|it| not_in(old, it))).cloned().collect()
+    // Looked for among those of one address: lists of tens of thousands are compared too.
+    type ByAddress<'l> = BTreeMap<&'l str, Vec<&'l Arc<Endpoint>>>;
+    fn by_address(list: &[Arc<Endpoint>]) -> ByAddress<'_> {
+        let mut map = ByAddress::new();
+        for endpoint in list {
+            map.entry(&endpoint.address).or_default().push(endpoint);
+        }
+        map
+    }
+    let (in_old, in_new) = (by_address(old), by_address(new));
+    let is_in = |map: &ByAddress<'_>, it: &Arc<Endpoint>| {
+        map.get(&*it.address)
+            .is_some_and(|list| list.iter().any(|other| Arc::ptr_eq(other, it) || *other == it))
+    };
+    let gone = old.iter().filter(|it| !is_in(&in_new, it));
+    gone.chain(new.iter().filter(|it| !is_in(&in_old, it))).cloned().collect()
 }
 
 /// Namespaces of objects that only one of two lists has, with the object.

@@ -1,6 +1,7 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
 mod delta;
+mod register;
 mod update;
 
 pub use delta::{Delta, RuleChange, VirtualServiceChange};
@@ -8,6 +9,7 @@ pub use delta::{Delta, RuleChange, VirtualServiceChange};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_model::config_set::{ConfigSet, Store};
 use mesh_model::diagnostic::Report;
 use mesh_model::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
@@ -38,6 +40,8 @@ use crate::workloads::Workloads;
 pub struct MeshSnapshot {
     /// The mesh configuration over its defaults.
     pub mesh: Arc<MeshConfig>,
+    /// Whose reading of policies and token rules is taken, everywhere in the mesh.
+    pub profile: Profile,
     /// Services and endpoints.
     pub registry: Registry,
     /// VirtualServices with delegates merged, in T-004 order.
@@ -129,11 +133,18 @@ impl MeshSnapshot {
             envoy_filters: discovered(&config.envoy_filters, namespaces),
             workloads: Workloads::build(&config.pods, &registry),
             made_gateways,
-            written: update::Written::of(&objects, &merged, &rules),
+            written: update::Written::of(config, &objects, &merged, &rules),
             registry,
             mesh,
+            profile: earlier.map_or_else(Profile::default, |earlier| earlier.profile),
         };
         (snapshot, report)
+    }
+
+    /// The same mesh with another reading of its policies and token rules.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 }
 

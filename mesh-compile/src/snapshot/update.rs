@@ -1,7 +1,8 @@
 //! The next revision of a mesh, from the one before and the objects that changed.
 //!
-//! Kinds that stand for themselves are taken in one by one; for all others the mesh is resolved anew, and whatever comes
-//! out the same keeps its place in memory. Which road was taken makes no difference to the result.
+//! Kinds that stand for themselves are taken in one by one; of kinds that services and endpoints are made of, the hosts
+//! or namespaces that changed are read again; for all others the mesh is resolved anew, and whatever comes out the same
+//! keeps its place in memory. Which road was taken makes no difference to the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use mesh_model::object::{Kind, Object, ResourceKey};
 use mesh_model::origin::Origin;
 
 use super::delta::{Delta, RuleChange, VirtualServiceChange, namespaces};
+use super::register::{hosts_of, is_of_registry};
 use super::{MeshSnapshot, discovered, sort};
 use crate::merge::destination_rule::host_of;
 use crate::merge::virtual_service::{self, MergedVirtualService, references};
-use crate::registry::HostKey;
+use crate::registry::{HostKey, service_of};
 
 /// Kinds that are taken in one by one, all of the groups of Istio.
 const ALONE: [&str; 12] = [
@@ -45,10 +47,15 @@ pub(super) struct Written {
     delegators: BTreeMap<HostKey, BTreeSet<HostKey>>,
     /// Hosts of DestinationRules by namespace and name.
     rule_hosts: BTreeMap<HostKey, String>,
+    /// Hosts of ServiceEntries by namespace and name.
+    pub(super) entries: BTreeMap<HostKey, Vec<Arc<str>>>,
+    /// Hostname and namespace of the Services that EndpointSlices are of, by the slice's namespace and name.
+    pub(super) slices: BTreeMap<HostKey, HostKey>,
 }
 
 impl Written {
     pub(super) fn of(
+        config: &ConfigSet,
         virtual_services: &[Arc<Object<VirtualService>>],
         merged: &[Arc<MergedVirtualService>],
         rules: &[Arc<Object<DestinationRule>>],
@@ -62,6 +69,12 @@ impl Written {
         }
         for rule in rules {
             written.rule_hosts.insert(name_of(rule), host_of(rule));
+        }
+        for entry in config.service_entries.iter() {
+            written.entries.insert(name_of(entry), hosts_of(entry));
+        }
+        for slice in config.endpoint_slices.iter() {
+            written.slices.extend(service_of(slice).map(|service| (name_of(slice), service)));
         }
         written
     }
@@ -82,7 +95,7 @@ impl Written {
     }
 }
 
-fn name_of<S>(object: &Object<S>) -> HostKey {
+pub(super) fn name_of<S>(object: &Object<S>) -> HostKey {
     (Arc::clone(&object.meta.namespace), Arc::clone(&object.meta.name))
 }
 
@@ -103,16 +116,20 @@ impl MeshSnapshot {
         let mut delta = Delta::default();
         let mut report = Report::new();
         let Some(first) = changed.first() else { return (delta, report) };
-        let all_alone = changed.iter().all(is_alone)
+        let all_alone = changed.iter().all(|key| is_alone(key) || is_of_registry(key))
             && config.virtual_services.is_of_one_cluster()
             && config.destination_rules.is_of_one_cluster();
-        if !all_alone {
+        let of_registry: Vec<_> = changed.iter().filter(|key| is_of_registry(key)).collect();
+        let is_plain = all_alone
+            && (of_registry.is_empty()
+                || self.register_again(config, &of_registry, &origin, &mut delta, &mut report));
+        if !is_plain {
             return self.resolve_again(config, &origin(first));
         }
         let mut roots: BTreeMap<HostKey, Origin> = BTreeMap::new();
         let mut rules: BTreeMap<(Arc<str>, String), Origin> = BTreeMap::new();
         let mut lists: BTreeSet<&str> = BTreeSet::new();
-        for key in changed {
+        for key in changed.iter().filter(|key| is_alone(key)) {
             match key.kind {
                 "VirtualService" => self.note_virtual_service(config, key, &origin(key), &mut roots),
                 "DestinationRule" => self.note_rule(config, key, &origin(key), &mut rules),
@@ -123,7 +140,10 @@ impl MeshSnapshot {
         }
         for (root, origin) in roots {
             if !self.merge_again(config, &root, &origin, &mut delta, &mut report) {
-                return self.resolve_again(config, &origin);
+                // What was taken in so far is no difference any more.
+                let (rest, report) = self.resolve_again(config, &origin);
+                delta.absorb(rest);
+                return (delta, report);
             }
         }
         for ((namespace, host), origin) in rules {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 /// A question about the mesh. What a proxy is (its labels, its namespace) is no question: it does not change.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,8 +87,50 @@ impl Reader for () {
     fn asked(&self, _: &dyn Fn() -> Lookup) {}
 }
 
-/// Questions, each once.
-pub type Asked = HashSet<Lookup, RandomState>;
+/// Questions, each once. Most units ask a handful, which are looked through one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    few: SmallVec<[Lookup; 4]>,
+    /// All of them, once they are many.
+    many: HashSet<Lookup, RandomState>,
+}
+
+/// More questions than this are hashed.
+const FEW: usize = 12;
+
+impl Asked {
+    /// Adds a question, unless it is there.
+    pub fn insert(&mut self, question: Lookup) {
+        if !self.many.is_empty() {
+            self.many.insert(question);
+        } else if !self.few.contains(&question) {
+            self.few.push(question);
+            if self.few.len() > FEW {
+                self.many.extend(self.few.drain(..));
+            }
+        }
+    }
+
+    /// Whether it was asked.
+    pub fn contains(&self, question: &Lookup) -> bool {
+        self.few.contains(question) || self.many.contains(question)
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Lookup> {
+        self.few.iter().chain(&self.many)
+    }
+}
+
+impl IntoIterator for Asked {
+    type Item = Lookup;
+    type IntoIter =
+        std::iter::Chain<smallvec::IntoIter<[Lookup; 4]>, std::collections::hash_set::IntoIter<Lookup>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.few.into_iter().chain(self.many)
+    }
+}
 
 /// Remembers what is asked between [`begin`](Self::begin) and [`end`](Self::end).
 #[derive(Debug, Default)]

@@ -29,6 +29,7 @@ pub use targets::ServiceTarget;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use mesh_authz::profile::Profile;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
@@ -38,7 +39,7 @@ use mesh_model::security::{
     request_authentication::RequestAuthentication,
 };
 
-use crate::merge::destination_rule::MergedDestinationRule;
+use crate::merge::destination_rule::{MergedDestinationRule, Rules};
 use crate::merge::gateway_api::GatewayBinding;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::Proxy;
@@ -46,6 +47,13 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::network_gateways::GatewayTable;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;
+
+/// The hostname of a service that was found by it, else a copy.
+fn name_of(hostname: &str, found: Option<&Arc<Service>>) -> Arc<str> {
+    found
+        .filter(|service| *service.hostname == *hostname)
+        .map_or_else(|| hostname.into(), |service| Arc::clone(&service.hostname))
+}
 
 /// What one proxy may see.
 #[derive(Debug)]
@@ -111,6 +119,11 @@ impl<'s> View<'s> {
         &self.snapshot.mesh
     }
 
+    /// Whose reading of policies and token rules is taken.
+    pub fn profile(&self) -> Profile {
+        self.snapshot.profile
+    }
+
     /// The settings of this proxy: `defaultConfig` under the annotation of its Pod (T-470).
     pub fn proxy_config(&self) -> &ProxyConfig {
         self.proxy_config.as_ref().unwrap_or_else(|| self.mesh().default_config())
@@ -140,8 +153,14 @@ impl<'s> View<'s> {
 
     /// The service in scope with this hostname.
     pub fn service(&self, hostname: &str) -> Option<&Arc<Service>> {
-        self.asked(|| Lookup::Service(hostname.into()));
-        self.scope.service(hostname)
+        let found = self.scope.service(hostname);
+        self.asked_service(hostname, found);
+        found
+    }
+
+    /// Tells the reader that the service of a hostname counts. Its own name is not copied.
+    fn asked_service(&self, hostname: &str, found: Option<&Arc<Service>>) {
+        self.asked(|| Lookup::Service(name_of(hostname, found)));
     }
 
     /// The service of this hostname in `namespace`, where the proxy's namespace may see it, else the scope's (T-151).
@@ -181,19 +200,19 @@ impl<'s> View<'s> {
 
     /// The rule of [`destination_rule`](Self::destination_rule), of which the consistent hashes alone are looked at.
     pub(crate) fn hash_rule(&self, hostname: &str, namespace: &str) -> Option<Arc<MergedDestinationRule>> {
-        self.asked(|| Lookup::ConsistentHash(hostname.into()));
-        let rules = self.find_rules(hostname, namespace);
+        let rules = self.find_rules(hostname, namespace, Lookup::ConsistentHash);
         rules::for_client(&rules, self.proxy).cloned()
     }
 
-    fn destination_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
-        self.asked(|| Lookup::DestinationRule(hostname.into()));
-        self.find_rules(hostname, namespace)
+    fn destination_rules(&self, hostname: &str, namespace: &str) -> Rules {
+        self.find_rules(hostname, namespace, Lookup::DestinationRule)
     }
 
-    fn find_rules(&self, hostname: &str, namespace: &str) -> Vec<Arc<MergedDestinationRule>> {
-        self.asked(|| Lookup::Service(hostname.into()));
-        let Some(service) = self.scope.service(hostname) else { return Vec::new() };
+    fn find_rules(&self, hostname: &str, namespace: &str, question: fn(Arc<str>) -> Lookup) -> Rules {
+        let found = self.scope.service(hostname);
+        self.asked(|| question(name_of(hostname, found)));
+        self.asked_service(hostname, found);
+        let Some(service) = found else { return Rules::new() };
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
         self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace)
     }

@@ -7,11 +7,13 @@
 #[cfg(all(test, feature = "yaml"))]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef, Severity};
 use crate::document::Document;
+use crate::kind_table::{Prepared, Taken};
 use crate::object::ResourceKey;
 
 pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
@@ -38,17 +40,28 @@ impl ConfigSet {
         let options = options.into();
         let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
-        let mut seen: BTreeMap<ResourceKey, Arc<Document>> = BTreeMap::new();
         let mut unsaid: Option<(Severity, usize)> = None;
-        for change in changes {
+        let mut changes = changes.into_iter();
+        let mut ready: VecDeque<(Change, Option<Prepared>)> = VecDeque::new();
+        loop {
+            let next = if options.threads < 2 {
+                changes.next().map(|change| (change, None))
+            } else {
+                if ready.is_empty() {
+                    ready.extend(self.prepare_next(&mut changes, options));
+                }
+                ready.pop_front()
+            };
+            let Some((change, prepared)) = next else { break };
             if let Some((worst, count)) = applied.report.shorten_to(FINDINGS_MAX) {
                 let (before, counted) = unsaid.unwrap_or((worst, 0));
                 unsaid = Some((worst.min(before), counted + count));
             }
             match change {
                 Change::Upsert(document) => {
-                    let Some(key) = self.upsert(&document, options, stamp, &mut applied) else { continue };
-                    if let Some(earlier) = seen.insert(key.clone(), Arc::clone(&document)) {
+                    if let Some(Taken { key, earlier: Some(earlier) }) =
+                        self.upsert(&document, prepared, options, stamp, &mut applied)
+                    {
                         applied.report.push(duplicate(&key, &document, &earlier));
                     }
                 }
@@ -66,7 +79,54 @@ impl ConfigSet {
         }
         applied
     }
+
+    /// The next changes, with what several threads found out about them.
+    fn prepare_next(
+        &self,
+        changes: &mut impl Iterator<Item = Change>,
+        options: ApplyOptions,
+    ) -> Vec<(Change, Option<Prepared>)> {
+        let changes: Vec<Change> = changes.take(WINDOW).collect();
+        if changes.len() < WINDOW_MIN {
+            return changes.into_iter().map(|change| (change, None)).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let start = next.fetch_add(SHARE, Ordering::Relaxed);
+                let Some(share) = changes.get(start..changes.len().min(start + SHARE)) else { break };
+                if share.is_empty() {
+                    break;
+                }
+                let prepared = share.iter().map(|change| match change {
+                    Change::Upsert(document) => Some(self.prepare(document, options)),
+                    Change::Remove(_) => None,
+                });
+                done.push((start, prepared.collect::<Vec<_>>()));
+            }
+            done
+        };
+        let mut shares = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..options.threads).map(|_| scope.spawn(work)).collect();
+            let mut done = work();
+            for other in others {
+                // A thread that panicked would be a bug of ours: its panic goes on here.
+                done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            done
+        });
+        shares.sort_unstable_by_key(|(start, _)| *start);
+        changes.into_iter().zip(shares.into_iter().flat_map(|(_, prepared)| prepared)).collect()
+    }
 }
+
+/// Changes that are looked at together by several threads, and the fewest that are worth it.
+const WINDOW: usize = 4_096;
+const WINDOW_MIN: usize = 64;
+
+/// Documents that a thread takes at once.
+const SHARE: usize = 16;
 
 /// Findings kept of one batch, those of one document more.
 const FINDINGS_MAX: usize = 50_000;

@@ -117,3 +117,38 @@ fn removals_and_order() {
         set.service_entries.iter().nth(1).unwrap()
     ));
 }
+
+#[test]
+fn several_threads_come_to_what_one_comes_to() {
+    let service = |name: usize, port: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: a{name}}}\nspec: {{ports: [{{port: {port}}}]}}\n"
+        )
+    };
+    // Doubled names, bad values, bad names, unknown kinds, and what is no resource.
+    let mut texts: Vec<String> =
+        (0..300).map(|number| service(number * 7 % 200, if number % 11 == 0 { "x" } else { "80" })).collect();
+    texts.insert(50, service(1, "80").replace("a1", "A B"));
+    texts.insert(100, service(2, "80").replace("Service", "Servce"));
+    texts.insert(150, "[1]\n".to_owned());
+    let loaded = load("t", texts.join("---\n"), &LoadOptions::default());
+    let later = load("t", texts.join("---\n").replace("a5}", "b5}"), &LoadOptions::default());
+    let apply = |threads| {
+        let mut set = ConfigSet::new();
+        let options = ApplyOptions { threads, ..ApplyOptions::default() };
+        let of = |loaded: &crate::yaml::Loaded| {
+            loaded.documents.iter().cloned().map(Change::Upsert).collect::<Vec<_>>()
+        };
+        let (first, second) = (set.apply_with(of(&loaded), options), set.apply_with(of(&later), options));
+        let told = |applied: &Applied| {
+            (format!("{:?} {:?}", applied.report, applied.changed), applied.accepted, applied.unchanged)
+        };
+        let services: Vec<_> = set.services.iter().cloned().collect();
+        (told(&first), told(&second), services)
+    };
+    let one = apply(1);
+    assert!(one.0.1 > 200 && one.1.2 > 50 && one.0.0.contains("already defined"), "{:?}", one.0);
+    for threads in [2, 3, 8] {
+        assert!(apply(threads) == one);
+    }
+}

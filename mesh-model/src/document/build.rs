@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Span;
-use super::tree::{Kind, Origin, Side, Slot, Tree, narrow, string};
+use super::tree::{Kind, Origin, Side, Slot, Slots, Tree, narrow, string};
 
 /// A tree being built. Its room is kept from one document to the next.
 #[derive(Debug, Default)]
@@ -87,6 +87,13 @@ impl TreeBuilder {
     /// A map whose keys and values follow in turn; [`close`](Self::close) ends it.
     pub(crate) fn map(&mut self, start: u32) {
         self.push(Kind::Map, 0, start..start);
+    }
+
+    /// Moves the start of the list at `at`.
+    pub(crate) fn start_at(&mut self, at: usize, start: u32) {
+        if let Some(slot) = self.slots.get_mut(at) {
+            slot.start = start;
+        }
     }
 
     /// Ends the list or map at `at`.
@@ -238,12 +245,15 @@ impl TreeBuilder {
     }
 
     fn freeze(&mut self, text: Arc<str>, origin: Origin) -> Tree {
-        // Long trees give their room away, so that they are not in memory twice.
-        let slots = if self.slots.len() > KEPT_SLOTS {
-            std::mem::take(&mut self.slots).into_boxed_slice()
-        } else {
-            self.slots.as_slice().into()
-        };
+        let short = if text.len() <= usize::from(u16::MAX) { Slots::short(&self.slots) } else { None };
+        let slots = short.unwrap_or_else(|| {
+            // Long trees give their room away, so that they are not in memory twice.
+            Slots::Long(if self.slots.len() > KEPT_SLOTS {
+                std::mem::take(&mut self.slots).into_boxed_slice()
+            } else {
+                self.slots.as_slice().into()
+            })
+        });
         let side = &self.side;
         let is_used = !side.texts.is_empty() || !side.numbers.is_empty() || !side.floats.is_empty();
         let side = is_used.then(|| {
@@ -261,9 +271,9 @@ impl TreeBuilder {
     /// Copies the value at `at` of another tree of the same text.
     pub(crate) fn copy(&mut self, tree: &Tree, at: u32) {
         let end = at.saturating_add(tree.size(at));
-        for slot in tree.slots.get(at as usize..end as usize).unwrap_or_default() {
+        for slot in (at..end).map(|at| tree.slot(at)) {
             let range = slot.start..slot.end;
-            match (tree.string(*slot), slot.kind) {
+            match (tree.string(slot), slot.kind) {
                 (Some(text), Kind::Text) => self.text(text, range),
                 (_, Kind::Number) => {
                     let number = tree.side.as_ref().and_then(|side| side.numbers.get(slot.data as usize));
@@ -273,7 +283,7 @@ impl TreeBuilder {
                     let number = tree.side.as_ref().and_then(|side| side.floats.get(slot.data as usize));
                     self.scalar(Plain::Float(number.copied().unwrap_or_default()), range);
                 }
-                _ => self.slots.push(*slot),
+                _ => self.slots.push(slot),
             }
             if let Some(copy) = self.slots.last_mut() {
                 copy.dead = slot.dead;

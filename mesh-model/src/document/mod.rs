@@ -3,8 +3,8 @@
 //! `yaml` builds it from YAML or JSON text; [`crate::decode`] turns it into typed specs; [`crate::origin`] asks it
 //! where a field stands. No YAML library type appears here.
 //!
-//! A [`Tree`] is one run of 16-byte slots in document order beside the text they were read from: a plain scalar is a
-//! range of the text, lines and columns are counted when somebody asks. A [`Node`] is a place in a tree, as small as a
+//! A [`Tree`] is one run of slots in document order beside the text they were read from, eight bytes each for a text
+//! below 64 KiB: a plain scalar is a range of the text, lines and columns are counted when somebody asks. A [`Node`] is a place in a tree, as small as a
 //! reference.
 
 mod build;

@@ -30,8 +30,16 @@ fn paths_lead_to_what_is_written() {
 }
 
 #[test]
-fn a_slot_is_sixteen_bytes() {
-    assert_eq!(size_of::<tree::Slot>(), 16);
+fn a_slot_is_sixteen_bytes_and_most_take_eight() {
+    assert_eq!((size_of::<tree::Slot>(), size_of::<tree::ShortSlot>()), (16, 8));
+}
+
+#[test]
+fn numbers_and_texts_of_any_size_fit() {
+    let long = "x".repeat(70_000);
+    for value in [json!([65_535, 65_536, u32::MAX, u64::MAX]), json!({"a": long, "b": [65_536, "c"]})] {
+        assert_eq!(tree(&value).root().to_json(), value);
+    }
 }
 
 #[test]

@@ -19,6 +19,52 @@ pub(super) struct Slot {
     pub(super) dead: bool,
 }
 
+/// A slot of a text below 64 KiB: most documents are, and many are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShortSlot {
+    start: u16,
+    end: u16,
+    data: u16,
+    kind: Kind,
+    dead: bool,
+}
+
+/// The slots of a finished tree.
+#[derive(Debug)]
+pub(super) enum Slots {
+    Short(Box<[ShortSlot]>),
+    Long(Box<[Slot]>),
+}
+
+impl Slots {
+    /// In the short form, where all of them fit.
+    pub(super) fn short(slots: &[Slot]) -> Option<Self> {
+        let mut short = Vec::with_capacity(slots.len());
+        for Slot { start, end, data, kind, dead } in slots.iter().copied() {
+            let [start, end, data] = [start, end, data].map(u16::try_from);
+            short.push(ShortSlot { start: start.ok()?, end: end.ok()?, data: data.ok()?, kind, dead });
+        }
+        Some(Self::Short(short.into_boxed_slice()))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Short(slots) => slots.len(),
+            Self::Long(slots) => slots.len(),
+        }
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<Slot> {
+        match self {
+            Self::Short(slots) => slots.get(at).map(|slot| {
+                let ShortSlot { start, end, data, kind, dead } = *slot;
+                Slot { start: start.into(), end: end.into(), data: data.into(), kind, dead }
+            }),
+            Self::Long(slots) => slots.get(at).copied(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -63,7 +109,7 @@ impl Side {
 /// The tree of a document beside its text.
 pub struct Tree {
     pub(super) text: Arc<str>,
-    pub(super) slots: Box<[Slot]>,
+    pub(super) slots: Slots,
     pub(super) side: Option<Box<Side>>,
     pub(super) origin: Origin,
     /// For long lists, by the list's slot: where every [`STRIDE`]th element starts.
@@ -88,7 +134,7 @@ const STRIDE: usize = 64;
 const LINES_MIN: usize = 16 << 10;
 
 impl Tree {
-    pub(super) fn new(text: Arc<str>, slots: Box<[Slot]>, side: Option<Box<Side>>, origin: Origin) -> Self {
+    pub(super) fn new(text: Arc<str>, slots: Slots, side: Option<Box<Side>>, origin: Origin) -> Self {
         let mut tree = Self { text, slots, side, origin, strides: Vec::new(), lines: OnceLock::new() };
         if tree.slots.len() > STRIDE {
             tree.strides = tree.long_lists();
@@ -97,10 +143,13 @@ impl Tree {
     }
 
     fn long_lists(&self) -> Vec<(u32, Box<[u32]>)> {
-        let is_long = |slot: &Slot| slot.kind == Kind::List && slot.data as usize > STRIDE;
-        let long = (0_u32..).zip(&self.slots).filter(|(_, slot)| is_long(slot));
+        let is_long = |at: &u32| {
+            let slot = self.slot(*at);
+            slot.kind == Kind::List && slot.data as usize > STRIDE
+        };
+        let long = (0..narrow(self.slots.len())).filter(is_long);
         // Every slot is an element of one list at most, so this is one pass over the tree.
-        long.map(|(at, _)| (at, Node::at(self, at).items().step_by(STRIDE).map(Node::position).collect()))
+        long.map(|at| (at, Node::at(self, at).items().step_by(STRIDE).map(Node::position).collect()))
             .collect()
     }
 
@@ -115,7 +164,7 @@ impl Tree {
     /// The slot at a position; nothing beyond the end.
     pub(super) fn slot(&self, at: u32) -> Slot {
         const NOTHING: Slot = Slot { start: 0, end: 0, data: 0, kind: Kind::Null, dead: false };
-        self.slots.get(at as usize).copied().unwrap_or(NOTHING)
+        self.slots.get(at as usize).unwrap_or(NOTHING)
     }
 
     /// Slots of the value at `at`, its own included.

@@ -60,7 +60,7 @@ pub(crate) enum Names {
 
 /// [`read_meta`] with a choice of what names may be.
 pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
-    let mut reader = Reader { document, names, report, resource: resource(document.root()), failed: false };
+    let mut reader = Reader { document, names, report, failed: false };
     reader.read().filter(|_| !reader.failed)
 }
 
@@ -76,14 +76,12 @@ struct Reader<'a> {
     document: &'a Arc<Document>,
     names: Names,
     report: &'a mut Report,
-    resource: ResourceRef,
     failed: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn read(&mut self) -> Option<Header> {
-        let document = Arc::clone(self.document);
-        let root = document.root();
+        let root = self.document.root();
         if !root.is_map() {
             let message = format!(
                 "expected a map with `apiVersion`, `kind` and `metadata`, found {}",
@@ -95,19 +93,17 @@ impl Reader<'_> {
         }
         let api_version = self.required(root, "apiVersion", "apiVersion", "networking.istio.io/v1");
         let kind = self.required(root, "kind", "kind", "VirtualService");
-        let meta = self.meta(root, kind.as_deref().unwrap_or_default());
+        let meta = self.meta(root, kind.unwrap_or_default());
         let (api_version, kind) = (api_version?, kind?);
-        let (group, version) = match api_version.split_once('/') {
-            Some((group, version)) => (group.to_owned(), version.to_owned()),
-            None => (String::new(), api_version),
-        };
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         if group == "istio.io" || group.ends_with(".istio.io") {
             self.top_level_fields(root);
         }
+        let [group, version, kind] = [group, version, kind].map(str::to_owned);
         Some(Header { group, version, kind, meta: meta? })
     }
 
-    fn meta(&mut self, root: Node<'_>, kind: &str) -> Option<ObjectMeta> {
+    fn meta(&mut self, root: Node<'a>, kind: &str) -> Option<ObjectMeta> {
         let meta = match root.get("metadata") {
             Some(meta) if meta.is_map() => meta,
             Some(meta) if !meta.is_null() => {
@@ -142,7 +138,7 @@ impl Reader<'_> {
         })
     }
 
-    fn name(&mut self, meta: Node<'_>) -> Option<String> {
+    fn name(&mut self, meta: Node<'a>) -> Option<&'a str> {
         let unset = meta.get("name").is_none_or(|name| name.is_null() || name.as_str() == Some(""));
         if unset && meta.get("generateName").is_some() {
             // Only the API server can complete it, so nothing could refer to the object.
@@ -157,45 +153,44 @@ impl Reader<'_> {
         if is_role.is_some_and(|version| version.starts_with("rbac.authorization.k8s.io/")) {
             return Some(name);
         }
-        self.check("metadata.name", name_problem(&name), &name);
+        self.check(|| "metadata.name".to_owned(), name_problem(name), name);
         Some(name)
     }
 
-    fn namespace(&mut self, meta: Node<'_>, kind: &str) -> String {
-        let namespace = self.text(meta, "namespace", "metadata.namespace").unwrap_or_default();
+    fn namespace(&mut self, meta: Node<'a>, kind: &str) -> &'a str {
+        let namespace = self.text(meta.get("namespace"), "metadata.namespace").unwrap_or_default();
         if CLUSTER_SCOPED.contains(&kind) {
-            return String::new();
+            return "";
         }
         if namespace.is_empty() {
-            return "default".to_owned();
+            return "default";
         }
-        self.check("metadata.namespace", namespace_problem(&namespace), &namespace);
+        self.check(|| "metadata.namespace".to_owned(), namespace_problem(namespace), namespace);
         namespace
     }
 
     fn strings(&mut self, meta: Node<'_>, field: &str, are_labels: bool) -> BTreeMap<String, String> {
-        let path = format!("metadata.{field}");
         let Some(node) = meta.get(field).filter(|node| !node.is_null()) else {
             return BTreeMap::new();
         };
         if !node.is_map() {
-            self.wrong_type(&path, "a map", node);
+            self.wrong_type(&format!("metadata.{field}"), "a map", node);
         }
         let mut strings = BTreeMap::new();
         for entry in node.entries() {
-            let path = join_key(&path, entry.key);
-            self.check(&path, label_key_problem(entry.key), entry.key);
+            let path = || join_key(&format!("metadata.{field}"), entry.key);
+            self.check(path, label_key_problem(entry.key), entry.key);
             match entry.value.value() {
                 Value::String(text) => {
                     if are_labels {
-                        self.check(&path, label_value_problem(text), text);
+                        self.check(path, label_value_problem(text), text);
                     }
                     strings.insert(entry.key.to_string(), text.to_string());
                 }
                 Value::Null => {
                     strings.insert(entry.key.to_string(), String::new());
                 }
-                _ => self.wrong_type(&path, "a string", entry.value),
+                _ => self.wrong_type(&path(), "a string", entry.value),
             }
         }
         strings
@@ -217,7 +212,7 @@ impl Reader<'_> {
         const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
         for entry in root.entries().filter(|entry| !KNOWN.contains(&entry.key)) {
             let key = join_key("", entry.key);
-            let at = Place::in_document(self.document, self.resource.clone(), &key);
+            let at = Place::in_document(self.document, resource(self.document.root()), &key);
             let mut finding =
                 Diagnostic::new(Code::UnknownField, at, format!("unknown field `{}`", short(entry.key)));
             finding.help = Some(match crate::diagnostic::nearest(entry.key, KNOWN) {
@@ -231,25 +226,26 @@ impl Reader<'_> {
     }
 
     /// A string that must be there.
-    fn required(&mut self, node: Node<'_>, key: &str, path: &str, example: &str) -> Option<String> {
-        let absent = node.get(key).is_none_or(|value| value.is_null() || value.as_str() == Some(""));
-        if absent {
+    fn required(&mut self, node: Node<'a>, key: &str, path: &str, example: &str) -> Option<&'a str> {
+        let value = node.get(key).filter(|value| !value.is_null() && value.as_str() != Some(""));
+        if value.is_none() {
             let help = format!("every resource has one, for example `{key}: {example}`");
             self.error(Code::NotAResource, path, format!("the document has no `{path}`"), Some(&help));
             return None;
         }
-        self.text(node, key, path)
+        self.text(value, path)
     }
 
-    fn text(&mut self, node: Node<'_>, key: &str, path: &str) -> Option<String> {
-        let value = node.get(key).filter(|value| !value.is_null())?;
+    fn text(&mut self, value: Option<Node<'a>>, path: &str) -> Option<&'a str> {
+        let value = value.filter(|value| !value.is_null())?;
         if value.as_str().is_none() {
             self.wrong_type(path, "a string", value);
         }
-        value.as_str().map(str::to_owned)
+        value.as_str()
     }
 
-    fn check(&mut self, path: &str, problem: Option<&'static str>, text: &str) {
+    /// `path` is written out for problems only.
+    fn check(&mut self, path: impl FnOnce() -> String, problem: Option<&'static str>, text: &str) {
         if let Some(problem) = problem {
             let failed = self.failed;
             let help = if text.contains("{{") {
@@ -258,7 +254,7 @@ impl Reader<'_> {
             } else {
                 name_help(text)
             };
-            self.error(Code::InvalidName, path, format!("`{}` {problem}", short(text)), Some(&help));
+            self.error(Code::InvalidName, &path(), format!("`{}` {problem}", short(text)), Some(&help));
             self.failed = failed || self.names == Names::Checked;
         }
     }
@@ -282,7 +278,7 @@ impl Reader<'_> {
 
     fn error(&mut self, code: Code, path: &str, message: String, help: Option<&str>) {
         self.failed = true;
-        let at = Place::in_document(self.document, self.resource.clone(), path);
+        let at = Place::in_document(self.document, resource(self.document.root()), path);
         let mut finding = Diagnostic::new(code, at, message);
         finding.help = help.map(str::to_owned);
         self.report.push(finding);

@@ -8,6 +8,7 @@ pub use header::{Header, read_meta};
 pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub struct ObjectMeta {
 }
 
 /// What identifies an object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourceKey {
     /// `networking.istio.io`; empty for the core group. Two groups have a `Gateway`.
     pub group: &'static str,
@@ -48,6 +49,26 @@ pub struct ResourceKey {
     pub namespace: Arc<str>,
     /// `metadata.name`.
     pub name: Arc<str>,
+}
+
+/// Field by field. Kinds and clusters are most often the very same text, which need not be read.
+impl Ord for ResourceKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn order(own: &str, other: &str) -> Ordering {
+            if std::ptr::eq(own, other) { Ordering::Equal } else { own.cmp(other) }
+        }
+        order(self.group, other.group)
+            .then_with(|| order(self.kind, other.kind))
+            .then_with(|| order(&self.cluster, &other.cluster))
+            .then_with(|| order(&self.namespace, &other.namespace))
+            .then_with(|| order(&self.name, &other.name))
+    }
+}
+
+impl PartialOrd for ResourceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// An object of kind `S`.

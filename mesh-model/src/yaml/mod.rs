@@ -22,6 +22,8 @@ mod places;
 mod print;
 mod problems;
 #[cfg(feature = "yaml")]
+mod quick;
+#[cfg(feature = "yaml")]
 mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
@@ -306,7 +308,13 @@ fn parse(
     builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {
-    events::read(text, chunk, options, builder, problems)
+    if quick::is_empty(text) {
+        return Vec::new();
+    }
+    match quick::read(text, chunk, options, builder) {
+        Some(tree) => vec![tree],
+        None => events::read(text, chunk, options, builder, problems),
+    }
 }
 
 #[cfg(not(feature = "yaml"))]

@@ -68,11 +68,10 @@ fn integer(text: &str) -> Option<i128> {
         _ => (false, text),
     };
     let signed = digits.len() < text.len();
-    let prefix = digits.get(..2).map(str::to_ascii_lowercase);
-    let (radix, body) = match prefix.as_deref() {
-        Some("0x") => (16, digits.get(2..)?),
-        Some("0o") => (8, digits.get(2..)?),
-        Some("0b") => (2, digits.get(2..)?),
+    let (radix, body) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, digits.get(2..)?),
+        [b'0', b'o' | b'O', ..] => (8, digits.get(2..)?),
+        [b'0', b'b' | b'B', ..] => (2, digits.get(2..)?),
         _ if digits.len() > 1 && digits.starts_with('0') => (8, digits.get(1..)?),
         _ => (10, digits),
     };

@@ -117,6 +117,11 @@ pub(super) fn decode<'a>(chunk: &Chunk<'a>) -> Result<&'a str, (String, Span)> {
             return Err(("the text is not valid UTF-8".to_owned(), place_after(good, chunk)));
         }
     };
+    // Without a branch per byte, so that many are looked at together.
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+    if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+        return Ok(text);
+    }
     match text.char_indices().find(|(_, character)| is_refused(*character)) {
         Some((at, character)) => {
             let before = text.get(..at).unwrap_or_default();

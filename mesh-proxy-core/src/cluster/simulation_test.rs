@@ -28,8 +28,8 @@ fn cluster(endpoints: Vec<ClusterEndpoint>) -> Cluster {
     }
 }
 
-fn outlier(settings: &[(&'static str, i64)]) -> Option<Outlier> {
-    Some(Outlier { settings: settings.iter().copied().collect(), ..Outlier::default() })
+fn outlier(settings: &[(&'static str, i64)]) -> Option<Arc<Outlier>> {
+    Some(Arc::new(Outlier { settings: settings.iter().copied().collect(), ..Outlier::default() }))
 }
 
 /// Sends requests, one a millisecond; `answer` is the network. How many each host got.

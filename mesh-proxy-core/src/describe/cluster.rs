@@ -43,7 +43,7 @@ fn cluster_json(cluster: &Cluster) -> Value {
     put("connect_timeout_ms", cluster.connect_timeout_ms.into());
     put("tcp_keepalive", keepalive(cluster));
     put("limits", limits(&cluster.limits));
-    put("outlier", cluster.outlier.as_ref().map_or(Value::Null, outlier));
+    put("outlier", cluster.outlier.as_ref().map_or(Value::Null, |written| outlier(written)));
     put("panic_threshold", cluster.panic_threshold.map_or(Value::Null, number));
     put("locality_weighted", if cluster.locality_weighted { true.into() } else { Value::Null });
     put("slow_start", slow_start(cluster));

@@ -377,9 +377,7 @@ impl Finish {
     fn tell(&mut self) {
         self.record.duration = self.started.elapsed();
         self.record.bytes_received = self.held.body.received();
-        for sink in &self.connection.proxy.sinks {
-            sink.finished(&self.record);
-        }
+        self.connection.proxy.tell(&self.record);
     }
 }
 

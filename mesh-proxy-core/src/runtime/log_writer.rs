@@ -17,8 +17,7 @@ const WAITING_MAX: usize = 16_384;
 #[derive(Debug)]
 pub struct LogWriter {
     format: LineFormat,
-    sender: SyncSender<String>,
-    dropped: Arc<AtomicU64>,
+    lines: Lines,
 }
 
 impl LogWriter {
@@ -27,28 +26,49 @@ impl LogWriter {
     /// # Errors
     /// The file cannot be opened.
     pub fn open(path: &Path, format: LineFormat) -> std::io::Result<Self> {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self::new(file, format))
+        Ok(Self { format, lines: Lines::open(path)? })
     }
 
     /// Writes to anything.
     pub fn new(out: impl Write + Send + 'static, format: LineFormat) -> Self {
-        let (sender, receiver) = sync_channel(WAITING_MAX);
-        std::thread::spawn(move || write(out, &receiver));
-        Self { format, sender, dropped: Arc::default() }
+        Self { format, lines: Lines::new(out) }
     }
 
     /// How many lines were dropped.
     pub fn dropped(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.dropped)
+        Arc::clone(&self.lines.dropped)
     }
 }
 
 impl Sink for LogWriter {
     fn finished(&self, record: &Record) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.sender.try_send(self.format.line(record))
-        {
+        self.lines.send(self.format.line(record));
+    }
+}
+
+/// Lines on their way to a thread that writes them.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    sender: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Lines {
+    /// Appends to a file.
+    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self::new(file))
+    }
+
+    fn new(out: impl Write + Send + 'static) -> Self {
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        std::thread::spawn(move || write(out, &receiver));
+        Self { sender, dropped: Arc::default() }
+    }
+
+    /// Lets a line wait to be written, or drops it.
+    pub(crate) fn send(&self, line: String) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.sender.try_send(line) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

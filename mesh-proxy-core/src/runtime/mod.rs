@@ -36,6 +36,7 @@ mod http_server;
 mod inquiry;
 mod keys;
 mod listen;
+mod mesh_logs;
 mod mirror;
 mod names;
 mod pool;

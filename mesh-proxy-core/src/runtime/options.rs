@@ -21,6 +21,9 @@ pub struct Options {
     pub name_decisions: bool,
     /// The `server` header of answers; `None`: none is set.
     pub server_name: Option<String>,
+    /// Whether access logs that the configuration asks for (`MeshConfig.accessLogFile`, Telemetry) are written, besides
+    /// those of the program's sinks. The configuration then names files of this machine.
+    pub mesh_logs: bool,
     /// How often keys of `jwksUri` are fetched, and how long they count.
     pub keys: JwksOptions,
     /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
@@ -35,6 +38,7 @@ impl Default for Options {
             patience: Patience::default(),
             name_decisions: false,
             server_name: Some("istio-envoy".to_owned()),
+            mesh_logs: false,
             keys: JwksOptions::default(),
             dns_refresh: Duration::from_secs(60),
         }

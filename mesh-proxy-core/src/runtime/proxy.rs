@@ -16,6 +16,7 @@ use super::connection;
 use super::key_fetch::OverHttp;
 use super::keys::Keys;
 use super::live::Generation;
+use super::mesh_logs::MeshLogs;
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
@@ -29,6 +30,7 @@ use crate::seam::filter::Filter;
 use crate::seam::key_fetch::KeyFetch;
 use crate::seam::resolve::{Resolve, SystemResolver};
 use crate::seam::sink::Sink;
+use crate::telemetry::record::Record;
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
 #[derive(Debug, Clone)]
@@ -43,10 +45,11 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) dice: Arc<dyn SharedDice>,
-    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    sinks: Vec<Box<dyn Sink>>,
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) tls: Tls,
     pub(crate) keys: Keys,
+    logs: MeshLogs,
     pub(crate) resolver: Box<dyn Resolve>,
     /// By the name of the provider that each stands for.
     pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
@@ -58,6 +61,18 @@ pub(crate) struct Inner {
     /// Cancelled once the drain's time is over.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+}
+
+impl Inner {
+    /// Tells everybody of a finished request or connection.
+    pub(crate) fn tell(&self, record: &Record) {
+        for sink in &self.sinks {
+            sink.finished(record);
+        }
+        if self.options.mesh_logs {
+            self.logs.finished(&self.live.load().config.telemetry, record);
+        }
+    }
 }
 
 /// What a proxy is made of, where it is not the shipped choice.
@@ -152,6 +167,7 @@ impl Builder {
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), self.balancers)),
             keys: Keys::new(keys, self.options.keys, config),
             resolver: self.resolver,
+            logs: MeshLogs::default(),
             options: self.options,
             dial: self.dial,
             dice: self.dice,

@@ -88,9 +88,7 @@ fn begin(connection: &Connection) -> Record {
 
 fn finish(connection: &Connection, mut record: Record, started: Instant) {
     record.duration = started.elapsed();
-    for sink in &connection.proxy.sinks {
-        sink.finished(&record);
-    }
+    connection.proxy.tell(&record);
 }
 
 /// What is said where a cluster has no host to ask.

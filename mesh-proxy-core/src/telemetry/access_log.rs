@@ -75,12 +75,18 @@ impl LineFormat {
 
     /// The line of a record, with its end.
     pub fn line(&self, record: &Record) -> String {
+        self.line_of(record, false)
+    }
+
+    /// The same; `omits_empty`: values that are not there are left out instead of printed as `-` or `null`.
+    pub(crate) fn line_of(&self, record: &Record, omits_empty: bool) -> String {
         match self {
-            Self::Text(format) => format.text(record, "-"),
+            Self::Text(format) => format.text(record, if omits_empty { "" } else { "-" }),
             Self::Json(fields) => {
                 let object: Map<String, Value> = fields
                     .iter()
                     .map(|(key, format, number)| (key.clone(), value(format, *number, record)))
+                    .filter(|(_, value)| !(omits_empty && value.is_null()))
                     .collect();
                 let mut line = Value::Object(object).to_string();
                 line.push('\n');

@@ -6,6 +6,7 @@
 use mesh_model::value::IpBlock;
 
 use super::key::{Key, Shape, Subject};
+use super::plan::Cut;
 
 const START: u64 = 0x243f_6a88_85a3_08d3;
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -20,9 +21,15 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// Eight bytes or fewer as a number.
 fn word(bytes: &[u8]) -> u64 {
-    match <[u8; 8]>::try_from(bytes) {
-        Ok(whole) => u64::from_le_bytes(whole),
-        Err(_) => bytes.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>(), bytes) {
+        (Some(whole), ..) => u64::from_le_bytes(*whole),
+        // The two overlap; lengths are told apart elsewhere.
+        (_, Some(first), Some(last), _) => four(first) << 32 | four(last),
+        (.., [a, b, c]) => u64::from(*a) << 16 | u64::from(*b) << 8 | u64::from(*c),
+        (.., [a, b]) => u64::from(*a) << 8 | u64::from(*b),
+        (.., [a]) => u64::from(*a),
+        _ => 0,
     }
 }
 
@@ -52,6 +59,30 @@ pub(super) fn of_subject(subject: &Subject) -> u64 {
 const PORT: u64 = 15;
 const ACCOUNT: u64 = 16;
 const SEGMENT: u64 = 17;
+
+/// A number for the look-up that finds the key (`Kind` of `plan`).
+pub(super) fn kind_number(key: &Key) -> u64 {
+    let of = |subject: u64, cut: u64, count: u64| fold(START ^ subject ^ (cut << 56), STEP ^ count);
+    match key {
+        Key::Text(subject, shape, text) => {
+            let (cut, count) = match Cut::of(*shape, text) {
+                Cut::Whole => (1, 0),
+                Cut::Start(length) => (2, length),
+                Cut::StartSlash(depth) => (3, depth),
+                Cut::End(length) => (4, length),
+                Cut::EndSlash(depth) => (5, depth),
+            };
+            of(of_subject(subject), cut, count.into())
+        }
+        Key::Account(..) => of(ACCOUNT, 6, 0),
+        Key::Segment(at, _) => of(SEGMENT, 7, *at as u64),
+        Key::Port(_) => of(PORT, 8, 0),
+        Key::Block(subject, block) => {
+            let family = if block.network().is_ipv4() { 9 } else { 10 };
+            of(of_subject(subject), family, block.prefix_bits().into())
+        }
+    }
+}
 
 pub(super) fn of_key(key: &Key) -> u64 {
     match key {

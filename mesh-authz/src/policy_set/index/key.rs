@@ -1,6 +1,7 @@
 //! The keys of a value: what a request must have for the value to fit.
 
 use mesh_model::value::IpBlock;
+use smallvec::SmallVec;
 
 use crate::pattern::StringPattern;
 use crate::policy_set::attribute::{Attribute, Pattern};
@@ -53,36 +54,39 @@ pub(super) enum Key {
     Block(Subject, IpBlock),
 }
 
+/// The keys of a value; there is seldom more than one.
+pub(super) type Keys = SmallVec<[Key; 1]>;
+
 /// The keys of one value: each of them is found in every request that the value fits, so one of them is enough.
-/// Empty: nothing is known of such requests. `None`: no request fits.
-pub(super) fn of(attribute: &Attribute, pattern: &Pattern) -> Option<Vec<Key>> {
-    let text = |subject, pattern: &StringPattern| Some(vec![text(subject, pattern)]);
-    let block = |subject, block: &IpBlock| Some(vec![Key::Block(subject, *block)]);
+/// Empty: nothing is known of such requests.
+pub(super) fn of(attribute: &Attribute, pattern: &Pattern) -> Keys {
+    let text = |subject, pattern: &StringPattern| Keys::from_iter([text(subject, pattern)]);
+    let block = |subject, block: &IpBlock| Keys::from_iter([Key::Block(subject, *block)]);
+    let one = |key| Keys::from_iter([key]);
     match (attribute, pattern) {
         (Attribute::SourceIp, Pattern::Ip(found)) => block(Subject::SourceIp, found),
         (Attribute::RemoteIp, Pattern::Ip(found)) => block(Subject::RemoteIp, found),
         (Attribute::DestinationIp, Pattern::Ip(found)) => block(Subject::DestinationIp, found),
-        (Attribute::DestinationPort, Pattern::Port(port)) => Some(vec![Key::Port(*port)]),
+        (Attribute::DestinationPort, Pattern::Port(port)) => one(Key::Port(*port)),
         (Attribute::Sni, Pattern::Text(found)) => text(Subject::Sni, found),
-        (Attribute::Identity, Pattern::Identity(found)) => Some(identity(found)),
-        (Attribute::RequestPrincipal, Pattern::RequestPrincipal(found)) => Some(request_principal(found)),
+        (Attribute::Identity, Pattern::Identity(found)) => identity(found),
+        (Attribute::RequestPrincipal, Pattern::RequestPrincipal(found)) => request_principal(found),
         (Attribute::Claim(claim), Pattern::Text(found)) => text(Subject::Claim(claim.clone()), found),
         (Attribute::Header(name), Pattern::Text(found)) => text(Subject::Header(name.clone()), found),
-        (Attribute::Header(name), Pattern::Present) => Some(vec![present(Subject::Header(name.clone()))]),
+        (Attribute::Header(name), Pattern::Present) => one(present(Subject::Header(name.clone()))),
         (Attribute::Host, Pattern::Text(found)) => text(Subject::Host, &lower_case(found)),
-        (Attribute::Host, Pattern::Present) => Some(vec![present(Subject::Host)]),
+        (Attribute::Host, Pattern::Present) => one(present(Subject::Host)),
         (Attribute::Method, Pattern::Text(found)) => text(Subject::Method, found),
-        (Attribute::Method, Pattern::Present) => Some(vec![present(Subject::Method)]),
+        (Attribute::Method, Pattern::Present) => one(present(Subject::Method)),
         (Attribute::Path, Pattern::Text(found)) => text(Subject::Path, found),
         (Attribute::Path, Pattern::Template(template)) => {
             let segments = template.literal_segments();
             let segments = segments.map(|(at, text)| Key::Segment(at, text.into()));
             let end = template.literal_end().map(|end| key(Subject::Path, Shape::End, end));
             // Every path has a start, so there is always a key.
-            Some(segments.chain(end).chain([present(Subject::Path)]).collect())
+            segments.chain(end).chain([present(Subject::Path)]).collect()
         }
-        (Attribute::FilterMetadata, _) => None,
-        _ => Some(Vec::new()),
+        _ => Keys::new(),
     }
 }
 
@@ -114,10 +118,11 @@ fn lower_case(pattern: &StringPattern) -> StringPattern {
     }
 }
 
-fn identity(pattern: &IdentityPattern) -> Vec<Key> {
-    let start = |text: &str| vec![key(Subject::Identity, Shape::Start, text)];
+fn identity(pattern: &IdentityPattern) -> Keys {
+    let one = |key| Keys::from_iter([key]);
+    let start = |text: &str| one(key(Subject::Identity, Shape::Start, text));
     match pattern {
-        IdentityPattern::Principal(pattern) => vec![text(Subject::Identity, pattern)],
+        IdentityPattern::Principal(pattern) => one(text(Subject::Identity, pattern)),
         IdentityPattern::Namespace(literals) => {
             let first = literals.first().and_then(|literal| literal.strip_prefix(NAMESPACE));
             let start = key(Subject::AfterNamespace, Shape::Start, first.unwrap_or(""));
@@ -129,9 +134,9 @@ fn identity(pattern: &IdentityPattern) -> Vec<Key> {
             let name = namespace.strip_prefix(NAMESPACE).and_then(|rest| rest.strip_suffix('/'));
             match (name, account.strip_prefix("sa/")) {
                 (Some(name), Some(account)) if !name.contains('/') && !account.contains('/') => {
-                    vec![Key::Account(name.into(), account.into())]
+                    one(Key::Account(name.into(), account.into()))
                 }
-                _ => vec![present(Subject::Identity)],
+                _ => one(present(Subject::Identity)),
             }
         }
         IdentityPattern::TrustDomain(text) => start(text),
@@ -151,6 +156,6 @@ fn segment_end(text: &str) -> Option<Key> {
 /// What stands before a namespace in an identity.
 pub(super) const NAMESPACE: &str = "/ns/";
 
-fn request_principal(pattern: &RequestPrincipal) -> Vec<Key> {
-    vec![text(Subject::Iss, &pattern.issuer), text(Subject::Sub, &pattern.subject)]
+fn request_principal(pattern: &RequestPrincipal) -> Keys {
+    Keys::from_iter([text(Subject::Iss, &pattern.issuer), text(Subject::Sub, &pattern.subject)])
 }

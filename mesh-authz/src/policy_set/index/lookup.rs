@@ -11,15 +11,18 @@ use super::fingerprint::{self, of_account, of_address, of_port, of_segment, of_w
 use super::key::NAMESPACE;
 use super::plan::{Blocks, Texts};
 use super::table::Table;
-use crate::policy_set::attribute::{find_claim, path_of};
+use crate::byte_places;
+use crate::policy_set::attribute::find_claim;
+use crate::policy_set::packed::Asked;
 use crate::request_header::{self, PSEUDO_HEADERS};
-use crate::verdict::{Claims, Facts};
+use crate::verdict::Claims;
 
 /// A name in lower case, on the stack unless it is long.
 type Lower = SmallVec<[u8; 64]>;
 
 /// Calls with positions of all rules that may match; a position may come several times.
-pub(super) fn candidates(index: &RuleIndex, facts: &Facts<'_>, visit: impl FnMut(&[u32])) {
+pub(super) fn candidates(index: &RuleIndex, asked: &Asked<'_>, visit: impl FnMut(&[u32])) {
+    let facts = asked.facts;
     let mut search = Search { table: &index.table, visit };
     let plan = &index.plan;
     search.address(&plan.source_ip, facts.direct_ip);
@@ -38,7 +41,7 @@ pub(super) fn candidates(index: &RuleIndex, facts: &Facts<'_>, visit: impl FnMut
         search.token(index, claims);
     }
     if let Some(request) = facts.request {
-        search.http(index, request);
+        search.http(index, request, asked.path);
     }
     // Last: they are asked only up to the first that is found before.
     (search.visit)(&index.always);
@@ -51,10 +54,7 @@ struct Search<'i, V> {
 
 impl<V: FnMut(&[u32])> Search<'_, V> {
     fn number(&mut self, number: u64) {
-        let positions = self.table.get(number);
-        if !positions.is_empty() {
-            (self.visit)(positions);
-        }
+        self.table.each(number, &mut self.visit);
     }
 
     fn text(&mut self, texts: &Texts, text: &[u8]) {
@@ -66,6 +66,26 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         }
         if !texts.ends.is_empty() {
             fingerprint::ends(texts.subject, text, &texts.ends, |number| self.number(number));
+        }
+        if texts.start_slashes.is_empty() && texts.end_slashes.is_empty() {
+            return;
+        }
+        let mut slashes: SmallVec<[u32; 16]> = SmallVec::new();
+        let deepest = if texts.end_slashes.is_empty() { texts.start_slashes.last().copied() } else { None };
+        let enough = deepest.map_or(usize::MAX, |deepest| deepest as usize);
+        byte_places::each(text, b'/', |at| {
+            slashes.push(u32::try_from(at).unwrap_or(u32::MAX));
+            slashes.len() < enough
+        });
+        if !texts.start_slashes.is_empty() {
+            let lengths = at_depths(&texts.start_slashes, slashes.iter().map(|at| at + 1));
+            fingerprint::starts(texts.subject, text, &lengths, |number| self.number(number));
+        }
+        if !texts.end_slashes.is_empty() {
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            let lengths =
+                at_depths(&texts.end_slashes, slashes.iter().rev().map(|at| length.saturating_sub(*at)));
+            fingerprint::ends(texts.subject, text, &lengths, |number| self.number(number));
         }
     }
 
@@ -145,13 +165,12 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         }
     }
 
-    fn http(&mut self, index: &RuleIndex, request: &RequestFacts<'_>) {
+    fn http(&mut self, index: &RuleIndex, request: &RequestFacts<'_>, path: &str) {
         let plan = &index.plan;
         if !plan.host.is_empty() {
             self.text(&plan.host, &lower_case(&request.authority));
         }
         self.text(&plan.method, request.method.as_bytes());
-        let path = path_of(request.path_only());
         self.text(&plan.path, path.as_bytes());
         if !plan.segments.is_empty() {
             let mut wanted = plan.segments.iter().peekable();
@@ -198,6 +217,23 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
             false
         });
     }
+}
+
+/// The lengths up to the slashes of these depths, which ascend from 1.
+fn at_depths(depths: &[u32], slashes: impl Iterator<Item = u32>) -> SmallVec<[u32; 8]> {
+    let mut wanted = depths.iter().peekable();
+    let mut lengths = SmallVec::new();
+    for (depth, length) in (1..).zip(slashes) {
+        match wanted.peek() {
+            None => break,
+            Some(next) if **next == depth => {
+                lengths.push(length);
+                wanted.next();
+            }
+            Some(_) => {}
+        }
+    }
+    lengths
 }
 
 fn lower_case(text: &str) -> Lower {

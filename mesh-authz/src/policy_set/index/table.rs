@@ -1,65 +1,113 @@
-//! Positions of rules by the numbers of their keys.
-
-use hashbrown::HashTable;
+//! Places of rules by the numbers of their keys.
+//!
+//! Open addressing in slots of eight bytes, eight to a cache line: half of the number, and the place. Two keys whose
+//! halves and slots agree are taken for one, which only means that a rule is asked in vain.
 
 /// Built once, then only read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
-    slots: HashTable<Slot>,
-    /// Positions of keys that several rules have, each run ascending.
+    slots: Box<[u64]>,
+    /// Places of keys that several rules have: their count, then the run, ascending.
     shared: Box<[u32]>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    number: u64,
-    /// The one position, or where the run in `shared` begins.
-    at: u32,
-    count: u32,
-}
+/// No number: a place below is never the highest.
+const EMPTY: u64 = u64::MAX;
+
+/// What a slot points to is a run, not a place.
+const SHARED: u32 = 1 << 31;
+
+/// Places are below this.
+pub(super) const PLACES_MAX: u32 = SHARED - 1;
 
 impl Table {
-    /// From numbers and positions in any order, with repetitions.
+    /// From numbers and places in any order, with repetitions.
     pub(super) fn new(mut pairs: Vec<(u64, u32)>) -> Self {
         pairs.sort_unstable();
         pairs.dedup();
         let runs = || pairs.chunk_by(|a, b| a.0 == b.0);
-        let mut table = Self { slots: HashTable::with_capacity(runs().count()), shared: Box::default() };
+        let keys = runs().count();
+        // Five slots for three keys: most look-ups end on the line they begin on.
+        let mut table = Self { slots: vec![EMPTY; keys + keys * 2 / 3 + 1].into(), shared: Box::default() };
         let mut shared = Vec::new();
         for run in runs() {
             let Some((number, first)) = run.first().copied() else { continue };
-            // There are fewer pairs than 2^32: positions are `u32`, and a rule has few keys.
-            let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
             let mut at = first;
-            if count > 1 {
-                at = u32::try_from(shared.len()).unwrap_or(u32::MAX);
-                shared.extend(run.iter().map(|(_, position)| *position));
+            if run.len() > 1 {
+                // There are fewer pairs than 2^31, since there are no more bytes of rules.
+                at = SHARED | u32::try_from(shared.len()).unwrap_or(0);
+                shared.push(u32::try_from(run.len()).unwrap_or(u32::MAX));
+                shared.extend(run.iter().map(|(_, place)| *place));
             }
-            table.slots.insert_unique(number, Slot { number, at, count }, |slot| slot.number);
+            let home = table.home(number);
+            let (before, after) = table.slots.split_at_mut(home);
+            let free = after.iter_mut().chain(before).find(|slot| **slot == EMPTY);
+            free.into_iter().for_each(|slot| *slot = tag(number) << 32 | u64::from(at));
         }
         table.shared = shared.into();
         table
     }
 
-    /// Ascending; empty: no rule has the key.
-    pub(super) fn get(&self, number: u64) -> &[u32] {
-        let Some(slot) = self.slots.find(number, |slot| slot.number == number) else { return &[] };
-        if slot.count == 1 {
-            return std::slice::from_ref(&slot.at);
-        }
-        let start = slot.at as usize;
-        self.shared.get(start..start + slot.count as usize).unwrap_or_default()
+    /// The upper half chooses the slot.
+    fn home(&self, number: u64) -> usize {
+        // Below the count of slots.
+        (((number >> 32) * self.slots.len() as u64) >> 32) as usize
     }
+
+    /// Calls with each run of places that the number may have; ascending.
+    #[inline]
+    pub(super) fn each(&self, number: u64, visit: &mut impl FnMut(&[u32])) {
+        let home = self.home(number);
+        let Some((before, after)) = self.slots.split_at_checked(home) else { return };
+        for slot in after.iter().chain(before) {
+            if *slot == EMPTY {
+                return;
+            }
+            if slot >> 32 == tag(number) {
+                // The lower half.
+                let at = *slot as u32;
+                if at & SHARED == 0 {
+                    visit(std::slice::from_ref(&at));
+                } else {
+                    visit(self.run((at & !SHARED) as usize));
+                }
+            }
+        }
+    }
+
+    fn run(&self, at: usize) -> &[u32] {
+        let run = self.shared.get(at..).and_then(<[u32]>::split_first);
+        run.and_then(|(count, places)| places.get(..*count as usize)).unwrap_or_default()
+    }
+}
+
+fn tag(number: u64) -> u64 {
+    number & u64::from(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn get(table: &Table, number: u64) -> Vec<u32> {
+        let mut found = Vec::new();
+        table.each(number, &mut |places| found.extend(places));
+        found
+    }
+
     #[test]
-    fn positions_ascend_and_come_once() {
-        let table = Table::new(vec![(7, 3), (9, 1), (7, 1), (7, 3), (8, 5)]);
-        assert_eq!((table.get(7), table.get(8), table.get(9)), (&[1, 3][..], &[5][..], &[1][..]));
-        assert!(table.get(1).is_empty());
+    fn places_ascend_and_come_once() {
+        let pairs = vec![(7, 3), (9, 1), (7, 1), (7, 3), (8, 5)];
+        let table = Table::new(pairs);
+        assert_eq!((get(&table, 7), get(&table, 8), get(&table, 9)), (vec![1, 3], vec![5], vec![1]));
+        assert!(get(&table, 1).is_empty() && get(&Table::default(), 1).is_empty());
+    }
+
+    #[test]
+    fn every_number_is_found_again() {
+        let number = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let table = Table::new((0..5_000).map(|n| (number(n), n as u32)).collect());
+        assert!((0..5_000).all(|n| get(&table, number(n)) == [n as u32]));
+        assert!((5_000..10_000).all(|n| get(&table, number(n)).is_empty()));
     }
 }

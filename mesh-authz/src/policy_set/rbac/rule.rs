@@ -100,18 +100,18 @@ impl RuleWriter<'_> {
                 not_values: &condition.not_values,
             });
         }
-        let to = rule.to.iter().map(|to| to.operation.as_ref().map(|what| operation_fields(what, "", 0)));
-        let from = rule.from.iter().map(|from| from.source.as_ref().map(|who| source_fields(who, "", 0)));
+        let to = rule.to.iter().map(|to| to.operation.as_ref().map(|what| operation_fields(what, 0)));
+        let from = rule.from.iter().map(|from| from.source.as_ref().map(|who| source_fields(who, 0)));
         let permissions = self.alternatives(Tree::Permissions, to, &when).ok()?;
         let principals = self.alternatives(Tree::Principals, from, &when).ok()?;
         Some(json!({ "permissions": permissions, "principals": principals }))
     }
 
     /// One member for each entry of `to` or `from`, with the conditions that belong to its tree.
-    fn alternatives<'s>(
+    fn alternatives<'s, const N: usize>(
         &self,
         tree: Tree,
-        entries: impl ExactSizeIterator<Item = Option<Vec<Written<'s>>>>,
+        entries: impl ExactSizeIterator<Item = Option<[Written<'s>; N]>>,
         when: &[Field<'_>],
     ) -> Result<Vec<Value>, Unusable> {
         let none = (entries.len() == 0).then_some(None);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::vocabulary::{call, indexed, indexed_for, policies, policy, rule};
 use super::*;
 
-fn verdict(specs: &[(Value, bool)], call: &Call) -> Verdict {
+fn verdict(specs: &[(Value, bool)], call: &Call) -> Heard {
     call.ask(&indexed(&policies(specs), call))
 }
 

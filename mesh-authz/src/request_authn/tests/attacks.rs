@@ -11,34 +11,34 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use super::*;
 use crate::jwt::status::Status;
 
-const SECRET: &[u8] = b"a secret that only the issuer has";
+pub(super) const SECRET: &[u8] = b"a secret that only the issuer has";
 
-fn keys() -> String {
+pub(super) fn keys() -> String {
     json!({ "keys": [{ "kty": "oct", "kid": "k1", "k": BASE64.encode(SECRET) }] }).to_string()
 }
 
-fn rules(more: Value, profile: Profile) -> RequestAuthn {
+pub(super) fn rules(more: Value, profile: Profile) -> RequestAuthn {
     let mut rule = json!({ "issuer": ISSUER, "jwks": keys() });
     rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let options = AuthnOptions { profile, ..AuthnOptions::default() };
     RequestAuthn::compile(&[&resource("shop", "jwt", json!([rule]))], &options).0.unwrap()
 }
 
-fn signed_with(secret: &[u8], header: &[u8], payload: &[u8]) -> String {
+pub(super) fn signed_with(secret: &[u8], header: &[u8], payload: &[u8]) -> String {
     let mut text = format!("{}.{}", BASE64.encode(header), BASE64.encode(payload));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text.as_bytes());
     write!(text, ".{}", BASE64.encode(tag.as_ref())).unwrap();
     text
 }
 
-fn signed(header: &str, payload: &str) -> String {
+pub(super) fn signed(header: &str, payload: &str) -> String {
     signed_with(SECRET, header.as_bytes(), payload.as_bytes())
 }
 
-const HEADER: &str = r#"{"alg":"HS256","kid":"k1"}"#;
+pub(super) const HEADER: &str = r#"{"alg":"HS256","kid":"k1"}"#;
 
 /// A good payload with one claim as this JSON text; `None`: without it.
-fn with_claim(name: &str, value: Option<&str>) -> String {
+pub(super) fn with_claim(name: &str, value: Option<&str>) -> String {
     let usual =
         [("iss", format!("\"{ISSUER}\"")), ("sub", "\"alice\"".to_owned()), ("exp", "4070908800".to_owned())];
     let mut fields: Vec<(&str, String)> = usual.into_iter().filter(|(usual, _)| *usual != name).collect();
@@ -47,7 +47,7 @@ fn with_claim(name: &str, value: Option<&str>) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-fn judge(authn: &RequestAuthn, token: &str) -> Result<(), Status> {
+pub(super) fn judge(authn: &RequestAuthn, token: &str) -> Result<(), Status> {
     let headers = [("authorization", format!("Bearer {token}"))];
     let answer = ask(authn, &request("GET", "/", &headers));
     let found = match answer {

@@ -1,8 +1,9 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
+mod registry;
 mod sharing;
+mod text;
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use mesh_model::config_set::{Admission, ApplyOptions, Change};
@@ -10,10 +11,9 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::object::ResourceKey;
 use mesh_model::yaml::{LoadOptions, load};
 use proptest::prelude::*;
+use text::text;
 
 use super::{Compiler, Update, compile};
-use crate::proxy::ProxyConfig;
-use crate::proxy::listener::{FilterChain, Network};
 use crate::proxy_identity::Proxy;
 use crate::snapshot::MeshSnapshot;
 use crate::view::View;
@@ -39,55 +39,9 @@ fn proxies() -> Vec<Proxy> {
     ]
 }
 
-/// Everything a configuration says, with the places it was written at.
-fn text(config: &ProxyConfig) -> String {
-    let mut out = String::new();
-    for listener in &config.listeners {
-        let mut listener = (**listener).clone();
-        let chains = std::mem::take(&mut listener.filter_chains);
-        let default = listener.default_chain.take();
-        writeln!(out, "{listener:?}").unwrap();
-        for chain in chains.into_iter().chain(default) {
-            writeln!(out, "  {}", chain_text(chain)).unwrap();
-        }
-    }
-    for (name, table) in &config.route_tables {
-        writeln!(out, "{name}").unwrap();
-        for host in &table.virtual_hosts {
-            writeln!(out, "  {host:?}").unwrap();
-            for domain in &host.domains {
-                let answers = table.virtual_host(domain).map(|found| &found.name);
-                writeln!(out, "    {domain} {answers:?}").unwrap();
-            }
-        }
-    }
-    for cluster in config.clusters.values() {
-        writeln!(out, "{cluster:?}").unwrap();
-    }
-    writeln!(out, "{:?}", config.telemetry).unwrap();
-    out
-}
-
-/// Policies have indexes without order: what they are made of stands for them.
-fn chain_text(mut chain: FilterChain) -> String {
-    let mut policies = String::new();
-    let authz = match &mut chain.network {
-        Network::Http(manager) => {
-            if let Some(authn) = manager.authn.take() {
-                let issuers: Vec<_> = authn.issuers().collect();
-                write!(policies, "{issuers:?}").unwrap();
-            }
-            manager.authz.take()
-        }
-        Network::Tcp(proxy) => proxy.authz.take(),
-    };
-    let rules: Option<Vec<_>> =
-        authz.as_ref().map(|set| set.rules().map(|rule| format!("{rule:?}")).collect());
-    format!("{chain:?} {policies} {rules:?}")
-}
-
 fn check(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str) {
     let (snapshot, _) = MeshSnapshot::resolve(compiler.config(), Arc::clone(mesh));
+    registry::check(compiler.snapshot(), &snapshot, what);
     for proxy in proxies() {
         let expected = text(&compile(&View::new(&snapshot, &proxy)).0);
         let found = text(&compiler.config_for(&proxy));
@@ -211,7 +165,10 @@ fn document(
                 2 => "{number: 443, name: tls, protocol: TLS}, {number: 81, name: http-b, protocol: HTTP}",
                 _ => "{number: 80, name: any, protocol: ''}",
             };
-            let resolution = match y % 4 {
+            let resolution = match y % 5 {
+                4 => {
+                    "STATIC, addresses: [240.0.0.2, 240.0.0.3], endpoints: [{address: 10.1.0.3, serviceAccount: s}]"
+                }
                 0 => "STATIC, endpoints: [{address: 10.1.0.1, labels: {v: a}}, {address: 10.9.0.2}]",
                 1 => "NONE",
                 2 => "DNS",
@@ -219,6 +176,7 @@ fn document(
             };
             let host = pick(&HOSTS[2..5], x.wrapping_add(y));
             let resolution = if host.starts_with('*') { "NONE" } else { resolution };
+            let host = if x % 3 == 0 { format!("{host}\", \"three.ext") } else { host.to_owned() };
             let spec = format!(
                 "hosts: [\"{host}\"]{export}, location: MESH_INTERNAL, ports: [{port}], resolution: {resolution}"
             );
@@ -233,13 +191,18 @@ fn document(
                 _ => "{name: any, port: 80}",
             };
             let address = if y % 3 == 0 { "None" } else { "10.0.0.7" };
-            let spec = format!("clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]");
+            let spec = match x % 8 {
+                7 => format!("type: ExternalName, externalName: {other}, ports: [{ports}]"),
+                _ => format!("clusterIP: {address}, selector: {{app: {name}}}, ports: [{ports}]"),
+            };
             ("v1", "Service", name, "", format!("spec: {{{spec}}}\n"))
         }
         8 => {
             let name = pick(&["web-1", "db-1"], name);
             let of = name.trim_end_matches("-1");
-            let addresses = match x % 4 {
+            let addresses = match x % 6 {
+                4 => "[{addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-10.1.0.1, namespace: a}}]",
+                5 => "[{addresses: [10.1.0.3], targetRef: {kind: Pod, name: api-10.1.0.3, namespace: b}}]",
                 0 => "[{addresses: [10.1.0.1]}]",
                 1 => "[{addresses: [10.1.0.2]}, {addresses: [10.9.0.1], conditions: {ready: false}}]",
                 2 => "[]",

@@ -5,7 +5,7 @@ mod pools;
 #[cfg(test)]
 mod tests;
 
-pub use pools::DestinationRuleIndex;
+pub use pools::{DestinationRuleIndex, Rules};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

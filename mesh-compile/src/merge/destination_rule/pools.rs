@@ -7,10 +7,14 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::{host_matches, is_wildcard, most_specific_match};
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
+use smallvec::SmallVec;
 
 use super::MergedDestinationRule;
 use super::fold::fold_into;
 use crate::export_to::{OWN_NAMESPACE, PUBLIC};
+
+/// The rules that were found for a service; mostly one.
+pub type Rules = SmallVec<[Arc<MergedDestinationRule>; 2]>;
 
 /// Consolidated rules by where they are looked for.
 #[derive(Debug, Clone, Default)]
@@ -123,17 +127,12 @@ impl DestinationRuleIndex {
     }
 
     /// The rules for a service, seen from a client's namespace: the first pool that has any decides (T-220).
-    pub fn find(
-        &self,
-        client: &str,
-        hostname: &str,
-        service_namespace: &str,
-    ) -> Vec<Arc<MergedDestinationRule>> {
+    pub fn find(&self, client: &str, hostname: &str, service_namespace: &str) -> Rules {
         // The root namespace holds rules meant for everyone: its own clients do not let them hide those of the services.
         let own =
             if client == &*self.root_namespace { Some(&self.root_private) } else { self.local.get(client) };
         if let Some(found) = own.and_then(|pool| pool.find(hostname)) {
-            return found.to_vec();
+            return found.iter().cloned().collect();
         }
         let from_service = self.exported_by(service_namespace, hostname, client);
         if !from_service.is_empty() {
@@ -143,7 +142,7 @@ impl DestinationRuleIndex {
     }
 
     /// Rules of `owner` for the most specific host, then without those not exported to `client` (T-221 (b)).
-    fn exported_by(&self, owner: &str, hostname: &str, client: &str) -> Vec<Arc<MergedDestinationRule>> {
+    fn exported_by(&self, owner: &str, hostname: &str, client: &str) -> Rules {
         let found = self.exported.get(owner).and_then(|pool| pool.find(hostname)).unwrap_or_default();
         let is_visible = |rule: &&Arc<MergedDestinationRule>| {
             let export_to = &rule.export_to;

@@ -228,10 +228,10 @@ impl HttpOrigin {
         let name = suffix.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
         match &self.inherited {
             Some(from) if from.fields.contains(&name) => {
-                Origin::written(&from.object, format!("{}{suffix}", from.path))
+                Origin::written(&from.object, [&from.path, suffix].concat())
             }
             _ if self.object.kind == "VirtualService" => {
-                Origin::written(&self.object, format!("{}{suffix}", self.path))
+                Origin::written(&self.object, [&self.path, suffix].concat())
             }
             _ => self.field_of_other_kind(name),
         }

@@ -51,7 +51,7 @@ fn upgrade(policy: &Policy<'_>, protocol: Protocol, mesh: &MeshConfig) -> Option
             return None;
         }
         match http.h2_upgrade_policy {
-            H2UpgradePolicy::Upgrade => return Some(block.origin.child(".http.h2UpgradePolicy")),
+            H2UpgradePolicy::Upgrade => return Some(block.child(&[".http.h2UpgradePolicy"])),
             H2UpgradePolicy::DoNotUpgrade => return None,
             H2UpgradePolicy::Default => {}
         }
@@ -79,7 +79,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, mesh: &MeshConfi
 /// What is set for every connection, whatever it carries.
 fn apply_tcp(cluster: &mut Cluster, pool: &Block<'_, ConnectionPoolSettings>) {
     let Some(tcp) = &pool.value.tcp else { return };
-    let at = |field: &str| pool.origin.child(&format!(".tcp.{field}"));
+    let at = |field: &str| pool.child(&[".tcp.", field]);
     if let Some(timeout) = tcp.connect_timeout {
         cluster.connect_timeout_ms = timeout.as_millis();
         cluster.origins.insert("connect_timeout_ms", at("connectTimeout"));
@@ -104,7 +104,7 @@ fn apply_tcp(cluster: &mut Cluster, pool: &Block<'_, ConnectionPoolSettings>) {
 /// What is set for HTTP; its idle timeout wins over that of TCP.
 fn apply_http(cluster: &mut Cluster, pool: &Block<'_, ConnectionPoolSettings>) {
     let Some(http) = &pool.value.http else { return };
-    let at = |field: &str| pool.origin.child(&format!(".http.{field}"));
+    let at = |field: &str| pool.child(&[".http.", field]);
     if let Some(limit) = positive(http.http2_max_requests) {
         cluster.limits.max_requests = Some(limit);
         cluster.origins.insert("limits.max_requests", at("http2MaxRequests"));
@@ -174,7 +174,7 @@ fn apply_budget(cluster: &mut Cluster, budget: &Block<'_, RetryBudget>) {
         },
         budget_interval_ms: written.budget_interval.map(mesh_model::value::Duration::as_millis),
     });
-    cluster.origins.insert("retry_budget", budget.origin.clone());
+    cluster.origins.insert("retry_budget", budget.origin());
 }
 
 /// Whole numbers at or below zero count as unset (T-270).

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mesh_model::part::{ClientTlsMode, TrafficPolicy};
 
+use super::names::push_decimal;
 use super::policy::Policy;
 use super::{Context, networks};
 use crate::merge::destination_rule::MergedDestinationRule;
@@ -120,7 +121,13 @@ pub(super) fn socket_address(address: &str, port: u16) -> Arc<str> {
     }
     match address.parse() {
         Ok(IpAddr::V6(ip)) => format!("[{ip}]:{port}").into(),
-        _ => format!("{address}:{port}").into(),
+        _ => {
+            let mut socket = String::with_capacity(address.len() + 6);
+            socket.push_str(address);
+            socket.push(':');
+            push_decimal(&mut socket, port);
+            socket.into()
+        }
     }
 }
 

@@ -50,12 +50,11 @@ fn black_hole(context: &Context<'_>) -> Cluster {
 fn passthrough(context: &Context<'_>, name: &str) -> Cluster {
     let mut cluster = Cluster::bare(name, Discovery::OriginalDst, LbPolicy::ClusterProvided);
     let defaults = context.mesh.default_traffic_policy.as_ref();
-    let connection_pool = defaults.and_then(|policy| policy.connection_pool.as_ref()).map(|value| Block {
-        value,
-        origin: Origin::built_in("MeshConfig defaultTrafficPolicy.connectionPool (T-235)"),
+    let connection_pool = defaults.and_then(|policy| policy.connection_pool.as_ref()).map(|value| {
+        Block::new(value, Origin::built_in("MeshConfig defaultTrafficPolicy.connectionPool (T-235)"))
     });
     connection_pool::apply(&mut cluster, &Policy { connection_pool, ..Policy::default() }, context.mesh);
-    cluster.origins.retain(|setting, _| !setting.starts_with("http."));
+    cluster.origins.retain(|setting| !setting.starts_with("http."));
     cluster.http = passthrough_http();
     cluster
 }
@@ -74,10 +73,8 @@ fn dynamic_dns(context: &Context<'_>) -> Cluster {
         Cluster::bare(names::ALLOW_ANY_DYNAMIC_DNS, Discovery::Custom, LbPolicy::ClusterProvided);
     connection_pool::apply(&mut cluster, &Policy::default(), context.mesh);
     let settings = context.mesh.outbound_traffic_policy.as_ref().and_then(|policy| policy.tls.as_ref());
-    let tls = settings.map(|value| Block {
-        value,
-        origin: Origin::built_in("MeshConfig outboundTrafficPolicy.tls (T-485)"),
-    });
+    let tls = settings
+        .map(|value| Block::new(value, Origin::built_in("MeshConfig outboundTrafficPolicy.tls (T-485)")));
     let peer = Peer {
         identities: &[],
         sni: None,

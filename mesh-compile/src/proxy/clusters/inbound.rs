@@ -225,10 +225,10 @@ fn sidecar_pool(sidecar: &Object<Sidecar>, port: u16) -> Option<Block<'_, Connec
     let of_listener = listeners.filter(|(_, listener)| on_port(listener)).find_map(|(index, listener)| {
         let value = listener.connection_pool.as_ref()?;
         let origin = sidecar.origin(format!("spec.ingress[{index}].connectionPool"));
-        Some(Block { value, origin })
+        Some(Block::new(value, origin))
     });
     of_listener.or_else(|| {
         let value = sidecar.spec.inbound_connection_pool.as_ref()?;
-        Some(Block { value, origin: sidecar.origin("spec.inboundConnectionPool") })
+        Some(Block::new(value, sidecar.origin("spec.inboundConnectionPool")))
     })
 }

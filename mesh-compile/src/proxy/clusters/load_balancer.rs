@@ -26,7 +26,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>) {
         SimpleLb::Random => (LbPolicy::Random, false),
         SimpleLb::Passthrough => {
             cluster.discovery = Discovery::OriginalDst;
-            cluster.origins.insert("type", block.origin.child(".simple"));
+            cluster.origins.insert("type", block.child(&[".simple"]));
             (LbPolicy::ClusterProvided, false)
         }
     };
@@ -35,7 +35,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>) {
         cluster.slow_start = slow_start(settings);
         if cluster.slow_start.is_some() {
             let field = if settings.warmup.is_some() { ".warmup" } else { ".warmupDurationSecs" };
-            cluster.origins.insert("slow_start", block.origin.child(field));
+            cluster.origins.insert("slow_start", block.child(&[field]));
         }
     }
     let mut field = if settings.simple.is_some() { ".simple" } else { "" };
@@ -51,7 +51,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>) {
             cluster.origins.remove("slow_start");
         }
     }
-    cluster.origins.insert("lb", block.origin.child(field));
+    cluster.origins.insert("lb", block.child(&[field]));
 }
 
 /// T-246: the deprecated size, or 1024, only where no algorithm is written; a written 0 is the proxy's default.

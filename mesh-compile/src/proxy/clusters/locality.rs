@@ -8,7 +8,7 @@ use mesh_model::origin::Origin;
 use mesh_model::part::{LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting};
 
 use super::endpoints::Group;
-use super::policy::{Block, Policy};
+use super::policy::Policy;
 use crate::proxy::cluster::{Cluster, ZoneAware};
 use crate::registry::service::{Service, TrafficDistribution};
 
@@ -57,21 +57,22 @@ pub(super) fn preference<'r>(
     service: &Service,
     mesh: &'r MeshConfig,
 ) -> Option<Preference<'r>> {
-    if let Some(Block { value, origin }) = &policy.load_balancer {
+    if let Some(block) = &policy.load_balancer {
+        let value = block.value;
         if let Some(setting) = &value.zone_aware_lb_setting {
-            return Some(Preference::ZoneAware { setting, origin: origin.child(".zoneAwareLbSetting") });
+            return Some(Preference::ZoneAware { setting, origin: block.child(&[".zoneAwareLbSetting"]) });
         }
         if let Some(setting) = &value.locality_lb_setting {
-            return enabled(setting, origin.child(".localityLbSetting"));
+            return enabled(setting, block.child(&[".localityLbSetting"]));
         }
     }
-    let origin = Origin::written(&service.provenance, "spec.trafficDistribution");
+    let origin = || Origin::written(&service.provenance, "spec.trafficDistribution");
     match service.traffic_distribution {
         TrafficDistribution::PreferClose => {
-            return Some(Preference::Locality { setting: &NEAR, forced: true, origin });
+            return Some(Preference::Locality { setting: &NEAR, forced: true, origin: origin() });
         }
         TrafficDistribution::PreferSameNode => {
-            return Some(Preference::Locality { setting: &SAME_NODE, forced: true, origin });
+            return Some(Preference::Locality { setting: &SAME_NODE, forced: true, origin: origin() });
         }
         TrafficDistribution::Any => {}
     }
@@ -278,6 +279,10 @@ fn by_priority_labels(groups: &mut Vec<Group>, wanted: &[String], own: &BTreeMap
 
 /// Priorities without gaps, from 0.
 fn compact(groups: &mut [Group]) {
+    if let [only] = groups {
+        only.priority = 0;
+        return;
+    }
     let used: BTreeSet<u32> = groups.iter().map(|group| group.priority).collect();
     let rank: BTreeMap<u32, u32> = used.into_iter().zip(0..).collect();
     for group in groups {

@@ -13,7 +13,7 @@ pub const ALLOW_ANY_DYNAMIC_DNS: &str = "AllowAnyDynamicDNSCluster";
 
 /// `outbound|9080|v1|reviews.default.svc.cluster.local`; `subset` may be empty.
 pub fn cluster_name(direction: ClusterDirection, port: u16, subset: &str, host: &str) -> Arc<str> {
-    format!("{}|{port}|{subset}|{host}", direction.as_str()).into()
+    named([direction.as_str(), "|", "|", "|"], port, subset, host)
 }
 
 /// The cluster of a service port, or of a subset of it; `subset` may be empty.
@@ -29,7 +29,7 @@ pub fn inbound(port: u16) -> Arc<str> {
 /// `outbound_.9080_.v1_.reviews.default.svc.cluster.local`: the SNI of mesh mTLS (T-282), and the name of clusters at
 /// `AUTO_PASSTHROUGH` gateways (T-427).
 pub fn sni(port: u16, subset: &str, host: &str) -> Arc<str> {
-    format!("outbound_.{port}_.{subset}_.{host}").into()
+    named(["outbound", "_.", "_.", "_."], port, subset, host)
 }
 
 /// The host that a cluster of a service is named after, in either form; empty: the cluster is of no service.
@@ -60,6 +60,42 @@ impl ClusterDirection {
         match self {
             Self::Outbound => "outbound",
             Self::Inbound => "inbound",
+        }
+    }
+}
+
+/// What stands before and between the parts of a name, and the parts. Put together by hand: it is done for every
+/// cluster and destination, and formatting took a tenth of the time that a proxy's whole configuration does.
+fn named([first, second, third, fourth]: [&str; 4], port: u16, subset: &str, host: &str) -> Arc<str> {
+    let fixed = first.len() + second.len() + third.len() + fourth.len();
+    let mut name = String::with_capacity(fixed + 5 + subset.len() + host.len());
+    name.push_str(first);
+    name.push_str(second);
+    push_decimal(&mut name, port);
+    name.push_str(third);
+    name.push_str(subset);
+    name.push_str(fourth);
+    name.push_str(host);
+    name.into()
+}
+
+/// Appends a number in decimal.
+pub(super) fn push_decimal(text: &mut String, number: u16) {
+    let digits = [10_000, 1_000, 100, 10, 1].map(|unit| (unit, number / unit % 10));
+    let shown = digits.into_iter().skip_while(|(unit, digit)| *digit == 0 && *unit > 1);
+    text.extend(shown.filter_map(|(_, digit)| char::from_digit(digit.into(), 10)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_formatting_gives() {
+        for port in (0..=u16::MAX).step_by(7).chain([1, 9, 10, 99, 100, 9_999, 10_000, u16::MAX]) {
+            assert_eq!(&*outbound(port, "v1", "a.b"), format!("outbound|{port}|v1|a.b"));
+            assert_eq!(&*sni(port, "", "a.b"), format!("outbound_.{port}_._.a.b"));
+            assert_eq!(&*inbound(port), format!("inbound|{port}||"));
         }
     }
 }

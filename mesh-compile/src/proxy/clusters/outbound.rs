@@ -1,5 +1,7 @@
 //! Clusters towards services: every port, alone and with each subset (T-225, T-237, T-321).
 
+use std::sync::Arc;
+
 use mesh_authz::peer::Mode;
 use mesh_model::name::Protocol;
 use mesh_model::networking::destination_rule::spec::Subset;
@@ -12,7 +14,8 @@ use super::policy::{Policy, plain_passthrough};
 use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
-use crate::proxy::cluster::{Cluster, Discovery, LbPolicy};
+use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls};
+use crate::proxy::origins::CLUSTER;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
 
 /// The clusters of a service in scope.
@@ -77,61 +80,109 @@ impl<'t> Target<'t> {
         if self.port.protocol == Protocol::Udp {
             return;
         }
-        let top =
-            Policy::top(self.rule, self.port.number).over_mesh(context.mesh.default_traffic_policy.as_ref());
-        let Some(whole) = self.cluster(context, discovery(self.service, context.sidecar), None, &top) else {
-            return;
-        };
+        let written = Policy::top(self.rule, self.port.number);
+        let top = written.clone().over_mesh(context.mesh.default_traffic_policy.as_ref());
+        let found = discovery(self.service, context.sidecar);
+        let settings = self.settings(context, found, None, &top);
+        let template = self.template(&settings, found);
+        let Some(whole) = self.filled(settings, context, found, None, &top, &written) else { return };
         let discovery = whole.discovery;
         clusters.add(whole);
         let Some(rule) = self.rule else { return };
         for (subset, origin) in rule.spec.subsets.iter().zip(&rule.subset_origins) {
-            // A subset of a cluster that PASSTHROUGH has changed stays one of the original destination (T-245).
-            let own = if plain_passthrough(subset.traffic_policy.as_ref()) {
-                Discovery::OriginalDst
-            } else {
-                discovery
+            let at = Some(SubsetAt { subset, origin });
+            let own_policy = subset.traffic_policy.as_ref();
+            let cluster = match &template {
+                Some(template) if own_policy.is_none() => {
+                    let settings = self.of_template(template, context, SubsetAt { subset, origin }, &top);
+                    self.filled(settings, context, discovery, at, &top, &written)
+                }
+                _ => {
+                    // A subset of a cluster that PASSTHROUGH has changed stays one of the original destination (T-245).
+                    let passes = plain_passthrough(own_policy);
+                    let own = if passes { Discovery::OriginalDst } else { discovery };
+                    let policy = top.under_subset(own_policy, origin, self.port.number);
+                    let written = written.under_subset(own_policy, origin, self.port.number);
+                    let settings = self.settings(context, own, at, &policy);
+                    self.filled(settings, context, own, at, &policy, &written)
+                }
             };
-            let policy = top.under_subset(subset.traffic_policy.as_ref(), origin, self.port.number);
-            if let Some(cluster) = self.cluster(context, own, Some(SubsetAt { subset, origin }), &policy) {
-                clusters.add(cluster);
-            }
+            clusters.list.extend(cluster);
         }
     }
 
-    /// One cluster; `None` for a DNS cluster without endpoints (T-238).
-    fn cluster(
+    /// Everything of a cluster but its endpoints.
+    fn settings(
         &self,
         context: &Context<'_>,
         discovery: Discovery,
         subset: Option<SubsetAt<'_>>,
         policy: &Policy<'_>,
-    ) -> Option<Cluster> {
+    ) -> Cluster {
         let name = subset.map_or("", |at| at.subset.name.as_str());
         let mut cluster = self.start(context, discovery, name, subset);
-        let dns = matches!(discovery, Discovery::StrictDns | Discovery::LogicalDns);
-        // Endpoints are looked at by the rule alone, without what the mesh adds (E-070).
-        let written = self.written_policy(subset);
+        self.apply(&mut cluster, context, subset, policy);
+        cluster
+    }
+
+    /// What the clusters of subsets that say nothing themselves have in common with that of the whole port; `None`:
+    /// there are none, or a PASSTHROUGH makes a difference between them.
+    fn template(&self, whole: &Cluster, found: Discovery) -> Option<Cluster> {
+        let rule = self.rule?;
+        let is_plain = whole.discovery == found && !plain_passthrough(rule.spec.traffic_policy.as_ref());
+        let is_used = rule.spec.subsets.iter().any(|subset| subset.traffic_policy.is_none());
+        // TLS names the cluster: each subset gets its own.
+        (is_plain && is_used).then(|| Cluster { tls: UpstreamTls::Plaintext, ..whole.clone() })
+    }
+
+    /// The settings of a subset without a policy of its own: only its names are others.
+    fn of_template(
+        &self,
+        template: &Cluster,
+        context: &Context<'_>,
+        at: SubsetAt<'_>,
+        policy: &Policy<'_>,
+    ) -> Cluster {
+        let mut cluster = Cluster { name: self.name(&at.subset.name), ..template.clone() };
+        cluster.origins.insert(CLUSTER, at.origin.clone());
+        if self.naming == Naming::Mesh {
+            let peer = self.peer(context, cluster.discovery, Some(at));
+            tls::set(&mut cluster, policy, &peer, context);
+        }
+        cluster
+    }
+
+    /// The cluster with its endpoints, which are looked at by what the rule says (`written`), without what the mesh adds
+    /// (E-070); `None` for a DNS cluster without any (T-238). `found` is how it would find them without its policy.
+    fn filled(
+        &self,
+        mut cluster: Cluster,
+        context: &Context<'_>,
+        found: Discovery,
+        subset: Option<SubsetAt<'_>>,
+        policy: &Policy<'_>,
+        written: &Policy<'_>,
+    ) -> Option<Cluster> {
+        let dns = matches!(found, Discovery::StrictDns | Discovery::LogicalDns);
         let selection = Selection {
             service: self.service,
             port: self.port,
             rule: self.rule,
-            subset: name,
+            subset: subset.map_or("", |at| at.subset.name.as_str()),
             by_name: dns,
             only_mtls: self.naming == Naming::Sni,
         };
         let mut groups = Vec::new();
         if dns {
-            groups = endpoints::groups(selection, &written, context);
+            groups = endpoints::groups(selection, written, context);
             if groups.is_empty() {
                 return None;
             }
         }
-        self.apply(&mut cluster, context, subset, policy);
         match cluster.discovery {
             Discovery::Eds => {
-                let mut groups = endpoints::groups(selection, &written, context);
-                let preference = locality::preference(&written, self.service, context.mesh);
+                let mut groups = endpoints::groups(selection, written, context);
+                let preference = locality::preference(written, self.service, context.mesh);
                 let fails_over = written.outlier_detection.is_some();
                 locality::apply_to_groups(
                     &mut groups,
@@ -160,6 +211,13 @@ impl<'t> Target<'t> {
         Some(cluster)
     }
 
+    fn name(&self, subset: &str) -> Arc<str> {
+        match self.naming {
+            Naming::Mesh => names::outbound(self.port.number, subset, &self.service.hostname),
+            Naming::Sni => names::sni(self.port.number, subset, &self.service.hostname),
+        }
+    }
+
     /// The cluster before any policy.
     fn start(
         &self,
@@ -168,13 +226,9 @@ impl<'t> Target<'t> {
         subset: &str,
         at: Option<SubsetAt<'_>>,
     ) -> Cluster {
-        let name = match self.naming {
-            Naming::Mesh => names::outbound(self.port.number, subset, &self.service.hostname),
-            Naming::Sni => names::sni(self.port.number, subset, &self.service.hostname),
-        };
-        let mut cluster = Cluster::bare(name, discovery, LbPolicy::LeastRequest);
+        let mut cluster = Cluster::bare(self.name(subset), discovery, LbPolicy::LeastRequest);
         let service = Origin::written(&self.service.provenance, "spec");
-        cluster.origins.insert("cluster", at.map_or_else(|| service.clone(), |at| at.origin.clone()));
+        cluster.origins.insert(CLUSTER, at.map_or_else(|| service.clone(), |at| at.origin.clone()));
         cluster.origins.insert("type", service.clone());
         cluster.origins.insert("endpoints", service);
         cluster.http.protocol = connection_pool::protocol_of_port(self.port.protocol, context.sidecar);
@@ -188,15 +242,6 @@ impl<'t> Target<'t> {
             Discovery::Eds | Discovery::Static | Discovery::Custom => {}
         }
         cluster
-    }
-
-    /// The policy of the rule alone.
-    fn written_policy(&self, subset: Option<SubsetAt<'t>>) -> Policy<'t> {
-        let top = Policy::top(self.rule, self.port.number);
-        match subset {
-            None => top,
-            Some(at) => top.under_subset(at.subset.traffic_policy.as_ref(), at.origin, self.port.number),
-        }
     }
 
     /// Every block of the policy but endpoints.
@@ -223,13 +268,13 @@ impl<'t> Target<'t> {
                     ProxyProtocolVersion::V1 => "V1",
                     ProxyProtocolVersion::V2 => "V2",
                 });
-                cluster.origins.insert("proxy_protocol", block.origin.clone());
+                cluster.origins.insert("proxy_protocol", block.origin());
             }
         }
         if cluster.discovery == Discovery::OriginalDst {
             cluster.lb = LbPolicy::ClusterProvided;
             let origin = || Origin::built_in("original destination (T-245)");
-            cluster.origins.entry("lb").or_insert_with(origin);
+            cluster.origins.insert_first("lb", origin);
         }
     }
 

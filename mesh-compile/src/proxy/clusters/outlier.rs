@@ -1,6 +1,7 @@
 //! Passive health checks (T-276, T-277).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesh_model::origin::Origin;
 use mesh_model::part::OutlierDetection;
@@ -13,8 +14,8 @@ use crate::registry::service::{Service, TrafficDistribution};
 /// Outlier detection and the panic threshold that comes with it.
 pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, service: &Service) {
     if let Some(block) = &policy.outlier_detection {
-        cluster.outlier = Some(outlier(block.value));
-        cluster.origins.insert("outlier", block.origin.clone());
+        cluster.outlier = Some(Arc::new(outlier(block.value)));
+        cluster.origins.insert("outlier", block.origin());
         let forced = service.traffic_distribution != TrafficDistribution::Any;
         let percent =
             if forced { block.value.min_health_percent.min(0) } else { block.value.min_health_percent };
@@ -22,8 +23,7 @@ pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, service: &Servic
         if percent >= 0 {
             cluster.panic_threshold = Some(f64::from(percent));
             // 0 is mostly not written: then the block is what switches panic mode off.
-            let origin =
-                if percent > 0 { block.origin.child(".minHealthPercent") } else { block.origin.clone() };
+            let origin = if percent > 0 { block.child(&[".minHealthPercent"]) } else { block.origin() };
             cluster.origins.insert("panic_threshold", origin);
         }
     }

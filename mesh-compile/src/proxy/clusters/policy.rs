@@ -9,6 +9,7 @@ use mesh_model::part::{
     ClientTlsSettings, ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection, PortTrafficPolicy,
     ProxyProtocol, RetryBudget, SimpleLb, TrafficPolicy,
 };
+use smallvec::SmallVec;
 
 use crate::merge::destination_rule::MergedDestinationRule;
 
@@ -16,18 +17,74 @@ use crate::merge::destination_rule::MergedDestinationRule;
 #[derive(Debug)]
 pub(super) struct Block<'r, T> {
     pub value: &'r T,
-    pub origin: Origin,
+    at: At<'r>,
+}
+
+/// Where a block was written; put into words when it is asked for, which most blocks of most clusters are not.
+#[derive(Debug, Clone)]
+enum At<'r> {
+    /// There.
+    There(Origin),
+    /// At the field of a policy.
+    Part(Level<'r>, &'static str),
+}
+
+/// Where a policy was written.
+#[derive(Debug, Clone, Copy)]
+struct Level<'r> {
+    /// The policy, or what holds it.
+    base: Option<&'r Origin>,
+    /// The policy in what holds it; empty: that is it.
+    within: &'static str,
+    /// Among its entries for ports.
+    entry: Option<usize>,
 }
 
 impl<T> Clone for Block<'_, T> {
     fn clone(&self) -> Self {
-        Self { value: self.value, origin: self.origin.clone() }
+        Self { value: self.value, at: self.at.clone() }
     }
 }
 
 impl<'r, T> Block<'r, T> {
-    fn of(value: Option<&'r T>, parent: &Origin, field: &str) -> Option<Self> {
-        value.map(|value| Self { value, origin: part_of(parent, field) })
+    /// A block that was written at `origin`.
+    pub(super) fn new(value: &'r T, origin: Origin) -> Self {
+        Self { value, at: At::There(origin) }
+    }
+
+    fn of(value: Option<&'r T>, level: Level<'r>, field: &'static str) -> Option<Self> {
+        value.map(|value| Self { value, at: At::Part(level, field) })
+    }
+
+    /// Where it was written.
+    pub(super) fn origin(&self) -> Origin {
+        self.child(&[])
+    }
+
+    /// Where a part of it was written.
+    pub(super) fn child(&self, parts: &[&str]) -> Origin {
+        match &self.at {
+            At::There(origin) => origin.descend(parts),
+            At::Part(level, field) => level.origin(field, parts),
+        }
+    }
+}
+
+impl<'r> Level<'r> {
+    fn of(base: Option<&'r Origin>) -> Self {
+        Self { base, within: "", entry: None }
+    }
+
+    fn origin(self, field: &str, parts: &[&str]) -> Origin {
+        let Some(base) = self.base else { return Origin::built_in("DestinationRule trafficPolicy") };
+        // A policy that was made from another kind of object has one place only.
+        if base.object().is_some_and(|object| object.kind != "DestinationRule") {
+            return base.descend(parts);
+        }
+        let entry = self.entry.map(|index| format!(".portLevelSettings[{index}]")).unwrap_or_default();
+        let mut all: SmallVec<[&str; 8]> = SmallVec::from_slice(&[self.within, &entry, field]);
+        all.extend_from_slice(parts);
+        base.descend(&all)
     }
 }
 
@@ -46,27 +103,21 @@ impl<'r> Policy<'r> {
     /// The policy of the whole service for `port`: the first entry for the port alone, else the plain blocks (T-232).
     pub(super) fn top(rule: Option<&'r MergedDestinationRule>, port: u16) -> Self {
         let Some(rule) = rule else { return Self::default() };
-        match (&rule.spec.traffic_policy, &rule.policy_origin) {
-            (Some(policy), Some(origin)) => Self::level(policy, origin, port).0,
-            (Some(policy), None) => {
-                Self::level(policy, &Origin::built_in("DestinationRule trafficPolicy"), port).0
-            }
-            (None, _) => Self::default(),
+        match &rule.spec.traffic_policy {
+            Some(policy) => Self::level(policy, Level::of(rule.policy_origin.as_ref()), port).0,
+            None => Self::default(),
         }
     }
 
     /// The blocks that hold at one level, and whether they are those of a port entry.
-    fn level(policy: &'r TrafficPolicy, origin: &Origin, port: u16) -> (Self, bool) {
+    fn level(policy: &'r TrafficPolicy, level: Level<'r>, port: u16) -> (Self, bool) {
         match port_entry(policy, port) {
-            Some((index, entry)) => {
-                let origin = part_of(origin, &format!(".portLevelSettings[{index}]"));
-                (Self::of_port(entry, &origin), true)
-            }
-            None => (Self::plain(policy, origin), false),
+            Some((index, entry)) => (Self::of_port(entry, Level { entry: Some(index), ..level }), true),
+            None => (Self::plain(policy, level), false),
         }
     }
 
-    fn plain(policy: &'r TrafficPolicy, origin: &Origin) -> Self {
+    fn plain(policy: &'r TrafficPolicy, origin: Level<'r>) -> Self {
         Self {
             connection_pool: Block::of(policy.connection_pool.as_ref(), origin, ".connectionPool"),
             load_balancer: Block::of(policy.load_balancer.as_ref(), origin, ".loadBalancer"),
@@ -77,7 +128,7 @@ impl<'r> Policy<'r> {
         }
     }
 
-    fn of_port(entry: &'r PortTrafficPolicy, origin: &Origin) -> Self {
+    fn of_port(entry: &'r PortTrafficPolicy, origin: Level<'r>) -> Self {
         Self {
             connection_pool: Block::of(entry.connection_pool.as_ref(), origin, ".connectionPool"),
             load_balancer: Block::of(entry.load_balancer.as_ref(), origin, ".loadBalancer"),
@@ -94,19 +145,25 @@ impl<'r> Policy<'r> {
         let default = Origin::built_in;
         self.connection_pool = self.connection_pool.or_else(|| {
             let origin = default("MeshConfig defaultTrafficPolicy.connectionPool (T-235)");
-            mesh.connection_pool.as_ref().map(|value| Block { value, origin })
+            mesh.connection_pool.as_ref().map(|value| Block::new(value, origin))
         });
         self.outlier_detection = self.outlier_detection.or_else(|| {
             let origin = default("MeshConfig defaultTrafficPolicy.outlierDetection (T-235)");
-            mesh.outlier_detection.as_ref().map(|value| Block { value, origin })
+            mesh.outlier_detection.as_ref().map(|value| Block::new(value, origin))
         });
         self
     }
 
     /// A subset's policy laid over this one (T-233).
-    pub(super) fn under_subset(&self, subset: Option<&'r TrafficPolicy>, origin: &Origin, port: u16) -> Self {
+    pub(super) fn under_subset(
+        &self,
+        subset: Option<&'r TrafficPolicy>,
+        origin: &'r Origin,
+        port: u16,
+    ) -> Self {
         let Some(subset) = subset else { return self.clone() };
-        let (upper, opaque) = Self::level(subset, &origin.child(".trafficPolicy"), port);
+        let level = Level { within: ".trafficPolicy", ..Level::of(Some(origin)) };
+        let (upper, opaque) = Self::level(subset, level, port);
         let block = |upper: bool| upper || opaque;
         Self {
             connection_pool: choose(
@@ -128,14 +185,6 @@ impl<'r> Policy<'r> {
             proxy_protocol: upper.proxy_protocol.or_else(|| self.proxy_protocol.clone()),
             retry_budget: upper.retry_budget.or_else(|| self.retry_budget.clone()),
         }
-    }
-}
-
-/// A field of a policy; a policy that was made from another kind of object has one place only.
-fn part_of(origin: &Origin, suffix: &str) -> Origin {
-    match origin.object() {
-        Some(object) if object.kind != "DestinationRule" => origin.clone(),
-        _ => origin.child(suffix),
     }
 }
 

@@ -104,7 +104,10 @@ fn a_port_entry_inherits_nothing() {
     assert!(http.outlier.is_none());
     let sql = db(&built, 5432, "");
     assert_eq!((sql.lb, sql.limits.max_connections), (LbPolicy::LeastRequest, Some(1)));
-    assert_eq!(http.origins["lb"].field(), "spec.trafficPolicy.portLevelSettings[0].loadBalancer.simple");
+    assert_eq!(
+        http.origins.get("lb").unwrap().field(),
+        "spec.trafficPolicy.portLevelSettings[0].loadBalancer.simple"
+    );
 }
 
 #[test]
@@ -116,7 +119,8 @@ fn a_subset_block_replaces_the_block_below_it_whole() {
     let limits = db(&built, 80, "v1").limits;
     assert_eq!((limits.max_requests, limits.max_connections, limits.max_retries), (Some(5), None, None));
     assert_eq!(db(&built, 80, "").limits.max_connections, Some(10));
-    let origin = &db(&built, 80, "v1").origins["limits.max_requests"];
+    let subset = db(&built, 80, "v1");
+    let origin = subset.origins.get("limits.max_requests").unwrap();
     assert_eq!(origin.field(), "spec.subsets[0].trafficPolicy.connectionPool.http.http2MaxRequests");
 }
 
@@ -162,7 +166,7 @@ fn passthrough_dials_where_the_client_wanted_to_go() {
     let cluster = db(&built, 80, "");
     assert_eq!((cluster.discovery, cluster.lb), (Discovery::OriginalDst, LbPolicy::ClusterProvided));
     assert!(cluster.endpoints.is_empty());
-    assert_eq!(cluster.origins["lb"].field(), "spec.trafficPolicy.loadBalancer.simple");
+    assert_eq!(cluster.origins.get("lb").unwrap().field(), "spec.trafficPolicy.loadBalancer.simple");
     assert_eq!(db(&built, 80, "v1").discovery, Discovery::OriginalDst);
 }
 

@@ -1,13 +1,13 @@
 //! Transport security towards endpoints (T-280 to T-289, S-046 to S-053).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use mesh_model::origin::Origin;
 use mesh_model::part::{ClientTlsMode, ClientTlsSettings};
 
 use super::Context;
-use super::policy::Policy;
+use super::policy::{Block, Policy};
 use crate::proxy::cluster::{Cluster, Discovery, UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
 use crate::proxy::credential::permitted;
 
@@ -51,14 +51,19 @@ pub(super) struct ClientFiles {
 
 /// Sets the cluster's TLS.
 pub(super) fn apply(cluster: &mut Cluster, policy: &Policy<'_>, peer: &Peer<'_>, context: &Context<'_>) {
+    let origin = policy.tls.as_ref().map_or_else(|| peer.auto.origin.clone(), Block::origin);
+    cluster.origins.insert("tls", origin);
+    set(cluster, policy, peer, context);
+}
+
+/// The same where it is known already what decides.
+pub(super) fn set(cluster: &mut Cluster, policy: &Policy<'_>, peer: &Peer<'_>, context: &Context<'_>) {
     let Some(block) = &policy.tls else {
-        cluster.origins.insert("tls", peer.auto.origin.clone());
         if peer.auto.on {
             auto(cluster, peer, context);
         }
         return;
     };
-    cluster.origins.insert("tls", block.origin.clone());
     cluster.tls = written(cluster, block.value, peer, context)
         .map_or(UpstreamTls::Plaintext, |context| UpstreamTls::Tls(Box::new(context)));
 }
@@ -141,7 +146,8 @@ fn mesh(cluster: &mut Cluster, settings: &ClientTlsSettings, peer: &Peer<'_>) ->
     if peer.sni.is_none() {
         take_names_from_requests(cluster, settings, true);
     }
-    let mut alpn: Vec<Arc<str>> = vec!["istio-peer-exchange".into(), "istio".into()];
+    let fixed = &*FIXED;
+    let mut alpn = fixed.mesh_alpn.to_vec();
     if cluster.http.protocol == UpstreamProtocol::Http2 {
         alpn.push("h2".into());
     }
@@ -153,8 +159,8 @@ fn mesh(cluster: &mut Cluster, settings: &ClientTlsSettings, peer: &Peer<'_>) ->
             settings.sni.as_str().into()
         },
         alpn,
-        certificate: Some("default".into()),
-        root: Some("ROOTCA".into()),
+        certificate: Some(Arc::clone(&fixed.mesh_certificate)),
+        root: Some(Arc::clone(&fixed.mesh_root)),
         sans: if own { exact(&settings.subject_alt_names) } else { exact(peer.identities) },
         params: versions(),
         crl: None,
@@ -239,9 +245,24 @@ fn exact(names: &[String]) -> Vec<Arc<str>> {
     names.iter().map(|name| format!("exact:{name}").into()).collect()
 }
 
-fn versions() -> BTreeMap<&'static str, Arc<str>> {
-    BTreeMap::from([
+/// What every TLS context has in common: made once, shared by all.
+struct Fixed {
+    mesh_alpn: [Arc<str>; 2],
+    mesh_certificate: Arc<str>,
+    mesh_root: Arc<str>,
+    versions: Arc<BTreeMap<&'static str, Arc<str>>>,
+}
+
+static FIXED: LazyLock<Fixed> = LazyLock::new(|| Fixed {
+    mesh_alpn: ["istio-peer-exchange".into(), "istio".into()],
+    mesh_certificate: "default".into(),
+    mesh_root: "ROOTCA".into(),
+    versions: Arc::new(BTreeMap::from([
         ("tls_minimum_protocol_version", "TLSv1_2".into()),
         ("tls_maximum_protocol_version", "TLSv1_3".into()),
-    ])
+    ])),
+});
+
+fn versions() -> Arc<BTreeMap<&'static str, Arc<str>>> {
+    Arc::clone(&FIXED.versions)
 }

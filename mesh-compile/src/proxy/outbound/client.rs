@@ -1,6 +1,7 @@
 //! What every part of the client side needs to know of the proxy.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use mesh_model::mesh_config::InterceptionMode;
 use mesh_model::name::Protocol;
@@ -21,6 +22,10 @@ pub(super) struct Client<'v, 's> {
     /// Traffic is redirected to the proxy; otherwise listeners bind real ports and there is no virtual one (T-376).
     pub(super) captures: bool,
     unprivileged: bool,
+    /// Ports that the proxy listens on for itself (T-494).
+    reserved: Vec<u32>,
+    /// [`wildcard`](Self::wildcard) in words.
+    pub(super) wildcard_text: Arc<str>,
 }
 
 impl<'v, 's> Client<'v, 's> {
@@ -33,10 +38,14 @@ impl<'v, 's> Client<'v, 's> {
                 InterceptionMode::None => "NONE",
                 _ => "REDIRECT",
             });
+        let wildcard: IpAddr =
+            if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         Self {
             view,
             policy: view.outbound_policy(),
-            wildcard: if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() },
+            wildcard,
+            wildcard_text: wildcard.to_string().into(),
+            reserved: settings::static_ports(view).collect(),
             localhost: if is_v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() },
             captures: mode != "NONE",
             unprivileged: metadata("UNPRIVILEGED_POD") == Some("true"),
@@ -61,12 +70,11 @@ impl<'v, 's> Client<'v, 's> {
         if binds_port && self.unprivileged && (1..1024).contains(&port) {
             return false;
         }
-        let is_wildcard =
-            if bind.is_empty() { protocol.is_http() } else { bind == self.wildcard.to_string() };
+        let is_wildcard = if bind.is_empty() { protocol.is_http() } else { *bind == *self.wildcard_text };
         !(is_wildcard && self.is_reserved(port))
     }
 
     fn is_reserved(&self, port: u32) -> bool {
-        settings::is_static_port(self.view, port) || settings::is_capture_port(self.view, port)
+        self.reserved.contains(&port) || settings::is_capture_port(self.view, port)
     }
 }

@@ -192,7 +192,7 @@ impl Collector<'_, '_, '_> {
     }
 
     fn choose_address(&self, request: &mut Request<'_>) {
-        let wildcard: Arc<str> = self.client.wildcard.to_string().into();
+        let wildcard = Arc::clone(&self.client.wildcard_text);
         if request.protocol.is_http() {
             request.binds = vec![wildcard];
             return;
@@ -214,7 +214,7 @@ impl Collector<'_, '_, '_> {
     }
 
     fn entry(&mut self, request: &Request<'_>, existing: Option<Protocol>, is_proxy: bool) -> Entry {
-        let is_wildcard = request.bind() == self.client.wildcard.to_string();
+        let is_wildcard = *request.bind() == *self.client.wildcard_text;
         let mut entry_protocol = request.protocol;
         let mut chains = Vec::new();
         if request.protocol.is_http() {

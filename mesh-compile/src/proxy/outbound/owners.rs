@@ -145,8 +145,10 @@ impl Source<'_> {
             return Vec::new();
         }
         let known = |host: &str| {
-            self.view.asked(|| Lookup::Service(host.into()));
-            self.services.get(host).map(|service| &**service)
+            let found = self.services.get_key_value(host);
+            self.view
+                .asked(|| Lookup::Service(found.map_or_else(|| host.into(), |(name, _)| Arc::clone(name))));
+            found.map(|(_, service)| &**service)
         };
         let make = &mut |report: &mut Report| {
             let context = RouteContext {

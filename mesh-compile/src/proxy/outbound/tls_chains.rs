@@ -78,7 +78,7 @@ pub(super) fn for_host<'r>(
 /// To the service itself, by server name where its address alone does not tell it (T-188).
 fn default_chain(client: &Client<'_, '_>, request: &Request<'_>, cidrs: Vec<Arc<str>>) -> Chain {
     let service = request.service;
-    let wildcard = client.wildcard.to_string();
+    let wildcard = &*client.wildcard_text;
     let (address, _) = address_of(client, service);
     let has_address = !address.is_empty() && !address.contains('/');
     let shares = &*address == "0.0.0.0" && request.bind() == wildcard;

@@ -18,7 +18,7 @@ use crate::route_table::pattern::Pattern;
 
 /// The action, and the route's header operations with those of a single destination behind them (T-177).
 pub(super) fn action(
-    entry: &Entry<'_, '_, '_>,
+    entry: &Entry<'_, '_, '_, '_>,
     mut levels: Levels,
     matcher: &RouteMatch,
     report: &mut Report,
@@ -92,7 +92,7 @@ pub(super) fn millis(millis: i64) -> u64 {
 }
 
 /// What becomes of an entry without a destination that can be picked: 500 for Gateway API routes (E-103).
-fn without_destination(entry: &Entry<'_, '_, '_>, report: &mut Report) -> Option<RouteAction> {
+fn without_destination(entry: &Entry<'_, '_, '_, '_>, report: &mut Report) -> Option<RouteAction> {
     if entry.semantics == RouteSemantics::GatewayApi {
         return Some(RouteAction::Respond(respond::empty(500)));
     }
@@ -107,12 +107,14 @@ fn without_destination(entry: &Entry<'_, '_, '_>, report: &mut Report) -> Option
     None
 }
 
-impl Entry<'_, '_, '_> {
-    fn destination(&self, index: usize, written: &HttpRouteDestination, weight: u32) -> Destination {
-        let unnamed = mesh_model::part::Destination::default();
-        let target = written.destination.as_ref().unwrap_or(&unnamed);
+impl<'e> Entry<'e, '_, '_, '_> {
+    fn destination(&self, index: usize, written: &'e HttpRouteDestination, weight: u32) -> Destination {
+        let cluster = match &written.destination {
+            Some(target) => self.memo.cluster(target, || destination::cluster(target, self.context)),
+            None => destination::cluster(&mesh_model::part::Destination::default(), self.context),
+        };
         Destination {
-            cluster: destination::cluster(target, self.context),
+            cluster,
             weight,
             request_headers: HeaderOps::default(),
             response_headers: HeaderOps::default(),
@@ -122,9 +124,9 @@ impl Entry<'_, '_, '_> {
     }
 
     /// Whether the destination is hashed, and by what.
-    fn hash(&self, written: &HttpRouteDestination) -> (Hashed, Vec<HashPolicy>) {
+    fn hash(&self, written: &'e HttpRouteDestination) -> (Hashed, Vec<HashPolicy>) {
         let Some(target) = &written.destination else { return (Hashed::No, Vec::new()) };
-        let rule = hash::hash_rule_for(self.context.view, &target.host);
+        let rule = self.memo.rule(&target.host, || hash::hash_rule_for(self.context.view, &target.host));
         match rule.as_ref().and_then(|rule| hash::of_destination(rule, target)) {
             Some(hash) => (Hashed::Yes, hash::policy(hash).into_iter().collect()),
             None => (Hashed::No, Vec::new()),
@@ -134,7 +136,7 @@ impl Entry<'_, '_, '_> {
 
 /// `Some(None)`: the path stays; `None`: the rewrite is not RE2, which is reported.
 fn path_rewrite(
-    entry: &Entry<'_, '_, '_>,
+    entry: &Entry<'_, '_, '_, '_>,
     rewrite: &HttpRewrite,
     matcher: &RouteMatch,
     report: &mut Report,
@@ -178,7 +180,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// T-183: unset is all, a written zero is none.
-fn mirrors(entry: &Entry<'_, '_, '_>) -> Vec<Mirror> {
+fn mirrors(entry: &Entry<'_, '_, '_, '_>) -> Vec<Mirror> {
     let http = entry.http;
     let share = match (http.mirror_percentage, http.mirror_percent) {
         (Some(percentage), _) => percentage.value,

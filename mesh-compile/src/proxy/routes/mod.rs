@@ -7,6 +7,7 @@ mod forward;
 mod hash;
 mod headers;
 mod matches;
+mod memo;
 mod redirect;
 mod respond;
 pub(super) mod retries;
@@ -26,6 +27,7 @@ use crate::route_table::Route;
 use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
 use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
 use crate::view::View;
+use memo::Memo;
 
 pub(crate) use super::clusters::names::outbound as cluster_name;
 pub(crate) use destination::destination_cluster;
@@ -61,8 +63,9 @@ pub fn http_routes(
     report: &mut Report,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
+    let memo = Memo::default();
     for (http, origin) in service.spec.http.iter().zip(&service.http_origins) {
-        let entry = Entry { semantics: service.semantics, http, origin, context };
+        let entry = Entry { semantics: service.semantics, http, origin, context, memo: &memo };
         if http.r#match.is_empty() {
             routes.extend(entry.route(None, entry.origin_of(""), report));
             // An entry without match ends the list, whatever became of it (T-119).
@@ -128,14 +131,15 @@ enum Hashed {
 }
 
 /// An `http` entry in its context.
-struct Entry<'e, 'c, 's> {
+struct Entry<'e, 'm, 'c, 's> {
+    memo: &'m Memo<'e>,
     semantics: RouteSemantics,
     http: &'e HttpRoute,
     origin: &'e HttpOrigin,
-    context: &'e RouteContext<'c, 's>,
+    context: &'m RouteContext<'c, 's>,
 }
 
-impl Entry<'_, '_, '_> {
+impl Entry<'_, '_, '_, '_> {
     /// The route of one match (`None`: the entry has none), where it is for this proxy and can be expressed.
     fn route(
         &self,
@@ -152,7 +156,7 @@ impl Entry<'_, '_, '_> {
         };
         let levels = headers::Levels::of(self.http.headers.as_ref());
         let mut route = Route {
-            name: self.name(condition).into(),
+            name: self.name(condition),
             matcher,
             action: RouteAction::Respond(respond::empty(500)),
             request_headers: HeaderOps::default(),
@@ -191,12 +195,14 @@ impl Entry<'_, '_, '_> {
     }
 
     /// T-122.
-    fn name(&self, condition: Option<&HttpMatchRequest>) -> String {
+    fn name(&self, condition: Option<&HttpMatchRequest>) -> Arc<str> {
         match condition {
             Some(condition) if !condition.name.is_empty() => {
-                format!("{}.{}", self.http.name, condition.name)
+                format!("{}.{}", self.http.name, condition.name).into()
             }
-            _ => self.http.name.clone(),
+            // Without a text of its own: names are mostly not written.
+            _ if self.http.name.is_empty() => Arc::default(),
+            _ => self.http.name.as_str().into(),
         }
     }
 
@@ -212,7 +218,12 @@ impl Entry<'_, '_, '_> {
             RouteSemantics::GatewayApi => {
                 Origin::written(&self.origin.object, format!("{}.backendRefs[{position}]", self.origin.path))
             }
-            RouteSemantics::Istio | RouteSemantics::Ingress => self.origin_of(&format!(".route[{index}]")),
+            RouteSemantics::Istio | RouteSemantics::Ingress => match index {
+                // By far the most, so that nothing is formatted.
+                0 => self.origin_of(".route[0]"),
+                1 => self.origin_of(".route[1]"),
+                _ => self.origin_of(&format!(".route[{index}]")),
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Retry policies (T-160 to T-165).
 
+use std::sync::{Arc, LazyLock};
+
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::origin::Origin;
 use mesh_model::part::HttpRetry;
@@ -8,7 +10,8 @@ use super::Hashed;
 use crate::route_table::action::RetryPolicy;
 
 /// What is retried where nothing is written.
-const DEFAULT_ON: &str = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
+static DEFAULT_ON: LazyLock<Arc<str>> =
+    LazyLock::new(|| "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes".into());
 
 /// The route's own policy whole, else the mesh's, else the built-in one (T-160); `None`: no retries.
 pub(super) fn resolve(
@@ -28,7 +31,7 @@ pub(super) fn resolve(
 fn built_in(origin: Origin, hashed: Hashed) -> RetryPolicy {
     RetryPolicy {
         attempts: 2,
-        on: DEFAULT_ON.into(),
+        on: Arc::clone(&DEFAULT_ON),
         codes: Vec::new(),
         per_try_timeout_ms: None,
         backoff_ms: None,
@@ -63,7 +66,7 @@ fn convert(written: &HttpRetry, origin: Origin, hashed: Hashed) -> Option<RetryP
 }
 
 /// Conditions and status codes apart (T-163).
-fn parse_conditions(retry_on: &str) -> (std::sync::Arc<str>, Vec<u16>) {
+fn parse_conditions(retry_on: &str) -> (Arc<str>, Vec<u16>) {
     let mut conditions = Vec::new();
     let mut codes = Vec::new();
     for item in retry_on.split(',').map(str::trim).filter(|item| !item.is_empty()) {

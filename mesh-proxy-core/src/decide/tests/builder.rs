@@ -81,7 +81,7 @@ pub(super) fn listener(direction: Direction, address: &str, port: u16, chains: V
 pub(super) fn cluster(name: &str) -> Cluster {
     Cluster {
         connect_timeout_ms: 10_000,
-        origins: BTreeMap::from([("lb", origin())]),
+        origins: [("lb", origin())].into_iter().collect(),
         ..Cluster::bare(name, Discovery::Eds, LbPolicy::LeastRequest)
     }
 }

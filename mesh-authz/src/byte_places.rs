@@ -1,0 +1,52 @@
+//! Where a byte stands in a text, found eight bytes at a time.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+
+/// Calls with each place of `byte`, in order, until `visit` says that it has seen enough.
+#[inline]
+pub(crate) fn each(text: &[u8], byte: u8, mut visit: impl FnMut(usize) -> bool) {
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let mut found = equal(u64::from_le_bytes(*word), byte);
+        while found != 0 {
+            // Below eight.
+            let place = at * 8 + (found.trailing_zeros() / 8) as usize;
+            if !visit(place) {
+                return;
+            }
+            found &= found - 1;
+        }
+    }
+    let before = words.len() * 8;
+    for (at, _) in rest.iter().enumerate().filter(|(_, other)| **other == byte) {
+        if !visit(before + at) {
+            return;
+        }
+    }
+}
+
+/// The highest bit of each byte that is this one.
+fn equal(word: u64, byte: u8) -> u64 {
+    let other = word ^ (ONES * u64::from(byte));
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_place_is_found(text in "[/a\u{af}\u{2f}.]{0,40}", most in 0usize..12) {
+            let mut found = Vec::new();
+            super::each(text.as_bytes(), b'/', |at| {
+                found.push(at);
+                found.len() < most
+            });
+            let wanted = text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
+            let wanted: Vec<usize> = wanted.take(most.max(1)).collect();
+            prop_assert_eq!(found, wanted);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The policies that a list of rules was made from: rules are told about from them, and only then read again.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use mesh_model::diagnostic::Report;
+use mesh_model::object::Object;
+use mesh_model::security::authorization_policy::AuthorizationPolicy;
+
+use super::compile::Compiler;
+use super::rule::Rule;
+use super::{PolicyOptions, Protocol};
+use crate::verdict::RuleAt;
+
+/// A policy and how it counts.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) policy: Arc<Object<AuthorizationPolicy>>,
+    /// `namespace/name`
+    pub(super) name: Arc<str>,
+    /// Which of the policies given it is.
+    pub(super) position: usize,
+    /// Written so (S-099).
+    pub(super) dry_run: bool,
+    /// It was not understood and refuses everything in its scope.
+    pub(super) denies_all: bool,
+}
+
+/// What all policies of a set are read with.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    pub(super) protocol: Protocol,
+    pub(super) trust_domain: String,
+    pub(super) trust_domain_aliases: Vec<String>,
+}
+
+impl Recipe {
+    pub(super) fn new(protocol: Protocol, options: &PolicyOptions<'_>) -> Self {
+        Self {
+            protocol,
+            trust_domain: options.trust_domain.to_owned(),
+            trust_domain_aliases: options.trust_domain_aliases.to_vec(),
+        }
+    }
+}
+
+impl Source {
+    pub(super) fn new(policy: &Arc<Object<AuthorizationPolicy>>, position: usize, dry_run: bool) -> Self {
+        let name = [&*policy.meta.namespace, &*policy.meta.name].join("/").into();
+        Self { policy: Arc::clone(policy), name, position, dry_run, denies_all: false }
+    }
+
+    /// Its rules, in order.
+    pub(super) fn rules<'p>(&'p self, recipe: &'p Recipe, report: &mut Report) -> Vec<Rule<'p>> {
+        Compiler::new(self, recipe).rules(report)
+    }
+
+    /// One of its rules, for a verdict.
+    pub(super) fn at(&self, rule: Option<usize>) -> RuleAt<'_> {
+        RuleAt { object: &self.policy, name: &self.name, rule }
+    }
+
+    /// The order of `ns[NAMESPACE]-policy[NAME]-rule[N]`, byte by byte (S-083).
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let (own, other) = (&self.policy.meta, &other.policy.meta);
+        let closed = |a: &str, b: &str| a.bytes().chain([b']']).cmp(b.bytes().chain([b']']));
+        closed(&own.namespace, &other.namespace).then_with(|| closed(&own.name, &other.name))
+    }
+}

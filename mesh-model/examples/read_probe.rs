@@ -1,0 +1,112 @@
+//! The reader by itself, for profilers and for a count of bytes: `read_probe yaml|json|apply|peer COUNT ROUNDS`, and
+//! `read_probe memory COUNT` for what a `ConfigSet` keeps of the workload `mesh text`.
+//!
+//! The bench `read` compares; this one holds still.
+#![allow(
+    clippy::expect_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a probe without its input has nothing to show"
+)]
+
+#[path = "../../benches/benches/mesh_text/mod.rs"]
+mod mesh_text;
+#[path = "../../benches/benches/mesh_text/plain.rs"]
+mod plain;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::yaml::{Budget, LoadOptions, Loaded, load};
+use peak_alloc::PeakAlloc;
+use serde::Deserialize as _;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+fn read(text: &str) -> Loaded {
+    let budget = Budget::default().with_document_bytes(256 << 20).with_nodes(100_000_000);
+    load("probe", text, &LoadOptions::default().with_budget(budget))
+}
+
+fn apply(loaded: Loaded) -> ConfigSet {
+    let mut set = ConfigSet::new();
+    let applied = set.apply(loaded.documents.into_iter().map(Change::Upsert));
+    assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());
+    set
+}
+
+fn timed(name: &str, count: usize, rounds: usize, mut work: impl FnMut()) {
+    let mut times: Vec<_> = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let median = times.get(rounds / 2).copied().unwrap_or_default();
+    println!("{name}: {:.2} us per resource", median.as_secs_f64() * 1e6 / count as f64);
+}
+
+/// Files of a hundred resources, as a directory would be read.
+fn memory(count: usize, as_json: bool) {
+    let before = MEMORY.current_usage();
+    let mut set = ConfigSet::new();
+    let mut text_bytes = 0;
+    for part in 0..count.div_ceil(100) {
+        let documents: Vec<_> = (part * 100..count.min(part * 100 + 100)).map(mesh_text::document).collect();
+        let text = if as_json { mesh_text::json_list(&documents) } else { mesh_text::stream(&documents) };
+        text_bytes += text.len();
+        let applied = set.apply(read(&text).documents.into_iter().map(Change::Upsert));
+        assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());
+    }
+    assert_eq!(set.len(), count);
+    println!(
+        "{count} objects from {}: {} bytes kept per object of {} bytes of text",
+        if as_json { "JSON" } else { "YAML" },
+        (MEMORY.current_usage() - before) / count,
+        text_bytes / count
+    );
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_else(|| "memory".to_owned());
+    let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (count, rounds) = (number(1_000), number(20));
+    if what == "memory" {
+        memory(count, false);
+        return memory(count, true);
+    }
+    let documents = mesh_text::documents(count);
+    let yaml = mesh_text::stream(&documents);
+    let json = || mesh_text::json_list(&documents);
+    match what.as_str() {
+        "yaml" => timed("yaml: load", count, rounds, || drop(black_box(read(&yaml)))),
+        "json" => {
+            let json = json();
+            timed("json: load", count, rounds, || drop(black_box(read(&json))));
+        }
+        "apply" => {
+            let loaded = read(&yaml);
+            timed("yaml: apply", count, rounds, || drop(black_box(apply(loaded.clone()))));
+        }
+        "apply_json" => {
+            let loaded = read(&json());
+            timed("json: apply", count, rounds, || drop(black_box(apply(loaded.clone()))));
+        }
+        _ => {
+            timed("serde_yaml", count, rounds, || {
+                let read = serde_yaml::Deserializer::from_str(&yaml)
+                    .map(|document| plain::Resource::deserialize(document).expect("a resource"));
+                black_box(read.collect::<Vec<_>>());
+            });
+            let json = json();
+            timed("serde_json", count, rounds, || {
+                black_box(serde_json::from_str::<plain::List>(&json).expect("a list"));
+            });
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One document on its way into its store: its head, its typed content, what is found in it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::{Admission, ApplyOptions, KINDS, Strictness};
+use crate::check::{Checker, annotations::annotations};
+use crate::decode::{DecodeOptions, Unknown, decode};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
+use crate::document::{Document, Node, Span, Tree};
+use crate::object::{Body, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
+use crate::origin::Provenance;
+
+/// Reads a document's head. Of kinds that are not read, metadata is not asked for.
+pub(super) fn read_head(
+    document: &Arc<Document>,
+    admission: Admission,
+    findings: &mut Report,
+) -> Option<Header> {
+    let mut report = Report::new();
+    let names = match admission {
+        Admission::Refuse => Names::Checked,
+        Admission::Accept => Names::AsWritten,
+    };
+    let header = read_meta_as(document, names, &mut report);
+    let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
+    if header.is_none()
+        && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
+    {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
+            let [group, version, kind] = [group, version, kind].map(str::to_owned);
+            let header = Header { group, version, kind, meta: ObjectMeta::default() };
+            findings.push(unknown_kind(document, &header));
+            return None;
+        }
+    }
+    findings.merge(report);
+    header
+}
+
+/// What is known of a document before it is its turn.
+pub(crate) struct Prepared {
+    pub(super) header: Option<Header>,
+    pub(super) report: Report,
+    /// The [`Made`] of its kind.
+    pub(super) made: Option<Box<dyn Any + Send>>,
+}
+
+/// A document, read and checked.
+pub(super) struct Made<S> {
+    pub(super) provenance: Arc<Provenance>,
+    /// `None`: it cannot be read.
+    pub(super) object: Option<Object<S>>,
+    pub(super) report: Report,
+}
+
+/// The metadata of an object of a kind, and what identifies it.
+pub(super) fn identity<S: Kind>(mut meta: ObjectMeta) -> (ObjectMeta, ResourceKey) {
+    if !S::NAMESPACED {
+        meta.namespace = Arc::from("");
+    }
+    let key = ResourceKey {
+        group: S::GROUP,
+        kind: S::KIND,
+        cluster: Arc::clone(&meta.cluster),
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+    };
+    (meta, key)
+}
+
+/// Decodes and validates a document of a known kind.
+pub(super) fn make<S: Kind>(
+    document: &Arc<Document>,
+    meta: ObjectMeta,
+    version: &str,
+    options: ApplyOptions,
+) -> Made<S> {
+    let provenance = Arc::new(Provenance {
+        kind: S::KIND,
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+        document: Arc::clone(document),
+    });
+    let mut report = Report::new();
+    if !S::VERSIONS.contains(&version) {
+        let served = S::VERSIONS.join("`, `");
+        report.push(
+            Diagnostic::new(
+                Code::UnsupportedVersion,
+                Place::of(&provenance, "apiVersion"),
+                format!("`{}` is not served in version `{version}`", S::KIND),
+            )
+            .help(format!("served versions: `{served}`")),
+        );
+    }
+    let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
+    let object = spec.map(|spec| Object { meta, spec, provenance: Arc::clone(&provenance) });
+    if let Some(object) = &object {
+        if S::GROUP.ends_with(".istio.io") {
+            annotations(&mut Checker::new(object, &mut report), object);
+        }
+        S::validate(object, &mut report);
+    }
+    Made { provenance, object, report }
+}
+
+/// Reads the part of a document that a kind's type holds.
+fn read_body<S: Kind>(
+    document: &Arc<Document>,
+    provenance: &Provenance,
+    strictness: Strictness,
+    report: &mut Report,
+) -> Option<S> {
+    let place = |path: &str, span: Span| {
+        if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
+    };
+    match S::BODY {
+        Body::Spec => {
+            let unknown = match strictness {
+                Strictness::Strict => Unknown::Schema,
+                Strictness::Lenient => Unknown::Warning,
+            };
+            let options = DecodeOptions { protobuf: true, unknown };
+            match document.root().get("spec").filter(|spec| !spec.is_null()) {
+                Some(spec) => decode(spec, "spec", options, &place, report),
+                None => {
+                    let empty = Tree::empty_map(document.root().span());
+                    decode(empty.root(), "spec", options, &place, report)
+                }
+            }
+        }
+        Body::Document => {
+            let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
+            decode(document.root(), "", options, &place, report)
+        }
+    }
+}
+
+/// A kind that is not in the table: one clear remark, or an error for a slip in an Istio kind.
+pub(super) fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
+    let resource = ResourceRef {
+        kind: header.kind.clone(),
+        namespace: header.meta.namespace.to_string(),
+        name: header.meta.name.to_string(),
+    };
+    let group = if header.group.is_empty() { "the core group" } else { &header.group };
+    let written = document.root().get("kind").map(|kind| kind.span()).unwrap_or_default();
+    let diagnostic = Diagnostic::new(
+        Code::UnknownKind,
+        Place::in_document(document, resource, "kind").at(written),
+        format!("kind `{}` of {group} is not supported yet: the document is left out", header.kind),
+    );
+    let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);
+    match nearest(&header.kind, same_group) {
+        Some(kind) => diagnostic.severity(Severity::Error).help(format!("did you mean `{kind}`?")),
+        None => match KINDS.iter().find(|(kind, ..)| *kind == header.kind) {
+            Some((kind, group, versions, _)) if *group != header.group => {
+                let version = versions.first().copied().unwrap_or_default();
+                let api_version =
+                    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+                diagnostic.help(format!("`{kind}` is read under apiVersion `{api_version}`"))
+            }
+            _ => diagnostic.help("nothing to do: it plays no part in what is found about the others"),
+        },
+    }
+}

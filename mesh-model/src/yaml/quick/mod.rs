@@ -1,0 +1,164 @@
+//! The short road of the reader: ordinary block YAML and JSON, straight from bytes to slots.
+//!
+//! It reads what it is certain of and declines everything else: anchors, tags, block scalars, scalars of several lines,
+//! empty values, doubled keys, scalars that other readers see differently, whatever is over budget. A declined text is
+//! read by `events` from its start, so nothing is ever reported here, and what comes out is what `events` gives, slot
+//! by slot. Property tests compare the two.
+
+mod block;
+mod flow;
+mod scalar;
+
+#[cfg(test)]
+mod tests;
+
+use super::LoadOptions;
+use super::text::{Chunk, narrow};
+use crate::document::{Tree, TreeBuilder};
+
+/// The tree of a chunk that holds one ordinary document; `None`: declined.
+pub(super) fn read(
+    text: &str,
+    chunk: &Chunk<'_>,
+    options: &LoadOptions,
+    tree: &mut TreeBuilder,
+) -> Option<Tree> {
+    let bytes = text.as_bytes();
+    if bytes.contains(&b'\r') || bytes.contains(&b'\t') {
+        return None;
+    }
+    // Line breaks of YAML 1.1, and the mark that may only stand at the start.
+    if !bytes.is_ascii() && text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']) {
+        return None;
+    }
+    tree.clear();
+    let budget = &options.budget;
+    let mut reader = Reader {
+        text,
+        bytes,
+        at: 0,
+        tree,
+        keys: Vec::new(),
+        nodes_left: budget.nodes,
+        depth_left: budget.depth_limit(),
+        scalar_bytes: budget.scalar_bytes,
+        scratch: String::new(),
+    };
+    reader.document()?;
+    Some(tree.finish(text.into(), narrow(chunk.offset), narrow(chunk.line)))
+}
+
+/// Whether a chunk holds no document: blanks, perhaps after a marker.
+pub(super) fn is_empty(text: &str) -> bool {
+    let content = text.strip_prefix("---").unwrap_or(text);
+    content.bytes().all(|byte| matches!(byte, b' ' | b'\n'))
+}
+
+/// Keys may be this long; the scanner behind `events` gives up some characters later.
+const KEY_MAX: usize = 1_000;
+
+struct Reader<'t, 'b> {
+    text: &'t str,
+    bytes: &'t [u8],
+    /// The next byte.
+    at: usize,
+    tree: &'b mut TreeBuilder,
+    /// Fingerprints of the keys of all open maps, the innermost last.
+    keys: Vec<u64>,
+    nodes_left: usize,
+    depth_left: usize,
+    scalar_bytes: usize,
+    /// Room for strings with escapes.
+    scratch: String,
+}
+
+impl Reader<'_, '_> {
+    fn document(&mut self) -> Option<()> {
+        if let Some(rest) = self.bytes.strip_prefix(b"---") {
+            // Content on the line of the marker is rare.
+            let length = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+            self.at = 3 + length;
+            self.end_of_line(length > 0)?;
+        }
+        match self.first_byte()? {
+            b'{' | b'[' => self.flow_document(),
+            _ => self.block_document(),
+        }
+    }
+
+    /// The first byte of content; nothing is passed.
+    fn first_byte(&self) -> Option<u8> {
+        self.bytes.get(self.at..)?.iter().copied().find(|byte| !matches!(byte, b' ' | b'\n'))
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn byte_after(&self) -> Option<u8> {
+        self.bytes.get(self.at + 1).copied()
+    }
+
+    fn skip_spaces(&mut self) {
+        while self.peek() == Some(b' ') {
+            self.at += 1;
+        }
+    }
+
+    /// Passes the break of a line that holds nothing more but a comment. `spaced`: a blank stands before.
+    fn end_of_line(&mut self, spaced: bool) -> Option<()> {
+        match self.peek() {
+            None => Some(()),
+            Some(b'\n') => {
+                self.at += 1;
+                Some(())
+            }
+            Some(b'#') if spaced => {
+                self.skip_line();
+                Some(())
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Passes the rest of the line and its break.
+    fn skip_line(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |length| length + 1);
+    }
+
+    fn count(&mut self) -> Option<()> {
+        self.nodes_left = self.nodes_left.checked_sub(1)?;
+        Some(())
+    }
+
+    /// Whether two keys since `from` may be the same; forgets them.
+    fn has_doubles(&mut self, from: usize) -> bool {
+        let Some(keys) = self.keys.get_mut(from..) else { return false };
+        let has = if keys.len() <= 16 {
+            let mut rest = &*keys;
+            let mut has = false;
+            while let [key, others @ ..] = rest {
+                has |= others.contains(key);
+                rest = others;
+            }
+            has
+        } else {
+            keys.sort_unstable();
+            keys.chunk_by(|a, b| a == b).any(|same| same.len() > 1)
+        };
+        self.keys.truncate(from);
+        has
+    }
+}
+
+/// A number that equal keys share, and others only by accident: then the text is declined, no more.
+fn fingerprint(key: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = key.as_chunks::<8>();
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    let hash = words.iter().fold(key.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let hash = mix(hash, last);
+    hash ^ hash >> 29
+}

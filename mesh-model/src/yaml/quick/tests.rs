@@ -1,0 +1,322 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::super::problems::Problems;
+use super::super::text::{Cut, split};
+use super::super::{Budget, events};
+use super::*;
+use crate::diagnostic::Report;
+
+#[path = "../../../../benches/benches/mesh_text/mod.rs"]
+#[expect(unreachable_pub, reason = "a bench has it too")]
+mod mesh_text;
+
+/// What both roads say of a chunk: the short one first.
+fn both(text: &str, chunk: &Chunk<'_>, options: &LoadOptions) -> (Option<Tree>, Vec<Tree>, Report) {
+    let mut builder = TreeBuilder::default();
+    let short = read(text, chunk, options, &mut builder);
+    let mut problems = Problems::new("t.yaml");
+    let long = events::read(text, chunk, options, &mut builder, &mut problems);
+    let mut report = Report::new();
+    problems.into_report(&mut report);
+    (short, long, report)
+}
+
+/// Whether the short road was taken; fails where it leads elsewhere than the long one.
+fn taken(text: &str, options: &LoadOptions) -> Result<bool, String> {
+    let mut all = true;
+    for cut in split(text.as_bytes()) {
+        all &= same(text, cut, options)?;
+    }
+    Ok(all)
+}
+
+fn same(text: &str, cut: Cut, options: &LoadOptions) -> Result<bool, String> {
+    let chunk = cut.of(text.as_bytes());
+    let part = std::str::from_utf8(chunk.bytes).unwrap();
+    if super::super::text::decode(&chunk).is_err() {
+        return Ok(false);
+    }
+    let (short, long, report) = both(part, &chunk, options);
+    let Some(short) = short else { return Ok(false) };
+    if !report.is_empty() {
+        return Err(format!("findings are lost: {report:?}\n{part}"));
+    }
+    match long.as_slice() {
+        [long] if long.root() == short.root() => Ok(true),
+        [long] => Err(format!(
+            "{part}\n{}\n{}\n{}",
+            short.root().to_json(),
+            long.root().to_json(),
+            first_difference(short.root(), long.root())
+        )),
+        _ => Err(format!("{} documents\n{part}", long.len())),
+    }
+}
+
+fn first_difference(short: crate::document::Node<'_>, long: crate::document::Node<'_>) -> String {
+    for (a, b) in short
+        .items()
+        .zip(long.items())
+        .chain(short.entries().zip(long.entries()).map(|(a, b)| (a.value, b.value)))
+    {
+        if a != b {
+            return first_difference(a, b);
+        }
+    }
+    for (a, b) in short.entries().zip(long.entries()) {
+        if a.key_span() != b.key_span() {
+            return format!("key {}: {:?} {:?}", a.key, a.key_span(), b.key_span());
+        }
+    }
+    format!("{:?} {:?}", short.span(), long.span())
+}
+
+#[test]
+fn every_document_of_the_workload_takes_it() {
+    for text in mesh_text::documents(20) {
+        assert_eq!(taken(&text, &LoadOptions::default()), Ok(true), "{text}");
+    }
+    assert_eq!(taken(&mesh_text::stream(&mesh_text::documents(20)), &LoadOptions::default()), Ok(true));
+    let list = mesh_text::json_list(&mesh_text::documents(20));
+    assert_eq!(taken(&list, &LoadOptions::default()), Ok(true));
+    let pretty: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(taken(&serde_json::to_string_pretty(&pretty).unwrap(), &LoadOptions::default()), Ok(true));
+}
+
+#[test]
+fn ordinary_texts_take_it() {
+    for text in [
+        "a: 1\n",
+        "a: 1",
+        "a:\n  b: c\n",
+        "a:\n  b: c\n\n# end\n",
+        "---\na: b # c\n# d\nb:\n- c\n-   d: e\n    f: 'g'\n- - h\n  - i\n-\n  j: k\nl: m\n",
+        "  a: b\n  c:\n    - d\n",
+        "- a\n- b: c\n  d: e\n",
+        "a: [b, \"c\", 1, {d: e, \"f\":g}]\nb: {}\nc: [] # d\n",
+        "a: http://b:80/c#d\nb: c:d\n\"e\": \"f # g\"\n",
+        "a: \"b\\\"c\\n\\u00e9\"\n8080: x\né: ü # ß\n",
+        "a: - b\n".trim_end_matches("- b\n"),
+        "{\"a\": [1, 2.5, -3, true, null, \"x\\ty\", \"\"], \"b\": {\"c\": {}}}\n",
+        "a:\n- b:\n  - c\n  d: e\nf: g\n",
+    ] {
+        assert_eq!(taken(text, &LoadOptions::default()), Ok(!text.ends_with(": ")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_out_of_the_ordinary_is_declined() {
+    for text in [
+        "",
+        "a",
+        "a:\n",
+        "a: &b c\n",
+        "a: *b\n",
+        "a: !c d\n",
+        "a: |\n  b\n",
+        "a: b\n  c\n",
+        "a: b: c\n",
+        "a: b\na: c\n",
+        "\"a\": b\na: c\n",
+        "a: yes\n",
+        "a: 0777\n",
+        "a: .inf\n",
+        "<<: a\n",
+        "~: a\n",
+        "a: b\n c: d\n",
+        "a:\n   b: c\n  d: e\n",
+        "- a\nb: c\n",
+        "a: b\n- c\n",
+        "? a\n: b\n",
+        "a:\tb\n",
+        "a: b\r\nc: d\r\n",
+        "a : b\n",
+        "a: 'b''c'\n",
+        "a: [b\n]\n",
+        "a: [b, ]\n",
+        "a: [b: c]\n",
+        "{a: b\n",
+        "{\"a\": 1, \"a\": 2}",
+        "{\"a\"\n: 1}",
+        "[\"\\ud83d\\ude00\"]",
+        "[\"\\u0000\"]",
+        "a: b\n...\n",
+        "%YAML 1.2\n---\na: b\n",
+        "--- a\n",
+        "a: 'b\n",
+        "a: \"b\n  c\"\n",
+        "a: @b\n",
+        "a: [::1]\n",
+        "- \n",
+        "a: %b\n",
+        "1_0: a\n",
+        "0x1: a\n",
+        "a: b\u{2028}c\n",
+    ] {
+        assert_eq!(taken(text, &LoadOptions::default()), Ok(false), "{text}");
+    }
+    let (mut deep, mut long) = ("[".repeat(65), "x".repeat(1_100));
+    deep.push_str(&"]".repeat(65));
+    long.push_str(": a\n");
+    assert_eq!(taken(&deep, &LoadOptions::default()), Ok(false));
+    assert_eq!(taken(&long, &LoadOptions::default()), Ok(false));
+    for budget in [
+        Budget::default().with_nodes(2),
+        Budget::default().with_depth(0),
+        Budget::default().with_scalar_bytes(0),
+    ] {
+        assert_eq!(taken("a: b\n", &LoadOptions::default().with_budget(budget)), Ok(false));
+    }
+    assert_eq!(
+        taken("a: b\n", &LoadOptions::default().with_budget(Budget::default().with_nodes(3))),
+        Ok(true)
+    );
+}
+
+#[test]
+fn files_of_the_repository_read_the_same() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (mut count, mut short) = (0, 0);
+    let mut folders = vec![root.join("testdata"), root.join("docs"), root.join("mesh-model/tests")];
+    folders.extend(std::env::var_os("MESH_SHARED").map(|shared| Path::new(&shared).join("conformance")));
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let is_text =
+                path.extension().is_some_and(|end| ["yaml", "yml", "json"].iter().any(|name| end == *name));
+            let Some(text) = is_text
+                .then(|| std::fs::read(&path).ok())
+                .flatten()
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+            else {
+                continue;
+            };
+            // The long road takes a while where nothing is optimised.
+            for cut in split(text.as_bytes()).into_iter().take(25) {
+                count += 1;
+                short += usize::from(
+                    same(&text, cut, &LoadOptions::default())
+                        .unwrap_or_else(|error| panic!("{path:?}: {error}")),
+                );
+            }
+        }
+    }
+    println!("{short} of {count} documents took the short road");
+    assert!(short * 2 > count, "{short} of {count}");
+}
+
+/// Lines of an ordinary document, sometimes at odds with each other.
+fn lines() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        8 => "[a-z0-9./-]{1,8}",
+        1 => "[ -~é\n]{0,10}",
+        1 => "(\"[ -!#-~]{0,6}\"|'[ -&(-~]{0,6}')( #x)?",
+        1 => "(true|null|yes|~|1\\.5|0x1|007|-1|1e3|[0-9]{1,12}|\\.5|<<|- a|# a|a # b|a#b|a: b|a:b|&a b|\\*a|!a b)",
+        1 => "\\[([a-z0-9\", ]{0,6}|\\{\\}|\\[\\],)\\]",
+        1 => "\\{[a-b\": ,]{0,8}\\}",
+    ];
+    let key = prop_oneof![6 => "[a-f]{1,2}", 1 => "(\"[a-c]\"|'[a-c]'|[0-9]{1,3}|yes|~|<<)"];
+    let line = (
+        0_usize..4,
+        prop_oneof![Just(""), Just("- "), Just("- - "), Just("-   ")],
+        key,
+        prop_oneof![3 => value.prop_map(Some), 1 => Just(None)],
+        0_usize..8,
+    )
+        .prop_map(|(indent, dash, key, value, sort)| {
+            let blanks = " ".repeat(indent * 2);
+            match (sort, value) {
+                (0, Some(value)) => format!("{blanks}{dash}{value}\n"),
+                (1, None) => format!("{blanks}# {key}\n"),
+                (2, None) => "\n".to_owned(),
+                (_, Some(value)) => format!("{blanks}{dash}{key}: {value}\n"),
+                (_, None) => format!("{blanks}{dash}{key}:\n"),
+            }
+        });
+    prop::collection::vec(line, 1..8).prop_map(|lines| lines.concat())
+}
+
+/// A value as block YAML, so that deep nesting is met as well.
+fn block(value: &serde_json::Value, indent: usize, wide: usize, out: &mut String) {
+    let blanks = " ".repeat(indent);
+    match value {
+        serde_json::Value::Object(map) if !map.is_empty() => {
+            for (number, (key, value)) in map.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { &blanks });
+                out.push_str(&format!("{key}:"));
+                nested(value, indent, wide, out);
+            }
+        }
+        serde_json::Value::Array(list) if !list.is_empty() => {
+            for (number, value) in list.iter().enumerate() {
+                out.push_str(if number == 0 { "" } else { &blanks });
+                out.push('-');
+                out.push_str(&" ".repeat(wide));
+                block(value, indent + 1 + wide, wide, out);
+            }
+        }
+        other => out.push_str(&format!("{other}\n")),
+    }
+}
+
+fn nested(value: &serde_json::Value, indent: usize, wide: usize, out: &mut String) {
+    let inner = match value {
+        serde_json::Value::Object(map) if !map.is_empty() => indent + 1 + wide,
+        serde_json::Value::Array(list) if !list.is_empty() => indent + wide - 1,
+        other => return out.push_str(&format!(" {other}\n")),
+    };
+    out.push_str(&format!("\n{}", " ".repeat(inner)));
+    block(value, inner, wide, out);
+}
+
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i32>().prop_map(serde_json::Value::from),
+        "[ -~é\n]{0,8}".prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+            prop::collection::btree_map("[a-z/]{1,6}", inner, 0..5)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn lines_read_as_the_long_road_reads_them(text in lines()) {
+        taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn values_read_as_the_long_road_reads_them(value in values(), wide in 1_usize..4, pretty in any::<bool>()) {
+        let mut text = String::new();
+        block(&value, 0, wide, &mut text);
+        taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
+        let json = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
+        taken(&json.unwrap(), &LoadOptions::default()).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn soup_reads_as_the_long_road_reads_it(text in "([-?:,\\[\\]{}#&*!|>'\"%@` \n.a0~]|: |- |a: |\n  |\n- ){0,40}") {
+        taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn json_soup_reads_as_the_long_road_reads_it(text in "[\\[{]([,\\[\\]{}\": \n\\\\a1.-]|\"a\": |\"b\":|, |null){0,30}") {
+        taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
+    }
+}

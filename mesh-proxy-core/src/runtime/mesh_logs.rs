@@ -1,0 +1,105 @@
+//! Access logs that the configuration itself asks for: `MeshConfig.accessLogFile`, and file providers that Telemetry
+//! resources switch on (T-465 to T-467). Written where [`Options::mesh_logs`](super::Options::mesh_logs) says so.
+//!
+//! Filters are not evaluated: a log with one has every record. Logs that go to a service are not written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use mesh_compile::proxy::listener::Direction;
+use mesh_compile::proxy::telemetry::{AccessLog, AccessLogSink, LogLine, TelemetryConfig, Traffic};
+
+use super::log_writer::Lines;
+use crate::telemetry::access_log::LineFormat;
+use crate::telemetry::record::Record;
+
+/// The logs of the configuration in force, and the files that are open.
+#[derive(Debug, Default)]
+pub(crate) struct MeshLogs {
+    made: ArcSwap<Made>,
+    /// By path. They stay open: a reload that names a file again goes on with it.
+    files: Mutex<BTreeMap<Arc<str>, Arc<Lines>>>,
+}
+
+/// What a configuration comes to.
+#[derive(Debug, Default)]
+struct Made {
+    of: Arc<TelemetryConfig>,
+    server: Vec<Log>,
+    client: Vec<Log>,
+}
+
+#[derive(Debug)]
+struct Log {
+    traffic: Traffic,
+    format: LineFormat,
+    omits_empty: bool,
+    lines: Arc<Lines>,
+}
+
+impl MeshLogs {
+    /// Writes a record to all logs that want it.
+    pub(crate) fn finished(&self, config: &Arc<TelemetryConfig>, record: &Record) {
+        let mut made = self.made.load_full();
+        if !Arc::ptr_eq(&made.of, config) {
+            made = Arc::new(self.make(config));
+            self.made.store(Arc::clone(&made));
+        }
+        let logs = if record.direction == Direction::Inbound { &made.server } else { &made.client };
+        for log in logs {
+            let is_wanted = match log.traffic {
+                Traffic::Any => true,
+                Traffic::Http => record.request.is_some(),
+                Traffic::Tcp => record.request.is_none(),
+            };
+            if is_wanted {
+                log.lines.send(log.format.line_of(record, log.omits_empty));
+            }
+        }
+    }
+
+    fn make(&self, config: &Arc<TelemetryConfig>) -> Made {
+        let logs = |logs: &[AccessLog]| logs.iter().filter_map(|log| self.log(log)).collect();
+        Made {
+            of: Arc::clone(config),
+            server: logs(&config.side(Direction::Inbound).access_logs),
+            client: logs(&config.side(Direction::Outbound).access_logs),
+        }
+    }
+
+    fn log(&self, log: &AccessLog) -> Option<Log> {
+        let AccessLogSink::File { path, line, omit_empty_values } = &log.sink else {
+            tracing::warn!(provider = &*log.provider, "access logs are written to files only");
+            return None;
+        };
+        if log.filter.is_some() {
+            tracing::warn!(provider = &*log.provider, "the filter of an access log is not evaluated");
+        }
+        let format = match line {
+            LogLine::Text(text) => LineFormat::text(text),
+            LogLine::Json(fields) => LineFormat::json(Some(fields)),
+        };
+        let lines = self.file(path)?;
+        Some(Log { traffic: log.traffic, format, omits_empty: *omit_empty_values, lines })
+    }
+
+    fn file(&self, path: &Arc<str>) -> Option<Arc<Lines>> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lines) = files.get(path) {
+            return Some(Arc::clone(lines));
+        }
+        match Lines::open(Path::new(&**path)) {
+            Ok(lines) => {
+                let lines = Arc::new(lines);
+                files.insert(Arc::clone(path), Arc::clone(&lines));
+                Some(lines)
+            }
+            Err(error) => {
+                tracing::warn!(path = &**path, %error, "an access log cannot be opened");
+                None
+            }
+        }
+    }
+}
