@@ -160,6 +160,7 @@ mod tests {
                     catch_all: is_virtual == 0,
                     http_inspector: false,
                     http10: false,
+                    proxy_protocol: false,
                     filter_chains: Vec::new(),
                     default_chain: None,
                     origin: Origin::built_in("test"),
