@@ -70,7 +70,7 @@ fn bad_documents() -> Vec<(String, &'static str, u32, u32, &'static str, &'stati
         ("a: [1\n".to_owned(), "syntax", 0, 0, "", ""),
         ("- a\n".to_owned(), "not-a-resource", 1, 1, "", ""),
         (head("apiVersion", "apiversion"), "not-a-resource", 1, 1, "apiVersion", "networking.istio.io/v1"),
-        (head("VirtualService", "VirtualServce"), "unknown-kind", 2, 1, "kind", "`VirtualService`"),
+        (head("VirtualService", "VirtualServce"), "unknown-kind", 2, 7, "kind", "`VirtualService`"),
         (head("io/v1", "io/v9"), "unsupported-version", 1, 1, "apiVersion", "served versions"),
         (head("name: x", "name: X_y"), "invalid-name", 3, 12, "metadata.name", ""),
         (service("  hosts: [a]\n  htpp: []\n"), "unknown-field", 6, 3, "spec.htpp", "`http`"),
