@@ -1,8 +1,5 @@
 //! A proxy with a filter and a load balancer of your own: no fork, two small traits.
-//!
-//! ```console
-//! $ cargo run --features demo --example custom_filter
-//! ```
+//! `cargo run --features demo --example custom_filter` runs it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,8 +23,8 @@ struct NoRobots;
 
 impl Filter for NoRobots {
     fn request(&self, request: &mut RequestHead<'_>) -> Option<Response<String>> {
-        let agent = request.headers.get("user-agent")?.to_str().ok()?;
-        agent.contains("bot").then(|| Response::new(format!("{} is not for robots\n", request.path)))
+        let is_robot = request.headers.get("user-agent")?.to_str().ok()?.contains("bot");
+        is_robot.then(|| Response::new(format!("{} is not for robots\n", request.path)))
     }
 
     fn response(&self, _: StatusCode, headers: &mut HeaderMap) {
@@ -51,22 +48,23 @@ impl LoadBalancer for Largest {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mesh, _) = Mesh::from_texts([("shop.yaml", MESH)]);
+    let text = MESH.replace("    security.istio.io/tlsMode: istio\n", ""); // no authority here: plaintext
+    let (mesh, _) = Mesh::from_texts([("shop.yaml", &*text)]);
     let (config, _) = mesh.proxy_config(&mesh.sidecar("shop", "web-0").ok_or("no such Pod")?);
     let mut options = Options::default();
     options.listen = Listen::Mapped(vec![PortMap::parse("9080=127.0.0.1:0")?]);
-    let (one, two) = (service("version 1").await?, service("version 2").await?);
-    let instead = [("10.0.1.21:9080", one), ("10.0.2.22:9080", two)];
+    let (v1, v2) = (service("version 1").await?, service("version 2").await?);
+    let instead = [("10.0.1.21:9080", v1), ("10.0.2.22:9080", v2)];
     let proxy = Proxy::builder(options)
-        .dial(SystemDial {
-            instead: instead.map(|(mesh, local)| (mesh.to_owned(), local.to_string())).into(),
-        })
+        .dial(SystemDial { instead: instead.map(|(mesh, at)| (mesh.to_owned(), at.to_string())).into() })
         .filter(NoRobots)
         .balancer(|cluster| cluster.name.contains("reviews").then(|| Arc::new(largest) as _))
         .build(config);
     let address = *proxy.listen().await?.first().ok_or("no address")?;
-    for agent in ["curl", "curl", "friendly-bot"] {
-        println!("-- as {agent}\n{}", ask(address, agent).await?);
+    for (agent, expected) in [("curl", "version 2"), ("friendly-bot", "not for robots")] {
+        let answer = ask(address, agent).await?;
+        println!("-- as {agent}\n{answer}\n");
+        answer.contains(expected).then_some(()).ok_or("another answer was expected")?;
     }
     proxy.drain().await;
     Ok(())
@@ -89,8 +87,7 @@ async fn service(says: &'static str) -> std::io::Result<SocketAddr> {
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 2048];
-            let _ = stream.read(&mut request).await;
+            let _ = stream.read(&mut [0; 2048]).await;
             let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{says}",
                 says.len()
