@@ -111,7 +111,7 @@ fn ask_external<'q, O: Observer>(
     };
     let verdict = policies.external(&facts(connected, canonical, None), observer);
     if !verdict.allowed {
-        return denied(verdict);
+        return denied(&verdict);
     }
     Decision {
         external_authz: verdict.external,
@@ -155,7 +155,7 @@ fn enforce<'q, O: Observer>(
     if let Some(policies) = &manager.authz {
         let verdict = policies.enforce(&facts(connected, canonical, claims), observer);
         if !verdict.allowed {
-            return denied(verdict);
+            return denied(&verdict);
         }
     }
     route(connected, manager, canonical, claims, seen, observer)
@@ -176,7 +176,7 @@ fn facts<'f>(
 }
 
 /// S-353.
-fn denied(verdict: Verdict<'_>) -> Decision {
+fn denied(verdict: &Verdict<'_>) -> Decision {
     let reply = LocalReply::new(ReplyReason::Rbac, 403).with_body("RBAC: access denied");
     Decision { policy: verdict.decided_by.map(|rule| Arc::new(rule.to_owned())), ..reply.into() }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::origin::Origin;
 
+use super::clusters::Clusters;
 use super::units::{Questions, Remembering, Routes, UnitKey};
 use super::update::Because;
 use crate::merge::virtual_service::MergedVirtualService;
@@ -15,6 +16,7 @@ use crate::proxy::listener::Listener;
 use crate::proxy::outbound::{self, Listening, PortTables, Rewritten};
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::HostKey;
+use crate::registry::service::Service;
 use crate::route_table::RouteTable;
 use crate::shared_map::SharedMap;
 use crate::snapshot::{Delta, MeshSnapshot};
@@ -55,11 +57,17 @@ struct Stale {
     listeners: bool,
     units: BTreeSet<UnitKey>,
     rewritten: BTreeMap<HostKey, Arc<MergedVirtualService>>,
+    /// Services that are other versions of what they were, by hostname.
+    services: BTreeMap<Arc<str>, Arc<Service>>,
 }
 
 impl Stale {
     fn is_empty(&self) -> bool {
-        !self.scope && !self.listeners && self.units.is_empty() && self.rewritten.is_empty()
+        !self.scope
+            && !self.listeners
+            && self.units.is_empty()
+            && self.rewritten.is_empty()
+            && self.services.is_empty()
     }
 }
 
@@ -173,7 +181,9 @@ impl Class {
         }
         for (host, origin) in &delta.services {
             if self.scope.is_concerned_by_service(snapshot, &namespace, host) {
-                self.stale.scope = true;
+                if !self.rewrite_service(delta, host) {
+                    self.stale.scope = true;
+                }
                 because.push(Because::new(Lookup::Service(Arc::clone(host)), origin));
             }
         }
@@ -202,6 +212,26 @@ impl Class {
             };
             because.push(Because::new(question, &change.origin));
         }
+    }
+
+    /// Takes in another version of a service where that changes no scope. `false`: it may.
+    fn rewrite_service(&mut self, delta: &Delta, host: &Arc<str>) -> bool {
+        let Some((old, new)) = delta.rewritten_services.get(host) else { return false };
+        let is_done = !self.stale.scope
+            && Arc::get_mut(&mut self.scope).is_some_and(|scope| scope.rewrite_service(old, new));
+        if !is_done {
+            return false;
+        }
+        let lower: Arc<str> = host.to_ascii_lowercase().into();
+        for question in [Lookup::Service(Arc::clone(host)), Lookup::Service(lower)] {
+            self.stale.units.extend(self.questions.units(&question).cloned());
+            self.stale.listeners |=
+                self.listening.as_ref().is_some_and(|heard| heard.asked.contains(&question));
+        }
+        self.stale.units.insert(UnitKey::Clusters(Arc::clone(host)));
+        self.stale.services.insert(Arc::clone(host), Arc::clone(new));
+        self.stale.listeners |= self.listeners.iter().any(|listener| listener.is_from(&old.provenance));
+        true
     }
 
     /// Puts everything out of date; what comes out the same stays in its place all the same.
@@ -258,9 +288,9 @@ impl Class {
                     }
                     routes.forget(&unit);
                 }
-                UnitKey::DefaultRoute(..) => {
+                UnitKey::DefaultRoute(_, _, host, _) => {
                     routes.forget(&unit);
-                    plans_tables = true;
+                    plans_tables |= !stale.services.contains_key(host);
                 }
                 UnitKey::Clusters(host) => {
                     hosts.insert(Arc::clone(host));
@@ -289,6 +319,15 @@ impl Class {
             }
             let mut cache = Remembering { routes, questions, recorder };
             let mut report = Report::new();
+            for service in stale.services.values() {
+                if plans_tables {
+                    break;
+                }
+                for table in tables.iter_mut() {
+                    let outcome = outbound::rewrite_service(&view, table, service, &mut cache, &mut report);
+                    plans_tables |= outcome == Rewritten::PlanAnew;
+                }
+            }
             for virtual_service in rewritten.values() {
                 if plans_tables {
                     break;
@@ -329,65 +368,6 @@ impl Class {
             clusters.set_fixed(compiler.fixed());
         }
         clusters.settle(scope);
-    }
-}
-
-/// Clusters towards services, by hostname and by name.
-#[derive(Debug, Default)]
-struct Clusters {
-    by_host: hashbrown::HashMap<Arc<str>, Vec<Arc<Cluster>>, foldhash::fast::RandomState>,
-    fixed: Vec<Arc<Cluster>>,
-    by_name: SharedMap<Arc<Cluster>>,
-    /// Whether services share a name of a cluster: then the order of services decides.
-    collide: bool,
-}
-
-impl Clusters {
-    /// Puts in the clusters of a service; those that are the same as before stay.
-    fn replace(&mut self, host: &Arc<str>, new: Vec<Cluster>) {
-        let old = self.by_host.remove(host).unwrap_or_default();
-        let new = keep_clusters(&old, new);
-        for gone in old.iter().filter(|gone| !new.iter().any(|it| it.name == gone.name)) {
-            self.by_name.remove(&gone.name);
-        }
-        for cluster in &new {
-            let before = self.by_name.get(&cluster.name);
-            if before.is_some_and(|before| Arc::ptr_eq(before, cluster)) {
-                continue;
-            }
-            self.collide |= before.is_some_and(|before| !old.iter().any(|it| Arc::ptr_eq(it, before)));
-            self.by_name.insert(Arc::clone(&cluster.name), Arc::clone(cluster));
-        }
-        if !new.is_empty() {
-            self.by_host.insert(Arc::clone(host), new);
-        }
-    }
-
-    fn set_fixed(&mut self, new: Vec<Cluster>) {
-        let old = std::mem::take(&mut self.fixed);
-        self.fixed = keep_clusters(&old, new);
-        for gone in old.iter().filter(|gone| !self.fixed.iter().any(|it| it.name == gone.name)) {
-            self.by_name.remove(&gone.name);
-        }
-        for cluster in &self.fixed {
-            if !self.by_name.get(&cluster.name).is_some_and(|before| Arc::ptr_eq(before, cluster)) {
-                self.by_name.insert(Arc::clone(&cluster.name), Arc::clone(cluster));
-            }
-        }
-    }
-
-    /// Where names are shared, gives each to the first service in scope that has it.
-    fn settle(&mut self, scope: &Scope) {
-        if !self.collide {
-            return;
-        }
-        let mut by_name = SharedMap::with_room(self.by_name.len());
-        let of_services =
-            scope.services.iter().filter_map(|service| self.by_host.get(&service.hostname)).flatten();
-        for cluster in of_services.chain(&self.fixed) {
-            by_name.insert_first(Arc::clone(&cluster.name), Arc::clone(cluster));
-        }
-        self.by_name = by_name;
     }
 }
 

@@ -5,6 +5,7 @@
 //! the oracle: the driver gives the same, whatever came before.
 
 mod class;
+mod clusters;
 mod driver;
 mod extras;
 mod own;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use extras::Extras;
 use mesh_model::diagnostic::Report;
 
-use crate::proxy::{Fragment, ProxyConfig, clusters, gateway, inbound, outbound};
+use crate::proxy::{Fragment, ProxyConfig, gateway, inbound, outbound};
 use crate::proxy_identity::ProxyKind;
 use crate::view::View;
 
@@ -36,7 +37,7 @@ pub fn compile(view: &View<'_>) -> (ProxyConfig, Report) {
         }
         ProxyKind::Gateway => add(&mut config, &mut report, gateway::compile(view)),
     }
-    let (clusters, problems) = clusters::compile(view);
+    let (clusters, problems) = crate::proxy::clusters::compile(view);
     config.clusters = clusters;
     report.merge(problems);
     let (extras, problems) = Extras::compile(view);

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use mesh_model::config_set::Store;
 use mesh_model::object::{Kind, Object};
 
+/// Hosts of a namespace; `None`: all.
+type Hosts = Option<BTreeSet<Arc<str>>>;
+
 /// All of it, or some hosts of some namespaces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Part {
-    /// `None`: everything. `None` inside: all hosts of the namespace.
-    by_namespace: Option<BTreeMap<Arc<str>, Option<BTreeSet<Arc<str>>>>>,
+    /// `None`: everything.
+    by_namespace: Option<BTreeMap<Arc<str>, Hosts>>,
 }
 
 impl Part {

@@ -132,6 +132,12 @@ impl Service {
         (self.created.unwrap_or(i64::MIN), &self.name, &self.namespace)
     }
 
+    /// Whether another version says the same of the service, and only stands in another text.
+    pub(crate) fn is_rewritten_as(&self, other: &Self) -> bool {
+        let moved = Self { provenance: Arc::clone(&other.provenance), ..self.clone() };
+        moved == *other
+    }
+
     /// Whether this is a headless Kubernetes service or a NONE ServiceEntry.
     pub fn is_passthrough(&self) -> bool {
         self.resolution == Resolution::Passthrough

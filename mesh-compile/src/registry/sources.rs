@@ -14,6 +14,9 @@ use super::namespaces::Namespaces;
 use super::networks::Networks;
 use super::part::Part;
 
+/// Nodes by cluster and name.
+type Nodes<'c> = BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>;
+
 /// Configuration, indexed.
 #[derive(Debug)]
 pub(super) struct Sources<'c> {
@@ -28,7 +31,7 @@ pub(super) struct Sources<'c> {
     /// What of it is read.
     pub(super) part: &'c Part,
     /// Indexed when someone asks.
-    nodes: OnceCell<BTreeMap<(&'c str, &'c str), &'c Arc<Object<Node>>>>,
+    nodes: OnceCell<Nodes<'c>>,
     pods: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
     pods_by_address: BTreeMap<(&'c str, &'c str, &'c str), &'c Arc<Object<Pod>>>,
 }

@@ -50,6 +50,24 @@ enum Key {
 }
 
 impl Bucket {
+    /// Of positions in order.
+    pub(super) fn of(positions: Vec<u32>) -> Self {
+        match positions.as_slice() {
+            [] => Self::Empty,
+            [only] => Self::One(*only),
+            _ => Self::Many(Box::new(Many { general: positions, split: None })),
+        }
+    }
+
+    /// All of them in order; `None`: some are led to by a text.
+    pub(super) fn plain(&self) -> Option<&[u32]> {
+        match self {
+            Self::Empty => Some(&[]),
+            Self::One(position) => Some(std::slice::from_ref(position)),
+            Self::Many(many) => many.split.is_none().then_some(&*many.general),
+        }
+    }
+
     /// Adds a position greater than those before.
     pub(super) fn push(&mut self, position: u32) {
         match self {

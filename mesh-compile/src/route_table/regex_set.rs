@@ -41,6 +41,11 @@ impl RegexSet {
         })
     }
 
+    /// The first position among them.
+    pub(super) fn least(&self) -> Option<u32> {
+        self.positions.first().copied()
+    }
+
     /// The regexes that match a path; nothing is searched before it is asked for.
     pub(super) fn matches<'i>(&'i self, path: &'i [u8]) -> RegexMatches<'i> {
         RegexMatches { set: self, path, state: State::Unasked }

@@ -19,6 +19,9 @@ use crate::registry::service::Service;
 pub struct Delta {
     /// Hostnames whose services differ.
     pub services: BTreeMap<Arc<str>, Origin>,
+    /// Hostnames among them of which only what was written around one service is another: its ports, addresses, names and
+    /// who sees it are what they were. Both versions.
+    pub rewritten_services: BTreeMap<Arc<str>, (Arc<Service>, Arc<Service>)>,
     /// Hostnames whose endpoints, or the identities of their servers, differ.
     pub endpoints: BTreeMap<Arc<str>, Origin>,
     /// Hosts, wildcards among them, whose DestinationRules differ.
@@ -120,6 +123,7 @@ impl Delta {
     pub(super) fn absorb(&mut self, later: Self) {
         let Self {
             services,
+            rewritten_services: _,
             endpoints,
             destination_rules,
             virtual_services,
@@ -135,6 +139,8 @@ impl Delta {
             workloads,
             addresses,
         } = later;
+        // What became of them first is not all that did.
+        self.rewritten_services.clear();
         self.services.extend(services);
         self.endpoints.extend(endpoints);
         self.destination_rules.extend(destination_rules);
@@ -154,7 +160,17 @@ impl Delta {
 
     /// What became of a hostname of a namespace.
     pub(super) fn note_host(&mut self, change: &HostChange, cause: &Origin) {
+        let host = &change.key.0;
+        let is_alone = !self.services.contains_key(host);
         self.note_services(&change.old_services, &change.new_services);
+        match (change.old_services.as_slice(), change.new_services.as_slice()) {
+            ([old], [new]) if is_alone && old.is_rewritten_as(new) => {
+                self.rewritten_services.insert(Arc::clone(host), (Arc::clone(old), Arc::clone(new)));
+            }
+            _ => {
+                self.rewritten_services.remove(host);
+            }
+        }
         if change.old_endpoints != change.new_endpoints || change.has_other_identities {
             self.note_endpoints(&change.key.0, &change.old_endpoints, &change.new_endpoints, cause);
         }

@@ -152,6 +152,30 @@ impl Scope {
         }
     }
 
+    /// Puts another version of a service, which differs in nothing that a scope looks at, in the place of the one before.
+    /// `false`: the scope has it in another form, and may be half done.
+    pub(crate) fn rewrite_service(&mut self, old: &Arc<Service>, new: &Arc<Service>) -> bool {
+        let is_as_registered = |egress: &EgressScope| egress.matched_port().is_none();
+        if !old.aliases.is_empty() || !self.egress.iter().all(is_as_registered) {
+            return false;
+        }
+        if let Some(position) = self.by_hostname.get(&old.hostname)
+            && let Some(slot) = self.services.get_mut(*position)
+        {
+            // It may be united with others, or stand for another namespace's.
+            if !Arc::ptr_eq(slot, old) {
+                return false;
+            }
+            *slot = Arc::clone(new);
+        }
+        for slot in self.egress.iter_mut().flat_map(|egress| &mut egress.services) {
+            if Arc::ptr_eq(slot, old) {
+                *slot = Arc::clone(new);
+            }
+        }
+        true
+    }
+
     /// Hostnames whose services differ between two scopes.
     pub(crate) fn differing_hosts(&self, new: &Self) -> BTreeSet<Arc<str>> {
         let (old, new) = (self.by_host(), new.by_host());

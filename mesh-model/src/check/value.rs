@@ -69,7 +69,7 @@ pub(crate) fn base64(text: &str) -> Checked {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
     let digits = text.len() - padding;
-    if text.len() % 4 == 0 && padding <= 2 && text.iter().take(digits).all(is_digit) {
+    if text.len().is_multiple_of(4) && padding <= 2 && text.iter().take(digits).all(is_digit) {
         return Ok(());
     }
     Err(Problem::invalid("not base64")

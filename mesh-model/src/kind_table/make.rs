@@ -146,7 +146,7 @@ pub(super) fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnos
         name: header.meta.name.to_string(),
     };
     let group = if header.group.is_empty() { "the core group" } else { &header.group };
-    let written = document.root().get("kind").map(|kind| kind.span()).unwrap_or_default();
+    let written = document.root().get("kind").map(Node::span).unwrap_or_default();
     let diagnostic = Diagnostic::new(
         Code::UnknownKind,
         Place::in_document(document, resource, "kind").at(written),

@@ -122,8 +122,7 @@ fn claim(key: &str) -> Option<Vec<String>> {
 /// The `andIds` of a request principal: the innermost, below those of the rule.
 fn request_principal(value: &str) -> Value {
     let mut found = filter_of(source(json!({ "requestPrincipals": [value] })));
-    loop {
-        let Some(inner) = find(&found, "andIds").or_else(|| find(&found, "orIds")) else { break };
+    while let Some(inner) = find(&found, "andIds").or_else(|| find(&found, "orIds")) {
         if find(inner, "metadata").is_none() {
             break;
         }

@@ -12,9 +12,12 @@ use mesh_model::object::Object;
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, full_name, short};
 
+/// Labels of a workload, and a port.
+type Door<'a> = (&'a BTreeMap<String, String>, u32);
+
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     // For each workload and port: the first Gateway, and whether the load balancer ends TLS for it.
-    let mut first: BTreeMap<(&BTreeMap<String, String>, u32), (&Object<Gateway>, bool)> = BTreeMap::new();
+    let mut first: BTreeMap<Door<'_>, (&Object<Gateway>, bool)> = BTreeMap::new();
     let gateways: Vec<_> = context.objects(&context.config.gateways).collect();
     for gateway in gateways {
         for (index, server) in gateway.spec.servers.iter().enumerate() {

@@ -10,6 +10,7 @@ mod chain;
 mod client;
 mod conflicts;
 mod domains;
+mod earlier;
 mod entries;
 mod listeners;
 mod owners;
@@ -29,6 +30,7 @@ use mesh_model::diagnostic::{Diagnostic, Report};
 use super::Fragment;
 use super::listener::Listener;
 use crate::merge::virtual_service::MergedVirtualService;
+use crate::registry::service::Service;
 use crate::route_table::RouteTable;
 use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
@@ -104,6 +106,17 @@ pub fn rewrite(
     report: &mut Report,
 ) -> Rewritten {
     tables.rewrite(view, virtual_service, cache, report)
+}
+
+/// Takes another version of a service into the tables of a port: one with the same ports, addresses and names.
+pub fn rewrite_service(
+    view: &View<'_>,
+    tables: &mut PortTables,
+    service: &Arc<Service>,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Rewritten {
+    tables.rewrite_service(view, service, cache, report)
 }
 
 /// A VirtualService is compiled once a table: what it says about itself is said once.

@@ -11,7 +11,7 @@ use mesh_model::origin::Origin;
 use super::cache::{RouteCache, RouteKey, RouteOwner};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::proxy::routes::{RouteContext, default_route, http_routes, port_origin};
-use crate::registry::service::{Resolution, Service};
+use crate::registry::service::{Resolution, Service, ServicePort};
 use crate::route_table::RouteList;
 use crate::view::{EgressScope, Lookup, View};
 
@@ -69,6 +69,14 @@ pub(super) fn services_of(egress: &EgressScope, port: Option<u16>) -> Services {
     services
 }
 
+/// A service as the tables of a port have it; `None`: they do not.
+pub(super) fn as_in_table(service: &Arc<Service>, port: Option<u16>) -> Option<Arc<Service>> {
+    match port {
+        None => Some(Arc::clone(service)),
+        Some(number) => trim(service, number),
+    }
+}
+
 /// The service with its first port of this number alone, under its name in lower case.
 fn trim(service: &Arc<Service>, number: u16) -> Option<Arc<Service>> {
     let port = service.port(number)?;
@@ -110,19 +118,32 @@ impl Source<'_> {
             if owned.contains(name) || service.resolution == Resolution::Alias {
                 continue;
             }
-            for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
-                let owner = RouteOwner::Service(Arc::clone(name), port.number);
-                let make = &mut |_: &mut Report| vec![default_route(service, port, self.view)];
-                owners.push(Owner {
-                    port: port.number,
-                    virtual_service: None,
-                    hosts: Vec::new(),
-                    services: vec![(Arc::clone(service), port_origin(service, port))],
-                    routes: cache.routes(self.key(owner), make, report),
-                });
-            }
+            owners.extend(self.defaults_of(name, service, cache, report));
         }
         owners
+    }
+
+    /// What a service owns where no VirtualService does, by port.
+    pub(super) fn defaults_of(
+        &self,
+        name: &Arc<str>,
+        service: &Arc<Service>,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Vec<Owner> {
+        let ports = service.ports.iter().filter(|port| port.protocol.is_http_or_detected());
+        let owner = |port: &ServicePort| {
+            let owner = RouteOwner::Service(Arc::clone(name), port.number);
+            let make = &mut |_: &mut Report| vec![default_route(service, port, self.view)];
+            Owner {
+                port: port.number,
+                virtual_service: None,
+                hosts: Vec::new(),
+                services: vec![(Arc::clone(service), port_origin(service, port))],
+                routes: cache.routes(self.key(owner), make, report),
+            }
+        };
+        ports.map(owner).collect()
     }
 
     /// Whether a VirtualService concerns the table.

@@ -11,9 +11,11 @@ use super::cache::RouteCache;
 use super::chain::TableName;
 use super::client::Client;
 use super::domains::{Domains, Taken, with_port};
-use super::owners::{Owner, Services, Source, services_of};
+use super::earlier::{Hosts, is_unchanged, keep_table};
+use super::owners::{Owner, Services, Source, as_in_table, services_of};
 use super::unknown;
 use crate::merge::virtual_service::MergedVirtualService;
+use crate::registry::service::{Service, ServicePort};
 use crate::route_table::{RouteList, RouteTable, VirtualHost};
 use crate::view::{EgressScope, View};
 
@@ -222,6 +224,46 @@ impl PortTables {
         self.replace_hosts(&positions)
     }
 
+    /// Takes in another version of a service with the same ports, addresses and names.
+    pub(super) fn rewrite_service(
+        &mut self,
+        view: &View<'_>,
+        service: &Arc<Service>,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Rewritten {
+        let Some(egress) = view.egress_for(u32::from(self.port), &self.bind) else {
+            return Rewritten::Untouched;
+        };
+        let port = self.port_of(egress);
+        let Some(own) = as_in_table(service, port) else { return Rewritten::Untouched };
+        let Some(slot) = self.services.get_mut(&own.hostname) else { return Rewritten::Untouched };
+        *slot = Arc::clone(&own);
+        // Where a VirtualService has the host, its routes stand, and where they were written.
+        let position_of = |port: &ServicePort| {
+            let name = with_port(&own.hostname, port.number);
+            let position = self.drafts.binary_search_by(|draft| (*draft.name).cmp(name.as_str())).ok()?;
+            self.drafts.get(position).is_some_and(|draft| draft.owner.is_none()).then_some(position)
+        };
+        let positions: Vec<usize> = own.ports.iter().filter_map(position_of).collect();
+        if positions.is_empty() {
+            return Rewritten::Untouched;
+        }
+        let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
+        for owner in source.defaults_of(&own.hostname, &own, cache, report) {
+            for (hostname, origin) in owner.hostnames() {
+                let name = with_port(hostname, owner.port);
+                for position in &positions {
+                    if let Some(draft) = self.drafts.get_mut(*position).filter(|it| *it.name == *name) {
+                        draft.routes = owner.routes.clone();
+                        draft.origin = origin.clone();
+                    }
+                }
+            }
+        }
+        self.replace_hosts(&positions)
+    }
+
     /// Makes the tables with other virtual hosts at these positions of the drafts.
     fn replace_hosts(&mut self, positions: &[usize]) -> Rewritten {
         if self.sniffs() {
@@ -255,49 +297,6 @@ pub enum Rewritten {
 
 fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
     (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name))
-}
-
-/// Virtual hosts of an earlier revision, by table and name.
-#[derive(Default)]
-struct Hosts {
-    by_name: BTreeMap<(Arc<str>, Arc<str>), Arc<VirtualHost>>,
-}
-
-impl Hosts {
-    fn of(tables: &[Arc<RouteTable>]) -> Self {
-        let hosts = tables.iter().flat_map(|table| {
-            table
-                .virtual_hosts
-                .iter()
-                .map(|host| ((Arc::clone(&table.name), Arc::clone(&host.name)), Arc::clone(host)))
-        });
-        Self { by_name: hosts.collect() }
-    }
-
-    /// The earlier virtual host where it is the same.
-    fn keep(&self, table: &str, host: Arc<VirtualHost>) -> Arc<VirtualHost> {
-        let earlier = self.by_name.get(&(Arc::from(table), Arc::clone(&host.name)));
-        earlier.filter(|old| is_unchanged(old, &host)).map_or(host, Arc::clone)
-    }
-}
-
-/// Whether two virtual hosts are the same, the place they were written at included.
-fn is_unchanged(old: &VirtualHost, new: &VirtualHost) -> bool {
-    old.name == new.name
-        && old.domains == new.domains
-        && old.require_tls == new.require_tls
-        && old.routes.is_shared_with(&new.routes)
-        && old.origin.is_same_place(&new.origin)
-}
-
-/// The earlier table where it has these very virtual hosts, else one of them.
-fn keep_table(earlier: &[Arc<RouteTable>], name: &str, hosts: Vec<Arc<VirtualHost>>) -> Arc<RouteTable> {
-    let same = earlier.iter().find(|table| {
-        &*table.name == name
-            && table.virtual_hosts.len() == hosts.len()
-            && table.virtual_hosts.iter().zip(&hosts).all(|(a, b)| Arc::ptr_eq(a, b))
-    });
-    same.map_or_else(|| Arc::new(RouteTable::of_shared(name, hosts)), Arc::clone)
 }
 
 /// A virtual host that has its domains but is not yet part of a table.

@@ -15,11 +15,14 @@ const KEPT: usize = 8;
 
 type Rule = Option<Arc<MergedDestinationRule>>;
 
+/// A few keys and what was found for them.
+type Few<K, V, const N: usize> = RefCell<SmallVec<[(K, V); N]>>;
+
 /// Answers so far.
 #[derive(Debug, Default)]
 pub(super) struct Memo<'e> {
-    clusters: RefCell<SmallVec<[(&'e Destination, Arc<str>); 4]>>,
-    rules: RefCell<SmallVec<[(&'e str, Rule); 2]>>,
+    clusters: Few<&'e Destination, Arc<str>, 4>,
+    rules: Few<&'e str, Rule, 2>,
 }
 
 impl<'e> Memo<'e> {

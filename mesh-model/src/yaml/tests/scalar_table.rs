@@ -1,4 +1,5 @@
 //! The scalar table of the Kubernetes reader, row by row, as lenient and as strict reading have it.
+#![allow(clippy::needless_pass_by_value, reason = "rows read best with the values in them")]
 
 use super::*;
 

@@ -1,0 +1,53 @@
+//! Virtual hosts and tables of an earlier revision, which stay where they are the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::route_table::{RouteTable, VirtualHost};
+
+/// Virtual hosts of an earlier revision, by table and name.
+#[derive(Default)]
+pub(super) struct Hosts {
+    by_name: BTreeMap<(Arc<str>, Arc<str>), Arc<VirtualHost>>,
+}
+
+impl Hosts {
+    pub(super) fn of(tables: &[Arc<RouteTable>]) -> Self {
+        let hosts = tables.iter().flat_map(|table| {
+            table
+                .virtual_hosts
+                .iter()
+                .map(|host| ((Arc::clone(&table.name), Arc::clone(&host.name)), Arc::clone(host)))
+        });
+        Self { by_name: hosts.collect() }
+    }
+
+    /// The earlier virtual host where it is the same.
+    pub(super) fn keep(&self, table: &str, host: Arc<VirtualHost>) -> Arc<VirtualHost> {
+        let earlier = self.by_name.get(&(Arc::from(table), Arc::clone(&host.name)));
+        earlier.filter(|old| is_unchanged(old, &host)).map_or(host, Arc::clone)
+    }
+}
+
+/// Whether two virtual hosts are the same, the place they were written at included.
+pub(super) fn is_unchanged(old: &VirtualHost, new: &VirtualHost) -> bool {
+    old.name == new.name
+        && old.domains == new.domains
+        && old.require_tls == new.require_tls
+        && old.routes.is_shared_with(&new.routes)
+        && old.origin.is_same_place(&new.origin)
+}
+
+/// The earlier table where it has these very virtual hosts, else one of them.
+pub(super) fn keep_table(
+    earlier: &[Arc<RouteTable>],
+    name: &str,
+    hosts: Vec<Arc<VirtualHost>>,
+) -> Arc<RouteTable> {
+    let same = earlier.iter().find(|table| {
+        &*table.name == name
+            && table.virtual_hosts.len() == hosts.len()
+            && table.virtual_hosts.iter().zip(&hosts).all(|(a, b)| Arc::ptr_eq(a, b))
+    });
+    same.map_or_else(|| Arc::new(RouteTable::of_shared(name, hosts)), Arc::clone)
+}
