@@ -14,6 +14,11 @@ test:
 demo:
     cargo run --quiet --features demo --example demo
 
+# Sidecars behind real iptables and nftables rules, in network namespaces; needs root.
+capture:
+    cargo build --features demo --example sidecar
+    examples/capture/try.sh target/debug/examples/sidecar
+
 # Format, then lint.
 tidy:
     cargo fmt --all

@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 dst_ip: "10.96.0.20".parse()?, // what DNS says of `reviews`
                 dst_port: 9080,
                 tls: None,
+                proxied_ip: None,
             },
             request: Some(RequestFacts {
                 version: HttpVersion::Http11,

@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         alpn: vec!["istio".into()],
                         peer: Some("spiffe://cluster.local/ns/shop/sa/web".into()),
                     }),
+                    proxied_ip: None,
                 },
                 request: Some(RequestFacts {
                     version: HttpVersion::Http11,

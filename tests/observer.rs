@@ -204,6 +204,7 @@ fn connection() -> impl Strategy<Value = ConnectionFacts<'static>> {
         dst_ip: address.parse().unwrap(),
         dst_port,
         tls: is_tls.then(|| mutual.clone()),
+        proxied_ip: None,
     })
 }
 

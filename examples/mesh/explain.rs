@@ -169,6 +169,7 @@ fn connection<'a>(
         dst_ip,
         dst_port,
         tls,
+        proxied_ip: None,
     }
 }
 

@@ -18,6 +18,16 @@ pub struct ConnectionFacts<'a> {
     pub dst_port: u16,
     /// TLS as it arrives; `None`: plaintext.
     pub tls: Option<TlsFacts<'a>>,
+    /// The client as the physical peer tells it in a PROXY protocol header; `None`: it told nothing.
+    pub proxied_ip: Option<IpAddr>,
+}
+
+impl ConnectionFacts<'_> {
+    /// The connection's client: the one that a PROXY protocol header names, else the physical peer. `remoteIpBlocks` and
+    /// X-Forwarded-For mean this one, `ipBlocks` the physical peer.
+    pub fn client_ip(&self) -> IpAddr {
+        self.proxied_ip.unwrap_or(self.src_ip)
+    }
 }
 
 /// What a TLS client offers.

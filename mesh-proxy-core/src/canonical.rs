@@ -80,7 +80,7 @@ pub fn canonicalize<'a>(
     }
     let Ok(path) = normalized(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
 
-    let remote_ip = remote_address(manager, connection.src_ip, &request.headers);
+    let remote_ip = remote_address(manager, connection.client_ip(), &request.headers);
     let headers = canonical_headers(manager, connection, over_tls, request);
     let scheme = scheme(request, target.scheme, &headers, over_tls);
     let request = RequestFacts {
@@ -169,7 +169,7 @@ fn canonical_headers<'a>(
             .collect(),
     };
     if manager.use_remote_address {
-        append_forwarded_for(&mut headers, connection.src_ip);
+        append_forwarded_for(&mut headers, connection.client_ip());
     }
     let trusts_forwarded_proto = !manager.use_remote_address || manager.trusted_hops > 0;
     if !trusts_forwarded_proto || !headers.contains("x-forwarded-proto") {

@@ -160,6 +160,7 @@ mod tests {
                     catch_all: is_virtual == 0,
                     http_inspector: false,
                     http10: false,
+                    proxy_protocol: false,
                     filter_chains: Vec::new(),
                     default_chain: None,
                     origin: Origin::built_in("test"),
@@ -169,7 +170,7 @@ mod tests {
             let config = ProxyConfig { listeners, ..ProxyConfig::default() };
             for (direction, at, port) in dialled {
                 let connection =
-                    ConnectionFacts { src_ip: address(2), dst_ip: address(at), dst_port: port, tls: None };
+                    ConnectionFacts { src_ip: address(2), dst_ip: address(at), dst_port: port, tls: None, proxied_ip: None };
                 let found = winner(&config, DIRECTIONS[direction], &connection);
                 let expected = scan(&config, DIRECTIONS[direction], &connection);
                 prop_assert_eq!(found.map(std::ptr::from_ref), expected.map(std::ptr::from_ref));

@@ -197,6 +197,7 @@ impl ProbeConnection {
             dst_ip: self.dst_ip,
             dst_port: self.dst_port,
             tls: self.tls.as_ref().map(ProbeTls::facts),
+            proxied_ip: None,
         }
     }
 }

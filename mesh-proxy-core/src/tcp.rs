@@ -32,7 +32,7 @@ pub(crate) fn serve<O: Observer>(connected: &Connected<'_>, proxy: &TcpProxy, ob
 pub(crate) fn facts<'q>(connected: &Connected<'q>) -> Facts<'q> {
     Facts {
         direct_ip: connected.connection.src_ip,
-        remote_ip: connected.connection.src_ip,
+        remote_ip: connected.connection.client_ip(),
         dst_ip: connected.connection.dst_ip,
         dst_port: connected.connection.dst_port,
         sni: connected.server_name,

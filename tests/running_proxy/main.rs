@@ -11,11 +11,15 @@
 mod ca;
 mod client;
 mod conformance;
+mod envoy;
 mod ext_authz;
 mod fixture;
 mod http;
+mod http1_attacks;
+mod http2_attacks;
 mod keys;
 mod limits;
+mod listeners;
 mod names;
 mod observe;
 mod reload;

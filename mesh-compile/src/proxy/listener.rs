@@ -43,6 +43,9 @@ pub struct Listener {
     pub http_inspector: bool,
     /// Whether `http/1.0` counts as HTTP for the inspector.
     pub http10: bool,
+    /// Whether every connection begins with a PROXY protocol header (`gatewayTopology.proxyProtocol`); one without is
+    /// closed.
+    pub proxy_protocol: bool,
     /// In order; selection is by [`ChainMatch`] specificity, not by order.
     pub filter_chains: Vec<FilterChain>,
     /// Taken where no chain fits.

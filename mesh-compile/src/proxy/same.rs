@@ -49,6 +49,7 @@ impl Listener {
             catch_all,
             http_inspector,
             http10,
+            proxy_protocol,
             filter_chains,
             default_chain,
             origin,
@@ -56,6 +57,7 @@ impl Listener {
         *name == other.name
             && (direction, address, port) == (&other.direction, &other.address, &other.port)
             && (catch_all, http_inspector, http10) == (&other.catch_all, &other.http_inspector, &other.http10)
+            && *proxy_protocol == other.proxy_protocol
             && filter_chains.len() == other.filter_chains.len()
             && filter_chains.iter().zip(&other.filter_chains).all(|(a, b)| a.is_same_as(b))
             && both(default_chain.as_ref(), other.default_chain.as_ref(), FilterChain::is_same_as)

@@ -231,7 +231,7 @@ pub struct Topology {
     /// What is done with `x-forwarded-client-cert`; unset: `SANITIZE_SET` at gateways.
     #[serde(skip_serializing_if = "is_default")]
     pub forward_client_cert_details: ForwardClientCertDetails,
-    /// Set: a PROXY protocol header may come first.
+    /// Set: every connection to a gateway begins with a PROXY protocol header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocolConfiguration>,
 }

@@ -199,6 +199,11 @@ impl ProxyConfig {
     pub fn num_trusted_proxies(&self) -> u32 {
         self.gateway_topology.as_ref().map_or(0, |topology| topology.num_trusted_proxies)
     }
+
+    /// Whether connections to a gateway begin with a PROXY protocol header.
+    pub fn proxy_protocol(&self) -> bool {
+        self.gateway_topology.as_ref().is_some_and(|topology| topology.proxy_protocol.is_some())
+    }
 }
 
 /// What `field` finds in `mesh`, else in the defaults.

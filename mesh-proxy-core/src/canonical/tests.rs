@@ -24,6 +24,7 @@ fn connection() -> ConnectionFacts<'static> {
         dst_ip: "10.0.0.1".parse().unwrap(),
         dst_port: 80,
         tls: None,
+        proxied_ip: None,
     }
 }
 

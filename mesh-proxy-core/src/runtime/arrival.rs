@@ -24,6 +24,7 @@ impl Arrival {
             dst_ip: self.destination.ip().to_canonical(),
             dst_port: self.destination.port(),
             tls: None,
+            proxied_ip: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
 use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
@@ -37,12 +38,13 @@ impl Lent {
     }
 }
 
-/// Sends a request to an endpoint.
+/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own.
 ///
 /// # Errors
 /// Why there is no answer.
 pub(crate) async fn send(
     proxy: &Inner,
+    preface: Option<Bytes>,
     cluster: &Arc<ClusterState>,
     host: &Host,
     head: &Head,
@@ -58,6 +60,7 @@ pub(crate) async fn send(
         address: Arc::clone(&host.endpoint.address),
         tls: offer.as_ref().map(|offer| Arc::clone(&offer.server_name)),
         protocol,
+        preface,
     };
     // A kept connection may have been closed a moment ago: what it did not take is sent on a new one.
     const STALE_MAX: usize = 3;

@@ -11,7 +11,7 @@ use super::pool::{Failure, Pool};
 use crate::cluster::circuit_breaker::{Permit, Resource};
 use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::{LocalFailure, Outcome};
-use crate::cluster::upstream::{Upstream, Wish};
+use crate::cluster::upstream::{MakeBalancer, Upstream, Wish};
 use crate::seam::dice::{SharedDice, Throw};
 
 /// What is kept of a cluster while it is in force.
@@ -54,17 +54,44 @@ impl Drop for Active {
     }
 }
 
+type Choose = dyn Fn(&Cluster) -> Option<Arc<MakeBalancer>> + Send + Sync;
+
+/// Load balancers of the program's own, for some clusters.
+#[derive(Clone, Default)]
+pub(crate) struct Balancers(Option<Arc<Choose>>);
+
+impl Balancers {
+    pub(crate) fn new(
+        choose: impl Fn(&Cluster) -> Option<Arc<MakeBalancer>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(choose)))
+    }
+
+    fn upstream(&self, cluster: &Cluster) -> Upstream {
+        match self.0.as_ref().and_then(|choose| choose(cluster)) {
+            Some(make) => Upstream::with_balancer(cluster, make, now_ms()),
+            None => Upstream::new(cluster, now_ms()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Balancers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Balancers").field(&self.0.is_some()).finish()
+    }
+}
+
 impl ClusterState {
-    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+    pub(crate) fn new(cluster: Arc<Cluster>, balancers: &Balancers) -> Self {
         let pool = Arc::new(Pool::new(&cluster));
-        let upstream = Arc::new(Upstream::new(&cluster, now_ms()));
+        let upstream = Arc::new(balancers.upstream(&cluster));
         let names = Names::of(&cluster).map(Arc::new);
         Self { cluster, pool, upstream, names }
     }
 
     /// The cluster as it is written now. Where only its endpoints changed, connections and the state of the hosts that
     /// stay live on.
-    pub(crate) fn changed(&self, cluster: Arc<Cluster>) -> Self {
+    pub(crate) fn changed(&self, cluster: Arc<Cluster>, balancers: &Balancers) -> Self {
         let settings = Cluster {
             endpoints: cluster.endpoints.clone(),
             localities: cluster.localities.clone(),
@@ -72,7 +99,7 @@ impl ClusterState {
             ..(*self.cluster).clone()
         };
         if settings != *cluster {
-            return Self::new(cluster);
+            return Self::new(cluster, balancers);
         }
         // Names that are found for the first time are new ones; else what is known of them stays.
         let names = self.names.clone().or_else(|| Names::of(&cluster).map(Arc::new));
@@ -133,7 +160,9 @@ impl ClusterState {
             Failure::Connect(_) | Failure::ConnectTimeout => LocalFailure::Connect,
             Failure::PerTryTimeout | Failure::Timeout => LocalFailure::Timeout,
             Failure::Reset(_) | Failure::Refused | Failure::Protocol(_) => LocalFailure::Reset,
-            Failure::NoHealthyUpstream | Failure::Overflow | Failure::NotWritable => return,
+            Failure::NoHealthyUpstream | Failure::Overflow | Failure::ClientIdle | Failure::NotWritable => {
+                return;
+            }
         };
         self.record(host, Outcome::LocalFailure(local));
     }

@@ -1,9 +1,12 @@
 //! One connection: which listener and filter chain take it, then what the chain runs.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::cluster::Cluster;
 use mesh_compile::proxy::listener::{Direction, FilterChain, Listener, Network, Transport};
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
 
@@ -12,7 +15,7 @@ use super::first_bytes::{self, FirstBytes, Wanted};
 use super::live::Generation;
 use super::proxy::Inner;
 use super::tls::server::Client;
-use super::{http_server, tcp};
+use super::{http_server, proxy_protocol, tcp};
 use crate::filter_chain_match::{self, Inspected};
 use crate::listener_match;
 use crate::query::Connected;
@@ -24,6 +27,8 @@ use crate::transport::{self, Accepted};
 pub(crate) struct Connection {
     pub(crate) proxy: Arc<Inner>,
     pub(crate) arrival: Arrival,
+    /// The physical peer, or the client that it named in a PROXY protocol header.
+    pub(crate) client: SocketAddr,
     pub(crate) facts: ConnectionFacts<'static>,
     /// What the HTTP inspector saw.
     sniffed: Option<(HttpVersion, String)>,
@@ -91,6 +96,12 @@ impl Connection {
         self.facts.tls.as_ref().and_then(|tls| tls.peer.as_deref()).filter(|_| self.terminated.is_some())
     }
 
+    /// What goes in front of connections to a cluster that wants to know whose they are.
+    pub(crate) fn preface(&self, cluster: &Cluster) -> Option<Bytes> {
+        let version = cluster.proxy_protocol?;
+        Some(proxy_protocol::header(version, self.client, self.arrival.destination))
+    }
+
     /// The connection as the evaluator knows it.
     pub(crate) fn connected<'q>(
         &'q self,
@@ -110,17 +121,29 @@ impl Connection {
 }
 
 /// Serves a connection to its end. What no chain takes is closed.
-pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival) {
+pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) {
     let mut facts = arrival.facts();
-    let wanted = {
+    let (wanted, is_proxied) = {
         let generation = proxy.live.load();
         let Some(listener) = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
         else {
             tracing::debug!(?arrival, "nothing listens there");
             return;
         };
-        wanted(listener, facts.dst_port)
+        (wanted(listener, facts.dst_port), listener.proxy_protocol)
     };
+    let mut client = arrival.peer;
+    if is_proxied {
+        let reading = proxy_protocol::read(&mut stream);
+        match tokio::time::timeout(proxy.options.patience.detection, reading).await {
+            Ok(Ok(named)) => {
+                client = named.unwrap_or(client);
+                facts.proxied_ip = named.map(|named| named.ip().to_canonical());
+            }
+            Ok(Err(error)) => return tracing::debug!(?arrival, %error, "no PROXY protocol"),
+            Err(_) => return tracing::debug!(?arrival, "no PROXY protocol in time"),
+        }
+    }
     let options = &proxy.options;
     let looked =
         first_bytes::look(stream, wanted, options.limits.first_bytes, options.patience.detection).await;
@@ -151,7 +174,7 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival)
         if let Err(reason) = transport::accept(chain, &facts, &mut ()) {
             return tracing::debug!(?arrival, reason = reason.as_str(), "refused");
         }
-        let connection = Connection { proxy, arrival, facts, sniffed, server_name, terminated: None };
+        let connection = Connection { proxy, arrival, client, facts, sniffed, server_name, terminated: None };
         return run(connection, standing, stream).await;
     };
     let offered = facts.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
@@ -166,8 +189,15 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival)
     if let Client::Verified(Some(peer)) = &terminated.client {
         tls.peer = Some(Cow::Owned(peer.clone()));
     }
-    let connection =
-        Connection { proxy, arrival, facts, sniffed, server_name, terminated: Some(terminated.client) };
+    let connection = Connection {
+        proxy,
+        arrival,
+        client,
+        facts,
+        sniffed,
+        server_name,
+        terminated: Some(terminated.client),
+    };
     if !connection.fits(&standing) {
         return tracing::debug!(?arrival, "the client's certificate is not accepted");
     }

@@ -29,6 +29,7 @@ use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
+use crate::seam::filter::RequestHead;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// The connection is closed instead of an answer.
@@ -124,7 +125,7 @@ pub(crate) async fn serve(
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
     let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.generation = standing.generation.number;
@@ -220,6 +221,20 @@ fn plan(
             let Some(mut head) = head else { return Plan::Close };
             let original_path = std::mem::take(&mut head.path);
             request_headers::prepare(&mut head.headers, connection, manager.use_remote_address);
+            for filter in &connection.proxy.filters {
+                let mut seen = RequestHead {
+                    method: &parts.method,
+                    authority: &head.authority,
+                    path: &original_path,
+                    headers: &mut head.headers,
+                    client: connection.client,
+                    principal: connection.peer(),
+                };
+                if let Some(answer) = filter.request(&mut seen) {
+                    let reply = Reply::of_filter(answer);
+                    return Plan::Reply(Box::new(Planned { reply, cors, ..Planned::default() }));
+                }
+            }
             let no_cluster_status = forward_action.map_or(503, |forward| forward.no_cluster_status);
             Plan::Forward(Box::new(Forwarding {
                 head,
@@ -323,7 +338,11 @@ fn finish(
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
     }
-    record.status = response.status().as_u16();
+    let status = response.status();
+    for filter in &connection.proxy.filters {
+        filter.response(status, response.headers_mut());
+    }
+    record.status = status.as_u16();
     record.response_headers = response.headers().clone();
     if let Some(request) = &mut record.request
         && request.headers.is_empty()

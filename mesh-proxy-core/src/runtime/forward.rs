@@ -91,7 +91,7 @@ pub(crate) async fn run(
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
     let key = {
-        let source = Some(connection.arrival.peer.ip().to_canonical());
+        let source = Some(connection.client.ip().to_canonical());
         let facts = HashFacts { headers: &head.headers, path: &original_path, source };
         hash_key::key(&hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
@@ -116,6 +116,9 @@ pub(crate) async fn run(
     let outcome = tokio::select! {
         outcome = tries.run(&mut head, &body, record) => outcome,
         () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
+        () = body_stops(&body, connection.proxy.options.patience.request_body) => {
+            Err((Failure::ClientIdle, false))
+        }
     };
     let mut ops = choice.response_headers.clone();
     let cookies = key.set_cookies.into_iter();
@@ -196,6 +199,24 @@ async fn overall_timeout(body: &Replay, timeout: Option<Duration>, deadline: &On
     body.complete().await;
     let until = *deadline.get_or_init(|| Instant::now() + timeout);
     tokio::time::sleep_until(until).await;
+}
+
+/// Over when the client has not sent a byte of its unfinished body for so long.
+async fn body_stops(body: &Replay, patience: Duration) {
+    if patience.is_zero() {
+        return std::future::pending().await;
+    }
+    let watching = async {
+        let mut before = None;
+        while before != Some(body.received()) {
+            before = Some(body.received());
+            tokio::time::sleep(patience).await;
+        }
+    };
+    tokio::select! {
+        () = watching => {}
+        () = body.complete() => std::future::pending().await,
+    }
 }
 
 impl Answered {

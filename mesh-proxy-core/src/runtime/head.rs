@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri, Version};
@@ -26,6 +26,9 @@ pub(crate) fn facts(parts: &Parts, over_tls: bool) -> Result<RequestFacts<'_>, M
         Version::HTTP_11 => HttpVersion::Http11,
         _ => HttpVersion::Http2,
     };
+    if version != HttpVersion::Http2 {
+        framing(&parts.headers)?;
+    }
     let uri = &parts.uri;
     let mut hosts = parts.headers.get_all(HOST).iter();
     let host = hosts.next();
@@ -68,6 +71,26 @@ pub(crate) fn facts(parts: &Parts, over_tls: bool) -> Result<RequestFacts<'_>, M
                 .collect(),
         },
     })
+}
+
+/// Of the ways that HTTP/1 has to say where a message ends, one, once: what parsers read differently is refused
+/// (RFC 9112, 6.3). The codec itself takes several codings, or a length before a coding.
+fn framing(headers: &HeaderMap) -> Result<(), Malformed> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let (coding, length) = (codings.next(), lengths.next());
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(Malformed("a transfer encoding other than chunked"));
+    }
+    if coding.is_some() && length.is_some() {
+        return Err(Malformed("a length and a transfer encoding"));
+    }
+    if lengths.next().is_some() {
+        return Err(Malformed("several lengths"));
+    }
+    Ok(())
 }
 
 /// The head of a request on its way upstream.

@@ -1,8 +1,8 @@
 //! Headers that belong to one connection and go no further (RFC 9110, 7.6.1).
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Version};
 
@@ -37,6 +37,27 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     headers.remove(TE);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Takes out of trailers what only a head may say: framing, routing, identity (RFC 9110, 6.5.1).
+pub(crate) fn remove_from_trailers(trailers: &mut HeaderMap) {
+    for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, TE, TRAILER] {
+        trailers.remove(name);
+    }
+    for name in PROTECTED {
+        trailers.remove(name);
+    }
+    let of_head: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            ["content-", "x-forwarded-", "x-envoy-"].iter().any(|prefix| name.starts_with(prefix))
+        })
+        .cloned()
+        .collect();
+    for name in of_head {
+        trailers.remove(name);
     }
 }
 
@@ -77,6 +98,18 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["accept", "authorization", "te"]);
         assert_eq!(found[TE], "trailers");
+    }
+
+    #[test]
+    fn trailers_say_nothing_that_is_a_heads_to_say() {
+        let mut found = headers(&[
+            ("content-length", "5"),
+            ("host", "a"),
+            ("x-forwarded-for", "1"),
+            ("grpc-status", "0"),
+        ]);
+        remove_from_trailers(&mut found);
+        assert_eq!(found.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["grpc-status"]);
     }
 
     #[test]

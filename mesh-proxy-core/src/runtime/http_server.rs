@@ -9,6 +9,7 @@ use hyper_util::server::conn::auto;
 
 use super::connection::{Connection, Standing};
 use super::exchange;
+use super::frame_budget::Budgeted;
 use super::options::Options;
 use crate::seam::dial::Io;
 
@@ -44,7 +45,8 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         async move { exchange::serve(shared, request).await }
     });
     let builder = builder(&proxy.options);
-    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut serving =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(Budgeted::new(stream)), service));
     let result = tokio::select! {
         result = &mut serving => result,
         () = proxy.draining.cancelled() => {

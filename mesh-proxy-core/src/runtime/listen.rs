@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::Direction;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
 use super::options::{Listen, PortMap};
@@ -34,11 +36,23 @@ struct Door {
     destination: Destination,
 }
 
+/// A socket that takes connections.
+#[derive(Debug)]
+struct Open {
+    wanted: Door,
+    /// What it stands for now: a change of the configuration may change it.
+    door: Arc<ArcSwap<Door>>,
+    /// Cancelled once it is to take no more.
+    closing: CancellationToken,
+}
+
 impl Proxy {
     /// Begins the proxy's own work (fetching keys, looking names up, letting ejected hosts in again), and listens as the
     /// options say, be it nowhere; the addresses, in the order of the configuration or of the port maps.
     ///
-    /// Listeners that a later configuration adds are not opened: start with the ports that will be needed.
+    /// Where it listens as configured, listeners that a later configuration adds are opened (tried again every second
+    /// where the address is taken) and those that it no longer has are closed; connections stay as they are, and HTTP
+    /// ones end with their next request where no listener takes them any more.
     ///
     /// # Errors
     /// An address cannot be listened on: the error names it.
@@ -46,22 +60,79 @@ impl Proxy {
         let config = Arc::clone(&self.generation().config);
         let mut bound = Vec::new();
         for door in doors(&self.inner.options.listen, &config) {
-            let listener = TcpListener::bind(door.local)
-                .await
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", door.local)))?;
-            bound.push((listener, door));
+            bound.push((bind(door).await?, door));
         }
         let places = Arc::new(Semaphore::new(self.inner.options.limits.connections));
-        let mut addresses = Vec::new();
+        let (mut addresses, mut open) = (Vec::new(), Vec::new());
         for (listener, door) in bound {
             addresses.push(listener.local_addr()?);
-            let accepting = accept(Arc::clone(&self.inner), listener, door, Arc::clone(&places));
-            self.inner.tasks.spawn(accepting);
+            open.push(begin(&self.inner, listener, door, &places));
         }
+        self.inner.tasks.spawn(keep(Arc::clone(&self.inner), open, places));
         self.inner.tasks.spawn(sweep(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(keys::run(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(names::run(Arc::clone(&self.inner)));
         Ok(addresses)
+    }
+}
+
+async fn bind(door: Door) -> io::Result<TcpListener> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", door.local));
+    TcpListener::bind(door.local).await.map_err(named)
+}
+
+fn begin(proxy: &Arc<Inner>, listener: TcpListener, wanted: Door, places: &Arc<Semaphore>) -> Open {
+    let open =
+        Open { wanted, door: Arc::new(ArcSwap::from_pointee(wanted)), closing: proxy.draining.child_token() };
+    let (door, closing) = (Arc::clone(&open.door), open.closing.clone());
+    proxy.tasks.spawn(accept(Arc::clone(proxy), listener, door, closing, Arc::clone(places)));
+    open
+}
+
+/// Opens and closes sockets as the configuration in force has them, until a drain begins.
+async fn keep(proxy: Arc<Inner>, mut open: Vec<Open>, places: Arc<Semaphore>) {
+    const AGAIN: Duration = Duration::from_secs(1);
+    let mut is_all_open = true;
+    loop {
+        tokio::select! {
+            () = proxy.draining.cancelled() => return,
+            () = proxy.changed.notified() => {}
+            () = tokio::time::sleep(AGAIN), if !is_all_open => {}
+        }
+        let wanted = doors(&proxy.options.listen, &proxy.live.load().config);
+        if matches!(proxy.options.listen, Listen::Mapped(_)) {
+            // Sockets are the options'; what they stand for is the configuration's.
+            for (open, wanted) in open.iter().zip(wanted) {
+                open.door.store(Arc::new(wanted));
+            }
+            continue;
+        }
+        open.retain(|open| {
+            let stays = wanted.contains(&open.wanted);
+            if !stays {
+                tracing::info!(local = %open.wanted.local, "no longer listening");
+                open.closing.cancel();
+            }
+            stays
+        });
+        let was_all_open = std::mem::replace(&mut is_all_open, true);
+        for door in wanted {
+            if open.iter().any(|open| open.wanted == door) {
+                continue;
+            }
+            match bind(door).await {
+                Ok(listener) => {
+                    tracing::info!(local = %door.local, "listening");
+                    open.push(begin(&proxy, listener, door, &places));
+                }
+                Err(error) => {
+                    is_all_open = false;
+                    if was_all_open {
+                        tracing::warn!(%error, "a listener of the configuration cannot be opened");
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -118,29 +189,35 @@ fn mapped(map: &PortMap, config: &ProxyConfig) -> Door {
     Door { local: map.local, direction, destination: Destination::Fixed(SocketAddr::new(address, map.port)) }
 }
 
-/// Takes connections until a drain begins. An error of one is not the end of the others.
-async fn accept(proxy: Arc<Inner>, listener: TcpListener, door: Door, places: Arc<Semaphore>) {
+/// Takes connections until a drain begins or the socket is closed. An error of one is not the end of the others.
+async fn accept(
+    proxy: Arc<Inner>,
+    listener: TcpListener,
+    door: Arc<ArcSwap<Door>>,
+    closing: CancellationToken,
+    places: Arc<Semaphore>,
+) {
     const PAUSE: Duration = Duration::from_millis(20);
     loop {
         let place = tokio::select! {
-            () = proxy.draining.cancelled() => return,
+            () = closing.cancelled() => return,
             place = Arc::clone(&places).acquire_owned() => place,
         };
         let Ok(place) = place else { return };
         let accepted = tokio::select! {
-            () = proxy.draining.cancelled() => return,
+            () = closing.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // No file descriptors left, most likely: let some connections end.
-                tracing::warn!(%error, local = %door.local, "a connection could not be accepted");
+                tracing::warn!(%error, local = %door.load().local, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
-        let Some(arrival) = arrival(&stream, peer, door) else { continue };
+        let Some(arrival) = arrival(&stream, peer, **door.load()) else { continue };
         let connection_proxy = Arc::clone(&proxy);
         proxy.tasks.spawn(async move {
             let stop = connection_proxy.stop.clone();

@@ -47,7 +47,8 @@ async fn copy(connection: Arc<Connection>, cluster: Arc<ClusterState>, head: Hea
     let dice = &*connection.proxy.dice;
     let Some(host) = cluster.pick(connection.arrival.destination, &Wish::default(), dice) else { return };
     active.at(&host);
-    match attempt::send(&connection.proxy, &cluster, &host, &head, &body).await {
+    let preface = connection.preface(&cluster.cluster);
+    match attempt::send(&connection.proxy, preface, &cluster, &host, &head, &body).await {
         Ok(answer) => {
             if answer.response.into_body().collect().await.is_ok()
                 && let Some(connection) = answer.connection

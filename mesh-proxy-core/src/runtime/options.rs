@@ -135,6 +135,9 @@ pub struct Patience {
     pub handshake: Duration,
     /// For the head of a request, from its first byte.
     pub request_head: Duration,
+    /// For anything more of a request's body, before there is an answer; zero: for ever (Envoy: five minutes, its stream
+    /// idle timeout). Then 408.
+    pub request_body: Duration,
     /// For anything to happen on a TCP connection (Envoy: one hour).
     pub tcp_idle: Duration,
     /// For requests in flight once a drain began.
@@ -147,6 +150,7 @@ impl Default for Patience {
             detection: Duration::from_secs(5),
             handshake: Duration::from_secs(15),
             request_head: Duration::from_secs(10),
+            request_body: Duration::from_secs(300),
             tcp_idle: Duration::from_secs(3600),
             drain: Duration::from_secs(45),
         }

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
+use super::connection::Connection;
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -41,6 +44,8 @@ pub(crate) enum Failure {
     PerTryTimeout,
     #[error("upstream request timeout")]
     Timeout,
+    #[error("the client stopped sending its request")]
+    ClientIdle,
     #[error("path or authority cannot be written")]
     NotWritable,
 }
@@ -52,6 +57,8 @@ pub(crate) struct Key {
     /// Server name; `None`: plaintext.
     pub(crate) tls: Option<Arc<str>>,
     pub(crate) protocol: Protocol,
+    /// A PROXY protocol header in front: only its own client's requests follow it.
+    pub(crate) preface: Option<Bytes>,
 }
 
 /// The protocol towards an upstream.
@@ -161,13 +168,17 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what has been idle for too long, and shared connections that are one client's alone.
     pub(crate) fn sweep(&self) {
         let mut idle = self.lock();
         for kept in idle.values_mut() {
             kept.retain(|idle| idle.since.elapsed() < self.idle_max && !idle.connection.sender.is_closed());
         }
         idle.retain(|_, kept| !kept.is_empty());
+        drop(idle);
+        // Of one client each, they would pile up; requests on them hold what they need.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|key, slot| Arc::strong_count(slot) > 1 || key.preface.is_none());
     }
 
     fn take(&self, key: &Key) -> Option<Http1> {
@@ -193,7 +204,7 @@ impl Pool {
         tls: Option<&Offer<'_>>,
     ) -> Result<Checkout, Failure> {
         let place = self.place().await?;
-        let (stream, _) = self.connect(proxy, cluster, &key.address, tls).await?;
+        let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
         let sender = handshake_http1(stream).await?;
         Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: place }, false))
     }
@@ -234,7 +245,7 @@ impl Pool {
                 }
             }
         }
-        let (stream, alpn) = self.connect(proxy, cluster, &key.address, tls).await?;
+        let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
             let sender = handshake_http1(stream).await?;
             return Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: None }, false));
@@ -248,10 +259,10 @@ impl Pool {
         &self,
         proxy: &Inner,
         cluster: &Cluster,
-        address: &Arc<str>,
+        key: &Key,
         tls: Option<&Offer<'_>>,
     ) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
-        let connecting = open(proxy, cluster, address, tls);
+        let connecting = open(proxy, cluster, &key.address, key.preface.as_ref(), tls);
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
 }
@@ -292,14 +303,15 @@ async fn handshake_http2(stream: BoxIo, cluster: &Cluster) -> Result<http2::Send
 /// # Errors
 /// None can be made.
 pub(crate) async fn connect_bytes(
-    proxy: &Inner,
+    connection: &Connection,
     cluster: &Cluster,
     address: &Arc<str>,
     tls: Option<&UpstreamTlsContext>,
 ) -> Result<BoxIo, Failure> {
     let offer = tls.map(|context| Offer::for_bytes(context, cluster.http.auto_san_validation));
     let timeout = Duration::from_millis(u64::try_from(cluster.connect_timeout_ms).unwrap_or(10_000).max(1));
-    let opening = open(proxy, cluster, address, offer.as_ref());
+    let preface = connection.preface(cluster);
+    let opening = open(&connection.proxy, cluster, address, preface.as_ref(), offer.as_ref());
     let opened = tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?;
     opened.map(|(stream, _)| stream)
 }
@@ -308,6 +320,7 @@ async fn open(
     proxy: &Inner,
     cluster: &Cluster,
     address: &Arc<str>,
+    preface: Option<&Bytes>,
     tls: Option<&Offer<'_>>,
 ) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
     let target = Target {
@@ -315,11 +328,11 @@ async fn open(
         source: cluster.source_address,
         keepalive: cluster.tcp_keepalive,
     };
-    let stream = proxy
-        .dial
-        .dial(target)
-        .await
-        .map_err(|error| Failure::Connect(format!("delayed connect error: {}", in_words(&error))))?;
+    let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
+    let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
+    if let Some(preface) = preface {
+        stream.write_all(preface).await.map_err(failed)?;
+    }
     match tls {
         Some(offer) => proxy
             .tls

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::cluster::Cluster;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrival;
+use super::cluster::Balancers;
 use super::connection;
 use super::key_fetch::OverHttp;
 use super::keys::Keys;
@@ -17,11 +20,13 @@ use super::mesh_logs::MeshLogs;
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
+use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
 use crate::seam::dice::{SharedDice, ThreadDice};
+use crate::seam::filter::Filter;
 use crate::seam::key_fetch::KeyFetch;
 use crate::seam::resolve::{Resolve, SystemResolver};
 use crate::seam::sink::Sink;
@@ -41,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
+    pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) tls: Tls,
     pub(crate) keys: Keys,
     logs: MeshLogs,
@@ -48,6 +54,8 @@ pub(crate) struct Inner {
     /// By the name of the provider that each stands for.
     pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     pub(crate) recent: Recent,
+    /// Told of every new generation.
+    pub(crate) changed: Notify,
     /// Cancelled once a drain begins: connections finish what they have and close.
     pub(crate) draining: CancellationToken,
     /// Cancelled once the drain's time is over.
@@ -74,6 +82,8 @@ pub struct Builder {
     dial: Arc<dyn Dial>,
     dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
+    filters: Vec<Box<dyn Filter>>,
+    balancers: Balancers,
     certificates: Box<dyn CertificateSource>,
     authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     keys: Option<Box<dyn KeyFetch>>,
@@ -131,12 +141,30 @@ impl Builder {
         self
     }
 
+    /// One more filter, after those before.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Filter + 'static) -> Self {
+        self.filters.push(Box::new(filter));
+        self
+    }
+
+    /// Load balancers of the program's own for the clusters that `choose` has one for, in the place of what their
+    /// DestinationRules say. A cluster asks once for each version of it, and again with every change of its endpoints.
+    #[must_use]
+    pub fn balancer(
+        mut self,
+        choose: impl Fn(&Cluster) -> Option<Arc<MakeBalancer>> + Send + Sync + 'static,
+    ) -> Self {
+        self.balancers = Balancers::new(choose);
+        self
+    }
+
     /// The proxy, with its first configuration. It does not listen yet.
     pub fn build(self, config: ProxyConfig) -> Proxy {
         let config = Arc::new(config);
         let keys = self.keys.unwrap_or_else(|| Box::new(OverHttp::new()));
         let inner = Inner {
-            live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config))),
+            live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), self.balancers)),
             keys: Keys::new(keys, self.options.keys, config),
             resolver: self.resolver,
             logs: MeshLogs::default(),
@@ -144,9 +172,11 @@ impl Builder {
             dial: self.dial,
             dice: self.dice,
             sinks: self.sinks,
+            filters: self.filters,
             tls: Tls::new(self.certificates),
             authorizers: self.authorizers,
             recent: Recent::default(),
+            changed: Notify::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -163,6 +193,8 @@ impl Proxy {
             dial: Arc::new(SystemDial::default()),
             dice: Arc::new(ThreadDice),
             sinks: Vec::new(),
+            filters: Vec::new(),
+            balancers: Balancers::default(),
             certificates: Box::new(InMemory::default()),
             authorizers: BTreeMap::new(),
             keys: None,
@@ -178,7 +210,9 @@ impl Proxy {
     /// Puts another configuration in force, for all requests that arrive from now on, with the keys that were fetched;
     /// the number of the generation. Of two calls at once one comes after the other.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
-        self.inner.keys.apply(&self.inner.live, config)
+        let number = self.inner.keys.apply(&self.inner.live, config);
+        self.inner.changed.notify_one();
+        number
     }
 
     /// Puts every configuration of a source in force, until a drain begins. Problems are logged; what cannot be loaded

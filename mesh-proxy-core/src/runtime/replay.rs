@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::sync::Notify;
 
 use super::body::{Body, BoxError};
+use super::hop_by_hop;
 
 /// A request body, and what of it has passed.
 #[derive(Debug, Clone)]
@@ -259,10 +260,15 @@ impl HttpBody for TryBody {
                         this.next += 1;
                     }
                 }
-                if let Some(trailers) = frame.trailers_ref() {
-                    state.trailers = Some(trailers.clone());
-                    this.told_trailers = true;
-                }
+                let frame = match frame.into_trailers() {
+                    Ok(mut trailers) => {
+                        hop_by_hop::remove_from_trailers(&mut trailers);
+                        state.trailers = Some(trailers.clone());
+                        this.told_trailers = true;
+                        Frame::trailers(trailers)
+                    }
+                    Err(frame) => frame,
+                };
                 if frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream) {
                     state.ended = true;
                     this.shared.complete.notify_waiters();

@@ -1,7 +1,7 @@
 //! Answers of the proxy's own, in Envoy's words.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
@@ -112,6 +112,7 @@ impl Reply {
             Failure::Timeout => {
                 Self::new(504, "response_timeout").flags("UT").body("upstream request timeout")
             }
+            Failure::ClientIdle => Self::new(408, "stream_idle_timeout").flags("SI").body("stream timeout"),
             Failure::NotWritable => Self::new(400, "path_or_authority_not_writable").flags("DPE"),
         }
     }
@@ -136,9 +137,26 @@ impl Reply {
         Self::new(413, "request_payload_too_large").body("Payload Too Large")
     }
 
+    /// The answer that a filter gives.
+    pub(crate) fn of_filter(answer: Response<String>) -> Self {
+        let (parts, body) = answer.into_parts();
+        let flags = if parts.status == StatusCode::TOO_MANY_REQUESTS { "RL" } else { "-" };
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.into(),
+            flags,
+            details: "filter".to_owned(),
+        }
+    }
+
     /// A request that the codec should not have let in.
+    ///
+    /// Where its end is may be unclear: nothing more is read from its connection.
     pub(crate) fn malformed(details: &'static str) -> Self {
-        Self::new(400, details).flags("DPE")
+        let mut reply = Self::new(400, details).flags("DPE");
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        reply
     }
 
     /// The response. gRPC clients learn of it by a status of their own, without a body.

@@ -53,7 +53,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     });
     // The generation may be long gone before the connection is.
     drop(standing);
-    let peer = connection.arrival.peer.ip().to_canonical();
+    let peer = connection.client.ip().to_canonical();
     let hash = {
         let facts = HashFacts { headers: &http::HeaderMap::new(), path: "", source: Some(peer) };
         hash_key::key(&forward.hash_policy, &facts, "").hash
@@ -80,7 +80,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
 
 fn begin(connection: &Connection) -> Record {
     let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, arrival.peer, arrival.destination);
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record
@@ -117,7 +117,7 @@ async fn connect(
             UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
             _ => None,
         };
-        match pool::connect_bytes(&connection.proxy, &cluster.cluster, address, tls).await {
+        match pool::connect_bytes(connection, &cluster.cluster, address, tls).await {
             Ok(stream) => {
                 cluster.record(&host, Outcome::Connected);
                 return Ok(stream);

@@ -105,7 +105,8 @@ impl Tries<'_> {
         body: &Replay,
         policy: Option<&RetryPolicy>,
     ) -> Result<Answer, Failure> {
-        let sending = attempt::send(&self.connection.proxy, self.cluster, host, head, body);
+        let preface = self.connection.preface(&self.cluster.cluster);
+        let sending = attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body);
         match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
             None => sending.await,
             Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)
@@ -133,9 +134,11 @@ fn of_failure(failure: &Failure) -> Try {
         Failure::Refused => (ResetReason::RefusedStream, false),
         Failure::Reset(_) | Failure::Protocol(_) => (ResetReason::Reset, true),
         Failure::PerTryTimeout => (ResetReason::PerTryTimeout, true),
-        Failure::NoHealthyUpstream | Failure::Overflow | Failure::Timeout | Failure::NotWritable => {
-            (ResetReason::Overflow, false)
-        }
+        Failure::NoHealthyUpstream
+        | Failure::Overflow
+        | Failure::Timeout
+        | Failure::ClientIdle
+        | Failure::NotWritable => (ResetReason::Overflow, false),
     };
     Try::Reset { reason, request_sent }
 }

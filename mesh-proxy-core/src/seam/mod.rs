@@ -5,6 +5,7 @@ pub mod certificate_source;
 pub mod config_source;
 pub mod dial;
 pub mod dice;
+pub mod filter;
 pub mod key_fetch;
 pub mod resolve;
 pub mod sink;

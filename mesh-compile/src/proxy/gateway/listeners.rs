@@ -32,6 +32,7 @@ pub(super) fn build(
         policies,
         unprivileged: settings::metadata(view, "UNPRIVILEGED_POD").is_some_and(is_true),
     };
+    let proxy_protocol = view.proxy_config().proxy_protocol();
     let mut taken = TakenNames::default();
     let mut drafts: BTreeMap<(Bind, u16), Draft> = BTreeMap::new();
     for group in &merged.groups {
@@ -40,7 +41,7 @@ pub(super) fn build(
         let Some(origin) = chains.first().map(|chain| chain.origin.clone()) else { continue };
         let port = group.key.port;
         let draft = drafts.entry((bind.clone(), port)).or_insert_with(|| Draft {
-            listener: listener(&bind, port, origin),
+            listener: Listener { proxy_protocol, ..listener(&bind, port, origin) },
             conditions: BTreeMap::new(),
         });
         for chain in chains {
@@ -103,6 +104,7 @@ fn listener(bind: &Bind, port: u16, origin: Origin) -> Listener {
         catch_all: false,
         http_inspector: false,
         http10: false,
+        proxy_protocol: false,
         filter_chains: Vec::new(),
         default_chain: None,
         origin,

@@ -259,6 +259,7 @@ fn listener(
         catch_all,
         http_inspector: true,
         http10: false,
+        proxy_protocol: false,
         filter_chains,
         default_chain: None,
         origin: origin.clone(),

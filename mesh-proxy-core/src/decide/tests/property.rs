@@ -72,6 +72,7 @@ proptest! {
                 dst_ip: "10.0.0.1".parse().unwrap(),
                 dst_port,
                 tls,
+                proxied_ip: None,
             },
             request,
             now: 0,
