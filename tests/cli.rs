@@ -123,10 +123,11 @@ fn the_hardened_profile_is_a_choice_of_every_command_and_its_differences_are_tol
     let Some(mesh) = binary() else { return };
     let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
                   metadata: {name: nobody, namespace: shop}\nspec: {action: DENY}\n";
-    let file = folder("hardened").join("policy.yaml");
+    let file = folder("profiles").join("policy.yaml");
     std::fs::write(&file, policy).unwrap();
     let file = file.to_str().unwrap();
-    let told = |arguments: &[&str]| text(&run(&mesh, arguments, "").stdout).contains("hardened");
+    let told =
+        |arguments: &[&str]| text(&run(&mesh, arguments, "").stdout).contains("under the `hardened` profile");
     assert!(!told(&["check", file]) && told(&["check", "--profile", "hardened", file]));
     for profile in ["istio", "hardened"] {
         let show = ["show", "policies", "--config", "examples/shop", "--proxy", WEB, "--profile", profile];
