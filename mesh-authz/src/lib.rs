@@ -179,8 +179,8 @@
 //! // What may arrive on a port, and which field says so.
 //! let peers = config.peer_authentications.iter().map(|object| &**object);
 //! let modes = PeerModes::resolve(peers, "istio-system", "shop", &labels);
-//! let (mode, origin) = modes.for_port(8080);
-//! assert_eq!((mode, origin.field()), (Mode::Strict, "spec.mtls.mode"));
+//! let mode = modes.for_port(8080);
+//! assert_eq!((*mode.value(), mode.origin().field()), (Mode::Strict, "spec.mtls.mode"));
 //!
 //! // Token rules want keys; until there are some, every token is refused.
 //! let rules = applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
