@@ -9,33 +9,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mesh::proxy_core::runtime::Options;
-use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
+use mesh::proxy_core::seam::certificate_source::Identity;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
 use crate::ca::Ca;
 use crate::client::get;
-use crate::fixture::{REVIEWS, Running, SIDECAR, config, reviews, start_with};
+use crate::fixture::{REVIEWS, Running, config, start_with};
+use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, client_sidecar_with, mesh_certificates};
 use crate::upstream::Upstream;
-
-const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
-const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
-const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1","ip":"10.0.1.1",
-    "labels":{"app":"reviews","version":"v1"},"service_account":"reviews"}"#;
-const POLICIES: &str = "
----
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec: {mtls: {mode: STRICT}}
----
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: reviews, namespace: shop}
-spec:
-  selector: {matchLabels: {app: reviews}}
-  rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]}]
-";
 
 /// An Envoy that runs for one test.
 struct Envoy {
@@ -125,27 +107,10 @@ fn http(route: &str) -> String {
     )
 }
 
-fn certificates(ca: &Ca, name: &str) -> InMemory {
-    let held = InMemory::default();
-    held.put_identity("default", ca.issue(&[name]));
-    held.put_authorities("ROOTCA", ca.pem());
-    held
-}
-
-/// The sidecar of a client called `name`, which reaches reviews at an address.
+/// The sidecar of a client that asks once.
 async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
-    let text = (reviews("  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n")
-        + POLICIES)
-        .replace(
-            "labels: {app: reviews, version",
-            "labels: {security.istio.io/tlsMode: istio, app: reviews, version",
-        );
-    let endpoints = [("10.0.1.1:9080", server), ("10.0.1.2:9080", server)];
-    let held = certificates(ca, name);
-    start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| {
-        builder.certificates(held)
-    })
-    .await
+    let route = "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n";
+    client_sidecar_with(route, ca, name, server).await
 }
 
 #[tokio::test]
@@ -184,11 +149,11 @@ async fn envoy_as_client_is_known_by_our_sidecar() {
     let ca = Ca::new();
     let application = Upstream::start("application").await;
     let server = start_with(
-        config(&(REVIEWS.to_owned() + POLICIES), SERVER),
+        config(&(REVIEWS.to_owned() + STRICT), SERVER),
         &["in:10.0.1.1:9080"],
         &[("10.0.1.1:9080", application.address)],
         Options::default(),
-        |builder| builder.certificates(certificates(&ca, REVIEWS_ID)),
+        |builder| builder.certificates(mesh_certificates(&ca, REVIEWS_ID)),
     )
     .await;
     let chain = format!(

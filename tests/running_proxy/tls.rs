@@ -20,8 +20,8 @@ use crate::client::{Answer, exchange_on, get};
 use crate::fixture::{GATEWAY, REVIEWS, Running, SIDECAR, config, reviews, start_with};
 use crate::upstream::{Upstream, echo};
 
-const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
-const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
+pub(crate) const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
+pub(crate) const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -310,14 +310,15 @@ async fn a_missing_certificate_refuses_the_handshake_and_a_bad_rotation_keeps_th
     assert_ne!(leaf().await.unwrap(), first);
 }
 
-fn mesh_certificates(ca: &Ca, name: &str) -> InMemory {
+/// The certificate and the authorities of a proxy of this name.
+pub(crate) fn mesh_certificates(ca: &Ca, name: &str) -> InMemory {
     let held = InMemory::default();
     held.put_identity("default", ca.issue(&[name]));
     held.put_authorities("ROOTCA", ca.pem());
     held
 }
 
-const STRICT: &str = "
+pub(crate) const STRICT: &str = "
 ---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -331,7 +332,7 @@ spec:
   selector: {matchLabels: {app: reviews}}
   rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]}]
 ";
-const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1","ip":"10.0.1.1",
+pub(crate) const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1","ip":"10.0.1.1",
     "labels":{"app":"reviews","version":"v1"},"service_account":"reviews"}"#;
 
 /// The sidecar of `reviews`, in front of an application.
@@ -349,9 +350,14 @@ async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
     (running, application)
 }
 
-/// The sidecar of a client whose certificate has this name.
+/// The sidecar of a client whose certificate has this name, which reaches reviews at an address.
 async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
-    let text = (reviews("  - route: [{destination: {host: reviews}}]\n") + STRICT).replace(
+    client_sidecar_with("  - route: [{destination: {host: reviews}}]\n", ca, name, server).await
+}
+
+/// The same with a route of its own.
+pub(crate) async fn client_sidecar_with(route: &str, ca: &Ca, name: &str, server: SocketAddr) -> Running {
+    let text = (reviews(route) + STRICT).replace(
         "labels: {app: reviews, version",
         "labels: {security.istio.io/tlsMode: istio, app: reviews, version",
     );

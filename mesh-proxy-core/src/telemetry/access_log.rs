@@ -1,46 +1,10 @@
 //! Lines of an access log: Istio's default text and JSON, or a format of one's own.
 
+use mesh_compile::proxy::telemetry::{ISTIO_JSON, ISTIO_TEXT};
 use serde_json::{Map, Value};
 
 use super::format::Format;
 use super::record::Record;
-
-/// Istio's default text.
-pub const DEFAULT_TEXT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
-    %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
-    \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
-    %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \
-    \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER_RAW% \
-    %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% \
-    %ROUTE_NAME%\n";
-
-/// Istio's default JSON fields.
-const DEFAULT_JSON: [(&str, &str); 24] = [
-    ("authority", "%REQ(:AUTHORITY)%"),
-    ("bytes_received", "%BYTES_RECEIVED%"),
-    ("bytes_sent", "%BYTES_SENT%"),
-    ("connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"),
-    ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
-    ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
-    ("duration", "%DURATION%"),
-    ("method", "%REQ(:METHOD)%"),
-    ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
-    ("protocol", "%PROTOCOL%"),
-    ("request_id", "%REQ(X-REQUEST-ID)%"),
-    ("requested_server_name", "%REQUESTED_SERVER_NAME%"),
-    ("response_code", "%RESPONSE_CODE%"),
-    ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
-    ("response_flags", "%RESPONSE_FLAGS%"),
-    ("route_name", "%ROUTE_NAME%"),
-    ("start_time", "%START_TIME%"),
-    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
-    ("upstream_host", "%UPSTREAM_HOST%"),
-    ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
-    ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"),
-    ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
-    ("user_agent", "%REQ(USER-AGENT)%"),
-    ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
-];
 
 /// Operators whose values are numbers in JSON where they stand alone.
 const NUMBERS: [&str; 5] =
@@ -58,7 +22,7 @@ pub enum LineFormat {
 impl LineFormat {
     /// Text by a format string; empty: Istio's default.
     pub fn text(format: &str) -> Self {
-        Self::Text(Format::parse(if format.is_empty() { DEFAULT_TEXT } else { format }))
+        Self::Text(Format::parse(if format.is_empty() { ISTIO_TEXT } else { format }))
     }
 
     /// JSON by an object of format strings (nested objects are left out); `None`: Istio's default.
@@ -69,7 +33,7 @@ impl LineFormat {
             Some(fields) => {
                 fields.iter().filter_map(|(key, format)| Some(field(key, format.as_str()?))).collect()
             }
-            None => DEFAULT_JSON.iter().map(|(key, format)| field(key, format)).collect(),
+            None => ISTIO_JSON.iter().map(|(key, format)| field(key, format)).collect(),
         })
     }
 
