@@ -18,7 +18,7 @@ use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
-use super::head::{self, Head};
+use super::head::{self, Head, HeaderChanges};
 use super::http_server::HttpConnection;
 use super::recent::owned;
 use super::replay::Replay;
@@ -41,7 +41,8 @@ pub(crate) struct Closed;
 enum Plan {
     Close,
     Reply(Box<Planned>),
-    Forward(Box<Forwarding>),
+    /// With what becomes of the codec's header lines.
+    Forward(Box<Forwarding>, HeaderChanges),
     /// External authorizers are asked first.
     Ask(Vec<ExternalAuthz>, Box<RequestFacts<'static>>),
 }
@@ -68,7 +69,7 @@ pub(crate) async fn serve(
     let standing = server.standing().ok_or(Closed)?;
     let upgrade = hop_by_hop::upgrade(request.headers(), request.version())
         .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
     let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
@@ -92,10 +93,15 @@ pub(crate) async fn serve(
         // Nobody is asked twice.
         Plan::Close | Plan::Ask(..) => return Err(Closed),
         Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
-        Plan::Forward(mut forwarding) => {
+        Plan::Forward(mut forwarding, changes) => {
+            forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
             forwarding.upgrade = upgrade;
             let cors = forwarding.cors.clone();
-            match forward::run(connection, &standing, *forwarding, body, &mut record).await {
+            let outcome = match outward(connection, &mut forwarding, &mut record) {
+                Some(answer) => Outcome::Reply(answer, Vec::new()),
+                None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
+            };
+            match outcome {
                 Outcome::Reply(made, ops) => {
                     let planned = Planned { reply: made, cors, ops, fault: None };
                     finish_reply(connection, planned, is_grpc, &mut record)
@@ -182,6 +188,10 @@ fn plan(
         _ => CorsHeaders::default(),
     };
     let head = seen.request.as_ref().map(|canonical| Head::of(canonical, parts));
+    let changes = || {
+        let canonical = seen.request.as_ref()?;
+        Some(HeaderChanges::of(&canonical.request.headers, &parts.headers))
+    };
     if let (Some(request), Some(head)) = (&mut record.request, &head) {
         request.path.clone_from(&head.path);
         request.authority.clone_from(&head.authority);
@@ -205,8 +215,8 @@ fn plan(
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
                 cors = CorsHeaders::of_preflight(answer, credentials);
             }
-            if let (Some(request), Some(head)) = (&mut record.request, head) {
-                request.headers = head.headers;
+            if let (Some(request), Some(changes)) = (&mut record.request, changes()) {
+                request.headers = changes.apply(parts.headers.clone());
             }
             let url = url(record);
             let LocalReply { fault, response_headers, .. } = &*reply;
@@ -218,34 +228,44 @@ fn plan(
             }))
         }
         Action::Forward(forward) => {
-            let Some(mut head) = head else { return Plan::Close };
+            let (Some(mut head), Some(changes)) = (head, changes()) else { return Plan::Close };
             let original_path = std::mem::take(&mut head.path);
-            request_headers::prepare(&mut head.headers, connection, manager.use_remote_address);
-            for filter in &connection.proxy.filters {
-                let mut seen = RequestHead {
-                    method: &parts.method,
-                    authority: &head.authority,
-                    path: &original_path,
-                    headers: &mut head.headers,
-                    client: connection.client,
-                    principal: connection.peer(),
-                };
-                if let Some(answer) = filter.request(&mut seen) {
-                    let reply = Reply::of_filter(answer);
-                    return Plan::Reply(Box::new(Planned { reply, cors, ..Planned::default() }));
-                }
-            }
             let no_cluster_status = forward_action.map_or(503, |forward| forward.no_cluster_status);
-            Plan::Forward(Box::new(Forwarding {
+            let forwarding = Forwarding {
                 head,
                 original_path,
                 forward: *forward,
                 no_cluster_status,
+                is_edge: manager.use_remote_address,
                 cors,
                 upgrade: None,
-            }))
+            };
+            Plan::Forward(Box::new(forwarding), changes)
         }
     }
+}
+
+/// Makes a request ready to be sent on; the answer of a filter that gives one instead.
+fn outward(connection: &Connection, forwarding: &mut Forwarding, record: &mut Record) -> Option<Reply> {
+    let head = &mut forwarding.head;
+    request_headers::prepare(&mut head.headers, connection, forwarding.is_edge);
+    for filter in &connection.proxy.filters {
+        let mut seen = RequestHead {
+            method: &head.method,
+            authority: &head.authority,
+            path: &forwarding.original_path,
+            headers: &mut head.headers,
+            client: connection.client,
+            principal: connection.peer(),
+        };
+        if let Some(answer) = filter.request(&mut seen) {
+            if let Some(request) = &mut record.request {
+                request.headers = std::mem::take(&mut head.headers);
+            }
+            return Some(Reply::of_filter(answer));
+        }
+    }
+    None
 }
 
 fn has_delay(fault: &Option<Fault>) -> bool {

@@ -113,6 +113,7 @@ pub(crate) struct Read {
 
 impl Head {
     /// The canonical request's own head. Header lines that are none are left out: the codec lets none of them in.
+    /// Its header lines are still the codec's: see [`HeaderChanges`].
     pub(crate) fn of(canonical: &Canonical<'_>, parts: &Parts) -> Self {
         let request = &canonical.request;
         let read = Read { path: parts.uri.path_and_query().cloned(), host: parts.headers.get(HOST).cloned() };
@@ -122,7 +123,7 @@ impl Head {
             scheme: if request.scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP },
             authority: request.authority.to_string(),
             path: request.path.to_string(),
-            headers: headers(&request.headers, &parts.headers),
+            headers: HeaderMap::new(),
             read,
         }
     }
@@ -161,29 +162,57 @@ impl Head {
     }
 }
 
-/// Header lines as the upstream receives them. Most are lines that the codec read, in the same order: those are shared
-/// with it, and only what rules wrote is read as header lines again.
-fn headers(canonical: &Headers<'_>, read: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 6);
-    let mut lines = read.iter();
-    for (name, value) in &canonical.entries {
-        if let Cow::Borrowed(value) = value {
-            // What lies between is what rules took out. A line that is not found costs the lines behind it a copy.
-            let is_it = |line: &(&HeaderName, &HeaderValue)| {
-                std::ptr::eq(line.1.as_bytes(), *value) && line.0.as_str() == name
-            };
-            if let Some((name, value)) = lines.find(is_it) {
-                headers.append(name.clone(), value.clone());
-                continue;
+/// How the header lines of a canonical request differ from those that the codec read. There are few differences as a
+/// rule, so the codec's own map is changed and sent on.
+#[derive(Debug)]
+pub(crate) enum HeaderChanges {
+    /// Names whose lines go, then lines that come.
+    Few(Vec<HeaderName>, Vec<(HeaderName, HeaderValue)>),
+    /// All lines.
+    Whole(HeaderMap),
+}
+
+impl HeaderChanges {
+    /// Lines of the canonical request that are none are left out: the codec lets none of them in.
+    pub(crate) fn of(canonical: &Headers<'_>, read: &HeaderMap) -> Self {
+        let mut lines = canonical.entries.iter().peekable();
+        let mut gone = Vec::new();
+        for (name, value) in read {
+            let is_it = |(_, line): &&(Cow<'_, str>, Cow<'_, [u8]>)| matches!(line, Cow::Borrowed(line) if std::ptr::eq(*line, value.as_bytes()));
+            if lines.next_if(is_it).is_none() {
+                gone.push(name.clone());
             }
         }
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
+        // Of a name with several lines some may have stayed.
+        if gone.iter().any(|name| read.get_all(name).iter().nth(1).is_some()) {
+            let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 4);
+            for (name, value) in canonical.entries.iter().filter_map(line) {
+                headers.append(name, value);
+            }
+            return Self::Whole(headers);
+        }
+        Self::Few(gone, lines.filter_map(line).collect())
+    }
+
+    /// Makes the codec's lines those of the canonical request.
+    pub(crate) fn apply(self, mut read: HeaderMap) -> HeaderMap {
+        match self {
+            Self::Whole(headers) => headers,
+            Self::Few(gone, come) => {
+                for name in gone {
+                    read.remove(name);
+                }
+                for (name, value) in come {
+                    read.append(name, value);
+                }
+                read
+            }
         }
     }
-    headers
+}
+
+fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
 }
 
 /// `application/grpc`, alone or with a suffix.
