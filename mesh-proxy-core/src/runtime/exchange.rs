@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
@@ -23,6 +24,7 @@ use super::http_server::HttpConnection;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
+use super::traces::Traced;
 use super::{ext_authz, header_ops, hop_by_hop, request_headers};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
@@ -30,6 +32,7 @@ use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
 use crate::seam::filter::RequestHead;
+use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// The connection is closed instead of an answer.
@@ -74,20 +77,24 @@ pub(crate) async fn serve(
     let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
     let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
-    let mut plan = plan(connection, &standing, &parts, None, id, &mut record);
+    if is_grpc {
+        body.count_messages();
+    }
+    let mut traced = None;
+    let mut plan = plan(connection, &standing, &parts, None, id, &mut record, &mut traced);
     let mut consented = Vec::new();
     if let Plan::Ask(asked, request) = plan {
         let generation = &standing.generation;
         match ext_authz::ask_about_request(connection, generation, &asked, *request, &body).await {
             Ok(consent) => {
                 let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
-                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record);
+                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record, &mut traced);
                 consented = consent.response;
             }
             Err(reply) => plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() })),
         }
     }
-    let mut held = Held { body: body.clone(), active: None, lent: None };
+    let mut held = Held { body: body.clone(), is_grpc, active: None, lent: None };
     let mut deadline = None;
     let mut response = match plan {
         // Nobody is asked twice.
@@ -97,7 +104,7 @@ pub(crate) async fn serve(
             forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
             forwarding.upgrade = upgrade;
             let cors = forwarding.cors.clone();
-            let outcome = match outward(connection, &mut forwarding, &mut record) {
+            let outcome = match outward(connection, &standing, &mut forwarding, &mut record, &mut traced) {
                 Some(answer) => Outcome::Reply(answer, Vec::new()),
                 None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
             };
@@ -126,7 +133,7 @@ pub(crate) async fn serve(
             .headers_mut()
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     }
-    Ok(finish(connection, &parts, response, held, deadline, record, started))
+    Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
 }
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
@@ -134,6 +141,7 @@ fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record 
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
+    record.client_certificate = connection.has_certificate();
     record.generation = standing.generation.number;
     record.request = Some(RequestRecord {
         protocol: match parts.version {
@@ -155,6 +163,7 @@ fn plan(
     asked: Option<Asked<'_>>,
     id: Option<u64>,
     record: &mut Record,
+    traced: &mut Option<Traced>,
 ) -> Plan {
     let Some(chain) = standing.chain() else { return Plan::Close };
     let Network::Http(manager) = &chain.network else { return Plan::Close };
@@ -217,6 +226,8 @@ fn plan(
             }
             if let (Some(request), Some(changes)) = (&mut record.request, changes()) {
                 request.headers = changes.apply(parts.headers.clone());
+                request_headers::identify(&mut request.headers, connection, manager.use_remote_address);
+                *traced = trace(connection, standing, &mut request.headers);
             }
             let url = url(record);
             let LocalReply { fault, response_headers, .. } = &*reply;
@@ -245,10 +256,22 @@ fn plan(
     }
 }
 
+fn trace(connection: &Connection, standing: &Standing, headers: &mut HeaderMap) -> Option<Traced> {
+    let (proxy, config) = (&connection.proxy, &standing.generation.config);
+    proxy.traces.begin(config, connection.arrival.direction, headers, &*proxy.dice)
+}
+
 /// Makes a request ready to be sent on; the answer of a filter that gives one instead.
-fn outward(connection: &Connection, forwarding: &mut Forwarding, record: &mut Record) -> Option<Reply> {
+fn outward(
+    connection: &Connection,
+    standing: &Standing,
+    forwarding: &mut Forwarding,
+    record: &mut Record,
+    traced: &mut Option<Traced>,
+) -> Option<Reply> {
     let head = &mut forwarding.head;
     request_headers::prepare(&mut head.headers, connection, forwarding.is_edge);
+    *traced = trace(connection, standing, &mut head.headers);
     for filter in &connection.proxy.filters {
         let mut seen = RequestHead {
             method: &head.method,
@@ -302,7 +325,7 @@ pub(crate) fn aborted(abort: FaultAbort) -> Reply {
         FaultAbort::Http(status) => {
             let mut reply = Reply::new(status, "fault_filter_abort");
             reply.flags = "FI";
-            reply.body = bytes::Bytes::from_static(b"fault filter abort");
+            reply.body = Bytes::from_static(b"fault filter abort");
             reply
         }
         FaultAbort::Grpc(code) => {
@@ -341,11 +364,13 @@ fn finish_reply(
 /// What is held until the last byte of the answer has passed.
 struct Held {
     body: Replay,
+    is_grpc: bool,
     active: Option<Active>,
     lent: Option<Lent>,
 }
 
 /// Names the server, and watches the body to its end.
+#[expect(clippy::too_many_arguments, reason = "everything that outlives the exchange")]
 fn finish(
     connection: &Arc<Connection>,
     parts: &Parts,
@@ -354,6 +379,7 @@ fn finish(
     deadline: Option<tokio::time::Instant>,
     mut record: Record,
     started: Instant,
+    traced: Option<Traced>,
 ) -> Response<Body> {
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
@@ -369,7 +395,8 @@ fn finish(
     {
         request.headers = parts.headers.clone();
     }
-    let finish = Finish { connection: Arc::clone(connection), held, record, started };
+    let messages = held.is_grpc.then(MessageCounter::default);
+    let finish = Finish { connection: Arc::clone(connection), held, record, started, messages, traced };
     let body = std::mem::replace(response.body_mut(), Body::Empty);
     let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
     *response.body_mut() = Body::Watched(Box::new(Watched::new(body, Box::new(finish), deadline)));
@@ -392,19 +419,32 @@ struct Finish {
     held: Held,
     record: Record,
     started: Instant,
+    /// Counts messages of gRPC.
+    messages: Option<MessageCounter>,
+    traced: Option<Traced>,
 }
 
 impl Finish {
     fn tell(&mut self) {
         self.record.duration = self.started.elapsed();
         self.record.bytes_received = self.held.body.received();
+        if let Some(messages) = &self.messages {
+            self.record.messages_received = self.held.body.messages();
+            self.record.messages_sent = messages.messages();
+        }
         self.connection.proxy.tell(&self.record);
+        if let Some(traced) = self.traced.take() {
+            traced.finished(&self.connection.proxy, &self.record);
+        }
     }
 }
 
 impl Watch for Finish {
-    fn passed(&mut self, bytes: usize) {
-        self.record.bytes_sent += bytes as u64;
+    fn passed(&mut self, bytes: &Bytes) {
+        self.record.bytes_sent += bytes.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(bytes);
+        }
     }
 
     fn ended(&mut self, trailers: Option<&HeaderMap>) {

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::body::{Body, BoxError};
 use super::hop_by_hop;
+use crate::telemetry::grpc_messages::MessageCounter;
 
 /// A request body, and what of it has passed.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ struct State {
     /// The try that may read; older ones are cut off.
     current: u32,
     received: u64,
+    /// Counts messages of gRPC; `None`: it is no stream of them.
+    messages: Option<MessageCounter>,
     hint: SizeHint,
 }
 
@@ -63,6 +66,7 @@ impl Replay {
             ended,
             current: 0,
             received: 0,
+            messages: None,
             hint,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
@@ -81,6 +85,7 @@ impl Replay {
             ended: true,
             current: 0,
             received: 0,
+            messages: None,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
     }
@@ -141,9 +146,20 @@ impl Replay {
             ended: true,
             current: 0,
             received: state.received,
+            messages: None,
             hint: state.hint,
         };
         Some(Self { shared: Arc::new(Shared { state: Mutex::new(copied), complete: Notify::new() }) })
+    }
+
+    /// Counts the messages of gRPC in it from now on.
+    pub(crate) fn count_messages(&self) {
+        self.lock().messages = Some(MessageCounter::default());
+    }
+
+    /// Messages of gRPC that came from the client, where they are counted.
+    pub(crate) fn messages(&self) -> u64 {
+        self.lock().messages.as_ref().map_or(0, MessageCounter::messages)
     }
 
     /// Bytes that came from the client.
@@ -312,6 +328,9 @@ impl State {
 
     fn keep(&mut self, data: Bytes) {
         self.received += data.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(&data);
+        }
         if self.spent {
             return;
         }
