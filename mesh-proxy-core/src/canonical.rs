@@ -116,8 +116,10 @@ fn is_header(name: &str, value: &[u8]) -> bool {
 
 /// E-013. An empty one is accepted.
 fn is_authority(authority: &str) -> bool {
-    const REFUSED: &[u8] = b"\"#/<>?\\^`{|}";
-    authority.bytes().all(|byte| byte.is_ascii_graphic() && !REFUSED.contains(&byte))
+    let is_refused = |byte: &u8| {
+        matches!(byte, b'"' | b'#' | b'/' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    };
+    is_graphic(authority.as_bytes()) && !authority.as_bytes().iter().any(is_refused)
 }
 
 /// The request target, taken apart where it is in absolute form (HTTP/1, RFC 9112, 3.2.2).

@@ -345,6 +345,7 @@ pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// What `%REQ(..)%` tells of a request.
+#[cfg_attr(not(feature = "cel"), expect(dead_code, reason = "expressions ask for it"))]
 pub(super) fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
     let mut out = String::new();
     RequestField::of(name)?.write(request, &mut out).then_some(out)
