@@ -32,6 +32,10 @@ properties cases="1000000":
 bench *filter:
     cargo bench -p mesh-benches -- {{filter}}
 
+# Policies and tokens beside other engines (Cedar, casbin, jsonwebtoken, ...), in one run; a workspace of its own.
+bench-peers *filter:
+    cargo bench --manifest-path benches/peers/Cargo.toml --target-dir target -- {{filter}}
+
 # Property tests of policies and tokens alone, with many cases, in release mode.
 properties-authz cases="1000000":
     PROPTEST_CASES={{cases}} cargo test --release -p mesh-authz --lib property
