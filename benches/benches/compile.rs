@@ -31,13 +31,13 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-fn documents(count: usize) -> Vec<Document> {
+fn documents(count: usize) -> Vec<Arc<Document>> {
     let budget = Budget::default().with_document_bytes(64 << 20).with_nodes(20_000_000);
     let text = mesh_text::stream(&mesh_text::documents(count));
     load("mesh.yaml", &text, &LoadOptions::default().with_budget(budget)).documents
 }
 
-fn read(documents: Vec<Document>) -> ConfigSet {
+fn read(documents: Vec<Arc<Document>>) -> ConfigSet {
     let mut config = ConfigSet::new();
     let applied = config.apply(documents.into_iter().map(Change::Upsert));
     assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());

@@ -75,7 +75,6 @@ impl KeyTable {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half fits")]
 #[inline]
 fn print(hash: u64) -> u32 {
     (hash >> 32) as u32
@@ -84,7 +83,7 @@ fn print(hash: u64) -> u32 {
 /// Keeps the order of hashes.
 #[inline]
 fn place(print: u32, places: u32) -> usize {
-    (u64::from(print) * u64::from(places) >> 32) as usize
+    ((u64::from(print) * u64::from(places)) >> 32) as usize
 }
 
 #[cfg(test)]

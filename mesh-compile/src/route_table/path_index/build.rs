@@ -149,7 +149,7 @@ impl Made<'_> {
     ) -> Option<u32> {
         let mut contenders = inherited.cloned().unwrap_or_default();
         contenders.extend(group.iter().map(|entry| Contender { position: entry.position, fits: true }));
-        let Some(Entry { text, .. }) = group.first() else { return None };
+        let Entry { text, .. } = group.first()?;
         let mut add = |bucket: &Bucket| {
             // More than these are not settled anyway.
             let positions = bucket.plain().unwrap_or_default().iter().take(SETTLED_MAX + 1);
