@@ -141,6 +141,7 @@ impl ClusterState {
             priority: 0,
             weight: 1,
             healthy: true,
+            draining: false,
             mtls: false,
             locality: "".into(),
         };

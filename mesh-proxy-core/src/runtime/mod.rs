@@ -48,6 +48,7 @@ mod request_headers;
 mod tcp;
 mod tls;
 mod tries;
+mod tunnel;
 mod wrap;
 
 pub use arrival::Arrival;
