@@ -143,6 +143,7 @@ fn upstream<O: Observer>(
             .map(|destination| choice(route, forward, destination))
             .collect(),
         hash_policy: forward.hash_policy.clone(),
+        tunnel: None,
         http: Some(http),
     }))
     .into()

@@ -177,6 +177,8 @@ pub enum HashPolicy {
         ttl_ms: Option<i64>,
         /// Its path; empty: none.
         path: Arc<str>,
+        /// More attributes of a generated one, each with its value (empty: none), as written.
+        attributes: Vec<(Arc<str>, Arc<str>)>,
     },
     /// The client's address.
     SourceIp,
