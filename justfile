@@ -48,3 +48,9 @@ conformance *arguments:
 # Fuzz the entry points, each for some seconds; names of `fuzz/fuzz_targets` choose among them.
 fuzz seconds="60" *targets:
     fuzz/run {{seconds}} {{targets}}
+
+# The running proxy beside nginx, HAProxy, Envoy and a minimal hyper proxy: `just bench-proxy --proxies hyper,mesh-full`.
+bench-proxy *arguments:
+    cargo build --release --features runtime --example gateway
+    cargo build --release --manifest-path benches/proxy/Cargo.toml --target-dir target
+    benches/proxy/run.py {{arguments}}
