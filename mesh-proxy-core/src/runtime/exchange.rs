@@ -20,6 +20,7 @@ use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head};
 use super::http_server::HttpConnection;
+use super::http1_guard::Refusal;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
@@ -121,6 +122,25 @@ pub(crate) async fn serve(
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     }
     Ok(finish(connection, &parts, response, held, deadline, record, started))
+}
+
+/// Answers a request that is not taken as HTTP.
+pub(crate) fn refuse(connection: &Connection, refusal: Refusal) -> Response<Body> {
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record.request = Some(RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() });
+    let mut response = Reply::refused(refusal).response(false);
+    if let Some(name) = server_name(connection) {
+        response.headers_mut().insert(SERVER, name);
+    }
+    record.flags = "DPE".to_owned();
+    record.details = refusal.details.to_owned();
+    record.status = refusal.status;
+    record.response_headers = response.headers().clone();
+    connection.proxy.tell(&record);
+    response
 }
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {

@@ -3,13 +3,18 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
+use super::body::Body;
 use super::connection::{Connection, Standing};
 use super::exchange;
 use super::frame_budget::Budgeted;
+use super::http1_guard::{ClientPatience, Gate, Guarded, Rules};
 use super::options::Options;
 use crate::seam::dial::Io;
 
@@ -40,13 +45,36 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         connection: Arc::new(connection),
         standing: Mutex::new(Arc::new(standing)),
     });
+    let gate = Arc::new(Gate::default());
+    let service_gate = Arc::clone(&gate);
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { exchange::serve(shared, request).await }
+        let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
+        async move {
+            if let Some(refusal) = gate.refusal() {
+                return Ok(exchange::refuse(&shared.connection, refusal));
+            }
+            let asks_tunnel = asks_tunnel(&request);
+            let mut response = exchange::serve(shared, request).await?;
+            if asks_tunnel {
+                settle(&gate, &mut response);
+            }
+            Ok::<_, exchange::Closed>(response)
+        }
     });
-    let builder = builder(&proxy.options);
-    let mut serving =
-        pin!(builder.serve_connection_with_upgrades(TokioIo::new(Budgeted::new(stream)), service));
+    let options = &proxy.options;
+    let rules = Rules {
+        lines_max: options.limits.headers,
+        bytes_max: options.limits.header_bytes.max(8192),
+        upper_case_methods: true,
+    };
+    let patience = ClientPatience {
+        head: options.patience.request_head,
+        idle: options.patience.idle,
+        stalled: options.patience.stalled_write,
+    };
+    let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
+    let builder = builder(options);
+    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut serving => result,
         () = proxy.draining.cancelled() => {
@@ -59,13 +87,30 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     }
 }
 
+/// Whether another protocol is to follow this request on its HTTP/1 connection.
+fn asks_tunnel(request: &Request<Incoming>) -> bool {
+    request.version() < Version::HTTP_2
+        && (request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE))
+}
+
+/// Lets the other protocol begin where it was granted; elsewhere the connection ends with the answer, for what the
+/// client has sent since is nobody's.
+fn settle(gate: &Gate, response: &mut Response<Body>) {
+    let granted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    gate.settle(granted);
+    if !granted {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
 fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     let limits = &options.limits;
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.patience.request_head)
+        // The reader in front waits for heads, and gives up.
+        .header_read_timeout(None)
         .max_headers(limits.headers)
         // The buffer holds a whole head; hyper wants 8 KiB at least.
         .max_buf_size(limits.header_bytes.max(8192))

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
 use super::connection::Connection;
+use super::http1_guard::Written;
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -268,6 +269,8 @@ impl Pool {
 }
 
 async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
+    // What is written is read again by the strict reader of our own front, where that may cost something.
+    let stream = if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream };
     let (sender, connection) = http1::Builder::new()
         .max_headers(256)
         .handshake(TokioIo::new(stream))
