@@ -408,7 +408,8 @@ impl Watch for Finish {
 
     fn ended(&mut self, trailers: Option<&HeaderMap>) {
         self.held.active = None;
-        if let Some(lent) = self.held.lent.take() {
+        // Where the upstream did not wait for all of the body, what is left of it may still be on its way there.
+        if let Some(lent) = self.held.lent.take().filter(|_| self.held.body.has_ended()) {
             lent.give_back();
         }
         if let Some(trailers) = trailers {

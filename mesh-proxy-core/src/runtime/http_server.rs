@@ -14,7 +14,7 @@ use super::body::Body;
 use super::connection::{Connection, Standing};
 use super::exchange;
 use super::frame_budget::Budgeted;
-use super::http1_guard::{ClientPatience, Gate, Guarded, Rules};
+use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
 use super::options::Options;
 use crate::seam::dial::Io;
 
@@ -47,10 +47,16 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     });
     let gate = Arc::new(Gate::default());
     let service_gate = Arc::clone(&gate);
+    let headers_max = proxy.options.limits.headers;
     let service = service_fn(move |request| {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
         async move {
             if let Some(refusal) = gate.refusal() {
+                return Ok(exchange::refuse(&shared.connection, refusal));
+            }
+            if request.headers().len() > headers_max {
+                // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
+                let refusal = Refusal { status: 431, details: "http2.too_many_headers" };
                 return Ok(exchange::refuse(&shared.connection, refusal));
             }
             let asks_tunnel = asks_tunnel(&request);
@@ -119,6 +125,7 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        .max_local_error_reset_streams(100)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(256 * 1024);
     builder

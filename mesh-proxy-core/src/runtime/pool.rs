@@ -145,7 +145,7 @@ impl Pool {
         match key.protocol {
             Protocol::Http1 => {
                 while let Some(mut kept) = self.take(key) {
-                    if kept.sender.ready().await.is_ok() {
+                    if is_ready(&mut kept).await {
                         return Ok(Checkout::Http1(kept, true));
                     }
                 }
@@ -241,7 +241,7 @@ impl Pool {
         }
         if key.protocol == Protocol::ByAlpn {
             while let Some(mut kept) = self.take(key) {
-                if kept.sender.ready().await.is_ok() {
+                if is_ready(&mut kept).await {
                     return Ok(Checkout::Http1(kept, true));
                 }
             }
@@ -266,6 +266,13 @@ impl Pool {
         let connecting = open(proxy, cluster, &key.address, key.preface.as_ref(), tls);
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
+}
+
+/// Whether a kept connection can take a request, now or in a moment: one that still has something of the last request to
+/// write may never.
+async fn is_ready(kept: &mut Http1) -> bool {
+    const MOMENT: Duration = Duration::from_millis(50);
+    matches!(tokio::time::timeout(MOMENT, kept.sender.ready()).await, Ok(Ok(())))
 }
 
 async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
