@@ -60,7 +60,12 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
                 return Ok(exchange::refuse(&shared.connection, refusal));
             }
             let asks_tunnel = asks_tunnel(&request);
+            let is_http1 = request.version() < Version::HTTP_2;
+            let draining = shared.connection.proxy.draining.clone();
             let mut response = exchange::serve(shared, request).await?;
+            if is_http1 && draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             if asks_tunnel {
                 settle(&gate, &mut response);
             }
@@ -83,7 +88,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut serving => result,
-        () = proxy.draining.cancelled() => {
+        () = proxy.closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -34,7 +34,7 @@ impl LogWriter {
         Self { format, lines: Lines::new(out) }
     }
 
-    /// How many lines were dropped.
+    /// How many lines were dropped or could not be written.
     pub fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lines.dropped)
     }
@@ -62,8 +62,10 @@ impl Lines {
 
     fn new(out: impl Write + Send + 'static) -> Self {
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        std::thread::spawn(move || write(out, &receiver));
-        Self { sender, dropped: Arc::default() }
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
+        std::thread::spawn(move || write(out, &receiver, &lost));
+        Self { sender, dropped }
     }
 
     /// Lets a line wait to be written, or drops it.
@@ -74,14 +76,22 @@ impl Lines {
     }
 }
 
-/// Writes what waits in one go, then waits for more. Lines that cannot be written are lost.
-fn write(out: impl Write, lines: &Receiver<String>) {
-    let mut out = std::io::BufWriter::new(out);
+/// Writes what waits in one go, then waits for more. Lines that cannot be written are lost, and counted.
+fn write(mut out: impl Write, lines: &Receiver<String>, lost: &AtomicU64) {
+    const AT_ONCE: usize = 64 * 1024;
+    let mut text = String::new();
     while let Ok(first) = lines.recv() {
-        let _ = out.write_all(first.as_bytes());
-        while let Ok(line) = lines.try_recv() {
-            let _ = out.write_all(line.as_bytes());
+        text.push_str(&first);
+        let mut count = 1;
+        while text.len() < AT_ONCE
+            && let Ok(line) = lines.try_recv()
+        {
+            text.push_str(&line);
+            count += 1;
         }
-        let _ = out.flush();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            lost.fetch_add(count, Ordering::Relaxed);
+        }
+        text.clear();
     }
 }

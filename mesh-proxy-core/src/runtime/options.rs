@@ -145,7 +145,10 @@ pub struct Patience {
     pub request_body: Duration,
     /// For anything to happen on a TCP connection (Envoy: one hour).
     pub tcp_idle: Duration,
-    /// For requests in flight once a drain began.
+    /// For clients to go elsewhere once a drain began: so long connections are still taken, and answers of HTTP/1 end
+    /// theirs (Istio's agent gives five seconds).
+    pub drain_notice: Duration,
+    /// For requests in flight after that.
     pub drain: Duration,
 }
 
@@ -159,6 +162,7 @@ impl Default for Patience {
             stalled_write: Duration::from_secs(300),
             request_body: Duration::from_secs(300),
             tcp_idle: Duration::from_secs(3600),
+            drain_notice: Duration::ZERO,
             drain: Duration::from_secs(45),
         }
     }
