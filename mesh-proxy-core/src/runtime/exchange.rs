@@ -201,11 +201,11 @@ fn plan(
         (Some(policy), Some(canonical)) => CorsHeaders::of(policy, &canonical.request),
         _ => CorsHeaders::default(),
     };
-    let head = seen.request.as_ref().map(|canonical| Head::of(canonical, &parts.method));
+    let head = seen.request.as_ref().map(|canonical| Head::of(canonical, parts));
     if let (Some(request), Some(head)) = (&mut record.request, &head) {
         request.path.clone_from(&head.path);
         request.authority.clone_from(&head.authority);
-        request.scheme = head.scheme.to_string();
+        request.scheme = head.scheme.as_str().to_owned();
     }
     if decision.external_authz.iter().any(|authz| !authz.dry_run) {
         let asks = canonicalize(manager, connected.connection, connection.is_terminated(), &facts);
@@ -379,10 +379,11 @@ fn finish(
 /// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
 fn server_name(connection: &Connection) -> Option<HeaderValue> {
     let name = connection.proxy.options.server_name.as_deref()?;
-    if connection.arrival.direction == Direction::Outbound && name == "istio-envoy" {
-        return Some(HeaderValue::from_static("envoy"));
+    match (name, connection.arrival.direction) {
+        ("istio-envoy", Direction::Outbound) => Some(HeaderValue::from_static("envoy")),
+        ("istio-envoy", _) => Some(HeaderValue::from_static("istio-envoy")),
+        _ => HeaderValue::from_str(name).ok(),
     }
-    HeaderValue::from_str(name).ok()
 }
 
 /// Tells of a request once its answer has passed.

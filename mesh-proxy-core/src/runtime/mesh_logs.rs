@@ -42,10 +42,10 @@ struct Log {
 impl MeshLogs {
     /// Writes a record to all logs that want it.
     pub(crate) fn finished(&self, config: &Arc<TelemetryConfig>, record: &Record) {
-        let mut made = self.made.load_full();
+        let mut made = self.made.load();
         if !Arc::ptr_eq(&made.of, config) {
-            made = Arc::new(self.make(config));
-            self.made.store(Arc::clone(&made));
+            self.made.store(Arc::new(self.make(config)));
+            made = self.made.load();
         }
         let logs = if record.direction == Direction::Inbound { &made.server } else { &made.client };
         for log in logs {

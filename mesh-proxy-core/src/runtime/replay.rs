@@ -1,7 +1,7 @@
 //! Request bodies that can be sent again: what passed is kept, up to a bound, while it streams to the first upstream.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,9 @@ const SMALL: usize = 1024;
 pub(crate) struct Replay {
     shared: Arc<Shared>,
 }
+
+/// The body of requests that have none: nothing of it ever changes, so they share it.
+static NOTHING: LazyLock<Replay> = LazyLock::new(|| Replay::of(Bytes::new()));
 
 #[derive(Debug)]
 struct Shared {
@@ -52,6 +55,9 @@ impl Replay {
     /// Keeps up to `kept_max` bytes of what passes.
     pub(crate) fn new(source: Incoming, kept_max: usize) -> Self {
         let ended = source.is_end_stream();
+        if ended {
+            return Self::clone(&NOTHING);
+        }
         let hint = source.size_hint();
         let state = State {
             source: Some(source),
@@ -158,6 +164,11 @@ impl Replay {
     /// Bytes that came from the client.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
+    }
+
+    /// Whether the client has sent all of it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.lock().ended
     }
 
     /// Waits until the client has sent all of it.
