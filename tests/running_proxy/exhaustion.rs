@@ -44,12 +44,12 @@ fn record(host: &str) -> Record {
 #[test]
 fn x08_series_are_bounded_whatever_clients_send() {
     let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
-    for number in 0..30_000 {
+    for number in 0..5_000 {
         metrics.finished(&record(&format!("h{number}")));
     }
     let text = metrics.text();
     let series = text.lines().filter(|line| line.starts_with("istio_requests_total")).count();
-    assert!((2..=10_100).contains(&series), "{series}");
+    assert!((2..=1_100).contains(&series), "{series}");
     assert!(text.len() < 64 << 20, "{} bytes", text.len());
 }
 
@@ -80,11 +80,11 @@ async fn x05_a_log_that_cannot_be_written_costs_lines_and_no_request() {
     // The queue is full before the first request.
     let started = Instant::now();
     let line = record("a");
-    for _ in 0..20_000 {
+    for _ in 0..50_000 {
         log.finished(&line);
     }
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    assert!(dropped.load(Ordering::Relaxed) > 3_000);
+    assert!(dropped.load(Ordering::Relaxed) > 15_000);
     let running =
         start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, Options::default(), |builder| {
             builder.sink(log)
@@ -96,7 +96,7 @@ async fn x05_a_log_that_cannot_be_written_costs_lines_and_no_request() {
     // A full disk: lines that were taken are counted too.
     stuck.0.store(true, Ordering::Relaxed);
     let started = Instant::now();
-    while dropped.load(Ordering::Relaxed) < 20_000 {
+    while dropped.load(Ordering::Relaxed) < 50_000 {
         assert!(started.elapsed() < Duration::from_secs(10), "{} dropped", dropped.load(Ordering::Relaxed));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -15,7 +15,7 @@ use crate::upstream::{Seen, Upstream};
 
 /// What must come of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     /// The upstream hears nothing, the client no success.
     Refused,
     /// The upstream hears nothing, the client this status and no other.
@@ -30,7 +30,7 @@ enum Fate {
 
 use Fate::{AtMostOne, Broken, Refused, Served, Told};
 
-type Case = (String, Vec<u8>, Fate);
+pub(crate) type Case = (String, Vec<u8>, Fate);
 
 /// The request that hides in the bodies.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -390,6 +390,11 @@ fn targets() -> Vec<Case> {
     cases
 }
 
+/// Every message, with a name and its fate.
+pub(crate) fn all() -> Vec<Case> {
+    [two_lengths(), lengths(), codings(), chunks(), trailers(), versions(), lines(), targets()].concat()
+}
+
 /// What the client was told, as status codes; those of interim answers are left out.
 fn statuses(answer: &[u8]) -> Vec<u16> {
     String::from_utf8_lossy(answer)
@@ -431,8 +436,7 @@ async fn hostile_messages_do_not_reach_the_upstream() {
     );
     let running =
         start_with(config(&text, GATEWAY), &["80"], &endpoints, Options::default(), |builder| builder).await;
-    let all =
-        [two_lengths(), lengths(), codings(), chunks(), trailers(), versions(), lines(), targets()].concat();
+    let all = all();
     assert!(all.len() >= 170, "{} cases", all.len());
     let mut wrong = Vec::new();
     for (name, bytes, fate) in &all {

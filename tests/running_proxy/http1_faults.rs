@@ -51,13 +51,18 @@ async fn m08_a_pipelining_client_that_reads_slowly_is_not_read_ahead_of() {
             _ => break,
         }
     }
-    let answered = running.records.take().len();
     assert!(sent < 400_000, "the proxy took {sent} requests whose answers nobody read");
-    // The system's buffers hold some thousand answers; nothing else may.
-    assert!(answered < 150_000, "{answered} requests were answered into the void");
-    let started = Instant::now();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(running.records.take().len() < 10, "still answering after {:?}", started.elapsed());
+    // The system's buffers hold some ten thousand answers; nothing else may.
+    let mut answered = 0;
+    loop {
+        let more = running.records.take().len();
+        answered += more;
+        assert!(answered < 150_000, "{answered} requests were answered into the void");
+        if more == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]

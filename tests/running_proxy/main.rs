@@ -28,6 +28,7 @@ mod observe;
 mod process;
 mod reload;
 mod shim;
+mod smuggling;
 mod tcp;
 mod tls;
 mod tls_attacks;

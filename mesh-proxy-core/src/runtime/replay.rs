@@ -350,3 +350,36 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2020-8659: a byte at a time costs about a byte at a time.
+    #[test]
+    fn small_frames_are_kept_together() {
+        let mut state = State {
+            source: None,
+            kept: Vec::new(),
+            small: BytesMut::new(),
+            kept_bytes: 0,
+            kept_max: 10_000,
+            spent: false,
+            trailers: None,
+            ended: false,
+            current: 0,
+            received: 0,
+            hint: SizeHint::default(),
+        };
+        let text: Vec<u8> = (0..5000_u32).map(|number| (number % 251) as u8).collect();
+        for byte in &text {
+            state.keep(Bytes::copy_from_slice(&[*byte]));
+        }
+        assert!(state.kept.len() < 6, "{}", state.kept.len());
+        state.keep(Bytes::from(vec![7; 3000]));
+        assert_eq!(state.joined(usize::MAX), [&text[..], &[7; 3000]].concat());
+        assert!(!state.spent);
+        state.keep(Bytes::from(vec![7; 3000]));
+        assert!(state.spent && state.kept.is_empty() && state.small.is_empty());
+    }
+}

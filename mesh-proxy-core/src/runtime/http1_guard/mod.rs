@@ -10,13 +10,15 @@
 //! is never read.
 
 mod chunks;
+mod gate;
 mod head;
 mod message;
 mod stream;
 mod written;
 
+pub(crate) use gate::Gate;
 pub(crate) use head::Refusal;
-pub(crate) use stream::{ClientPatience, Gate, Guarded};
+pub(crate) use stream::{ClientPatience, Guarded};
 pub(crate) use written::Written;
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::Rules;
+use super::gate::Gate;
 use super::head::Refusal;
 use super::message::Reader;
 
@@ -23,46 +24,6 @@ const READ_MIN: usize = 2048;
 /// lost (RFC 9112, 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
-
-/// What the service and the stream tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    refusal: OnceLock<Refusal>,
-    tunnel: Mutex<Tunnel>,
-}
-
-#[derive(Debug, Default)]
-struct Tunnel {
-    granted: Option<bool>,
-    waker: Option<Waker>,
-}
-
-impl Gate {
-    /// Why the request at hand stands for one that was refused; `None`: it is what the client sent.
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.refusal.get().copied()
-    }
-
-    /// Whether the other protocol was granted that the request asked for. What follows where it was not is never read.
-    pub(crate) fn settle(&self, granted: bool) {
-        let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        tunnel.granted = Some(granted);
-        if let Some(waker) = tunnel.waker.take() {
-            waker.wake();
-        }
-    }
-
-    fn poll_granted(&self, context: &Context<'_>) -> Poll<bool> {
-        let mut tunnel = self.tunnel.lock().unwrap_or_else(PoisonError::into_inner);
-        match tunnel.granted.take() {
-            Some(granted) => Poll::Ready(granted),
-            None => {
-                tunnel.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
 
 /// How long is waited for the client.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +102,7 @@ impl<T> Guarded<T> {
     fn refuse(&mut self, refusal: Refusal) {
         tracing::debug!(refusal.details, "a request is refused");
         // Only one message is out at a time: there is no earlier refusal.
-        let _ = self.gate.refusal.set(refusal);
+        self.gate.refuse(refusal);
         self.mode = Mode::Ended;
         self.kept = BytesMut::from(STAND_IN);
         self.good = self.kept.len();
