@@ -121,7 +121,8 @@ async fn run(args: Args) -> Result<Drained, String> {
         .resolver(SystemResolver { except })
         .dial(SystemDial { instead: args.endpoint.into_iter().collect() })
         .certificates(files.certificates())
-        .sink(metrics.clone());
+        .metrics(metrics.clone())
+        .workload(files.proxy().clone());
     if let Some(path) = &args.access_log {
         let format = match args.access_log_format.as_str() {
             "text" => LineFormat::text(""),

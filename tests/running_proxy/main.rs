@@ -30,6 +30,7 @@ mod reload;
 mod shim;
 mod smuggling;
 mod tcp;
+mod telemetry;
 mod tls;
 mod tls_attacks;
 mod tools;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::body::{Body, BoxError};
 use super::hop_by_hop;
+use crate::telemetry::grpc_messages::MessageCounter;
 
 /// Frames of fewer bytes are copied together.
 const SMALL: usize = 1024;
@@ -48,6 +49,8 @@ struct State {
     /// The try that may read; older ones are cut off.
     current: u32,
     received: u64,
+    /// Counts messages of gRPC; `None`: it is no stream of them.
+    messages: Option<MessageCounter>,
     hint: SizeHint,
 }
 
@@ -70,6 +73,7 @@ impl Replay {
             ended,
             current: 0,
             received: 0,
+            messages: None,
             hint,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
@@ -89,6 +93,7 @@ impl Replay {
             ended: true,
             current: 0,
             received: 0,
+            messages: None,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
     }
@@ -151,6 +156,7 @@ impl Replay {
             ended: true,
             current: 0,
             received: state.received,
+            messages: None,
             hint: state.hint,
         };
         Some(Self { shared: Arc::new(Shared { state: Mutex::new(copied), complete: Notify::new() }) })
@@ -159,6 +165,16 @@ impl Replay {
     /// Whether the client has sent all of it.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
+    }
+
+    /// Counts the messages of gRPC in it from now on.
+    pub(crate) fn count_messages(&self) {
+        self.lock().messages = Some(MessageCounter::default());
+    }
+
+    /// Messages of gRPC that came from the client, where they are counted.
+    pub(crate) fn messages(&self) -> u64 {
+        self.lock().messages.as_ref().map_or(0, MessageCounter::messages)
     }
 
     /// Bytes that came from the client.
@@ -325,6 +341,9 @@ impl State {
 
     fn keep(&mut self, data: Bytes) {
         self.received += data.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(&data);
+        }
         if self.spent {
             return;
         }
@@ -370,6 +389,7 @@ mod tests {
             current: 0,
             received: 0,
             hint: SizeHint::default(),
+            messages: None,
         };
         let text: Vec<u8> = (0..5000_u32).map(|number| (number % 251) as u8).collect();
         for byte in &text {

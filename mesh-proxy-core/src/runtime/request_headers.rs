@@ -27,6 +27,11 @@ pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge:
         }
     }
     client_certificate(headers, connection);
+    identify(headers, connection, is_edge);
+}
+
+/// Gives a request an id: one of its own where it has none, or came from outside.
+pub(crate) fn identify(headers: &mut HeaderMap, connection: &Connection, is_edge: bool) {
     if is_edge || !headers.contains_key(REQUEST_ID) {
         headers.insert(REQUEST_ID, request_id(connection));
     }
