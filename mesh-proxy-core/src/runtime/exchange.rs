@@ -85,7 +85,8 @@ pub(crate) async fn serve(
     let mut consented = Vec::new();
     if let Plan::Ask(asked, request) = plan {
         let generation = &standing.generation;
-        match ext_authz::ask_about_request(connection, generation, &asked, *request, &body).await {
+        let asking = ext_authz::ask_about_request(connection, generation, &asked, *request, &body);
+        match Box::pin(asking).await {
             Ok(consent) => {
                 let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
                 plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record, &mut traced);

@@ -62,7 +62,8 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
             let asks_tunnel = asks_tunnel(&request);
             let is_http1 = request.version() < Version::HTTP_2;
             let draining = shared.connection.proxy.draining.clone();
-            let mut response = exchange::serve(shared, request).await?;
+            // On the heap while it lasts: the codec keeps room for it in every connection, idle ones too.
+            let mut response = Box::pin(exchange::serve(shared, request)).await?;
             if is_http1 && draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

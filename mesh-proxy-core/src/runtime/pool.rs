@@ -302,7 +302,8 @@ impl Pool {
         key: &Key,
         tls: Option<&Offer<'_>>,
     ) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
-        let connecting = open(proxy, cluster, &key.address, key.preface.as_ref(), tls);
+        // Handshakes are large and rare: requests on kept connections carry no room for them.
+        let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
 }
