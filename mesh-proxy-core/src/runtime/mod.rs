@@ -32,6 +32,7 @@ mod frame_budget;
 mod head;
 mod header_ops;
 mod hop_by_hop;
+mod http1_guard;
 mod http_server;
 mod inquiry;
 mod keys;
@@ -50,6 +51,7 @@ mod tcp;
 mod tls;
 mod traces;
 mod tries;
+mod tunnel;
 mod wrap;
 
 pub use arrival::Arrival;
