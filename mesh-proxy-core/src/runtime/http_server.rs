@@ -16,6 +16,7 @@ use super::exchange;
 use super::frame_budget::Budgeted;
 use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
 use super::options::Options;
+use super::refuse;
 use crate::seam::dial::Io;
 
 /// An HTTP connection, shared by its requests.
@@ -52,12 +53,12 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
         async move {
             if let Some(refusal) = gate.refusal() {
-                return Ok(exchange::refuse(&shared.connection, refusal));
+                return Ok(refuse::refuse(&shared.connection, refusal));
             }
             if request.headers().len() > headers_max {
                 // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
                 let refusal = Refusal { status: 431, details: "http2.too_many_headers" };
-                return Ok(exchange::refuse(&shared.connection, refusal));
+                return Ok(refuse::refuse(&shared.connection, refusal));
             }
             let asks_tunnel = asks_tunnel(&request);
             let is_http1 = request.version() < Version::HTTP_2;
