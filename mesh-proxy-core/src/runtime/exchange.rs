@@ -25,13 +25,12 @@ use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
 use super::traces::Traced;
-use super::{ext_authz, header_ops, hop_by_hop, request_headers};
+use super::{ext_authz, header_ops, hop_by_hop, outward, request_headers};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
-use crate::seam::filter::RequestHead;
 use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::{Record, RequestRecord};
 
@@ -105,10 +104,11 @@ pub(crate) async fn serve(
             forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
             forwarding.upgrade = upgrade;
             let cors = forwarding.cors.clone();
-            let outcome = match outward(connection, &standing, &mut forwarding, &mut record, &mut traced) {
-                Some(answer) => Outcome::Reply(answer, Vec::new()),
-                None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
-            };
+            let outcome =
+                match outward::prepare(connection, &standing, &mut forwarding, &mut record, &mut traced) {
+                    Some(answer) => Outcome::Reply(answer, Vec::new()),
+                    None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
+                };
             match outcome {
                 Outcome::Reply(made, ops) => {
                     let planned = Planned { reply: made, cors, ops, fault: None };
@@ -228,7 +228,7 @@ fn plan(
             if let (Some(request), Some(changes)) = (&mut record.request, changes()) {
                 request.headers = changes.apply(parts.headers.clone());
                 request_headers::identify(&mut request.headers, connection, manager.use_remote_address);
-                *traced = trace(connection, standing, &mut request.headers);
+                *traced = outward::trace(connection, standing, &mut request.headers);
             }
             let url = url(record);
             let LocalReply { fault, response_headers, .. } = &*reply;
@@ -255,41 +255,6 @@ fn plan(
             Plan::Forward(Box::new(forwarding), changes)
         }
     }
-}
-
-fn trace(connection: &Connection, standing: &Standing, headers: &mut HeaderMap) -> Option<Traced> {
-    let (proxy, config) = (&connection.proxy, &standing.generation.config);
-    proxy.traces.begin(config, connection.arrival.direction, headers, &*proxy.dice)
-}
-
-/// Makes a request ready to be sent on; the answer of a filter that gives one instead.
-fn outward(
-    connection: &Connection,
-    standing: &Standing,
-    forwarding: &mut Forwarding,
-    record: &mut Record,
-    traced: &mut Option<Traced>,
-) -> Option<Reply> {
-    let head = &mut forwarding.head;
-    request_headers::prepare(&mut head.headers, connection, forwarding.is_edge);
-    *traced = trace(connection, standing, &mut head.headers);
-    for filter in &connection.proxy.filters {
-        let mut seen = RequestHead {
-            method: &head.method,
-            authority: &head.authority,
-            path: &forwarding.original_path,
-            headers: &mut head.headers,
-            client: connection.client,
-            principal: connection.peer(),
-        };
-        if let Some(answer) = filter.request(&mut seen) {
-            if let Some(request) = &mut record.request {
-                request.headers = std::mem::take(&mut head.headers);
-            }
-            return Some(Reply::of_filter(answer));
-        }
-    }
-    None
 }
 
 fn has_delay(fault: &Option<Fault>) -> bool {
