@@ -242,6 +242,31 @@ fn files_come_from_globs_folders_and_standard_input() {
 }
 
 #[test]
+fn any_number_of_threads_comes_to_the_same() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("cli-threads");
+    let service = |number: usize| {
+        let port = if number.is_multiple_of(7) { "none".to_owned() } else { (8000 + number).to_string() };
+        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s-{}, namespace: shop}}\nspec:\n  ports:\n  - name: http\n    port: {port}\n", number % 290)
+    };
+    for part in 0..3 {
+        let documents: Vec<_> = (part * 100..part * 100 + 100).map(service).collect();
+        std::fs::write(root.join(format!("{part}.yaml")), documents.join("---\n").repeat(20)).unwrap();
+    }
+    let check = |threads: &[&str]| {
+        let arguments = [&["check", "--format", "json"], threads, &[root.to_str().unwrap()]].concat();
+        let output = run(&mesh, &arguments, "");
+        (status(&output), text(&output.stdout))
+    };
+    let one = check(&["--threads", "1"]);
+    assert_eq!(one.0, 1, "{}", one.1);
+    for threads in [&["--threads", "2"][..], &["--threads", "16"], &[]] {
+        assert!(check(threads) == one, "{threads:?}");
+    }
+    assert_eq!(check(&["--threads", "0"]).0, 2);
+}
+
+#[test]
 fn a_folder_without_configuration_is_noted() {
     let Some(mesh) = binary() else { return };
     let root = folder("cli-empty");

@@ -76,6 +76,24 @@ pub struct Config {
     /// How policies and token rules are read where there are two ways: as Istio reads them, or the safer way.
     #[arg(long, value_enum, default_value = "istio")]
     pub profile: Profile,
+    #[command(flatten)]
+    pub work: Work,
+}
+
+/// How the work is done; the outcome is the same.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct Work {
+    /// Read and check on so many threads; without it, on as many as there are processors.
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZero<usize>>,
+}
+
+impl Work {
+    /// Threads to read and check on.
+    pub fn threads(self) -> usize {
+        let available = || std::thread::available_parallelism().ok();
+        self.threads.or_else(available).map_or(1, std::num::NonZero::get)
+    }
 }
 
 /// Whose reading of policies and token rules is taken.
@@ -145,6 +163,8 @@ pub struct Check {
     /// Name the analyzers that were left out.
     #[arg(short, long)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub work: Work,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,

@@ -4,11 +4,11 @@
 mod attacks;
 mod mutants;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion};
+use mesh_model::name::StringMap;
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use mesh_model::trace::Trace;
@@ -337,7 +337,7 @@ fn s259_rules_are_sorted_by_issuer_and_namespaces_come_first() {
         resource("shop", "z", json!([{ "issuer": "b", "jwks": jwks() }, { "issuer": "a", "jwks": jwks() }]));
     let other = resource("other", "o", json!([{ "issuer": "c", "jwks": jwks() }]));
     let all = [root, own, other];
-    let found = applicable(&all, "istio-system", "shop", &BTreeMap::new());
+    let found = applicable(&all, "istio-system", "shop", &StringMap::new());
     let (authn, _) = RequestAuthn::compile(&found, &AuthnOptions::default());
     let labels: Vec<String> = authn.unwrap().rules.iter().map(|rule| rule.label.to_string()).collect();
     assert_eq!(

@@ -109,7 +109,7 @@ fn hashes_source(rule: &MergedDestinationRule, subset: &str) -> bool {
         .iter()
         .find(|candidate| candidate.name == subset)
         .and_then(|subset| subset.traffic_policy.as_ref())
-        .and_then(|policy| policy.load_balancer.as_ref());
-    let top = || rule.spec.traffic_policy.as_ref().and_then(|policy| policy.load_balancer.as_ref());
+        .and_then(|policy| policy.load_balancer.as_deref());
+    let top = || rule.spec.traffic_policy.as_ref().and_then(|policy| policy.load_balancer.as_deref());
     own.or_else(top).is_some_and(by_source)
 }

@@ -324,7 +324,7 @@ fn a_gateway_of_the_gateway_api_is_named_by_reference() {
     let (snapshot, _) = resolve_with(&format!("{{{PROVIDERS}}}"), &yaml);
     let mut proxy = gateway("edge", "gw");
     assert!(compile(&View::new(&snapshot, &proxy)).applied.is_empty());
-    proxy.labels.insert("gateway.networking.k8s.io/gateway-name".into(), "mine".into());
+    proxy.labels.insert("gateway.networking.k8s.io/gateway-name", "mine");
     let found = compile(&View::new(&snapshot, &proxy));
     assert_eq!((found.applied.len(), logs(&found.client)), (1, vec!["logs"]));
 }
