@@ -247,7 +247,10 @@ fn any_number_of_threads_comes_to_the_same() {
     let root = folder("cli-threads");
     let service = |number: usize| {
         let port = if number.is_multiple_of(7) { "none".to_owned() } else { (8000 + number).to_string() };
-        format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s-{}, namespace: shop}}\nspec:\n  ports:\n  - name: http\n    port: {port}\n", number % 290)
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s-{}, namespace: shop}}\nspec:\n  ports:\n  - name: http\n    port: {port}\n",
+            number % 290
+        )
     };
     for part in 0..3 {
         let documents: Vec<_> = (part * 100..part * 100 + 100).map(service).collect();

@@ -18,8 +18,8 @@ use mesh_compile::proxy::listener::Network;
 use mesh_model::config_set::ConfigSet;
 use mesh_model::diagnostic::Code;
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
-use mesh_model::name::StringMap;
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 
 mod common;
 

@@ -75,7 +75,7 @@ impl SidecarAnnotations {
     /// Reads the labels and annotations of a Pod, or of a template of Pods. What cannot be read is left unset and named.
     ///
     /// ```
-    /// use std::collections::BTreeMap;
+    /// use mesh_model::name::StringMap;
     /// use mesh_model::kubernetes::SidecarAnnotations;
     ///
     /// let labels = StringMap::from([("istio.io/rev", "1-14-5")]);

@@ -1,6 +1,5 @@
 //! DestinationRules: hosts that exist, subsets that select Pods.
 
-
 use hashbrown::HashMap;
 use mesh_model::diagnostic::Code;
 use mesh_model::kubernetes::Pod;
