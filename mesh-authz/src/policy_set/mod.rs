@@ -165,6 +165,9 @@ impl PolicySet {
     /// Envoy looks at CUSTOM policies before tokens are verified (S-078). Callers that verify tokens ask
     /// [`external`](Self::external) first, with the request as it came, and [`enforce`](Self::enforce) after.
     pub fn decide<O: Observer>(&self, facts: &Facts<'_>, observer: &mut O) -> Verdict<'_> {
+        if self.external.is_empty() {
+            return self.enforce(facts, observer);
+        }
         match self.external(facts, observer) {
             Verdict { allowed: true, external, .. } => Verdict { external, ..self.enforce(facts, observer) },
             refused => refused,

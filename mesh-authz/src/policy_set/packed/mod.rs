@@ -106,12 +106,13 @@ impl Packed {
     }
 
     /// Reads one rule.
+    #[inline(always)]
     fn next_matching(&self, place: u32, reader: &mut Reader<'_>, asked: &Asked<'_>) -> Option<Found> {
         let mut rule = reader.sized();
         let (source, index) = (rule.number(), rule.number());
         let dry_run = rule.byte() & DRY_RUN != 0;
         let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, asked };
-        matcher.holds(&mut rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
+        matcher.holds(rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
     }
 
     /// The first rule that matches, each asked in turn; one in dry-run mode only where no other does.
