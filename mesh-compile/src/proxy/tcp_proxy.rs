@@ -109,7 +109,7 @@ fn tunnel(rule: &MergedDestinationRule, subset: &str) -> Option<Tunnel> {
         let (found, origin) = subsets.find(|(candidate, _)| candidate.name == subset)?;
         (found.traffic_policy.as_ref(), Some(origin.child(".trafficPolicy")))
     };
-    let TunnelSettings { protocol, target_host, target_port } = policy?.tunnel.as_ref()?;
+    let TunnelSettings { protocol, target_host, target_port } = policy?.tunnel.as_deref()?;
     let target = match target_host.parse::<IpAddr>() {
         Ok(IpAddr::V6(_)) => format!("[{target_host}]:{target_port}"),
         _ => format!("{target_host}:{target_port}"),
