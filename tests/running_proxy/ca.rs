@@ -2,8 +2,9 @@
 
 use mesh::proxy_core::seam::certificate_source::Identity;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    date_time_ymd,
 };
 
 pub struct Ca {
@@ -28,7 +29,34 @@ impl Ca {
 
     /// A certificate for URIs and DNS names, told apart by `://`.
     pub fn issue(&self, names: &[&str]) -> Identity {
-        let mut params = CertificateParams::default();
+        self.issue_with(names, CertificateParams::default())
+    }
+
+    /// The same with a serial number of its own.
+    pub fn issue_numbered(&self, names: &[&str], number: u64) -> Identity {
+        self.issue_with(names, CertificateParams { serial_number: Some(number.into()), ..Default::default() })
+    }
+
+    /// A list, as PEM, that takes back the certificates of these numbers; it counts until a year.
+    pub fn revoking(&self, numbers: &[u64], until: i32) -> Vec<u8> {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: (*number).into(),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap().into_bytes()
+    }
+
+    fn issue_with(&self, names: &[&str], mut params: CertificateParams) -> Identity {
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.subject_alt_names = names

@@ -23,11 +23,11 @@ use crate::upstream::{Upstream, echo};
 pub(crate) const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
 pub(crate) const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+pub(crate) fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = CertificateDer::pem_slice_iter(&identity.chain).collect::<Result<_, _>>().unwrap();
     (chain, PrivateKeyDer::from_pem_slice(&identity.key).unwrap())
 }
@@ -181,9 +181,9 @@ pub async fn accept(stream: BoxIo, names: &[String]) -> Option<BoxIo> {
     Some(Box::new(stream))
 }
 
-const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
+pub(crate) const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
 
-fn secure_door(tls: &str) -> String {
+pub(crate) fn secure_door(tls: &str) -> String {
     format!(
         "{REVIEWS}
 ---
