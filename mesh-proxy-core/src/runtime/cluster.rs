@@ -139,6 +139,7 @@ impl ClusterState {
             priority: 0,
             weight: 1,
             healthy: true,
+            draining: false,
             mtls: false,
             locality: "".into(),
         };

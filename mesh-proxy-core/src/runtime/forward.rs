@@ -73,7 +73,7 @@ pub(crate) async fn run(
     record: &mut Record,
 ) -> Outcome {
     let Forwarding { mut head, original_path, forward, no_cluster_status, cors: _, upgrade } = forwarding;
-    let Forward { clusters, hash_policy, http } = forward;
+    let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
     if let Some(fault) = &http.fault {

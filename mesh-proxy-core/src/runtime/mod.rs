@@ -50,6 +50,7 @@ mod tcp;
 mod tls;
 mod traces;
 mod tries;
+mod tunnel;
 mod wrap;
 
 pub use arrival::Arrival;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mesh_compile::proxy::cluster::UpstreamTls;
-use mesh_compile::proxy::listener::Network;
+use mesh_compile::proxy::listener::{Network, Tunnel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
 use super::metrics::Told;
-use super::{ext_authz, pool};
+use super::{ext_authz, pool, tunnel};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts};
 use crate::cluster::host::Host;
@@ -63,7 +63,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     record.cluster = Some(Arc::clone(&cluster.cluster.name));
     let Some(mut active) = cluster.enter(false) else { return };
     let mut told = Told::default();
-    match connect(&connection, &cluster, hash, &mut active).await {
+    match connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active).await {
         Ok(upstream) => {
             record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
             let passed = Passed::default();
@@ -130,6 +130,7 @@ async fn connect(
     connection: &Connection,
     cluster: &Arc<ClusterState>,
     hash: Option<u64>,
+    through: Option<&Tunnel>,
     active: &mut Active,
 ) -> Result<BoxIo, String> {
     const TRIES: usize = 3;
@@ -149,8 +150,18 @@ async fn connect(
             _ => None,
         };
         match pool::connect_bytes(connection, &cluster.cluster, address, tls).await {
-            Ok(stream) => {
+            Ok(mut stream) => {
                 cluster.record(&host, Outcome::Connected);
+                if let Some(through) = through {
+                    let wait = Duration::from_millis(
+                        u64::try_from(cluster.cluster.connect_timeout_ms).unwrap_or(10_000).max(1),
+                    );
+                    let opening = tunnel::open(&mut stream, through, cluster.cluster.http.protocol);
+                    let opened = tokio::time::timeout(wait, opening).await;
+                    opened
+                        .map_err(|_| "no answer to CONNECT".to_owned())?
+                        .map_err(|error| error.to_string())?;
+                }
                 return Ok(stream);
             }
             Err(failure) => {
