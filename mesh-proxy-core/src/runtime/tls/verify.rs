@@ -188,7 +188,7 @@ impl ServerCertVerifier for ServerVerifier {
         let algorithms = self.provider.signature_verification_algorithms.all;
         match &self.chain {
             None => {
-                verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?
+                verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
             }
             Some(chain) => match chain.verify_server_cert(end_entity, intermediates, server_name, &[], now) {
                 // The name is looked at last; which one counts is decided below.
