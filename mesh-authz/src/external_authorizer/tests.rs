@@ -1,5 +1,7 @@
 //! Settings from MeshConfig, questions and answers.
 
+mod mutants;
+
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use serde_json::{Value, json};
 

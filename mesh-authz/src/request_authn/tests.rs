@@ -3,6 +3,7 @@
 
 mod attacks;
 mod mutants;
+mod places;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,12 @@
 //! A checker of tokens that can be read in a minute, with one check left out at a time: each check has a token that ours
 //! refuses and only the checker without it accepts. So each attack here would be seen if its check were lost.
 
+mod keys;
+mod outputs;
+
 use serde_json::Map;
 
-use super::attacks::{HEADER, judge, keys, rules, signed, signed_with, with_claim};
+use super::attacks::{self, HEADER, judge, rules, signed, signed_with, with_claim};
 use super::*;
 
 const AUDIENCE: &str = "orders";
@@ -33,11 +36,13 @@ enum Check {
     Twice,
     /// `sub` is a text.
     SubjectType,
+    /// Objects and lists in each other are bounded.
+    Depth,
 }
 
 use Check::{
-    Algorithm, Audience, AudienceType, Critical, Expired, Issuer, KeyName, NotYet, Sections, Signature,
-    SubjectType, TimeType, Twice,
+    Algorithm, Audience, AudienceType, Critical, Depth, Expired, Issuer, KeyName, NotYet, Sections,
+    Signature, SubjectType, TimeType, Twice,
 };
 
 /// Whether a token is accepted where `lost` is not looked at.
@@ -88,6 +93,7 @@ fn complaints(token: &str) -> Option<Vec<Check>> {
     complain(time("exp").is_some_and(|expires| NOW > expires + 60), Expired);
     complain(time("nbf").is_some_and(|begins| NOW + 60 < begins), NotYet);
     complain(payload.get("sub").is_some_and(|subject| !subject.is_string()), SubjectType);
+    complain(payload_json.windows(100).any(|bytes| bytes.iter().all(|byte| *byte == b'[')), Depth);
     complain(has_a_name_twice(std::str::from_utf8(&payload_json).ok()?), Twice);
     Some(all)
 }
@@ -117,6 +123,8 @@ fn tokens() -> Vec<(&'static str, Check, String)> {
         ("J03", KeyName, under(r#"{"alg":"HS256","kid":"../k1"}"#)),
         ("J03", Critical, under(r#"{"alg":"HS256","kid":"k1","crit":["x"]}"#)),
         ("J01", Sections, format!("{}.x", token(&good))),
+        ("41", Issuer, token(&with("iss", "\"https://nobody.example.com\""))),
+        ("57", Depth, token(&with("deep", &format!("{}{}", "[".repeat(110), "]".repeat(110))))),
         ("J09", Issuer, token(&with("iss", "\"https://evil.example.com\""))),
         ("46", Issuer, token(&with("iss", "\"\""))),
         ("46", Issuer, token(&good.replace(&format!("\"iss\":\"{ISSUER}\","), ""))),
@@ -136,7 +144,7 @@ fn tokens() -> Vec<(&'static str, Check, String)> {
 
 #[test]
 fn every_check_has_a_token_that_it_alone_refuses() {
-    let authn = rules(json!({ "audiences": [AUDIENCE], "jwks": keys() }), Profile::Hardened);
+    let authn = rules(json!({ "audiences": [AUDIENCE], "jwks": attacks::keys() }), Profile::Hardened);
     let good = signed(HEADER, &with_claim("x", Some("1")).replacen('{', "{\"aud\":\"orders\",", 1));
     assert!(accepts(&good, None) && judge(&authn, &good).is_ok());
     for (row, lost, token) in tokens() {
