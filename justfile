@@ -32,6 +32,10 @@ properties cases="1000000":
 bench *filter:
     cargo bench -p mesh-benches -- {{filter}}
 
+# Policies and tokens beside other engines (Cedar, casbin, jsonwebtoken, ...), in one run; a workspace of its own.
+bench-peers *filter:
+    cargo bench --manifest-path benches/peers/Cargo.toml --target-dir target -- {{filter}}
+
 # Property tests of policies and tokens alone, with many cases, in release mode.
 properties-authz cases="1000000":
     PROPTEST_CASES={{cases}} cargo test --release -p mesh-authz --lib property
@@ -44,3 +48,9 @@ conformance *arguments:
 # Fuzz the entry points, each for some seconds; names of `fuzz/fuzz_targets` choose among them.
 fuzz seconds="60" *targets:
     fuzz/run {{seconds}} {{targets}}
+
+# The running proxy beside nginx, HAProxy, Envoy and a minimal hyper proxy: `just bench-proxy --proxies hyper,mesh-full`.
+bench-proxy *arguments:
+    cargo build --release --features runtime --example gateway
+    cargo build --release --manifest-path benches/proxy/Cargo.toml --target-dir target
+    benches/proxy/run.py {{arguments}}

@@ -3,62 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "generated rules compile")]
 
 use std::hint::black_box;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use criterion::{Criterion, criterion_group, criterion_main};
-use mesh_authz::request_authn::{Authenticated, AuthnOptions, RequestAuthn};
-use mesh_benches::workloads::jwt::{AUDIENCE, ISSUER, NOW, Signer};
-use mesh_model::document::{Document, Source, Tree};
-use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
-use mesh_model::object::{Object, ObjectMeta};
-use mesh_model::origin::Provenance;
-use mesh_model::security::request_authentication::RequestAuthentication;
+use mesh_authz::request_authn::RequestAuthn;
+use mesh_benches::workloads::jwt::{self, NOW, Signer, request, rules};
+use mesh_model::facts::RequestFacts;
 use serde_json::{Value, json};
 
-fn rules(keys: &[Value]) -> RequestAuthn {
-    let spec: RequestAuthentication = serde_json::from_value(json!({ "jwtRules": [{
-        "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": json!({ "keys": keys }).to_string(),
-    }] }))
-    .unwrap();
-    let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), "jwt".into());
-    let document = Arc::new(Document::new(
-        Source { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
-        0,
-        Tree::default(),
-    ));
-    let object = Arc::new(Object {
-        meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
-        spec,
-        provenance: Arc::new(Provenance { kind: "RequestAuthentication", namespace, name, document }),
-    });
-    RequestAuthn::compile(&[&object], &AuthnOptions::default()).0.unwrap()
-}
-
-fn request(token: &str) -> RequestFacts<'static> {
-    let mut headers = Headers::default();
-    headers.push("user-agent", b"bench/1.0".as_slice());
-    headers.push("authorization", format!("Bearer {token}").into_bytes());
-    RequestFacts {
-        version: HttpVersion::Http2,
-        method: "GET".into(),
-        scheme: "http".into(),
-        authority: "orders".into(),
-        path: "/orders/17".into(),
-        headers,
-    }
-}
-
 fn passes(authn: &RequestAuthn, request: &RequestFacts<'_>) -> bool {
-    match authn.authenticate(request, NOW, &mut ()) {
-        Authenticated::Passed { claims, .. } => claims.is_some_and(|claims| claims.subject().is_some()),
-        Authenticated::Rejected { .. } => false,
-    }
+    jwt::passes(authn, request, NOW)
 }
 
-fn jwt(criterion: &mut Criterion) {
+fn tokens(criterion: &mut Criterion) {
     for signer in Signer::all() {
         let authn = rules(&[signer.jwk("k")]);
         let token = signer.token("k", |_| {});
@@ -103,5 +62,5 @@ fn short() -> Criterion {
         .measurement_time(Duration::from_secs(1))
 }
 
-criterion_group!(name = benches; config = short(); targets = jwt);
+criterion_group!(name = benches; config = short(); targets = tokens);
 criterion_main!(benches);

@@ -1,5 +1,7 @@
 //! Tokens of 12 claims, signed with keys made for the run.
 
+use std::sync::Arc;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
@@ -8,6 +10,12 @@ use aws_lc_rs::signature::{
 use aws_lc_rs::{hmac, signature};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use mesh_authz::request_authn::{Authenticated, AuthnOptions, RequestAuthn};
+use mesh_model::document::{Document, Source, Tree};
+use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
+use mesh_model::object::{Object, ObjectMeta};
+use mesh_model::origin::Provenance;
+use mesh_model::security::request_authentication::RequestAuthentication;
 use serde_json::{Value, json};
 
 /// The issuer of every token.
@@ -130,3 +138,50 @@ impl Signer {
 
 /// Whether a signature (second) is one of the text (first).
 pub type RawCheck = dyn Fn(&[u8], &[u8]) -> bool;
+
+/// Token rules of one issuer with these keys.
+///
+/// # Panics
+/// Where they do not compile.
+#[expect(clippy::unwrap_used, reason = "generated rules compile")]
+pub fn rules(keys: &[Value]) -> RequestAuthn {
+    let spec: RequestAuthentication = serde_json::from_value(json!({ "jwtRules": [{
+        "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": json!({ "keys": keys }).to_string(),
+    }] }))
+    .unwrap();
+    let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), "jwt".into());
+    let document = Arc::new(Document::new(
+        Source { file: "bench.yaml".into(), cluster: "Kubernetes".into() },
+        0,
+        Tree::default(),
+    ));
+    let object = Arc::new(Object {
+        meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
+        spec,
+        provenance: Arc::new(Provenance { kind: "RequestAuthentication", namespace, name, document }),
+    });
+    RequestAuthn::compile(&[&object], &AuthnOptions::default()).0.unwrap()
+}
+
+/// A request that carries the token.
+pub fn request(token: &str) -> RequestFacts<'static> {
+    let mut headers = Headers::default();
+    headers.push("user-agent", b"bench/1.0".as_slice());
+    headers.push("authorization", format!("Bearer {token}").into_bytes());
+    RequestFacts {
+        version: HttpVersion::Http2,
+        method: "GET".into(),
+        scheme: "http".into(),
+        authority: "orders".into(),
+        path: "/orders/17".into(),
+        headers,
+    }
+}
+
+/// Whether its token was accepted, and its subject can be read.
+pub fn passes(authn: &RequestAuthn, request: &RequestFacts<'_>, now: i64) -> bool {
+    match authn.authenticate(request, now, &mut ()) {
+        Authenticated::Passed { claims, .. } => claims.is_some_and(|claims| claims.subject().is_some()),
+        Authenticated::Rejected { .. } => false,
+    }
+}

@@ -234,6 +234,9 @@ pub enum Part {
     EnvoyFilters,
     /// What the workload's ports accept (PeerAuthentication), with what is shadowed.
     PeerModes,
+    /// Traffic policies of outbound clusters, block by block, with what each shadows, and the DestinationRules that were
+    /// passed over.
+    TrafficPolicies,
 }
 
 #[derive(Debug, ClapArgs)]

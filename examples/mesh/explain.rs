@@ -20,7 +20,7 @@ use crate::Unusable;
 use crate::args::{Explain, Format};
 use crate::load::resolve;
 use crate::report::human;
-use crate::{files, road, target};
+use crate::{files, road, shadows, target};
 
 /// A URL in the pieces that matter here.
 struct Url<'a> {
@@ -57,11 +57,16 @@ pub fn run(command: &Explain) -> Result<ExitCode, Unusable> {
         writeln!(anstream::stderr(), "{}", unknown_host(url.host, &read.config))?;
     }
     let (decision, trace) = explain(&config, &query);
+    let layers = shadows::of_decision(&view, &config, &query, &decision);
     let mut out = anstream::stdout().lock();
     match command.format {
-        Format::Json => writeln!(out, "{:#}", json!({"decision": decision, "steps": trace.steps}))?,
+        Format::Json => {
+            let all = json!({"decision": decision, "steps": trace.steps, "layers": layers});
+            writeln!(out, "{all:#}")?;
+        }
         Format::Human => {
             road::steps(&mut out, &trace.steps)?;
+            shadows::print(&mut out, &layers)?;
             let decision = serde_json::to_value(&decision).map_err(std::io::Error::from)?;
             road::decision(&mut out, &decision)?;
         }

@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod road;
 mod schema;
+mod shadows;
 mod show;
 mod source;
 mod target;

@@ -17,7 +17,8 @@ use crate::target;
 pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
     let (snapshot, mut read) = resolve(&command.config)?;
     let proxy = target::proxy(&command.proxy, &read.config)?;
-    let (config, report) = compile(&View::new(&snapshot, &proxy));
+    let view = View::new(&snapshot, &proxy);
+    let (config, report) = compile(&view);
     read.report.merge(report);
     human::findings(&mut anstream::stderr().lock(), &read.report, &mut read.texts)?;
     let value = match command.part {
@@ -31,6 +32,7 @@ pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
         Part::Extensions => describe::extensions(&config),
         Part::EnvoyFilters => describe::envoy_filters(&config),
         Part::PeerModes => describe::peer_modes(&config),
+        Part::TrafficPolicies => describe::traffic_policies(&view, &config),
     };
     let mut out = anstream::stdout().lock();
     match command.format {
@@ -97,8 +99,9 @@ fn leaf(value: &Value) -> Option<String> {
 fn origin(map: &serde_json::Map<String, Value>) -> Option<String> {
     let text = |key: &str| map.get(key).and_then(Value::as_str);
     let (kind, field) = (text("kind")?, text("field")?);
-    let Some((file, line)) = text("file").zip(map.get("line")) else {
+    let place = text("file").zip(map.get("line")).zip(map.get("column"));
+    let Some(((file, line), column)) = place else {
         return Some(format!("{kind}: {field}"));
     };
-    Some(format!("{kind} {}/{} {field} ({file}:{line})", text("namespace")?, text("name")?))
+    Some(format!("{kind} {}/{} {field} ({file}:{line}:{column})", text("namespace")?, text("name")?))
 }

@@ -71,7 +71,12 @@ pub(crate) fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // On one core there is nobody to hand work to.
+    let mut runtime = match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "no runtime");
@@ -106,7 +111,8 @@ async fn run(args: Args) -> Result<(), String> {
         .resolver(SystemResolver { except })
         .dial(SystemDial { instead: args.endpoint.into_iter().collect() })
         .certificates(files.certificates())
-        .sink(metrics.clone());
+        .metrics(metrics.clone())
+        .workload(files.proxy().clone());
     if let Some(path) = &args.access_log {
         let format = match args.access_log_format.as_str() {
             "text" => LineFormat::text(""),

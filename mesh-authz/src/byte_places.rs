@@ -26,6 +26,23 @@ pub(crate) fn each(text: &[u8], byte: u8, mut visit: impl FnMut(usize) -> bool) 
     }
 }
 
+/// What stands before the first of these two bytes; all of it where there is none.
+#[inline]
+pub(crate) fn before_either(text: &str, one: u8, other: u8) -> &str {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let mut at = words.len() * 8;
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = equal(word, one) | equal(word, other);
+        if found != 0 {
+            at = number * 8 + (found.trailing_zeros() / 8) as usize;
+            return text.get(..at).unwrap_or(text);
+        }
+    }
+    at += rest.iter().take_while(|byte| **byte != one && **byte != other).count();
+    text.get(..at).unwrap_or(text)
+}
+
 /// The highest bit of each byte that is this one.
 fn equal(word: u64, byte: u8) -> u64 {
     let other = word ^ (ONES * u64::from(byte));
@@ -37,6 +54,13 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn a_path_ends_where_query_or_fragment_begin(text in "[/a\u{af}?#]{0,30}") {
+            let path = text.split_once('?').map_or(&*text, |(path, _)| path);
+            let path = path.split_once('#').map_or(path, |(path, _)| path);
+            prop_assert_eq!(super::before_either(&text, b'?', b'#'), path);
+        }
+
         #[test]
         fn every_place_is_found(text in "[/a\u{af}\u{2f}.]{0,40}", most in 0usize..12) {
             let mut found = Vec::new();

@@ -231,4 +231,5 @@ pub mod profile;
 pub mod request_authn;
 mod request_header;
 pub mod selection;
+mod short_text;
 pub mod verdict;

@@ -10,20 +10,23 @@ pub(crate) fn values<'r>(request: &'r RequestFacts<'_>, name: &'r str) -> Vec<Co
     if let Some(value) = pseudo_header(request, name) {
         return vec![Cow::Borrowed(value.as_bytes())];
     }
-    if is_joined(request, name) {
-        return vec![Cow::Owned(request.headers.joined(name))];
-    }
-    request.headers.values(name).map(Cow::Borrowed).collect()
+    let mut found = Vec::new();
+    lines(request, name, |value| {
+        found.push(value);
+        false
+    });
+    found
 }
 
 /// Calls for each value of [`values`]; allocates only to join repeated lines.
 pub(crate) fn each<'r>(request: &'r RequestFacts<'_>, name: &'r str, mut visit: impl FnMut(Cow<'r, [u8]>)) {
     if let Some(value) = pseudo_header(request, name) {
         visit(Cow::Borrowed(value.as_bytes()));
-    } else if is_joined(request, name) {
-        visit(Cow::Owned(request.headers.joined(name)));
     } else {
-        request.headers.values(name).for_each(|value| visit(Cow::Borrowed(value)));
+        lines(request, name, |value| {
+            visit(value);
+            false
+        });
     }
 }
 
@@ -32,10 +35,24 @@ pub(crate) fn any(request: &RequestFacts<'_>, name: &str, mut fits: impl FnMut(&
     if let Some(value) = pseudo_header(request, name) {
         return fits(value.as_bytes());
     }
-    if is_joined(request, name) {
-        return fits(&request.headers.joined(name));
+    lines(request, name, |value| fits(&value))
+}
+
+/// Its lines, or all of them as one, until one is enough; one pass over the headers where there is but one line.
+fn lines<'r>(
+    request: &'r RequestFacts<'_>,
+    name: &'r str,
+    mut is_enough: impl FnMut(Cow<'r, [u8]>) -> bool,
+) -> bool {
+    let mut values = request.headers.values(name);
+    let Some(first) = values.next() else { return false };
+    match values.next() {
+        None => is_enough(Cow::Borrowed(first)),
+        Some(_) if is_inline_header(name) => is_enough(Cow::Owned(request.headers.joined(name))),
+        Some(second) => {
+            [first, second].into_iter().chain(values).any(|value| is_enough(Cow::Borrowed(value)))
+        }
     }
-    request.headers.values(name).any(fits)
 }
 
 /// The headers that [`values`] finds without a line of their own.
@@ -49,8 +66,4 @@ fn pseudo_header<'r>(request: &'r RequestFacts<'_>, name: &str) -> Option<&'r st
         ":scheme" => Some(&request.scheme),
         _ => None,
     }
-}
-
-fn is_joined(request: &RequestFacts<'_>, name: &str) -> bool {
-    request.headers.values(name).nth(1).is_some() && is_inline_header(name)
 }

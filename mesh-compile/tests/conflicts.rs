@@ -119,6 +119,7 @@ fn row_33_a_gateway_takes_no_credential_of_another_namespace() {
             "selector: {{app: p}}, servers: [{{port: {{number: 443, name: https, protocol: HTTPS}}, hosts: [web.io], tls: {{mode: SIMPLE, credentialName: '{credential}'}}}}]"
         )
     };
+    // Checked against Istio's pilot/pkg/xds/sds.go (filterAuthorizedResources) and pilot/pkg/model/gateway.go.
     for (credential, expected) in [
         // Under these names the control plane, and here the proxy, serves Secrets of the proxy's namespace alone.
         ("cert", "kubernetes://cert"),
@@ -138,6 +139,12 @@ fn row_33_a_gateway_takes_no_credential_of_another_namespace() {
             .collect();
         assert_eq!(tls, [Arc::from(expected)]);
     }
+    // A Gateway of another namespace that selects the proxy may not name the Secrets of the proxy's namespace so.
+    let yaml = istio("Gateway", "evil", "gw", 0, &server("kubernetes-gateway://a/cert"));
+    let (config, _) = run(&yaml, &proxy("gateway", "a"));
+    let mut chains = config.listeners.iter().flat_map(|listener| &listener.filter_chains);
+    let tls = chains.find_map(|chain| chain.tls.as_ref()).unwrap();
+    assert_eq!(tls.certificates, [Arc::from("invalid://kubernetes-gateway://a/cert")]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum Level {
     Mesh,
     /// An object of the root namespace, for every namespace.
     RootNamespace,
+    /// An object of the namespace of the service that is called, for its clients.
+    ServiceNamespace,
     /// An object for its whole namespace.
     Namespace,
     /// The workload's own Pod.
@@ -54,6 +56,7 @@ impl Level {
             Self::Default => "default",
             Self::Mesh => "mesh",
             Self::RootNamespace => "root namespace",
+            Self::ServiceNamespace => "namespace of the service",
             Self::Namespace => "namespace",
             Self::Workload => "workload",
             Self::Pod => "pod",
@@ -222,10 +225,11 @@ mod tests {
 
     use super::*;
 
-    const LEVELS: [Level; 10] = [
+    const LEVELS: [Level; 11] = [
         Level::Default,
         Level::Mesh,
         Level::RootNamespace,
+        Level::ServiceNamespace,
         Level::Namespace,
         Level::Pod,
         Level::Workload,

@@ -60,7 +60,7 @@ pub fn canonicalize<'a>(
     if is_http1 && !is_http1_method(&request.method) {
         return bad(ReplyReason::BadRequest);
     }
-    if !request.path.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !all(request.path.as_bytes(), |byte| byte.is_ascii_graphic()) {
         return bad(ReplyReason::BadPath);
     }
     if !request.headers.entries.iter().all(|(name, value)| is_header(name, value)) {
@@ -96,10 +96,14 @@ pub fn canonicalize<'a>(
 }
 
 fn is_header(name: &str, value: &[u8]) -> bool {
-    let bad_name = |byte: u8| byte.is_ascii_control() || byte == b' ';
     !name.is_empty()
-        && !name.bytes().any(bad_name)
-        && !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+        && all(name.as_bytes(), |byte| !byte.is_ascii_control() && byte != b' ')
+        && all(value, |byte| !matches!(byte, 0 | b'\r' | b'\n'))
+}
+
+/// Whether all bytes are of a sort. Looks at every one, so that many can be looked at in one step.
+fn all(bytes: &[u8], is_of_sort: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, byte| all & is_of_sort(*byte))
 }
 
 /// E-013. An empty one is accepted.
@@ -150,14 +154,14 @@ fn canonical_headers<'a>(
     over_tls: bool,
     request: &'a RequestFacts<'_>,
 ) -> Headers<'a> {
-    let mut headers = Headers {
-        entries: request
-            .headers
-            .entries
+    let lines = &request.headers.entries;
+    // With room for the two that may be added.
+    let mut headers = Headers { entries: Vec::with_capacity(lines.len() + 2) };
+    headers.entries.extend(
+        lines
             .iter()
-            .map(|(name, value)| (lower_case(name), Cow::Borrowed(field_value(request.version, value))))
-            .collect(),
-    };
+            .map(|(name, value)| (lower_case(name), Cow::Borrowed(field_value(request.version, value)))),
+    );
     if manager.use_remote_address {
         append_forwarded_for(&mut headers, connection.client_ip());
     }
@@ -175,10 +179,12 @@ fn field_value(version: HttpVersion, value: &[u8]) -> &[u8] {
 }
 
 fn append_forwarded_for(headers: &mut Headers<'_>, peer: IpAddr) {
-    let mut lines: Vec<&[u8]> = headers.values("x-forwarded-for").collect();
-    let peer = peer.to_string();
-    lines.push(peer.as_bytes());
-    let joined = lines.join(&b',');
+    let mut joined = Vec::with_capacity(48);
+    for line in headers.values("x-forwarded-for") {
+        joined.extend_from_slice(line);
+        joined.push(b',');
+    }
+    joined.extend_from_slice(peer.to_string().as_bytes());
     headers.remove("x-forwarded-for");
     headers.push("x-forwarded-for", joined);
 }

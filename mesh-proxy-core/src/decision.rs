@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesh_authz::verdict::{ExternalAuthz, RuleRef};
+use mesh_compile::proxy::listener::Tunnel;
 use mesh_compile::route_table::action::{Fault, HashPolicy, HeaderOp, Mirror, RetryPolicy};
 
 /// What a proxy does with one connection or request.
@@ -54,6 +55,8 @@ pub struct Forward {
     pub clusters: Vec<ClusterChoice>,
     /// Where a consistent hash key is taken from.
     pub hash_policy: Vec<HashPolicy>,
+    /// The upstream is asked to forward the bytes (T-290); `None` for requests.
+    pub tunnel: Option<Arc<Tunnel>>,
     /// What an HTTP request becomes; `None`: bytes.
     pub http: Option<HttpForward>,
 }

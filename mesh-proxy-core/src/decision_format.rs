@@ -47,6 +47,9 @@ fn forward_entries<M: SerializeMap>(map: &mut M, forward: &Forward) -> Result<()
     if let Some(http) = &forward.http {
         http_entries(map, http)?;
     }
+    if let Some(tunnel) = &forward.tunnel {
+        map.serialize_entry("tunnel", &json!({"method": tunnel.method.as_str(), "target": *tunnel.target}))?;
+    }
     if !forward.hash_policy.is_empty() {
         let policies: Vec<Value> = forward.hash_policy.iter().map(hash_policy).collect();
         map.serialize_entry("hash_policy", &policies)?;
@@ -158,8 +161,13 @@ fn fault(fault: &Fault) -> Value {
 fn hash_policy(policy: &HashPolicy) -> Value {
     match policy {
         HashPolicy::Header(name) => json!({"header": **name}),
-        HashPolicy::Cookie { name, ttl_ms, path } => {
-            json!({"cookie": **name, "ttl_ms": ttl_ms, "path": **path})
+        HashPolicy::Cookie { name, ttl_ms, path, attributes } => {
+            let mut entry = json!({"cookie": **name, "ttl_ms": ttl_ms, "path": **path});
+            if let (Value::Object(entry), false) = (&mut entry, attributes.is_empty()) {
+                let attributes = attributes.iter().map(|(name, value)| json!([**name, **value]));
+                entry.insert("attributes".into(), attributes.collect());
+            }
+            entry
         }
         HashPolicy::SourceIp => json!({"source_ip": true}),
         HashPolicy::Query(name) => json!({"query": **name}),

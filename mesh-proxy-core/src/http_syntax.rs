@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 /// Lower case; borrows where it already is.
 pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    // Every byte is looked at, many in one step.
+    if text.bytes().fold(false, |any, byte| any | byte.is_ascii_uppercase()) {
         Cow::Owned(text.to_ascii_lowercase())
     } else {
         Cow::Borrowed(text)

@@ -67,7 +67,8 @@ fn forward<O: Observer>(connected: &Connected<'_>, proxy: &TcpProxy, observer: &
     if !clusters.iter().any(|choice| connected.config.clusters.contains_key(&choice.cluster)) {
         return RefuseReason::NoCluster.into();
     }
-    Action::Forward(Box::new(Forward { clusters, hash_policy: proxy.hash_policy.clone(), http: None })).into()
+    let (hash_policy, tunnel) = (proxy.hash_policy.clone(), proxy.tunnel.clone());
+    Action::Forward(Box::new(Forward { clusters, hash_policy, tunnel, http: None })).into()
 }
 
 /// AUTO_PASSTHROUGH: the SNI is the cluster's name (T-427, E-066).

@@ -80,7 +80,7 @@ async fn gateway(kind: &str, more: &str, authz: SocketAddr) -> (Running, Upstrea
 }
 
 /// A server that answers with a function of the request and its body.
-async fn server<F>(answer: F) -> SocketAddr
+pub async fn server<F>(answer: F) -> SocketAddr
 where
     F: Fn(Request<()>, Bytes) -> Response<Bytes> + Clone + Send + Sync + 'static,
 {

@@ -24,6 +24,7 @@ mod names;
 mod observe;
 mod reload;
 mod tcp;
+mod telemetry;
 mod tls;
 mod tools;
 mod upstream;

@@ -3,6 +3,8 @@
 //! What is kept borrows from the text. Names that come twice are refused at every level, as Envoy's reader does: which
 //! of two `sub` claims counts would depend on the reader.
 
+mod quick;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -27,6 +29,14 @@ pub(super) enum Claim<'t> {
 
 /// The claims of these names, in their order; `None`: the text is no JSON object, or a name comes twice.
 pub(super) fn scan<'t, const N: usize>(
+    text: &'t [u8],
+    names: &'static [&'static str; N],
+) -> Option<[Option<Claim<'t>>; N]> {
+    quick::scan(text, names).or_else(|| scan_slowly(text, names))
+}
+
+/// The same through the JSON reader, whatever the text.
+fn scan_slowly<'t, const N: usize>(
     text: &'t [u8],
     names: &'static [&'static str; N],
 ) -> Option<[Option<Claim<'t>>; N]> {

@@ -22,6 +22,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Room for what tokens usually have, copied faster than it is made byte by byte.
+const ZEROS: [u8; 512] = [0; 512];
+
 /// The same, to where there is room already.
 pub(crate) fn base64url_into<const N: usize>(text: &[u8], decoded: &mut SmallVec<[u8; N]>) -> Option<()>
 where
@@ -29,7 +32,11 @@ where
 {
     decoded.clear();
     // Whatever is no base64 is left to the other reading: it says the same of it.
-    decoded.resize(base64::decoded_len_estimate(text.len()), 0);
+    let room = base64::decoded_len_estimate(text.len());
+    match ZEROS.get(..room) {
+        Some(zeros) => decoded.extend_from_slice(zeros),
+        None => decoded.resize(room, 0),
+    }
     match LENIENT.decode_slice(text, decoded) {
         Ok(length) => decoded.truncate(length),
         Err(_) => *decoded = SmallVec::from_vec(base64url(text)?),

@@ -3,8 +3,8 @@
 //! Istio compiles these to regular expressions; here each is the few comparisons that its expression amounts to,
 //! linear in the identity, with every literal taken literally (S-173).
 
-use crate::byte_places;
 use crate::pattern::StringPattern;
+use crate::{byte_places, short_text};
 
 const SCHEME: &str = "spiffe://";
 
@@ -83,7 +83,7 @@ pub(super) fn is_in_namespace(identity: &str, literal: &[u8]) -> bool {
     let bytes = identity.as_bytes();
     let mut found = false;
     byte_places::each(bytes, b'/', |at| {
-        found = bytes.get(at..).is_some_and(|rest| rest.starts_with(literal));
+        found = bytes.get(at..).is_some_and(|rest| short_text::begins(rest, literal));
         !found
     });
     found && one_line(identity)

@@ -3,6 +3,7 @@
 
 mod actions;
 mod attacks;
+mod change;
 mod flat;
 mod forms;
 mod hardened;

@@ -71,7 +71,7 @@ impl Locations {
                 }
             });
         }
-        if !self.params.is_empty() {
+        if !self.params.is_empty() && request.path.contains('?') {
             let params = query::parse(&request.path);
             for name in &self.params {
                 // S-271: the first value of that name.

@@ -425,7 +425,7 @@
     entry.append(names[kind]);
   }
   const total = (kind) => data.nodes.filter((node) => node.kind === kind).length;
-  element("span", {}, document.getElementById("legend"), [["gateway", "gateways"], ["service", "services"], ["external", "outside"], ["workload", "workloads"]].filter(([kind]) => total(kind)).map(([kind, name]) => `${total(kind)} ${name}`).join(" · "));
+  element("span", {}, document.getElementById("legend"), [["gateway", "gateway", "gateways"], ["service", "service", "services"], ["external", "outside", "outside"], ["workload", "workload", "workloads"]].filter(([kind]) => total(kind)).map(([kind, one, several]) => `${total(kind)} ${total(kind) === 1 ? one : several}`).join(" · "));
   if (location.hash.length > 1) { const id = decodeURIComponent(location.hash.slice(1)); fit(); choose(id); } else fit();
   window.addEventListener("resize", apply);
 })();

@@ -263,6 +263,8 @@ pub struct ClusterEndpoint {
     pub weight: u32,
     /// Whether it may be used.
     pub healthy: bool,
+    /// Whether it only keeps the sessions that it has (T-313); such an endpoint is not healthy.
+    pub draining: bool,
     /// Whether it is marked `istio` (speaks mesh mTLS).
     pub mtls: bool,
     /// `region/zone/subzone`; empty: none.

@@ -130,6 +130,11 @@ pub struct DownstreamTls {
     pub max_version: Arc<str>,
     /// OpenSSL names; empty: the default list.
     pub cipher_suites: Vec<Arc<str>>,
+    /// SHA-256 hashes of public keys (base64) of which the client's must be one; with
+    /// [`certificate_hashes`](Self::certificate_hashes) empty too: any.
+    pub key_hashes: Vec<Arc<str>>,
+    /// SHA-256 hashes of certificates (hexadecimal, perhaps with colons); fitting one of either list is enough.
+    pub certificate_hashes: Vec<Arc<str>>,
 }
 
 /// What is asked of a client during the handshake.
@@ -198,6 +203,38 @@ pub struct TcpProxy {
     pub idle_timeout_ms: Option<i64>,
     /// The cluster is named by the SNI itself (AUTO_PASSTHROUGH).
     pub sni_cluster: bool,
+    /// The upstream is an HTTP proxy, and the bytes go through it (T-290).
+    pub tunnel: Option<Arc<Tunnel>>,
+}
+
+/// Bytes inside an HTTP request to an upstream that forwards them (T-290).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunnel {
+    /// How it is asked for.
+    pub method: TunnelMethod,
+    /// Where the upstream is to forward to: `host:port`, IPv6 in brackets.
+    pub target: Arc<str>,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// The request that a tunnel begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TunnelMethod {
+    /// `CONNECT`.
+    Connect,
+    /// `POST`.
+    Post,
+}
+
+impl TunnelMethod {
+    /// The method.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Post => "POST",
+        }
+    }
 }
 
 impl TcpProxy {
@@ -216,6 +253,7 @@ impl TcpProxy {
             authz: None,
             idle_timeout_ms: None,
             sni_cluster: false,
+            tunnel: None,
         }
     }
 }

@@ -92,12 +92,15 @@ impl HttpManager {
 
 impl TcpProxy {
     fn is_same_as(&self, other: &Self) -> bool {
-        let Self { destinations, hash_policy, authz, idle_timeout_ms, sni_cluster } = self;
+        let Self { destinations, hash_policy, authz, idle_timeout_ms, sni_cluster, tunnel } = self;
         let is_weighted = |it: &Destinations| matches!(it, Destinations::Weighted(_));
         let of_other = other.destinations.iter();
         (hash_policy, idle_timeout_ms, sni_cluster)
             == (&other.hash_policy, &other.idle_timeout_ms, &other.sni_cluster)
             && both(authz.as_ref(), other.authz.as_ref(), Arc::ptr_eq)
+            && both(tunnel.as_ref(), other.tunnel.as_ref(), |a, b| {
+                a == b && a.origin.is_same_place(&b.origin)
+            })
             && is_weighted(destinations) == is_weighted(&other.destinations)
             && destinations.iter().len() == of_other.len()
             && destinations.iter().zip(of_other).all(|(a, b)| a.is_same_as(b))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mesh_model::origin::Origin;
 
+use super::few::Few;
 use super::pattern::Pattern;
 
 /// What happens to a request that matched a route.
@@ -92,7 +93,7 @@ pub struct Destination {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderOps {
     /// Removals first, then sets and adds (T-176).
-    pub ops: Vec<HeaderOp>,
+    pub ops: Few<HeaderOp>,
 }
 
 /// One header operation; names are lower case.
@@ -176,6 +177,8 @@ pub enum HashPolicy {
         ttl_ms: Option<i64>,
         /// Its path; empty: none.
         path: Arc<str>,
+        /// More attributes of a generated one, each with its value (empty: none), as written.
+        attributes: Vec<(Arc<str>, Arc<str>)>,
     },
     /// The client's address.
     SourceIp,

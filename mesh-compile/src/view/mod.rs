@@ -34,6 +34,7 @@ use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
 use mesh_model::object::Object;
+use mesh_model::resolved::Resolved;
 use mesh_model::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
@@ -187,6 +188,15 @@ impl<'s> View<'s> {
     pub fn destination_rule(&self, hostname: &str, namespace: &str) -> Option<Arc<MergedDestinationRule>> {
         let rules = self.destination_rules(hostname, namespace);
         rules::for_client(&rules, self.proxy).cloned()
+    }
+
+    /// The name (`namespace/name`) of that rule with those of every rule that it was preferred to: of the same pool, of
+    /// less specific hosts, of pools that were not asked any more.
+    pub fn destination_rule_layers(&self, hostname: &str, namespace: &str) -> Option<Resolved<String>> {
+        let service = self.service(hostname)?;
+        let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
+        let pools = self.snapshot.destination_rules.find_all(&self.proxy.namespace, hostname, namespace);
+        rules::layers(&pools, self.proxy)
     }
 
     /// The same for the server side: rules with a workload selector do not count (T-224).

@@ -2,6 +2,7 @@
 //! Envoy's `hash_policy.cc`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use mesh_compile::route_table::action::HashPolicy;
 use twox_hash::XxHash64;
@@ -39,16 +40,18 @@ pub fn key(policies: &[HashPolicy], facts: &HashFacts<'_>, fresh: &str) -> HashK
     for policy in policies {
         let hash = match policy {
             HashPolicy::Header(name) => header(facts.headers, name),
-            HashPolicy::Cookie { name, ttl_ms, path } => match (cookie(facts.headers, name), ttl_ms) {
-                (Some(value), _) => Some(hash(value)),
-                (None, None) => None,
-                (None, Some(ttl_ms)) => {
-                    let value = format!("{:016x}", hash(fresh));
-                    let hashed = hash(&value);
-                    key.set_cookies.push(set_cookie(name, &value, *ttl_ms, path));
-                    Some(hashed)
+            HashPolicy::Cookie { name, ttl_ms, path, attributes } => {
+                match (cookie(facts.headers, name), ttl_ms) {
+                    (Some(value), _) => Some(hash(value)),
+                    (None, None) => None,
+                    (None, Some(ttl_ms)) => {
+                        let value = format!("{:016x}", hash(fresh));
+                        let hashed = hash(&value);
+                        key.set_cookies.push(set_cookie(name, &value, *ttl_ms, path, attributes));
+                        Some(hashed)
+                    }
                 }
-            },
+            }
             HashPolicy::SourceIp => facts.source.map(|address| hash(&address.to_string())),
             HashPolicy::Query(name) => query(facts.path, name).map(hash),
         };
@@ -94,7 +97,13 @@ fn query<'p>(path: &'p str, name: &str) -> Option<&'p str> {
 }
 
 /// Envoy's form of a generated cookie.
-fn set_cookie(name: &str, value: &str, ttl_ms: i64, path: &str) -> String {
+fn set_cookie(
+    name: &str,
+    value: &str,
+    ttl_ms: i64,
+    path: &str,
+    attributes: &[(Arc<str>, Arc<str>)],
+) -> String {
     let mut cookie = format!("{name}=\"{value}\"");
     if ttl_ms > 0 {
         cookie.push_str(&format!("; Max-Age={}", ttl_ms / 1_000));
@@ -102,6 +111,14 @@ fn set_cookie(name: &str, value: &str, ttl_ms: i64, path: &str) -> String {
     if !path.is_empty() {
         cookie.push_str("; Path=");
         cookie.push_str(path);
+    }
+    for (name, value) in attributes {
+        cookie.push_str("; ");
+        cookie.push_str(name);
+        if !value.is_empty() {
+            cookie.push('=');
+            cookie.push_str(value);
+        }
     }
     cookie.push_str("; HttpOnly");
     cookie
@@ -124,6 +141,18 @@ mod tests {
     fn of(policies: &[HashPolicy], headers: Vec<(&'static str, &'static str)>, path: &str) -> HashKey {
         let facts = HashFacts { headers: &List(headers), path, source: "10.0.0.1".parse().ok() };
         key(policies, &facts, "10.0.0.1:1|10.0.0.2:2")
+    }
+
+    fn cookie_policy(ttl_ms: Option<i64>, path: &str, attributes: &[(&str, &str)]) -> HashPolicy {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        HashPolicy::Cookie { name: "s".into(), ttl_ms, path: path.into(), attributes }
+    }
+
+    #[test]
+    fn a_made_cookie_bears_its_attributes_in_order() {
+        let policy = [cookie_policy(Some(0), "/", &[("SameSite", "Strict"), ("Secure", "")])];
+        let made = of(&policy, vec![], "/");
+        assert!(made.set_cookies[0].ends_with("\"; Path=/; SameSite=Strict; Secure; HttpOnly"), "{made:?}");
     }
 
     #[test]
@@ -157,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_cookie_without_ttl_is_never_made() {
-        let sticky = |ttl_ms| [HashPolicy::Cookie { name: "s".into(), ttl_ms, path: "/".into() }];
+        let sticky = |ttl_ms| [cookie_policy(ttl_ms, "/", &[])];
         assert_eq!(of(&sticky(None), vec![], "/"), HashKey::default());
         let made = of(&sticky(Some(0)), vec![], "/");
         assert!(
@@ -170,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_made_cookie_keeps_the_client_where_it_was() {
-        let sticky = [HashPolicy::Cookie { name: "s".into(), ttl_ms: Some(0), path: "".into() }];
+        let sticky = [cookie_policy(Some(0), "", &[])];
         let made = of(&sticky, vec![], "/");
         let value: &'static str = made.set_cookies[0].split('"').nth(1).unwrap().to_owned().leak();
         let line: &'static str = format!("s={value}").leak();

@@ -127,6 +127,7 @@ mod tests {
                 priority: priority as u32,
                 weight: 1,
                 healthy,
+                draining: false,
                 mtls: false,
                 locality: "".into(),
             };

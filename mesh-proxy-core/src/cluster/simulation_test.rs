@@ -17,7 +17,15 @@ const REQUESTS: u64 = 100_000;
 
 fn endpoint(address: &str, priority: u32, locality: &str) -> ClusterEndpoint {
     let locality = locality.into();
-    ClusterEndpoint { address: address.into(), priority, weight: 1, healthy: true, mtls: false, locality }
+    ClusterEndpoint {
+        address: address.into(),
+        priority,
+        weight: 1,
+        healthy: true,
+        draining: false,
+        mtls: false,
+        locality,
+    }
 }
 
 fn cluster(endpoints: Vec<ClusterEndpoint>) -> Cluster {

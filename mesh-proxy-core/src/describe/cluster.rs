@@ -234,7 +234,11 @@ fn endpoint(endpoint: &ClusterEndpoint) -> Value {
         "address": shown_address(&endpoint.address),
         "priority": endpoint.priority,
         "weight": endpoint.weight,
-        "health": if endpoint.healthy { "HEALTHY" } else { "UNHEALTHY" },
+        "health": match (endpoint.draining, endpoint.healthy) {
+            (true, _) => "DRAINING",
+            (false, true) => "HEALTHY",
+            (false, false) => "UNHEALTHY",
+        },
         "tls": if endpoint.mtls { "istio" } else { "disabled" },
         "locality": &*endpoint.locality,
     })

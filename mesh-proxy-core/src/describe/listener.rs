@@ -68,6 +68,8 @@ fn tls(tls: &DownstreamTls) -> Value {
         "min_version": &*tls.min_version,
         "max_version": &*tls.max_version,
         "cipher_suites": tls.cipher_suites,
+        "key_hashes": tls.key_hashes,
+        "certificate_hashes": tls.certificate_hashes,
     })
 }
 
@@ -93,6 +95,11 @@ fn network(network: &Network) -> Value {
                 "authorization": proxy.authz.is_some(),
                 "sni_cluster": proxy.sni_cluster,
                 "idle_timeout_ms": proxy.idle_timeout_ms,
+                "tunnel": proxy.tunnel.as_ref().map(|tunnel| json!({
+                    "method": tunnel.method.as_str(),
+                    "target": &*tunnel.target,
+                    "origin": tunnel.origin,
+                })),
             }
         }),
     }

@@ -7,7 +7,9 @@ mod policies;
 mod route;
 
 pub use cluster::{clusters, endpoints};
-pub use extras::{envoy_filters, extensions, peer_modes, settings, telemetry};
+pub use extras::{
+    envoy_filters, extensions, peer_modes, settings, telemetry, traffic_policies, traffic_policy,
+};
 pub use listener::listeners;
 pub use policies::policies;
 pub use route::route_tables;

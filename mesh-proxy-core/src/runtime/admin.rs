@@ -21,6 +21,9 @@ use super::metrics::Metrics;
 use super::proxy::Proxy;
 use crate::describe;
 
+/// What [`Metrics::text`] is written in; Prometheus reads it as its own format too.
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 16;
 
@@ -91,7 +94,11 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
         })),
         (&Method::GET, "/keys") => json_answer(&Value::Array(keys(proxy))),
         (&Method::GET, "/metrics" | "/stats/prometheus") => match metrics {
-            Some(metrics) => text(StatusCode::OK, metrics.text()),
+            Some(metrics) => {
+                let mut response = text(StatusCode::OK, metrics.text());
+                response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+                response
+            }
             None => text(StatusCode::NOT_FOUND, "no metrics are kept\n"),
         },
         (&Method::GET, path) => {

@@ -40,7 +40,7 @@ impl Body {
 /// Hears of what passes through a body. Its end is told once, on drop at the latest.
 pub(crate) trait Watch: Send {
     /// Bytes have passed.
-    fn passed(&mut self, bytes: usize);
+    fn passed(&mut self, bytes: &Bytes);
     /// The last frame has passed, with trailers or without.
     fn ended(&mut self, trailers: Option<&HeaderMap>);
     /// The body broke: this side or the other gave up.
@@ -139,7 +139,7 @@ impl HttpBody for Watched {
         match Pin::new(&mut this.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    this.watch.passed(data.len());
+                    this.watch.passed(data);
                 }
                 if let Some(trailers) = frame.trailers_ref() {
                     let trailers = trailers.clone();

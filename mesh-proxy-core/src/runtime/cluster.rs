@@ -27,7 +27,7 @@ pub(crate) struct ClusterState {
 /// A place for a request among those of its cluster, for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Active {
-    _permits: Vec<Permit>,
+    _permits: (Permit, Option<Permit>),
     host: Option<Arc<Host>>,
 }
 
@@ -112,11 +112,9 @@ impl ClusterState {
 
     /// Takes a place for a request; `None`: the circuit breaker is open.
     pub(crate) fn enter(&self, is_retry: bool) -> Option<Active> {
-        let mut permits = vec![self.upstream.breaker.acquire(Resource::Requests)?];
-        if is_retry {
-            permits.push(self.upstream.breaker.acquire(Resource::Retries)?);
-        }
-        Some(Active { _permits: permits, host: None })
+        let request = self.upstream.breaker.acquire(Resource::Requests)?;
+        let retry = if is_retry { Some(self.upstream.breaker.acquire(Resource::Retries)?) } else { None };
+        Some(Active { _permits: (request, retry), host: None })
     }
 
     /// A host for a try; `None`: nobody may be asked.
@@ -141,6 +139,7 @@ impl ClusterState {
             priority: 0,
             weight: 1,
             healthy: true,
+            draining: false,
             mtls: false,
             locality: "".into(),
         };

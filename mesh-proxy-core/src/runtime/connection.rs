@@ -96,6 +96,11 @@ impl Connection {
         self.facts.tls.as_ref().and_then(|tls| tls.peer.as_deref()).filter(|_| self.terminated.is_some())
     }
 
+    /// Whether the client showed a certificate that was verified.
+    pub(crate) fn has_certificate(&self) -> bool {
+        matches!(self.terminated, Some(Client::Verified(_)))
+    }
+
     /// What goes in front of connections to a cluster that wants to know whose they are.
     pub(crate) fn preface(&self, cluster: &Cluster) -> Option<Bytes> {
         let version = cluster.proxy_protocol?;

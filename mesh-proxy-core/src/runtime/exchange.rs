@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
@@ -23,6 +24,7 @@ use super::http_server::HttpConnection;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
+use super::traces::Traced;
 use super::{ext_authz, header_ops, hop_by_hop, request_headers};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
@@ -30,6 +32,7 @@ use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
 use crate::seam::filter::RequestHead;
+use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// The connection is closed instead of an answer.
@@ -73,14 +76,18 @@ pub(crate) async fn serve(
     let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
     let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
-    let mut plan = plan(connection, &standing, &parts, None, id, &mut record);
+    if is_grpc {
+        body.count_messages();
+    }
+    let mut traced = None;
+    let mut plan = plan(connection, &standing, &parts, None, id, &mut record, &mut traced);
     let mut consented = Vec::new();
     if let Plan::Ask(asked, request) = plan {
         let generation = &standing.generation;
         match ext_authz::ask_about_request(connection, generation, &asked, *request, &body).await {
             Ok(consent) => {
                 let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
-                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record);
+                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record, &mut traced);
                 consented = consent.response;
             }
             Err(reply) => plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() })),
@@ -120,7 +127,7 @@ pub(crate) async fn serve(
             .headers_mut()
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     }
-    Ok(finish(connection, &parts, response, held, deadline, record, started))
+    Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
 }
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
@@ -128,6 +135,7 @@ fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record 
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
+    record.client_certificate = connection.has_certificate();
     record.generation = standing.generation.number;
     record.request = Some(RequestRecord {
         protocol: match parts.version {
@@ -149,7 +157,12 @@ fn plan(
     asked: Option<Asked<'_>>,
     id: Option<u64>,
     record: &mut Record,
+    traced: &mut Option<Traced>,
 ) -> Plan {
+    let mut trace = |headers: &mut HeaderMap| {
+        let (proxy, config) = (&connection.proxy, &standing.generation.config);
+        *traced = proxy.traces.begin(config, connection.arrival.direction, headers, &*proxy.dice);
+    };
     let Some(chain) = standing.chain() else { return Plan::Close };
     let Network::Http(manager) = &chain.network else { return Plan::Close };
     let facts = match head::facts(parts, connection.is_terminated()) {
@@ -181,11 +194,11 @@ fn plan(
         (Some(policy), Some(canonical)) => CorsHeaders::of(policy, &canonical.request),
         _ => CorsHeaders::default(),
     };
-    let head = seen.request.as_ref().map(|canonical| Head::of(canonical, &parts.method));
+    let head = seen.request.as_ref().map(|canonical| Head::of(canonical, parts));
     if let (Some(request), Some(head)) = (&mut record.request, &head) {
         request.path.clone_from(&head.path);
         request.authority.clone_from(&head.authority);
-        request.scheme = head.scheme.to_string();
+        request.scheme = head.scheme.as_str().to_owned();
     }
     if decision.external_authz.iter().any(|authz| !authz.dry_run) {
         let asks = canonicalize(manager, connected.connection, connection.is_terminated(), &facts);
@@ -205,7 +218,9 @@ fn plan(
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
                 cors = CorsHeaders::of_preflight(answer, credentials);
             }
-            if let (Some(request), Some(head)) = (&mut record.request, head) {
+            if let (Some(request), Some(mut head)) = (&mut record.request, head) {
+                request_headers::identify(&mut head.headers, connection, manager.use_remote_address);
+                trace(&mut head.headers);
                 request.headers = head.headers;
             }
             let url = url(record);
@@ -221,6 +236,7 @@ fn plan(
             let Some(mut head) = head else { return Plan::Close };
             let original_path = std::mem::take(&mut head.path);
             request_headers::prepare(&mut head.headers, connection, manager.use_remote_address);
+            trace(&mut head.headers);
             for filter in &connection.proxy.filters {
                 let mut seen = RequestHead {
                     method: &parts.method,
@@ -282,7 +298,7 @@ pub(crate) fn aborted(abort: FaultAbort) -> Reply {
         FaultAbort::Http(status) => {
             let mut reply = Reply::new(status, "fault_filter_abort");
             reply.flags = "FI";
-            reply.body = bytes::Bytes::from_static(b"fault filter abort");
+            reply.body = Bytes::from_static(b"fault filter abort");
             reply
         }
         FaultAbort::Grpc(code) => {
@@ -326,6 +342,7 @@ struct Held {
 }
 
 /// Names the server, and watches the body to its end.
+#[expect(clippy::too_many_arguments, reason = "everything that outlives the exchange")]
 fn finish(
     connection: &Arc<Connection>,
     parts: &Parts,
@@ -334,6 +351,7 @@ fn finish(
     deadline: Option<tokio::time::Instant>,
     mut record: Record,
     started: Instant,
+    traced: Option<Traced>,
 ) -> Response<Body> {
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
@@ -349,7 +367,8 @@ fn finish(
     {
         request.headers = parts.headers.clone();
     }
-    let finish = Finish { connection: Arc::clone(connection), held, record, started };
+    let messages = head::is_grpc(&parts.headers).then(MessageCounter::default);
+    let finish = Finish { connection: Arc::clone(connection), held, record, started, messages, traced };
     let body = std::mem::replace(response.body_mut(), Body::Empty);
     let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
     *response.body_mut() = Body::Watched(Box::new(Watched::new(body, Box::new(finish), deadline)));
@@ -359,10 +378,11 @@ fn finish(
 /// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
 fn server_name(connection: &Connection) -> Option<HeaderValue> {
     let name = connection.proxy.options.server_name.as_deref()?;
-    if connection.arrival.direction == Direction::Outbound && name == "istio-envoy" {
-        return Some(HeaderValue::from_static("envoy"));
+    match (name, connection.arrival.direction) {
+        ("istio-envoy", Direction::Outbound) => Some(HeaderValue::from_static("envoy")),
+        ("istio-envoy", _) => Some(HeaderValue::from_static("istio-envoy")),
+        _ => HeaderValue::from_str(name).ok(),
     }
-    HeaderValue::from_str(name).ok()
 }
 
 /// Tells of a request once its answer has passed.
@@ -371,19 +391,32 @@ struct Finish {
     held: Held,
     record: Record,
     started: Instant,
+    /// Counts messages of gRPC.
+    messages: Option<MessageCounter>,
+    traced: Option<Traced>,
 }
 
 impl Finish {
     fn tell(&mut self) {
         self.record.duration = self.started.elapsed();
         self.record.bytes_received = self.held.body.received();
+        if let Some(messages) = &self.messages {
+            self.record.messages_received = self.held.body.messages();
+            self.record.messages_sent = messages.messages();
+        }
         self.connection.proxy.tell(&self.record);
+        if let Some(traced) = self.traced.take() {
+            traced.finished(&self.connection.proxy, &self.record);
+        }
     }
 }
 
 impl Watch for Finish {
-    fn passed(&mut self, bytes: usize) {
-        self.record.bytes_sent += bytes as u64;
+    fn passed(&mut self, bytes: &Bytes) {
+        self.record.bytes_sent += bytes.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(bytes);
+        }
     }
 
     fn ended(&mut self, trailers: Option<&HeaderMap>) {

@@ -23,7 +23,7 @@ use super::reply::Reply;
 use super::tries::Tries;
 use super::{header_ops, hop_by_hop, mirror, request_headers, tcp};
 use crate::cluster::draw;
-use crate::cluster::hash_key::{self, HashFacts};
+use crate::cluster::hash_key::{self, HashFacts, HashKey};
 use crate::decision::{ClusterChoice, Forward, HttpForward, UpstreamAuthority};
 use crate::seam::dice::Throw;
 use crate::telemetry::record::Record;
@@ -73,7 +73,7 @@ pub(crate) async fn run(
     record: &mut Record,
 ) -> Outcome {
     let Forwarding { mut head, original_path, forward, no_cluster_status, cors: _, upgrade } = forwarding;
-    let Forward { clusters, hash_policy, http } = forward;
+    let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
     if let Some(fault) = &http.fault {
@@ -90,7 +90,9 @@ pub(crate) async fn run(
     let Some(cluster) = standing.generation.clusters.get(&choice.cluster).map(Arc::clone) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
-    let key = {
+    let key = if hash_policy.is_empty() {
+        HashKey::default()
+    } else {
         let source = Some(connection.client.ip().to_canonical());
         let facts = HashFacts { headers: &head.headers, path: &original_path, source };
         hash_key::key(&hash_policy, &facts, &format!("{:x}", dice.roll()))
@@ -114,6 +116,7 @@ pub(crate) async fn run(
     let deadline = OnceLock::new();
     let patience = timeout(&http, &head);
     let outcome = tokio::select! {
+        biased;
         outcome = tries.run(&mut head, &body, record) => outcome,
         () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
         () = body_stops(&body, connection.proxy.options.patience.request_body) => {
@@ -203,7 +206,7 @@ async fn overall_timeout(body: &Replay, timeout: Option<Duration>, deadline: &On
 
 /// Over when the client has not sent a byte of its unfinished body for so long.
 async fn body_stops(body: &Replay, patience: Duration) {
-    if patience.is_zero() {
+    if patience.is_zero() || body.is_complete() {
         return std::future::pending().await;
     }
     let watching = async {

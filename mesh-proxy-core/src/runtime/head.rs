@@ -56,20 +56,18 @@ pub(crate) fn facts(parts: &Parts, over_tls: bool) -> Result<RequestFacts<'_>, M
     } else {
         Cow::Borrowed(uri.path_and_query().map_or("", PathAndQuery::as_str))
     };
+    let mut headers = Headers { entries: Vec::with_capacity(parts.headers.len()) };
+    let lines = parts.headers.iter().filter(|(name, _)| **name != HOST);
+    headers
+        .entries
+        .extend(lines.map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_bytes()))));
     Ok(RequestFacts {
         version,
         method: Cow::Borrowed(parts.method.as_str()),
         scheme: Cow::Borrowed(uri.scheme_str().unwrap_or(if over_tls { "https" } else { "http" })),
         authority: Cow::Borrowed(authority),
         path,
-        headers: Headers {
-            entries: parts
-                .headers
-                .iter()
-                .filter(|(name, _)| **name != HOST)
-                .map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_bytes())))
-                .collect(),
-        },
+        headers,
     })
 }
 
@@ -102,27 +100,30 @@ pub(crate) struct Head {
     pub(crate) authority: String,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    /// Path and `host` as the codec read them: where they are still the same they need not be read again.
+    pub(crate) read: Read,
+}
+
+/// What the codec read, where it did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Read {
+    path: Option<PathAndQuery>,
+    host: Option<HeaderValue>,
 }
 
 impl Head {
     /// The canonical request's own head. Header lines that are none are left out: the codec lets none of them in.
-    pub(crate) fn of(canonical: &Canonical<'_>, method: &Method) -> Self {
+    pub(crate) fn of(canonical: &Canonical<'_>, parts: &Parts) -> Self {
         let request = &canonical.request;
-        let mut headers = HeaderMap::with_capacity(request.headers.entries.len() + 4);
-        for (name, value) in &request.headers.entries {
-            let name = HeaderName::from_bytes(name.as_bytes());
-            let value = HeaderValue::from_bytes(value);
-            if let (Ok(name), Ok(value)) = (name, value) {
-                headers.append(name, value);
-            }
-        }
+        let read = Read { path: parts.uri.path_and_query().cloned(), host: parts.headers.get(HOST).cloned() };
         Self {
             version: request.version,
-            method: method.clone(),
+            method: parts.method.clone(),
             scheme: if request.scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP },
             authority: request.authority.to_string(),
             path: request.path.to_string(),
-            headers,
+            headers: headers(&request.headers, &parts.headers),
+            read,
         }
     }
 
@@ -139,7 +140,10 @@ impl Head {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
-        let path = PathAndQuery::try_from(self.path.as_str());
+        let path = match &self.read.path {
+            Some(read) if read.as_str() == self.path => Ok(read.clone()),
+            _ => PathAndQuery::try_from(self.path.as_str()),
+        };
         if http2 {
             let authority = Authority::try_from(self.authority.as_str())?;
             let uri = Uri::builder().scheme(self.scheme.clone()).authority(authority);
@@ -147,10 +151,39 @@ impl Head {
             *request.version_mut() = Version::HTTP_2;
         } else {
             *request.uri_mut() = Uri::from(path?);
-            request.headers_mut().insert(HOST, HeaderValue::from_str(&self.authority)?);
+            let host = match &self.read.host {
+                Some(read) if read.as_bytes() == self.authority.as_bytes() => read.clone(),
+                _ => HeaderValue::from_str(&self.authority)?,
+            };
+            request.headers_mut().insert(HOST, host);
         }
         Ok(request)
     }
+}
+
+/// Header lines as the upstream receives them. Most are lines that the codec read, in the same order: those are shared
+/// with it, and only what rules wrote is read as header lines again.
+fn headers(canonical: &Headers<'_>, read: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 6);
+    let mut lines = read.iter();
+    for (name, value) in &canonical.entries {
+        if let Cow::Borrowed(value) = value {
+            // What lies between is what rules took out. A line that is not found costs the lines behind it a copy.
+            let is_it = |line: &(&HeaderName, &HeaderValue)| {
+                std::ptr::eq(line.1.as_bytes(), *value) && line.0.as_str() == name
+            };
+            if let Some((name, value)) = lines.find(is_it) {
+                headers.append(name.clone(), value.clone());
+                continue;
+            }
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 /// `application/grpc`, alone or with a suffix.

@@ -59,6 +59,9 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     }
 }
 
+/// Header lines that the codec takes where nothing is said.
+const CODEC_HEADERS: usize = 100;
+
 fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     let limits = &options.limits;
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -66,10 +69,13 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(options.patience.request_head)
-        .max_headers(limits.headers)
         // The buffer holds a whole head; hyper wants 8 KiB at least.
         .max_buf_size(limits.header_bytes.max(8192))
         .half_close(true);
+    // Any other bound than its own costs the codec a table made for each request.
+    if limits.headers != CODEC_HEADERS {
+        builder.http1().max_headers(limits.headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

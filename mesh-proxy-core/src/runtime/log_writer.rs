@@ -2,9 +2,9 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::seam::sink::Sink;
 use crate::telemetry::access_log::LineFormat;
@@ -12,6 +12,11 @@ use crate::telemetry::record::Record;
 
 /// Lines that may wait to be written; more are dropped, and counted.
 const WAITING_MAX: usize = 16_384;
+/// How long the first of them waits for others, so that they are written together: waking a thread costs more than a
+/// line does.
+const GATHER: Duration = Duration::from_millis(5);
+/// How long the end of a log waits for its last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Writes a line for every record. A full disk or a reader that sleeps costs lines, never requests.
 #[derive(Debug)]
@@ -49,8 +54,31 @@ impl Sink for LogWriter {
 /// Lines on their way to a thread that writes them.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    sender: SyncSender<String>,
+    shared: Arc<Shared>,
     dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Told of the first line that waits, of the end, and of the last line written.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    text: String,
+    lines: usize,
+    /// No more lines will come.
+    ended: bool,
+    /// Nothing more will be written.
+    written: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Lines {
@@ -61,27 +89,112 @@ impl Lines {
     }
 
     fn new(out: impl Write + Send + 'static) -> Self {
-        let (sender, receiver) = sync_channel(WAITING_MAX);
-        std::thread::spawn(move || write(out, &receiver));
-        Self { sender, dropped: Arc::default() }
+        let shared = Arc::<Shared>::default();
+        let written = Arc::clone(&shared);
+        std::thread::spawn(move || write(out, &written));
+        Self { shared, dropped: Arc::default() }
     }
 
     /// Lets a line wait to be written, or drops it.
     pub(crate) fn send(&self, line: String) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.sender.try_send(line) {
+        let mut waiting = self.shared.lock();
+        if waiting.lines >= WAITING_MAX {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        waiting.text.push_str(&line);
+        waiting.lines += 1;
+        if waiting.lines == 1 {
+            self.shared.changed.notify_all();
         }
     }
 }
 
+impl Drop for Lines {
+    /// Waits for the last lines, but not for ever.
+    fn drop(&mut self) {
+        let mut waiting = self.shared.lock();
+        waiting.ended = true;
+        self.shared.changed.notify_all();
+        let is_written = |waiting: &mut Waiting| !waiting.written;
+        let _ = self.shared.changed.wait_timeout_while(waiting, LAST_LINES, is_written);
+    }
+}
+
 /// Writes what waits in one go, then waits for more. Lines that cannot be written are lost.
-fn write(out: impl Write, lines: &Receiver<String>) {
-    let mut out = std::io::BufWriter::new(out);
-    while let Ok(first) = lines.recv() {
-        let _ = out.write_all(first.as_bytes());
-        while let Ok(line) = lines.try_recv() {
-            let _ = out.write_all(line.as_bytes());
+fn write(mut out: impl Write, shared: &Shared) {
+    let mut text = String::new();
+    loop {
+        let waiting = shared.lock();
+        let is_idle = |waiting: &mut Waiting| waiting.lines == 0 && !waiting.ended;
+        let waiting = shared.changed.wait_while(waiting, is_idle).unwrap_or_else(PoisonError::into_inner);
+        let gathers = |waiting: &mut Waiting| !waiting.ended;
+        let gathered = shared.changed.wait_timeout_while(waiting, GATHER, gathers);
+        let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+        text.clear();
+        std::mem::swap(&mut text, &mut waiting.text);
+        waiting.lines = 0;
+        let is_last = waiting.ended;
+        drop(waiting);
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if is_last {
+            shared.lock().written = true;
+            shared.changed.notify_all();
+            return;
         }
-        let _ = out.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn all_lines_are_written_in_order_and_the_last_before_the_end() {
+        let out = Out::default();
+        let lines = Lines::new(out.clone());
+        let wanted: String = (0..5_000).map(|number| format!("line {number}\n")).collect();
+        wanted.lines().for_each(|line| lines.send(format!("{line}\n")));
+        drop(lines);
+        assert_eq!(String::from_utf8(out.0.lock().unwrap().clone()).unwrap(), wanted);
+    }
+
+    /// Never takes a byte.
+    struct Stuck;
+
+    impl Write for Stuck {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            loop {
+                std::thread::park();
+            }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_sleeps_costs_lines_and_nobody_waits() {
+        let lines = Lines::new(Stuck);
+        let sent = 3 * WAITING_MAX;
+        (0..sent).for_each(|_| lines.send("x\n".to_owned()));
+        let dropped = usize::try_from(lines.dropped.load(Ordering::Relaxed)).unwrap();
+        assert!(dropped >= sent - 2 * WAITING_MAX, "{dropped}");
+        drop(lines);
     }
 }

@@ -1,7 +1,9 @@
 //! Access logs that the configuration itself asks for: `MeshConfig.accessLogFile`, and file providers that Telemetry
 //! resources switch on (T-465 to T-467). Written where [`Options::mesh_logs`](super::Options::mesh_logs) says so.
 //!
-//! Filters are not evaluated: a log with one has every record. Logs that go to a service are not written.
+//! A record is written where the log's filter is true of it, as Envoy's CEL filter has it. A log whose filter is no
+//! expression is not written at all: Envoy would not take its listener. In a build without the feature `cel` filters are
+//! not evaluated, and every record is written. Logs that go to a service are not written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,6 +15,7 @@ use mesh_compile::proxy::telemetry::{AccessLog, AccessLogSink, LogLine, Telemetr
 
 use super::log_writer::Lines;
 use crate::telemetry::access_log::LineFormat;
+use crate::telemetry::expression::Expression;
 use crate::telemetry::record::Record;
 
 /// The logs of the configuration in force, and the files that are open.
@@ -36,16 +39,17 @@ struct Log {
     traffic: Traffic,
     format: LineFormat,
     omits_empty: bool,
+    filter: Option<Expression>,
     lines: Arc<Lines>,
 }
 
 impl MeshLogs {
     /// Writes a record to all logs that want it.
     pub(crate) fn finished(&self, config: &Arc<TelemetryConfig>, record: &Record) {
-        let mut made = self.made.load_full();
+        let mut made = self.made.load();
         if !Arc::ptr_eq(&made.of, config) {
-            made = Arc::new(self.make(config));
-            self.made.store(Arc::clone(&made));
+            self.made.store(Arc::new(self.make(config)));
+            made = self.made.load();
         }
         let logs = if record.direction == Direction::Inbound { &made.server } else { &made.client };
         for log in logs {
@@ -54,7 +58,7 @@ impl MeshLogs {
                 Traffic::Http => record.request.is_some(),
                 Traffic::Tcp => record.request.is_none(),
             };
-            if is_wanted {
+            if is_wanted && log.filter.as_ref().is_none_or(|filter| filter.holds(record)) {
                 log.lines.send(log.format.line_of(record, log.omits_empty));
             }
         }
@@ -74,15 +78,24 @@ impl MeshLogs {
             tracing::warn!(provider = &*log.provider, "access logs are written to files only");
             return None;
         };
-        if log.filter.is_some() {
-            tracing::warn!(provider = &*log.provider, "the filter of an access log is not evaluated");
-        }
+        let filter = match log.filter.as_ref().map(|filter| (filter, Expression::parse(filter.value()))) {
+            None => None,
+            Some((_, Ok(filter))) => Some(filter),
+            Some((filter, Err(problem))) => {
+                let (provider, origin) = (&*log.provider, filter.origin().to_string());
+                tracing::warn!(provider, origin, problem, "the filter of an access log cannot be evaluated");
+                if cfg!(feature = "cel") {
+                    return None;
+                }
+                None
+            }
+        };
         let format = match line {
             LogLine::Text(text) => LineFormat::text(text),
             LogLine::Json(fields) => LineFormat::json(Some(fields)),
         };
         let lines = self.file(path)?;
-        Some(Log { traffic: log.traffic, format, omits_empty: *omit_empty_values, lines })
+        Some(Log { traffic: log.traffic, format, omits_empty: *omit_empty_values, filter, lines })
     }
 
     fn file(&self, path: &Arc<str>) -> Option<Arc<Lines>> {

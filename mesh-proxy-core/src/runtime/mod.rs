@@ -45,11 +45,15 @@ mod recent;
 mod replay;
 mod reply;
 mod request_headers;
+mod span_export;
 mod tcp;
 mod tls;
+mod traces;
 mod tries;
+mod tunnel;
 mod wrap;
 
 pub use arrival::Arrival;
 pub use options::Options;
 pub use proxy::Proxy;
+pub use span_export::SpanCounts;

@@ -156,6 +156,7 @@ mod tests {
             priority: 0,
             weight: 3,
             healthy: true,
+            draining: false,
             mtls: false,
             locality: "".into(),
         };

@@ -160,11 +160,12 @@ impl Pool {
         if connection.sender.is_closed() || connection.requests >= self.requests_max {
             return;
         }
+        // Those that were idle for too long are found when they are taken, or by the next sweep.
+        let since = Instant::now();
         let mut idle = self.lock();
         let kept = idle.entry(key).or_default();
-        kept.retain(|idle| idle.since.elapsed() < self.idle_max && !idle.connection.sender.is_closed());
         if kept.len() < IDLE_MAX {
-            kept.push(Idle { connection, since: Instant::now() });
+            kept.push(Idle { connection, since });
         }
     }
 
@@ -268,11 +269,9 @@ impl Pool {
 }
 
 async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
-    let (sender, connection) = http1::Builder::new()
-        .max_headers(256)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Failure::Connect(error.to_string()))?;
+    // At most 100 header lines, as in Envoy. That is the codec's own bound: any other is a table made for each answer.
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;
     tokio::spawn(async move {
         if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "an upstream connection ended");

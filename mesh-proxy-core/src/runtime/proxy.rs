@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::cluster::Cluster;
+use mesh_compile::proxy_identity::Proxy as Identity;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,9 +19,11 @@ use super::key_fetch::OverHttp;
 use super::keys::Keys;
 use super::live::Generation;
 use super::mesh_logs::MeshLogs;
+use super::metrics::{Metrics, Told};
 use super::options::Options;
 use super::recent::Recent;
 use super::tls::Tls;
+use super::traces::Traces;
 use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
@@ -31,6 +35,9 @@ use crate::seam::key_fetch::KeyFetch;
 use crate::seam::resolve::{Resolve, SystemResolver};
 use crate::seam::sink::Sink;
 use crate::telemetry::record::Record;
+
+/// How long a drain waits for the last spans to be taken.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
 #[derive(Debug, Clone)]
@@ -50,6 +57,9 @@ pub(crate) struct Inner {
     pub(crate) tls: Tls,
     pub(crate) keys: Keys,
     logs: MeshLogs,
+    /// Metrics that follow the configuration.
+    pub(crate) metrics: Option<Metrics>,
+    pub(crate) traces: Traces,
     pub(crate) resolver: Box<dyn Resolve>,
     /// By the name of the provider that each stands for.
     pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
@@ -66,11 +76,23 @@ pub(crate) struct Inner {
 impl Inner {
     /// Tells everybody of a finished request or connection.
     pub(crate) fn tell(&self, record: &Record) {
+        self.tell_connection(record, Told::default());
+    }
+
+    /// The same, of a connection that was told of while it was open.
+    pub(crate) fn tell_connection(&self, record: &Record, told: Told) {
         for sink in &self.sinks {
             sink.finished(record);
         }
-        if self.options.mesh_logs {
-            self.logs.finished(&self.live.load().config.telemetry, record);
+        if self.options.mesh_logs || self.metrics.is_some() {
+            let generation = self.live.load();
+            let config = &generation.config.telemetry;
+            if let Some(metrics) = &self.metrics {
+                metrics.finished_under(config, record, told);
+            }
+            if self.options.mesh_logs {
+                self.logs.finished(config, record);
+            }
         }
     }
 }
@@ -82,6 +104,8 @@ pub struct Builder {
     dial: Arc<dyn Dial>,
     dice: Arc<dyn SharedDice>,
     sinks: Vec<Box<dyn Sink>>,
+    metrics: Option<Metrics>,
+    workload: Option<Identity>,
     filters: Vec<Box<dyn Filter>>,
     balancers: Balancers,
     certificates: Box<dyn CertificateSource>,
@@ -141,6 +165,20 @@ impl Builder {
         self
     }
 
+    /// Metrics that follow the configuration: what its Telemetry resources drop, relabel and report between times.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Who the proxy is, for the tags of its spans; without it they name nobody.
+    #[must_use]
+    pub fn workload(mut self, workload: Identity) -> Self {
+        self.workload = Some(workload);
+        self
+    }
+
     /// One more filter, after those before.
     #[must_use]
     pub fn filter(mut self, filter: impl Filter + 'static) -> Self {
@@ -172,6 +210,8 @@ impl Builder {
             dial: self.dial,
             dice: self.dice,
             sinks: self.sinks,
+            metrics: self.metrics,
+            traces: Traces::new(self.workload),
             filters: self.filters,
             tls: Tls::new(self.certificates),
             authorizers: self.authorizers,
@@ -193,6 +233,8 @@ impl Proxy {
             dial: Arc::new(SystemDial::default()),
             dice: Arc::new(ThreadDice),
             sinks: Vec::new(),
+            metrics: None,
+            workload: None,
             filters: Vec::new(),
             balancers: Balancers::default(),
             certificates: Box::new(InMemory::default()),
@@ -250,5 +292,6 @@ impl Proxy {
             self.inner.stop.cancel();
             self.inner.tasks.wait().await;
         }
+        self.inner.traces.export.flush(LAST_SPANS).await;
     }
 }

@@ -1,7 +1,7 @@
 //! Request bodies that can be sent again: what passed is kept, up to a bound, while it streams to the first upstream.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,12 +12,16 @@ use tokio::sync::Notify;
 
 use super::body::{Body, BoxError};
 use super::hop_by_hop;
+use crate::telemetry::grpc_messages::MessageCounter;
 
 /// A request body, and what of it has passed.
 #[derive(Debug, Clone)]
 pub(crate) struct Replay {
     shared: Arc<Shared>,
 }
+
+/// The body of requests that have none: nothing of it ever changes, so they share it.
+static NOTHING: LazyLock<Replay> = LazyLock::new(|| Replay::of(Bytes::new()));
 
 #[derive(Debug)]
 struct Shared {
@@ -39,6 +43,8 @@ struct State {
     /// The try that may read; older ones are cut off.
     current: u32,
     received: u64,
+    /// Counts messages of gRPC; `None`: it is no stream of them.
+    messages: Option<MessageCounter>,
     hint: SizeHint,
 }
 
@@ -46,6 +52,9 @@ impl Replay {
     /// Keeps up to `kept_max` bytes of what passes.
     pub(crate) fn new(source: Incoming, kept_max: usize) -> Self {
         let ended = source.is_end_stream();
+        if ended {
+            return Self::clone(&NOTHING);
+        }
         let hint = source.size_hint();
         let state = State {
             source: Some(source),
@@ -57,6 +66,7 @@ impl Replay {
             ended,
             current: 0,
             received: 0,
+            messages: None,
             hint,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
@@ -75,6 +85,7 @@ impl Replay {
             ended: true,
             current: 0,
             received: 0,
+            messages: None,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), complete: Notify::new() }) }
     }
@@ -135,14 +146,30 @@ impl Replay {
             ended: true,
             current: 0,
             received: state.received,
+            messages: None,
             hint: state.hint,
         };
         Some(Self { shared: Arc::new(Shared { state: Mutex::new(copied), complete: Notify::new() }) })
     }
 
+    /// Counts the messages of gRPC in it from now on.
+    pub(crate) fn count_messages(&self) {
+        self.lock().messages = Some(MessageCounter::default());
+    }
+
+    /// Messages of gRPC that came from the client, where they are counted.
+    pub(crate) fn messages(&self) -> u64 {
+        self.lock().messages.as_ref().map_or(0, MessageCounter::messages)
+    }
+
     /// Bytes that came from the client.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
+    }
+
+    /// Whether the client has sent all of it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.lock().ended
     }
 
     /// Waits until the client has sent all of it.
@@ -301,6 +328,9 @@ impl State {
 
     fn keep(&mut self, data: Bytes) {
         self.received += data.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(&data);
+        }
         if self.spent {
             return;
         }

@@ -27,6 +27,11 @@ pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge:
         }
     }
     client_certificate(headers, connection);
+    identify(headers, connection, is_edge);
+}
+
+/// Gives a request an id: one of its own where it has none, or came from outside.
+pub(crate) fn identify(headers: &mut HeaderMap, connection: &Connection, is_edge: bool) {
     if is_edge || !headers.contains_key(REQUEST_ID) {
         headers.insert(REQUEST_ID, request_id(connection));
     }
@@ -53,18 +58,42 @@ fn client_certificate(headers: &mut HeaderMap, connection: &Connection) {
 fn request_id(connection: &Connection) -> HeaderValue {
     let dice = &connection.proxy.dice;
     let (high, low) = (dice.roll(), dice.roll());
-    let text = format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0x0fff,
-        ((low >> 48) & 0x3fff) | 0x8000,
-        low & 0xffff_ffff_ffff,
-    );
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    HeaderValue::from_bytes(&uuid(high, low)).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Random bits as the text of a UUID, without the machinery of formatting: every request at an edge has one.
+fn uuid(high: u64, low: u64) -> [u8; 36] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(3 << 62)) | (2 << 62);
+    let mut bits = (u128::from(high) << 64) | u128::from(low);
+    let mut text = [b'-'; 36];
+    for (at, place) in text.iter_mut().enumerate() {
+        if !matches!(at, 8 | 13 | 18 | 23) {
+            bits = bits.rotate_left(4);
+            *place = DIGITS.get((bits & 0xf) as usize).copied().unwrap_or(b'0');
+        }
+    }
+    text
 }
 
 /// The value of a header operation: `%%` is a percent sign; operators ask the record.
 pub(crate) fn value(written: &str, record: &Record) -> String {
     Format::parse(written).text(record, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_bits_make_a_uuid_of_version_4() {
+        let text = |high, low| String::from_utf8(uuid(high, low).to_vec()).unwrap();
+        assert_eq!(text(0, 0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(text(u64::MAX, u64::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            text(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210),
+            "01234567-89ab-4def-bedc-ba9876543210"
+        );
+    }
 }

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mesh_compile::proxy::cluster::UpstreamTls;
-use mesh_compile::proxy::listener::Network;
+use mesh_compile::proxy::listener::{Network, Tunnel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
-use super::{ext_authz, pool};
+use super::metrics::Told;
+use super::{ext_authz, pool, tunnel};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts};
 use crate::cluster::host::Host;
@@ -33,7 +34,7 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         let mut record = begin(&connection);
         record.flags = "UAEX".to_owned();
         record.details = "ext_authz_denied".to_owned();
-        return finish(&connection, record, started);
+        return finish(&connection, record, started, Told::default());
     }
     let forward = match decision.action {
         Action::Forward(forward) => forward,
@@ -61,9 +62,15 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     let mut record = begin(&connection);
     record.cluster = Some(Arc::clone(&cluster.cluster.name));
     let Some(mut active) = cluster.enter(false) else { return };
-    match connect(&connection, &cluster, hash, &mut active).await {
+    let mut told = Told::default();
+    match connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active).await {
         Ok(upstream) => {
-            let relayed = relay(stream, upstream, idle).await;
+            record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
+            let passed = Passed::default();
+            let relayed = tokio::select! {
+                relayed = relay_counted(stream, upstream, idle, &passed) => relayed,
+                never = tell_between(&connection, &record, &passed, &mut told) => match never {},
+            };
             (record.bytes_received, record.bytes_sent) = (relayed.received, relayed.sent);
             if relayed.end == End::Idle {
                 record.flags = "SI".to_owned();
@@ -75,7 +82,30 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         }
     }
     record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
-    finish(&connection, record, started);
+    finish(&connection, record, started, told);
+}
+
+/// Tells the metrics of an open connection, again and again.
+async fn tell_between(
+    connection: &Connection,
+    record: &Record,
+    passed: &Passed,
+    told: &mut Told,
+) -> std::convert::Infallible {
+    let proxy = &connection.proxy;
+    let mut record = record.clone();
+    loop {
+        let interval = proxy.metrics.as_ref().and_then(|metrics| {
+            let generation = proxy.live.load();
+            metrics.interval(&generation.config.telemetry, &record)
+        });
+        let Some(interval) = interval else { return std::future::pending().await };
+        tokio::time::sleep(interval).await;
+        (record.bytes_received, record.bytes_sent) = passed.now();
+        if let Some(metrics) = &proxy.metrics {
+            metrics.open_under(&proxy.live.load().config.telemetry, &record, told);
+        }
+    }
 }
 
 fn begin(connection: &Connection) -> Record {
@@ -83,12 +113,13 @@ fn begin(connection: &Connection) -> Record {
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
+    record.client_certificate = connection.has_certificate();
     record
 }
 
-fn finish(connection: &Connection, mut record: Record, started: Instant) {
+fn finish(connection: &Connection, mut record: Record, started: Instant, told: Told) {
     record.duration = started.elapsed();
-    connection.proxy.tell(&record);
+    connection.proxy.tell_connection(&record, told);
 }
 
 /// What is said where a cluster has no host to ask.
@@ -99,6 +130,7 @@ async fn connect(
     connection: &Connection,
     cluster: &Arc<ClusterState>,
     hash: Option<u64>,
+    through: Option<&Tunnel>,
     active: &mut Active,
 ) -> Result<BoxIo, String> {
     const TRIES: usize = 3;
@@ -118,8 +150,18 @@ async fn connect(
             _ => None,
         };
         match pool::connect_bytes(connection, &cluster.cluster, address, tls).await {
-            Ok(stream) => {
+            Ok(mut stream) => {
                 cluster.record(&host, Outcome::Connected);
+                if let Some(through) = through {
+                    let wait = Duration::from_millis(
+                        u64::try_from(cluster.cluster.connect_timeout_ms).unwrap_or(10_000).max(1),
+                    );
+                    let opening = tunnel::open(&mut stream, through, cluster.cluster.http.protocol);
+                    let opened = tokio::time::timeout(wait, opening).await;
+                    opened
+                        .map_err(|_| "no answer to CONNECT".to_owned())?
+                        .map_err(|error| error.to_string())?;
+                }
                 return Ok(stream);
             }
             Err(failure) => {
@@ -150,22 +192,38 @@ pub(crate) struct Relayed {
     pub(crate) sent: u64,
 }
 
+/// Bytes that have passed so far.
+#[derive(Debug, Default)]
+struct Passed {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Passed {
+    /// From the client, and to it.
+    fn now(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+}
+
 /// Copies both ways until both sides are done, or nothing has moved for `idle`.
 pub(crate) async fn relay(client: impl Io, upstream: impl Io, idle: Duration) -> Relayed {
-    let (received, sent) = (AtomicU64::new(0), AtomicU64::new(0));
+    relay_counted(client, upstream, idle, &Passed::default()).await
+}
+
+async fn relay_counted(client: impl Io, upstream: impl Io, idle: Duration, passed: &Passed) -> Relayed {
+    let Passed { received, sent } = passed;
     let (client_read, client_write) = tokio::io::split(client);
     let (upstream_read, upstream_write) = tokio::io::split(upstream);
     let both = async {
-        tokio::try_join!(
-            copy(client_read, upstream_write, &received),
-            copy(upstream_read, client_write, &sent)
-        )
+        tokio::try_join!(copy(client_read, upstream_write, received), copy(upstream_read, client_write, sent))
     };
     let end = tokio::select! {
         result = both => if result.is_ok() { End::Closed } else { End::Broke },
-        () = nothing_moves([&received, &sent], idle) => End::Idle,
+        () = nothing_moves([received, sent], idle) => End::Idle,
     };
-    Relayed { end, received: received.load(Ordering::Relaxed), sent: sent.load(Ordering::Relaxed) }
+    let (received, sent) = passed.now();
+    Relayed { end, received, sent }
 }
 
 async fn copy(

@@ -65,7 +65,11 @@ impl Tries<'_> {
             if self.http.authority == UpstreamAuthority::UpstreamHost {
                 head.authority = upstream_host(self.cluster, &host);
             }
-            head.headers.insert(ATTEMPT_COUNT, HeaderValue::from(record.attempts));
+            let attempt = match record.attempts {
+                1 => HeaderValue::from_static("1"),
+                several => HeaderValue::from(several),
+            };
+            head.headers.insert(ATTEMPT_COUNT, attempt);
             let result = self.once(&host, head, body, policy).await;
             let came = match &result {
                 Ok(answer) => {

@@ -126,6 +126,7 @@ impl Operator {
             "RESPONSE_CODE" => Some(record.status.to_string()),
             "RESPONSE_CODE_DETAILS" => Some(record.details.clone()),
             "RESPONSE_FLAGS" => Some(record.flags.clone()),
+            "RESPONSE_FLAGS_LONG" => super::response_flags::long(&record.flags),
             "UPSTREAM_TRANSPORT_FAILURE_REASON" => Some(record.upstream_failure.clone()),
             "BYTES_RECEIVED" => Some(record.bytes_received.to_string()),
             "BYTES_SENT" => Some(record.bytes_sent.to_string()),
@@ -144,8 +145,8 @@ impl Operator {
             "DOWNSTREAM_PEER_URI_SAN" => record.peer_principal.clone(),
             "REQUESTED_SERVER_NAME" => record.server_name.clone(),
             "ROUTE_NAME" => record.route.as_deref().map(str::to_owned),
-            "GRPC_STATUS" | "GRPC_STATUS_NUMBER" => header(&record.response_trailers, "grpc-status")
-                .or_else(|| header(&record.response_headers, "grpc-status")),
+            "GRPC_STATUS" => grpc_status(record).map(|code| grpc_name(&code, &self.argument)),
+            "GRPC_STATUS_NUMBER" => grpc_status(record),
             _ => None,
         }
     }
@@ -155,11 +156,55 @@ impl Operator {
     }
 }
 
+/// The status of gRPC, of trailers or of an answer without a body.
+pub(super) fn grpc_status(record: &Record) -> Option<String> {
+    header(&record.response_trailers, "grpc-status")
+        .or_else(|| header(&record.response_headers, "grpc-status"))
+}
+
+/// The name of a status of gRPC as `format` has it: `CAMEL_STRING` (where none is given), `SNAKE_STRING`, `NUMBER`.
+fn grpc_name(code: &str, format: &str) -> String {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "Canceled",
+        "Unknown",
+        "InvalidArgument",
+        "DeadlineExceeded",
+        "NotFound",
+        "AlreadyExists",
+        "PermissionDenied",
+        "ResourceExhausted",
+        "FailedPrecondition",
+        "Aborted",
+        "OutOfRange",
+        "Unimplemented",
+        "Internal",
+        "Unavailable",
+        "DataLoss",
+        "Unauthenticated",
+    ];
+    let name = code.parse::<usize>().ok().and_then(|code| NAMES.get(code));
+    let Some(name) = name.filter(|_| format != "NUMBER") else { return code.to_owned() };
+    if format != "SNAKE_STRING" {
+        return (*name).to_owned();
+    }
+    let mut snake = String::new();
+    let mut was_lower = false;
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && was_lower {
+            snake.push('_');
+        }
+        was_lower = character.is_ascii_lowercase();
+        snake.push(character.to_ascii_uppercase());
+    }
+    snake
+}
+
 fn address(address: SocketAddr) -> String {
     SocketAddr::new(address.ip().to_canonical(), address.port()).to_string()
 }
 
-fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
+pub(super) fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
     match name.to_ascii_lowercase().as_str() {
         ":method" => Some(request.method.to_string()),
         ":path" => Some(request.path.clone()),
@@ -170,7 +215,7 @@ fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
 }
 
 /// The lines of a header, joined.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let mut joined = lines.next()?.into_owned();
     for line in lines {

@@ -24,6 +24,8 @@ pub struct Record {
     pub server_name: Option<String>,
     /// URI SAN of the client's verified certificate; `None`: none.
     pub peer_principal: Option<String>,
+    /// Whether the client showed a certificate that was verified.
+    pub client_certificate: bool,
     /// What it asked; `None`: bytes.
     pub request: Option<RequestRecord>,
     /// Status of the answer; 0: none was given.
@@ -42,6 +44,10 @@ pub struct Record {
     pub bytes_received: u64,
     /// Bytes of the body that the client was sent.
     pub bytes_sent: u64,
+    /// Messages of gRPC that the client sent; 0 for all else.
+    pub messages_received: u64,
+    /// Messages of gRPC that the client was sent; 0 for all else.
+    pub messages_sent: u64,
     /// The cluster; `None`: none was chosen.
     pub cluster: Option<Arc<str>>,
     /// The endpoint; `None`: none was picked.
@@ -82,6 +88,7 @@ impl Record {
             peer,
             server_name: None,
             peer_principal: None,
+            client_certificate: false,
             request: None,
             status: 0,
             response_headers: HeaderMap::new(),
@@ -91,6 +98,8 @@ impl Record {
             upstream_failure: String::new(),
             bytes_received: 0,
             bytes_sent: 0,
+            messages_received: 0,
+            messages_sent: 0,
             cluster: None,
             endpoint: None,
             route: None,

@@ -100,6 +100,7 @@ fn name_endpoints_after_clusters(config: &mut ProxyConfig) {
             priority: 0,
             weight: 1,
             healthy: true,
+            draining: false,
             mtls: cluster.endpoints.iter().any(|endpoint| endpoint.mtls),
             locality: "".into(),
         };

@@ -100,8 +100,8 @@ pub(super) fn of_text(subject: u64, shape: Shape, text: &[u8]) -> u64 {
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     match shape {
         Shape::Exact => return of_whole(subject, text),
-        Shape::Start => starts(subject, text, &[length], |number| found = number),
-        Shape::End => ends(subject, text, &[length], |number| found = number),
+        Shape::Start => starts(subject, text, [length], |number| found = number),
+        Shape::End => ends(subject, text, [length], |number| found = number),
     }
     found
 }
@@ -140,9 +140,20 @@ pub(super) fn of_block(subject: u64, block: &IpBlock) -> u64 {
 
 /// A block by its first address.
 pub(super) fn of_address(subject: u64, is_ipv4: bool, bits: u8, network: u128) -> u64 {
+    // The lower half.
+    of_low_half(high_half(subject, is_ipv4, bits, (network >> 64) as u64), network as u64)
+}
+
+/// All of a block's number but the lower half of the address; an IPv4 address has no other.
+pub(super) fn high_half(subject: u64, is_ipv4: bool, bits: u8, high: u64) -> u64 {
     let length = u64::from(bits) + if is_ipv4 { 0 } else { 256 };
-    let high = fold(START ^ subject ^ (length << 8), STEP ^ (network >> 64) as u64);
-    fold(high ^ network as u64, END)
+    fold(START ^ subject ^ (length << 8), STEP ^ high)
+}
+
+/// The number of a block by [`high_half`] and the rest of the address.
+#[inline]
+pub(super) fn of_low_half(high_half: u64, low: u64) -> u64 {
+    fold(high_half ^ low, END)
 }
 
 fn finish(state: u64, rest: u64, length: usize, shape: Shape) -> u64 {
@@ -150,9 +161,16 @@ fn finish(state: u64, rest: u64, length: usize, shape: Shape) -> u64 {
 }
 
 /// The starts of a text that have these lengths, which ascend: words that they share are read once.
-pub(super) fn starts(subject: u64, text: &[u8], lengths: &[u32], mut visit: impl FnMut(u64)) {
+#[inline]
+pub(super) fn starts(
+    subject: u64,
+    text: &[u8],
+    lengths: impl IntoIterator<Item = u32>,
+    mut visit: impl FnMut(u64),
+) {
     let (mut state, mut done) = (START ^ subject, 0);
-    for length in lengths.iter().map(|length| *length as usize).take_while(|length| *length <= text.len()) {
+    for length in lengths.into_iter().map(|length| length as usize).take_while(|length| *length <= text.len())
+    {
         while let Some(next) = text.get(done..done + 8).filter(|_| done + 8 <= length) {
             state = fold(state ^ word(next), STEP);
             done += 8;
@@ -162,11 +180,18 @@ pub(super) fn starts(subject: u64, text: &[u8], lengths: &[u32], mut visit: impl
 }
 
 /// The ends of a text that have these lengths, which ascend.
-pub(super) fn ends(subject: u64, text: &[u8], lengths: &[u32], mut visit: impl FnMut(u64)) {
+#[inline]
+pub(super) fn ends(
+    subject: u64,
+    text: &[u8],
+    lengths: impl IntoIterator<Item = u32>,
+    mut visit: impl FnMut(u64),
+) {
     let (mut state, mut done) = (START ^ subject, 0);
     let from_end =
         |far: usize, near: usize| text.get(text.len().checked_sub(far)?..text.len().checked_sub(near)?);
-    for length in lengths.iter().map(|length| *length as usize).take_while(|length| *length <= text.len()) {
+    for length in lengths.into_iter().map(|length| length as usize).take_while(|length| *length <= text.len())
+    {
         while let Some(next) = from_end(done + 8, done).filter(|_| done + 8 <= length) {
             state = fold(state ^ word(next), STEP);
             done += 8;
@@ -184,14 +209,14 @@ mod tests {
         let text: Vec<u8> = (0..40).collect();
         let lengths: Vec<u32> = (0..=50).collect();
         let (mut found, mut at) = (std::collections::HashSet::new(), 0);
-        starts(5, &text, &lengths, |number| {
+        starts(5, &text, lengths.iter().copied(), |number| {
             assert_eq!(number, of_text(5, Shape::Start, &text[..at]));
             assert!(found.insert(number));
             at += 1;
         });
         assert_eq!(at, 41);
         at = 0;
-        ends(5, &text, &lengths, |number| {
+        ends(5, &text, lengths.iter().copied(), |number| {
             assert_eq!(number, of_text(5, Shape::End, &text[40 - at..]));
             assert!(found.insert(number));
             at += 1;

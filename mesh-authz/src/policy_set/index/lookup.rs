@@ -7,7 +7,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::RuleIndex;
-use super::fingerprint::{self, of_account, of_address, of_port, of_segment, of_whole};
+use super::fingerprint::{self, of_account, of_address, of_low_half, of_port, of_segment, of_whole};
 use super::key::NAMESPACE;
 use super::plan::{Blocks, Texts};
 use super::table::Table;
@@ -58,34 +58,42 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
     }
 
     fn text(&mut self, texts: &Texts, text: &[u8]) {
+        if texts.has_slashes() {
+            let deepest = if texts.end_slashes.is_empty() { texts.start_slashes.last() } else { None };
+            self.divided(texts, text, &slashes(text, deepest.map_or(usize::MAX, |depth| *depth as usize)), 0);
+        } else {
+            self.divided(texts, text, &[], 0);
+        }
+    }
+
+    /// A text with the places of its slashes, which are counted from `offset` bytes before it.
+    fn divided(&mut self, texts: &Texts, text: &[u8], slashes: &[u32], offset: u32) {
         if texts.has_exact {
             self.number(of_whole(texts.subject, text));
         }
         if !texts.starts.is_empty() {
-            fingerprint::starts(texts.subject, text, &texts.starts, |number| self.number(number));
+            let lengths = texts.starts.iter().copied();
+            fingerprint::starts(texts.subject, text, lengths, |number| self.number(number));
         }
         if !texts.ends.is_empty() {
-            fingerprint::ends(texts.subject, text, &texts.ends, |number| self.number(number));
+            let lengths = texts.ends.iter().copied();
+            fingerprint::ends(texts.subject, text, lengths, |number| self.number(number));
         }
-        if texts.start_slashes.is_empty() && texts.end_slashes.is_empty() {
-            return;
-        }
-        let mut slashes: SmallVec<[u32; 16]> = SmallVec::new();
-        let deepest = if texts.end_slashes.is_empty() { texts.start_slashes.last().copied() } else { None };
-        let enough = deepest.map_or(usize::MAX, |deepest| deepest as usize);
-        byte_places::each(text, b'/', |at| {
-            slashes.push(u32::try_from(at).unwrap_or(u32::MAX));
-            slashes.len() < enough
-        });
         if !texts.start_slashes.is_empty() {
-            let lengths = at_depths(&texts.start_slashes, slashes.iter().map(|at| at + 1));
-            fingerprint::starts(texts.subject, text, &lengths, |number| self.number(number));
+            // Depths ascend from 1.
+            let slash = |depth: &u32| slashes.get((*depth as usize).checked_sub(1)?);
+            let lengths = texts
+                .start_slashes
+                .iter()
+                .map_while(slash)
+                .map(|at| at.saturating_add(1).saturating_sub(offset));
+            fingerprint::starts(texts.subject, text, lengths, |number| self.number(number));
         }
         if !texts.end_slashes.is_empty() {
-            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-            let lengths =
-                at_depths(&texts.end_slashes, slashes.iter().rev().map(|at| length.saturating_sub(*at)));
-            fingerprint::ends(texts.subject, text, &lengths, |number| self.number(number));
+            let end = u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(offset);
+            let slash = |depth: &u32| slashes.get(slashes.len().checked_sub(*depth as usize)?);
+            let lengths = texts.end_slashes.iter().map_while(slash).map(|at| end.saturating_sub(*at));
+            fingerprint::ends(texts.subject, text, lengths, |number| self.number(number));
         }
     }
 
@@ -93,10 +101,9 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         // Blocks of mapped addresses are kept as IPv4.
         match address.to_canonical() {
             IpAddr::V4(address) => {
-                for bits in &blocks.ipv4 {
-                    let mask = u32::MAX.checked_shl(32 - u32::from(*bits)).unwrap_or(0);
-                    let network = u128::from(address.to_bits() & mask);
-                    self.number(of_address(blocks.subject, true, *bits, network));
+                for (_, mask, high_half) in &blocks.ipv4 {
+                    let network = u64::from(address.to_bits() & mask);
+                    self.number(of_low_half(*high_half, network));
                 }
             }
             IpAddr::V6(address) => {
@@ -110,32 +117,44 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
 
     fn identity(&mut self, index: &RuleIndex, peer: &str) {
         let plan = &index.plan;
-        self.text(&plan.identity, peer.as_bytes());
+        let text = peer.as_bytes();
+        let by_namespace = !plan.after_namespace.is_empty() || plan.has_accounts;
+        let slashes = if by_namespace || plan.identity.has_slashes() {
+            slashes(text, usize::MAX)
+        } else {
+            Slashes::new()
+        };
+        self.divided(&plan.identity, text, &slashes, 0);
         if !plan.identity_segment.is_empty()
             && let Some((segments, _)) = peer.rsplit_once('/')
         {
             segments.split('/').for_each(|segment| self.text(&plan.identity_segment, segment.as_bytes()));
         }
-        if plan.after_namespace.is_empty() && !plan.has_accounts {
+        if !by_namespace {
             return;
         }
-        let slashes = peer.match_indices('/').filter_map(|(at, _)| peer.split_at_checked(at));
-        let mut tails = slashes.filter_map(|(_, rest)| rest.strip_prefix(NAMESPACE));
-        let Some(tail) = tails.next() else { return };
-        self.text(&plan.after_namespace, tail.as_bytes());
-        let mut is_usual = true;
-        for tail in tails {
-            is_usual = false;
-            self.text(&plan.after_namespace, tail.as_bytes());
+        // Of each `/ns/`: what follows, with the slashes in it; two of them belong to `/ns/` itself.
+        let tails = slashes.iter().enumerate().filter_map(|(nth, at)| {
+            let tail = text.get(*at as usize..)?.strip_prefix(NAMESPACE.as_bytes())?;
+            Some((tail, slashes.get(nth + 2..)?, at.saturating_add(NAMESPACE.len() as u32)))
+        });
+        let (mut first, mut count) = (None, 0);
+        for (tail, slashes, offset) in tails {
+            first = first.or(Some(tail));
+            count += 1;
+            self.divided(&plan.after_namespace, tail, slashes, offset);
         }
+        let Some(tail) = first else { return };
         if !plan.has_accounts {
             return;
         }
         // `NAMESPACE/sa/ACCOUNT` to the end; anything longer could be read in several ways.
-        let usual =
-            tail.split_once('/').and_then(|(namespace, rest)| Some((namespace, rest.strip_prefix("sa/")?)));
+        let tail = std::str::from_utf8(tail).ok();
+        let usual = tail
+            .and_then(|tail| tail.split_once('/'))
+            .and_then(|(namespace, rest)| Some((namespace, rest.strip_prefix("sa/")?)));
         match usual {
-            Some((namespace, account)) if is_usual && !account.contains('/') => {
+            Some((namespace, account)) if count == 1 && !account.contains('/') => {
                 self.number(of_account(namespace, account));
             }
             _ => (self.visit)(&index.accounts),
@@ -219,21 +238,17 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
     }
 }
 
-/// The lengths up to the slashes of these depths, which ascend from 1.
-fn at_depths(depths: &[u32], slashes: impl Iterator<Item = u32>) -> SmallVec<[u32; 8]> {
-    let mut wanted = depths.iter().peekable();
-    let mut lengths = SmallVec::new();
-    for (depth, length) in (1..).zip(slashes) {
-        match wanted.peek() {
-            None => break,
-            Some(next) if **next == depth => {
-                lengths.push(length);
-                wanted.next();
-            }
-            Some(_) => {}
-        }
-    }
-    lengths
+/// Places of slashes.
+type Slashes = SmallVec<[u32; 16]>;
+
+/// Where the slashes of a text are, up to so many.
+fn slashes(text: &[u8], enough: usize) -> Slashes {
+    let mut slashes = Slashes::new();
+    byte_places::each(text, b'/', |at| {
+        slashes.push(u32::try_from(at).unwrap_or(u32::MAX));
+        slashes.len() < enough
+    });
+    slashes
 }
 
 fn lower_case(text: &str) -> Lower {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Hashed;
-use super::fingerprint::{kind_number, of_subject};
+use super::fingerprint::{high_half, kind_number, of_subject};
 use super::key::{Key, Shape, Subject};
 
 /// What is looked up in a request.
@@ -101,8 +101,9 @@ pub(super) struct Texts {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Blocks {
     pub(super) subject: u64,
+    /// Lengths of prefixes, each with its mask and its half of the number (`high_half`).
+    pub(super) ipv4: Vec<(u8, u32, u64)>,
     /// Lengths of prefixes.
-    pub(super) ipv4: Vec<u8>,
     pub(super) ipv6: Vec<u8>,
 }
 
@@ -141,6 +142,11 @@ impl Texts {
             && self.start_slashes.is_empty()
             && self.ends.is_empty()
             && self.end_slashes.is_empty()
+    }
+
+    /// Whether places of slashes are needed.
+    pub(super) fn has_slashes(&self) -> bool {
+        !self.start_slashes.is_empty() || !self.end_slashes.is_empty()
     }
 
     fn insert(&mut self, subject: &Subject, cut: Cut) {
@@ -214,7 +220,12 @@ impl Plan {
                     _ => &mut self.destination_ip,
                 };
                 blocks.subject = of_subject(subject);
-                insert_sorted(if *is_ipv4 { &mut blocks.ipv4 } else { &mut blocks.ipv6 }, *bits);
+                if *is_ipv4 {
+                    let mask = u32::MAX.checked_shl(32 - u32::from(*bits).min(32)).unwrap_or(0);
+                    insert_sorted(&mut blocks.ipv4, (*bits, mask, high_half(blocks.subject, true, *bits, 0)));
+                } else {
+                    insert_sorted(&mut blocks.ipv6, *bits);
+                }
             }
             Kind::Text(subject, cut) => self.texts(subject).insert(subject, *cut),
         }

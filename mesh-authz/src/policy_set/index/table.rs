@@ -6,6 +6,8 @@
 /// Built once, then only read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
+    /// Slots where a search may begin; those behind them take what the last ones have no room for.
+    homes: usize,
     slots: Box<[u64]>,
     /// Places of keys that several rules have: their count, then the run, ascending.
     shared: Box<[u32]>,
@@ -28,7 +30,8 @@ impl Table {
         let runs = || pairs.chunk_by(|a, b| a.0 == b.0);
         let keys = runs().count();
         // Five slots for three keys: most look-ups end on the line they begin on.
-        let mut table = Self { slots: vec![EMPTY; keys + keys * 2 / 3 + 1].into(), shared: Box::default() };
+        let homes = keys + keys * 2 / 3 + 1;
+        let mut slots = vec![EMPTY; homes + 1];
         let mut shared = Vec::new();
         for run in runs() {
             let Some((number, first)) = run.first().copied() else { continue };
@@ -39,27 +42,22 @@ impl Table {
                 shared.push(u32::try_from(run.len()).unwrap_or(u32::MAX));
                 shared.extend(run.iter().map(|(_, place)| *place));
             }
-            let home = table.home(number);
-            let (before, after) = table.slots.split_at_mut(home);
-            let free = after.iter_mut().chain(before).find(|slot| **slot == EMPTY);
+            let home = home(number, homes);
+            let free = slots.iter_mut().skip(home).find(|slot| **slot == EMPTY);
             free.into_iter().for_each(|slot| *slot = tag(number) << 32 | u64::from(at));
+            if slots.last() != Some(&EMPTY) {
+                // The last one stays empty, so that every search ends.
+                slots.push(EMPTY);
+            }
         }
-        table.shared = shared.into();
-        table
-    }
-
-    /// The upper half chooses the slot.
-    fn home(&self, number: u64) -> usize {
-        // Below the count of slots.
-        (((number >> 32) * self.slots.len() as u64) >> 32) as usize
+        Self { homes, slots: slots.into(), shared: shared.into() }
     }
 
     /// Calls with each run of places that the number may have; ascending.
     #[inline]
     pub(super) fn each(&self, number: u64, visit: &mut impl FnMut(&[u32])) {
-        let home = self.home(number);
-        let Some((before, after)) = self.slots.split_at_checked(home) else { return };
-        for slot in after.iter().chain(before) {
+        let Some(slots) = self.slots.get(home(number, self.homes)..) else { return };
+        for slot in slots {
             if *slot == EMPTY {
                 return;
             }
@@ -79,6 +77,12 @@ impl Table {
         let run = self.shared.get(at..).and_then(<[u32]>::split_first);
         run.and_then(|(count, places)| places.get(..*count as usize)).unwrap_or_default()
     }
+}
+
+/// The upper half chooses the slot.
+fn home(number: u64, homes: usize) -> usize {
+    // Below the count of slots.
+    (((number >> 32) * homes as u64) >> 32) as usize
 }
 
 fn tag(number: u64) -> u64 {

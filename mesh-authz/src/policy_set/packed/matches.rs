@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::{Asked, op};
 use crate::policy_set::attribute::{Attribute, Pattern, find_claim};
 use crate::policy_set::identity;
-use crate::request_header;
+use crate::{request_header, short_text};
 
 /// What a rule is asked with.
 pub(super) struct Matcher<'m> {
@@ -37,48 +37,60 @@ enum Value<'r> {
 
 impl<'m> Matcher<'m> {
     /// Whether the rule matches; the rest of it is read as far as that needs.
-    pub(super) fn holds(&self, rule: &mut Reader<'_>) -> bool {
-        self.alternatives(rule) && self.alternatives(rule) && self.fields(rule)
+    #[inline(always)]
+    pub(super) fn holds(&self, mut rule: Reader<'_>) -> bool {
+        self.alternatives(&mut rule) && self.alternatives(&mut rule) && self.fields(&mut rule)
     }
 
     /// Whether there are none, or one holds.
+    #[inline(always)]
     fn alternatives(&self, reader: &mut Reader<'_>) -> bool {
         match reader.number() {
             0 => true,
             1 => self.fields(reader),
-            count => {
-                let mut alternatives = reader.sized();
-                (0..count).any(|_| self.fields(&mut alternatives.sized()))
-            }
+            count => self.several(count, reader.sized()),
         }
+    }
+
+    /// Whether one of several holds.
+    #[inline(never)]
+    fn several(&self, count: usize, mut alternatives: Reader<'_>) -> bool {
+        (0..count).any(|_| self.fields(&mut alternatives.sized()))
     }
 
     /// Whether all hold.
+    // Readers are handed on by value: one whose address is known elsewhere does not stay in registers.
+    #[inline(always)]
     fn fields(&self, reader: &mut Reader<'_>) -> bool {
-        let count = reader.number();
-        (0..count).all(|_| self.field(reader))
-    }
-
-    /// Whether one of the values fits, if there are any, and none of the `not` values.
-    fn field(&self, reader: &mut Reader<'_>) -> bool {
-        let Some(attribute) = self.attributes.get(reader.number()) else { return false };
-        let value = self.value(attribute);
-        let fits = |reader: &mut Reader<'_>| self.fits(attribute, value, reader);
-        let any = match reader.number() {
-            0 => true,
-            1 => fits(reader),
-            count => {
-                let mut values = reader.sized();
-                (0..count).any(|_| fits(&mut values))
-            }
-        };
-        if !any {
-            return false;
+        for _ in 0..reader.number() {
+            let Some(rest) = self.field(*reader) else { return false };
+            *reader = rest;
         }
-        let count = reader.number();
-        !(0..count).any(|_| fits(reader))
+        true
     }
 
+    /// Whether one of the values fits, if there are any, and none of the `not` values: then what follows. One loop for
+    /// each sort of value, so that what is usual in it takes few steps.
+    #[inline(always)]
+    fn field<'c>(&self, mut reader: Reader<'c>) -> Option<Reader<'c>> {
+        let attribute = self.attributes.get(reader.number())?;
+        match self.value(attribute) {
+            value @ Value::Text(text) => {
+                fit(reader, &Text { text, other: Other { matcher: self, attribute, value } })
+            }
+            value @ Value::Identity(peer) => {
+                let text = peer.as_bytes();
+                fit(reader, &Text { text, other: Other { matcher: self, attribute, value } })
+            }
+            value @ Value::Address(IpAddr::V4(address)) => {
+                let address = address.to_bits();
+                fit(reader, &Address { address, other: Other { matcher: self, attribute, value } })
+            }
+            value => fit(reader, &Other { matcher: self, attribute, value }),
+        }
+    }
+
+    #[inline(always)]
     fn value(&self, attribute: &'m Attribute) -> Value<'m> {
         let facts = self.asked.facts;
         let request = |value: Value<'m>| if facts.request.is_some() { value } else { Value::Absent };
@@ -120,10 +132,10 @@ impl<'m> Matcher<'m> {
                 matches!(value, Value::Port(port) if port == wanted)
             }
             op::IPV4 => {
-                let bits = u32::from(reader.byte());
-                let network = Ipv4Addr::from(reader.array::<4>()).to_bits();
-                let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
-                matches!(value, Value::Address(IpAddr::V4(address)) if address.to_bits() & mask == network)
+                let address =
+                    if let Value::Address(IpAddr::V4(address)) = value { Some(address) } else { None };
+                let is_inside = in_block(address.map_or(0, Ipv4Addr::to_bits), reader);
+                is_inside && address.is_some()
             }
             op::IPV6 => {
                 let bits = u32::from(reader.byte());
@@ -169,6 +181,114 @@ impl<'m> Matcher<'m> {
             Value::Absent | Value::Address(_) | Value::Port(_) | Value::Claim(_) | Value::Other => false,
         }
     }
+}
+
+/// Reads a value and says whether it fits.
+trait Fits {
+    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>);
+}
+
+/// Any attribute.
+struct Other<'m> {
+    matcher: &'m Matcher<'m>,
+    attribute: &'m Attribute,
+    value: Value<'m>,
+}
+
+impl Fits for Other<'_> {
+    #[inline(never)]
+    fn fits<'c>(&self, mut reader: Reader<'c>) -> (bool, Reader<'c>) {
+        let fits = self.matcher.fits(self.attribute, self.value, &mut reader);
+        (fits, reader)
+    }
+}
+
+/// A text whose letters count as they are.
+struct Text<'m> {
+    text: &'m [u8],
+    other: Other<'m>,
+}
+
+impl Fits for Text<'_> {
+    #[inline(always)]
+    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>) {
+        let mut rest = reader;
+        let fits = match rest.byte() {
+            op::EXACT => short_text::equal(self.text, rest.text()),
+            op::PREFIX => short_text::begins(self.text, rest.text()),
+            op::SUFFIX => short_text::ends(self.text, rest.text()),
+            _ => return self.other.fits(reader),
+        };
+        (fits, rest)
+    }
+}
+
+/// An IPv4 address.
+struct Address<'m> {
+    address: u32,
+    other: Other<'m>,
+}
+
+impl Fits for Address<'_> {
+    #[inline(always)]
+    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>) {
+        let mut rest = reader;
+        match rest.byte() {
+            op::IPV4 => (in_block(self.address, &mut rest), rest),
+            _ => self.other.fits(reader),
+        }
+    }
+}
+
+/// Whether one of the values fits, if there are any, and none of the `not` values: then what follows.
+#[inline(always)]
+fn fit<'c>(mut reader: Reader<'c>, value: &impl Fits) -> Option<Reader<'c>> {
+    let count = reader.number();
+    let mut rest = reader;
+    if count > 1 {
+        reader = rest.sized();
+    }
+    if count > 0 {
+        let mut left = count;
+        loop {
+            let (fits, behind) = value.fits(reader);
+            left -= 1;
+            reader = behind;
+            if fits {
+                break;
+            }
+            if left == 0 {
+                return None;
+            }
+        }
+        if count == 1 {
+            rest = reader;
+        }
+    }
+    let none = rest.number();
+    if none == 0 { Some(rest) } else { fit_none(none, rest, value) }
+}
+
+/// What follows values none of which fits.
+#[inline(never)]
+fn fit_none<'c>(count: usize, mut reader: Reader<'c>, value: &impl Fits) -> Option<Reader<'c>> {
+    for _ in 0..count {
+        let (fits, behind) = value.fits(reader);
+        if fits {
+            return None;
+        }
+        reader = behind;
+    }
+    Some(reader)
+}
+
+/// Reads a block; whether the address is in it.
+#[inline(always)]
+fn in_block(address: u32, reader: &mut Reader<'_>) -> bool {
+    let bits = u32::from(reader.byte());
+    let network = u32::from_be_bytes(reader.array());
+    let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
+    address & mask == network
 }
 
 fn compare(operation: u8, text: &[u8], wanted: &[u8], fold: bool) -> bool {

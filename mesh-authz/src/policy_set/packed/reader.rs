@@ -13,7 +13,7 @@ impl<'c> Reader<'c> {
         self.0.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn byte(&mut self) -> u8 {
         match self.0.split_first() {
             Some((byte, rest)) => {
@@ -25,13 +25,19 @@ impl<'c> Reader<'c> {
     }
 
     /// Groups of seven bits, low ones first; the highest bit says that more follow.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self) -> usize {
         let first = self.byte();
-        if first < 0x80 { usize::from(first) } else { self.long_number(first) }
+        if first < 0x80 {
+            return usize::from(first);
+        }
+        let (number, rest) = self.long_rest(first);
+        *self = rest;
+        number
     }
 
-    fn long_number(&mut self, first: u8) -> usize {
+    #[cold]
+    fn long_rest(mut self, first: u8) -> (usize, Self) {
         let mut number = usize::from(first & 0x7f);
         let mut shift = 7;
         loop {
@@ -39,12 +45,12 @@ impl<'c> Reader<'c> {
             number |= usize::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             shift += 7;
             if byte < 0x80 {
-                return number;
+                return (number, self);
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes(&mut self, count: usize) -> &'c [u8] {
         let (taken, rest) = self.0.split_at_checked(count).unwrap_or((self.0, &[]));
         self.0 = rest;
@@ -52,19 +58,19 @@ impl<'c> Reader<'c> {
     }
 
     /// Bytes behind their count.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self) -> &'c [u8] {
         let count = self.number();
         self.bytes(count)
     }
 
     /// What stands behind its length, to be read by itself.
-    #[inline]
+    #[inline(always)]
     pub(super) fn sized(&mut self) -> Self {
         Self(self.text())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
         match self.0.split_first_chunk::<N>() {
             Some((chunk, rest)) => {

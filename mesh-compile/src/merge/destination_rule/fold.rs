@@ -54,6 +54,8 @@ fn fold(existing: &mut MergedDestinationRule, rule: &MergedDestinationRule) {
         if !known.contains(&subset.name) {
             existing.spec.subsets.push(subset.clone());
             existing.subset_origins.push(origin.clone());
+        } else {
+            existing.lost.push(origin.clone());
         }
     }
     match (existing.source, rule.source) {
@@ -72,8 +74,9 @@ fn fold(existing: &mut MergedDestinationRule, rule: &MergedDestinationRule) {
             existing.spec.traffic_policy.clone_from(&rule.spec.traffic_policy);
             existing.policy_origin.clone_from(&rule.policy_origin);
         }
-        _ => {}
+        _ => existing.lost.extend(rule.policy_origin.clone()),
     }
+    existing.lost.extend(rule.lost.iter().cloned());
     existing.from.extend(rule.from.iter().cloned());
 }
 

@@ -35,6 +35,8 @@ pub struct MergedDestinationRule {
     pub policy_origin: Option<Origin>,
     /// Every rule that was folded in, the first one first.
     pub from: Vec<Arc<Provenance>>,
+    /// What of the folded rules counts for nothing: policies after the first, subsets whose name was taken (T-226).
+    pub lost: Vec<Origin>,
     /// What the first rule was.
     pub source: RuleSource,
 }
@@ -67,6 +69,7 @@ impl MergedDestinationRule {
             subset_origins: (0..spec.subsets.len()).map(subset_origin).collect(),
             policy_origin: spec.traffic_policy.as_ref().map(|_| object.origin("spec.trafficPolicy")),
             from: vec![Arc::clone(&object.provenance)],
+            lost: Vec::new(),
             source: RuleSource::Written,
             spec,
         }
@@ -79,6 +82,11 @@ impl MergedDestinationRule {
             let ports = policy.port_level_settings.iter().map(|port| &port.load_balancer);
             ports.chain([&policy.load_balancer]).flatten().any(|block| block.consistent_hash.is_some())
         })
+    }
+
+    /// Whether both are the same rule, or begin with it, perhaps in two pools.
+    pub fn is_of_same_object(&self, other: &Self) -> bool {
+        matches!((self.from.first(), other.from.first()), (Some(own), Some(other)) if Arc::ptr_eq(own, other))
     }
 
     /// Whether it is for some workloads only (T-224).

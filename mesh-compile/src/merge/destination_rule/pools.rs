@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::mesh_config::MeshConfig;
-use mesh_model::name::{host_matches, is_wildcard, most_specific_match};
+use mesh_model::name::{host_matches, host_subset_of, is_wildcard, most_specific_match};
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
+use mesh_model::resolved::Level;
 use smallvec::SmallVec;
 
 use super::MergedDestinationRule;
@@ -141,15 +142,45 @@ impl DestinationRuleIndex {
         self.exported_by(&self.root_namespace, hostname, client)
     }
 
+    /// Every rule for a service that a client's namespace can use, pool after pool in the order in which they are asked,
+    /// in each those for the most specific host first. What [`find`](Self::find) finds is the first pool's first host.
+    pub fn find_all(&self, client: &str, hostname: &str, service_namespace: &str) -> Vec<(Level, Rules)> {
+        let own =
+            if client == &*self.root_namespace { Some(&self.root_private) } else { self.local.get(client) };
+        let mut all: Vec<(Level, Rules)> = own
+            .into_iter()
+            .flat_map(|pool| pool.find_all(hostname))
+            .map(|rules| (Level::Namespace, rules.iter().cloned().collect()))
+            .collect();
+        for (level, owner) in
+            [(Level::ServiceNamespace, service_namespace), (Level::RootNamespace, &*self.root_namespace)]
+        {
+            let pool = self.exported.get(owner);
+            for rules in pool.into_iter().flat_map(|pool| pool.find_all(hostname)) {
+                let is_known = |rule: &MergedDestinationRule| {
+                    all.iter().flat_map(|(_, rules)| rules).any(|it| it.is_of_same_object(rule))
+                };
+                let rules: Rules =
+                    rules.iter().filter(|it| is_visible(it, client) && !is_known(it)).cloned().collect();
+                if !rules.is_empty() {
+                    all.push((level, rules));
+                }
+            }
+        }
+        all
+    }
+
     /// Rules of `owner` for the most specific host, then without those not exported to `client` (T-221 (b)).
     fn exported_by(&self, owner: &str, hostname: &str, client: &str) -> Rules {
         let found = self.exported.get(owner).and_then(|pool| pool.find(hostname)).unwrap_or_default();
-        let is_visible = |rule: &&Arc<MergedDestinationRule>| {
-            let export_to = &rule.export_to;
-            export_to.is_empty() || export_to.contains(PUBLIC) || export_to.contains(client)
-        };
-        found.iter().filter(is_visible).cloned().collect()
+        found.iter().filter(|rule| is_visible(rule, client)).cloned().collect()
     }
+}
+
+/// Whether a rule of a pool of exported ones may be seen from a client's namespace.
+fn is_visible(rule: &MergedDestinationRule, client: &str) -> bool {
+    let export_to = &rule.export_to;
+    export_to.is_empty() || export_to.contains(PUBLIC) || export_to.contains(client)
 }
 
 /// Pools while they are filled.
@@ -215,6 +246,16 @@ impl Pool {
                 found.insert(host.clone());
             }
         }
+    }
+
+    /// The rules of every host that covers a name, the most specific host first.
+    fn find_all(&self, hostname: &str) -> Vec<&[Arc<MergedDestinationRule>]> {
+        let mut covering: Vec<_> =
+            self.wildcards.iter().filter(|(host, _)| host_subset_of(hostname, host)).collect();
+        // They all end the name: the longer, the more specific.
+        covering.sort_by_key(|(host, _)| std::cmp::Reverse(host.len()));
+        let of_wildcards = covering.into_iter().map(|(_, rules)| rules);
+        self.exact.get(hostname).into_iter().chain(of_wildcards).map(Vec::as_slice).collect()
     }
 
     fn find(&self, hostname: &str) -> Option<&[Arc<MergedDestinationRule>]> {

@@ -165,6 +165,7 @@ fn empty_rule(
         subset_origins: Vec::new(),
         policy_origin: Some(Origin::written(&policy.provenance, field)),
         from: Vec::new(),
+        lost: Vec::new(),
         source: RuleSource::BackendPolicy,
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
             && (selection.by_name || is_address(&endpoint))
             && (!endpoint.address.is_empty() || !gateways.is_empty())
             && requested.as_ref().is_none_or(|requested| requested.contains(&*endpoint.network))
-            && is_sent(endpoint.health, unhealthy_too);
+            && is_sent(&endpoint, selection.service, unhealthy_too);
         if !fits {
             continue;
         }
@@ -108,7 +108,8 @@ fn cluster_endpoint(group: &Group, member: &Member) -> ClusterEndpoint {
         address: socket_address(&endpoint.address, endpoint.port),
         priority: group.priority,
         weight: member.weight,
-        healthy: endpoint.health == Health::Healthy,
+        healthy: endpoint.health == Health::Healthy && !is_draining(endpoint),
+        draining: is_draining(endpoint),
         mtls: member.mtls,
         locality: Arc::clone(&group.locality),
     }
@@ -136,13 +137,22 @@ fn is_address(endpoint: &Endpoint) -> bool {
     endpoint.port == 0 || endpoint.address.is_empty() || endpoint.address.parse::<IpAddr>().is_ok()
 }
 
-fn is_sent(health: Health, unhealthy_too: bool) -> bool {
-    match health {
-        Health::Healthy => true,
-        Health::Unhealthy => unhealthy_too,
-        // Only services with persistent sessions keep draining endpoints, which are switched off (T-313).
-        Health::Draining | Health::Terminating => false,
+/// Endpoints that are going away stay where the service keeps sessions by cookie, for those that they have (T-313). The
+/// filter that keeps sessions is switched off in Istio, this is not.
+fn is_sent(endpoint: &Endpoint, service: &Service, unhealthy_too: bool) -> bool {
+    const SESSIONS: &str = "istio.io/persistent-session";
+    let keeps_sessions = || service.labels.get(SESSIONS).is_some_and(|cookie| !cookie.is_empty());
+    match endpoint.health {
+        Health::Terminating => false,
+        Health::Unhealthy if !unhealthy_too => false,
+        _ => !is_draining(endpoint) || keeps_sessions(),
     }
+}
+
+/// Whether an endpoint goes away: its slice says so, or its Pod has the label (with any value but an empty one).
+fn is_draining(endpoint: &Endpoint) -> bool {
+    const LABEL: &str = "istio.io/draining";
+    endpoint.health == Health::Draining || endpoint.labels.get(LABEL).is_some_and(|value| !value.is_empty())
 }
 
 /// Unhealthy endpoints are sent unless panic mode could use them (T-312); a topology preference needs them always.

@@ -208,6 +208,7 @@ impl Inbound<'_> {
             priority: 0,
             weight: 1,
             healthy: true,
+            draining: false,
             mtls: false,
             locality: Arc::clone(&locality),
         });

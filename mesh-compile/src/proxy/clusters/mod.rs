@@ -1,12 +1,13 @@
 //! Clusters: one per service, port and subset, with every DestinationRule setting resolved; inbound and fixed ones too.
 //!
-//! `policy` finds the blocks that hold for a cluster; `connection_pool`, `outlier`, `load_balancer`, `locality` and
+//! `policy` finds the blocks that hold for a cluster, `layers` says what they shadow where somebody asks; `connection_pool`, `outlier`, `load_balancer`, `locality` and
 //! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it, with `networks` for those behind gateways; `outbound`, `inbound` and `fixed` say which clusters exist.
 
 mod connection_pool;
 mod endpoints;
 mod fixed;
 mod inbound;
+pub mod layers;
 mod load_balancer;
 mod locality;
 pub mod names;

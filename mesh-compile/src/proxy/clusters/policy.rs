@@ -13,6 +13,11 @@ use smallvec::SmallVec;
 
 use crate::merge::destination_rule::MergedDestinationRule;
 
+/// Where the mesh's default for connection pools comes from.
+pub(super) const MESH_POOL: &str = "MeshConfig defaultTrafficPolicy.connectionPool (T-235)";
+/// Where the mesh's default for outlier detection comes from.
+pub(super) const MESH_OUTLIER_DETECTION: &str = "MeshConfig defaultTrafficPolicy.outlierDetection (T-235)";
+
 /// A block with the field it was written in.
 #[derive(Debug)]
 pub(super) struct Block<'r, T> {
@@ -144,11 +149,11 @@ impl<'r> Policy<'r> {
         let Some(mesh) = mesh else { return self };
         let default = Origin::built_in;
         self.connection_pool = self.connection_pool.or_else(|| {
-            let origin = default("MeshConfig defaultTrafficPolicy.connectionPool (T-235)");
+            let origin = default(MESH_POOL);
             mesh.connection_pool.as_ref().map(|value| Block::new(value, origin))
         });
         self.outlier_detection = self.outlier_detection.or_else(|| {
-            let origin = default("MeshConfig defaultTrafficPolicy.outlierDetection (T-235)");
+            let origin = default(MESH_OUTLIER_DETECTION);
             mesh.outlier_detection.as_ref().map(|value| Block::new(value, origin))
         });
         self

@@ -298,3 +298,41 @@ fn a_workload_that_disables_mtls_only_loses_its_mark() {
     assert_eq!(on(80), (true, false));
     assert_eq!(on(81), (true, true));
 }
+
+#[test]
+fn t_313_draining_endpoints_stay_where_the_service_keeps_sessions_by_cookie() {
+    let health = |service_labels: &str, pod_labels: &str| {
+        let documents = format!(
+            "{}---
+apiVersion: v1
+kind: Pod
+metadata: {{name: p, namespace: a, labels: {{app: db, {pod_labels}}}}}
+status: {{podIP: 10.0.0.3}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: db-2, namespace: a, labels: {{kubernetes.io/service-name: db}}}}
+addressType: IPv4
+ports: [{{name: http, port: 8080}}, {{name: tcp-sql, port: 5432}}]
+endpoints: [{{addresses: [10.0.0.3], targetRef: {{kind: Pod, name: p, namespace: a}}}}, {{addresses: [10.0.0.4], conditions: {{ready: false, serving: true, terminating: true}}}}]
+",
+            SERVICE.replace("{name: db, namespace: a}", &format!("{{name: db, namespace: a, labels: {{{service_labels}}}}}"))
+        );
+        let built = clusters("sidecar", &documents, MeshConfig::with_defaults());
+        let cluster = db(&built, 80, "");
+        ["10.0.0.1:8080", "10.0.0.3:8080", "10.0.0.4:8080"].map(|address| {
+            let found = cluster.endpoints.iter().find(|it| &*it.address == address)?;
+            Some((found.healthy, found.draining))
+        })
+    };
+    let (up, draining) = (Some((true, false)), Some((false, true)));
+    assert_eq!(health("", ""), [up, up, None]);
+    assert_eq!(health("istio.io/persistent-session: cookie", ""), [up, up, draining]);
+    // By header the endpoint counts as draining, and only sessions by cookie keep it.
+    assert_eq!(health("istio.io/persistent-session-header: x", ""), [up, up, None]);
+    assert_eq!(health("", "istio.io/draining: 'yes'"), [up, None, None]);
+    assert_eq!(
+        health("istio.io/persistent-session: c", "istio.io/draining: 'yes'"),
+        [up, draining, draining]
+    );
+}

@@ -265,7 +265,7 @@ impl Headers {
     fn list<'r>(&self, route: &'r mut Route) -> &'r mut Vec<HeaderOp> {
         let HeaderOps { ops } =
             if self.is_request { &mut route.request_headers } else { &mut route.response_headers };
-        ops
+        ops.as_vec_mut()
     }
 
     /// At the level of the route itself.

@@ -159,8 +159,10 @@ fn of_port(
             let cluster: Arc<str> =
                 format!("outbound_.{}_.{subset}_.{}", port.number, service.hostname).into();
             let origin = server.origin.clone();
-            let proxy =
+            let mut proxy =
                 tcp_proxy::to_cluster(view, Arc::clone(&cluster), rule.as_deref(), subset, origin.clone());
+            // What is passed on by name is passed on as it is (T-427).
+            proxy.tunnel = None;
             chain_named(&cluster, proxy, origin)
         })
         .collect()

@@ -19,8 +19,12 @@ pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<
     let tls = server.tls().filter(|_| server.is_tls() && !server.passes_through())?;
     let (mut certificates, mut root) = sources(tls);
     if !server.is_translated {
+        // The control plane keeps the list of what it serves by such names only for Gateways of the proxy's own namespace.
+        let own = &view.proxy().namespace;
+        let namespace = server.origin.object().map_or("", |gateway| &*gateway.namespace);
+        let reachable = if namespace == &**own { namespace } else { "" };
         for name in certificates.iter_mut().chain(&mut root) {
-            *name = permitted(Arc::clone(name), &view.proxy().namespace);
+            *name = permitted(Arc::clone(name), reachable);
         }
     }
     let (min_version, max_version) = versions(view, tls);
@@ -35,7 +39,19 @@ pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<
         min_version,
         max_version,
         cipher_suites: cipher_suites(view, tls),
+        key_hashes: pinned(tls, &tls.verify_certificate_spki),
+        certificate_hashes: pinned(tls, &tls.verify_certificate_hash),
     }))
+}
+
+/// Hashes that a client's certificate must fit: they count only where clients are checked against the authorities of a
+/// secret, and are forgotten without a word where those come from files, as in Istio.
+// Facts: pilot/pkg/security/model/authentication.go (ApplyCredentialSDSToServerCommonTLSContext).
+fn pinned(tls: &ServerTlsSettings, hashes: &[String]) -> Vec<Arc<str>> {
+    let by_secret = !tls.credential_name.is_empty() || !tls.credential_names.is_empty();
+    let checks = matches!(tls.mode, ServerTlsMode::Mutual | ServerTlsMode::OptionalMutual);
+    let hashes = hashes.iter().filter(|_| by_secret && checks);
+    hashes.map(|hash| hash.as_str().into()).collect()
 }
 
 /// T-431.
@@ -167,4 +183,23 @@ fn cipher_suites(view: &View<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
         kept.extend(defaults.cipher_suites.iter().map(|suite| Arc::from(suite.as_str())));
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_count_where_clients_are_checked_by_a_secret() {
+        let hashes = ["aa".to_owned()];
+        let of = |mode, credential_name: &str| {
+            let tls =
+                ServerTlsSettings { mode, credential_name: credential_name.into(), ..Default::default() };
+            pinned(&tls, &hashes).len()
+        };
+        assert_eq!(of(ServerTlsMode::Mutual, "cert"), 1);
+        assert_eq!(of(ServerTlsMode::OptionalMutual, "cert"), 1);
+        assert_eq!((of(ServerTlsMode::Simple, "cert"), of(ServerTlsMode::IstioMutual, "cert")), (0, 0));
+        assert_eq!(of(ServerTlsMode::Mutual, ""), 0);
+    }
 }

@@ -240,6 +240,8 @@ fn mesh_tls(view: &View<'_>, speaks: Speaks) -> DownstreamTls {
         cipher_suites: settings.map_or_else(Vec::new, |tls| {
             tls.cipher_suites.iter().map(|name| Arc::from(name.as_str())).collect()
         }),
+        key_hashes: Vec::new(),
+        certificate_hashes: Vec::new(),
     }
 }
 

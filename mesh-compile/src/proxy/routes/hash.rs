@@ -78,6 +78,11 @@ pub(super) fn policy(hash: &ConsistentHashLb) -> Option<HashPolicy> {
             name: cookie.name.as_str().into(),
             ttl_ms: cookie.ttl.map(Duration::as_millis),
             path: cookie.path.as_str().into(),
+            attributes: cookie
+                .attributes
+                .iter()
+                .map(|attribute| (attribute.name.as_str().into(), attribute.value.as_str().into()))
+                .collect(),
         });
     }
     if *use_source_ip == Some(true) {

@@ -17,6 +17,7 @@ fn hosts(weights: &[u32]) -> Vec<WeightedHost> {
         priority: 0,
         weight,
         healthy: true,
+        draining: false,
         mtls: false,
         locality: "".into(),
     };

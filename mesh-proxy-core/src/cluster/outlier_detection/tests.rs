@@ -10,6 +10,7 @@ fn hosts(count: usize) -> Vec<Arc<Host>> {
         priority: 0,
         weight: 1,
         healthy: true,
+        draining: false,
         mtls: false,
         locality: "".into(),
     };

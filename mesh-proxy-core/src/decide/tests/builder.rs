@@ -59,6 +59,8 @@ pub(super) fn tls(client_certificate: ClientCertificate) -> DownstreamTls {
         min_version: "".into(),
         max_version: "".into(),
         cipher_suites: Vec::new(),
+        key_hashes: Vec::new(),
+        certificate_hashes: Vec::new(),
     }
 }
 

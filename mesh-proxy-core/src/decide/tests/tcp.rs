@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::{
-    ChainMatch, ClientCertificate, Direction, DownstreamTls, Listener, Network, TcpProxy, Transport,
+    ChainMatch, ClientCertificate, Direction, DownstreamTls, Listener, Network, TcpProxy, Transport, Tunnel,
+    TunnelMethod,
 };
 use mesh_compile::route_table::action::HashPolicy;
 use serde_json::json;
 
 use super::builder::*;
+use crate::decide::decide;
 
 fn outbound() -> ProxyConfig {
     let virtual_outbound = Listener {
@@ -51,6 +53,20 @@ fn outbound() -> ProxyConfig {
         Vec::new(),
         &["any", "exact", "PassthroughCluster", "BlackHoleCluster", "InboundPassthroughCluster"],
     )
+}
+
+#[test]
+fn a_tunnel_is_part_of_the_answer() {
+    let tunnel = Tunnel { method: TunnelMethod::Connect, target: "db.example:5432".into(), origin: origin() };
+    let network = Network::Tcp(Box::new(TcpProxy {
+        tunnel: Some(Arc::new(tunnel)),
+        ..TcpProxy::to("proxy", origin())
+    }));
+    let chains = vec![chain("any", ChainMatch::default(), network)];
+    let config = config(vec![listener(Direction::Outbound, "0.0.0.0", 80, chains)], Vec::new(), &["proxy"]);
+    let decision = decide(&config, &to_address(Direction::Outbound, "10.0.0.1", 80), &mut ());
+    let decision = serde_json::to_value(&decision).unwrap();
+    assert_eq!(decision["tunnel"], json!({"method": "CONNECT", "target": "db.example:5432"}));
 }
 
 #[test]

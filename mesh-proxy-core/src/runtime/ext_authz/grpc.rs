@@ -18,7 +18,7 @@ use super::messages::{
 };
 use super::{ANSWER_BYTES_MAX, header_change, host};
 use crate::runtime::cluster::ClusterState;
-use crate::runtime::head::Head;
+use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry::{self, Whole};
 use crate::runtime::proxy::Inner;
 use crate::seam::authorizer::{Answer, Asked, Authorizer, Consent, Question, Refusal, ShownBody};
@@ -66,6 +66,7 @@ fn head(question: &Question<'_>) -> Head {
         authority: host(question.authorizer).to_owned(),
         path: "/envoy.service.auth.v3.Authorization/Check".to_owned(),
         headers,
+        read: Read::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use mesh_model::facts::{Headers, HttpVersion};
 
 use super::{ANSWER_BYTES_MAX, header};
 use crate::runtime::cluster::ClusterState;
-use crate::runtime::head::Head;
+use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry;
 use crate::runtime::proxy::Inner;
 use crate::seam::authorizer::{Answer, Asked, Authorizer, Consent, Existing, Question, Refusal};
@@ -90,6 +90,7 @@ fn head(check: CheckRequest, partial: Option<bool>, body_bytes: usize) -> Option
         authority: check.authority,
         path: check.path,
         headers,
+        read: Read::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! TLS on both sides: configurations made from the tables and a certificate source, kept until either changes.
 
 pub(crate) mod material;
+mod pins;
 pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;

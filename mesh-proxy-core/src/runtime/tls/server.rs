@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::pins::Pins;
 use super::verify::{ClientVerifier, Names};
 use super::{Tls, kept, material};
 use crate::seam::dial::Io;
@@ -121,6 +122,7 @@ impl Tls {
             mandatory: wanted.client_certificate == ClientCertificate::Required,
             trust_domains: wanted.trust_domains.clone(),
             names: wanted.subject_alt_names.clone(),
+            pins: Pins::of(wanted),
         })
     }
 }

@@ -15,6 +15,8 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
+use super::pins::Pins;
+
 /// Names that a certificate carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Names {
@@ -107,6 +109,8 @@ pub(super) struct ClientVerifier {
     pub(super) trust_domains: Vec<Arc<str>>,
     /// SANs of which one must be there; empty: any.
     pub(super) names: Vec<Arc<str>>,
+    /// Hashes of which its certificate or key must have one.
+    pub(super) pins: Pins,
 }
 
 impl ClientVerifier {
@@ -149,6 +153,7 @@ impl ClientCertVerifier for ClientVerifier {
             chain.verify_client_cert(end_entity, intermediates, now)?;
         }
         self.check_names(end_entity)?;
+        self.pins.check(end_entity, &self.provider)?;
         Ok(ClientCertVerified::assertion())
     }
 
