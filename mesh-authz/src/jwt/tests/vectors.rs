@@ -13,7 +13,7 @@ const ALGORITHMS: [&str; 13] = [
     "HS512", "EdDSA",
 ];
 
-/// What is done to a signature; `None`: it would be the same.
+/// What is done to a signature.
 type Spoil = fn(&[u8]) -> Vec<u8>;
 
 const SPOILT: &[(&str, Spoil)] = &[
@@ -22,21 +22,23 @@ const SPOILT: &[(&str, Spoil)] = &[
     ("one zero", |_| vec![0]),
     ("a byte less in front", |bytes| bytes[1..].to_vec()),
     ("a byte less at the end", |bytes| bytes[..bytes.len() - 1].to_vec()),
-    ("a zero in front", |bytes| [&[0], bytes].concat()),
+    ("a zero in front", |bytes| [&[0][..], bytes].concat()),
     ("a zero at the end", |bytes| [bytes, &[0]].concat()),
-    ("the first bit changed", |bytes| [&[bytes[0] ^ 0x80], &bytes[1..]].concat()),
+    ("the first bit changed", |bytes| [&[bytes[0] ^ 0x80][..], &bytes[1..]].concat()),
     ("the last bit changed", |bytes| [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat()),
     ("backwards", |bytes| bytes.iter().rev().copied().collect()),
     ("twice", |bytes| bytes.repeat(2)),
     ("its halves changed about", |bytes| [&bytes[bytes.len() / 2..], &bytes[..bytes.len() / 2]].concat()),
-    ("half of it nothing", |bytes| [&bytes[..bytes.len() / 2], &vec![0; bytes.len() / 2]].concat()),
-    ("the other half of it nothing", |bytes| [&vec![0; bytes.len() / 2], &bytes[bytes.len() / 2..]].concat()),
+    ("half of it nothing", |bytes| [&bytes[..bytes.len() / 2], vec![0; bytes.len() / 2].as_slice()].concat()),
+    ("the other half of it nothing", |bytes| {
+        [vec![0; bytes.len() / 2].as_slice(), &bytes[bytes.len() / 2..]].concat()
+    }),
     ("in the form of DER", |bytes| {
         let (r, s) = bytes.split_at(bytes.len() / 2);
         let integer =
-            |number: &[u8]| [&[2, u8::try_from(number.len() + 1).unwrap_or(0x7f), 0], number].concat();
+            |number: &[u8]| [&[2, u8::try_from(number.len() + 1).unwrap_or(0x7f), 0][..], number].concat();
         let both = [integer(r), integer(s)].concat();
-        [&[0x30, u8::try_from(both.len()).unwrap_or(0x7f)], both.as_slice()].concat()
+        [&[0x30, u8::try_from(both.len()).unwrap_or(0x7f)][..], &both].concat()
     }),
 ];
 
