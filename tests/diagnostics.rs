@@ -95,8 +95,8 @@ fn right_examples_have_no_problem() {
 #[test]
 fn the_program_finds_what_the_pages_say() {
     let own = std::env::current_exe().unwrap();
-    let profile = own.ancestors().nth(2).unwrap();
-    let mesh = profile.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
+    let built = own.ancestors().nth(2).unwrap();
+    let mesh = built.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
     if !mesh.is_file() {
         println!("skipped: no {}, build it with `cargo build --example mesh`", mesh.display());
         return;
