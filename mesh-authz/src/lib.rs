@@ -218,6 +218,7 @@
 #![doc = include_str!("fields.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod address_set;
 mod byte_places;
 mod claims;
 pub mod differences;

@@ -17,6 +17,7 @@ mod evaluate;
 mod identity;
 mod index;
 mod linear;
+mod many_values;
 mod packed;
 pub mod rbac;
 mod request_principal;

@@ -8,6 +8,7 @@ mod flat;
 mod forms;
 mod hardened;
 mod keys;
+mod many;
 mod mutants;
 mod nearest;
 mod property;

@@ -59,6 +59,13 @@ impl RuleIndex {
         best
     }
 
+    /// Whether one of the places that may fit does.
+    pub(super) fn any(&self, asked: &Asked<'_>, mut fits: impl FnMut(u32) -> bool) -> bool {
+        let mut found = false;
+        lookup::candidates(self, asked, |places| found = found || places.iter().any(|place| fits(*place)));
+        found
+    }
+
     /// The rules that may be asked.
     #[cfg(test)]
     pub(super) fn candidates(&self, asked: &Asked<'_>) -> std::collections::BTreeSet<u32> {

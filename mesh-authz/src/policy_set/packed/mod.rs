@@ -18,6 +18,7 @@ use hashbrown::HashTable;
 use self::matches::Matcher;
 use self::reader::Reader;
 use super::attribute::{Attribute, Pattern};
+use super::many_values::ManyValues;
 use super::rule::{Condition, Rule};
 
 pub(super) use self::asked::Asked;
@@ -30,6 +31,8 @@ pub(super) struct Packed {
     attributes: Vec<Attribute>,
     /// Values of languages that have no operation of their own.
     odd: Vec<Pattern>,
+    /// Values of fields that have many.
+    many: Vec<ManyValues>,
     /// Policies with a rule, and later ones that ask for the same and have no place for it, ascending.
     spared: Vec<(usize, usize)>,
     /// While rules are packed.
@@ -105,6 +108,7 @@ impl Packed {
         self.code.shrink_to_fit();
         self.attributes.shrink_to_fit();
         self.odd.shrink_to_fit();
+        self.many.shrink_to_fit();
     }
 
     /// Policies a rule of which has no place since this one asks for the same.
@@ -126,7 +130,7 @@ impl Packed {
         let mut rule = reader.sized();
         let (source, index) = (rule.number(), rule.number());
         let dry_run = rule.byte() & DRY_RUN != 0;
-        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, asked };
+        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, many: &self.many, asked };
         matcher.holds(rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
     }
 
