@@ -111,7 +111,7 @@ fn no_cluster<O: Observer>(config: &ProxyConfig, forward: &Forward, observer: &m
 
 /// The fault as configured; one that does nothing is none.
 fn fault(forward: &Forward) -> Option<Fault> {
-    forward.fault.clone().filter(|fault| fault.delay.is_some() || fault.abort.is_some())
+    forward.fault.as_deref().cloned().filter(|fault| fault.delay.is_some() || fault.abort.is_some())
 }
 
 fn upstream<O: Observer>(
@@ -142,7 +142,7 @@ fn upstream<O: Observer>(
             .iter()
             .map(|destination| choice(route, forward, destination))
             .collect(),
-        hash_policy: forward.hash_policy.clone(),
+        hash_policy: forward.hash_policy.to_vec(),
         tunnel: None,
         http: Some(http),
     }))

@@ -185,7 +185,7 @@ fn merge_action(
                     remote_localities: false,
                     origin: origin.child(".retry_policy"),
                 };
-                let retries = forward.retries.get_or_insert_with(new);
+                let retries = Arc::make_mut(forward.retries.get_or_insert_with(|| Arc::new(new())));
                 merge_retries(retries, map, patch.replaces_lists(), leave_out);
                 retries.origin = origin.child(".retry_policy");
             }),
