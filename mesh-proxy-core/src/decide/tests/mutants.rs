@@ -1,6 +1,5 @@
 //! Proxies with one known bug each, and the connection or request that tells them from ours.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol, applicable};
@@ -11,6 +10,7 @@ use mesh_compile::proxy::listener::{
 };
 use mesh_compile::route_table::action::RouteAction;
 use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::name::StringMap;
 use mesh_model::yaml::{LoadOptions, load};
 
 use super::builder::*;
@@ -75,7 +75,7 @@ spec: {action: DENY, rules: [{to: [{operation: {paths: [/admin, /admin/*]}}]}]}
 ";
     let mut config = ConfigSet::new();
     config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
-    let labels = BTreeMap::new();
+    let labels = StringMap::new();
     let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
     let (set, _) = PolicySet::compile(&policies, Protocol::Http, &PolicyOptions::default());
     let manager = HttpManager { authz: set.map(Arc::new), ..manager("80") };
