@@ -199,18 +199,10 @@
 //! # Ok::<(), &str>(())
 //! ```
 //!
-//! # Where a field's rule is
+//! # Where Istio's reading is not the safest
 //!
-//! Rules have numbers (S-131); they are cited where they are kept.
-//!
-//! | kind | fields |
-//! |---|---|
-//! | AuthorizationPolicy | the table of [`policy_set`] |
-//! | RequestAuthentication | the table of [`request_authn`] |
-//! | PeerAuthentication | [`peer`] |
-//! | `MeshConfig.extensionProviders[].envoyExtAuthz*` | [`external_authorizer`] |
-//! | where Istio's reading is not the safest | [`profile::Profile`], [`differences`] |
-//! | `selector`, `targetRef`, `targetRefs` for each kind of proxy | [`selection::Workload`] |
+//! [`profile::Profile`] lists where the `hardened` profile reads otherwise; [`differences`] tells which objects that
+//! concerns. Who is selected by `targetRefs` to Services at a waypoint: [`selection::Workload`].
 //!
 //! # Fail closed
 //!
@@ -220,6 +212,10 @@
 //! # Features
 //!
 //! `jwt` (default): signatures are verified, with `aws-lc-rs`.
+//!
+//! # Where a field's rule is
+//!
+#![doc = include_str!("fields.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address_set;
