@@ -316,3 +316,48 @@ fn schemas_are_printed_and_listed() {
     assert_eq!(status(&wrong), 2);
     assert!(text(&wrong.stderr).contains("did you mean `VirtualService`?"));
 }
+
+#[test]
+fn a_request_of_a_running_proxy_is_explained() {
+    use std::io::{Read, Write};
+    let Some(mesh) = binary() else { return };
+    let body = serde_json::json!({
+        "id": "00000000000000ab",
+        "decision": {"action": "local_reply", "status": 404, "reason": "no_route"},
+        "steps": [
+            {"stage": "route", "rule": "route door http[0]", "outcome": "lost",
+             "because": {"field": "path", "wanted": "/a", "got": "/b\u{1b}[31m"},
+             "origin": {"kind": "VirtualService", "namespace": "edge", "name": "door", "field": "spec.http[0]",
+                        "file": "a.yaml", "line": 3, "column": 5}},
+        ],
+    })
+    .to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            let length = stream.read(&mut buffer).unwrap();
+            asked.push(String::from_utf8_lossy(&buffer[..length]).lines().next().unwrap().to_owned());
+            let status = if asked.len() < 3 { "200 OK" } else { "404 Not Found" };
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+        asked
+    });
+    let human = run(&mesh, &["explain-request", &address, "00000000000000ab"], "");
+    assert_eq!(status(&human), 0, "{}", text(&human.stderr));
+    let shown = text(&human.stdout);
+    for part in ["route door http[0]", "path", "wanted /a", "a.yaml:3:5", "no_route"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("\u{1b}[31m"), "what a client wrote colours nothing");
+    let machine = json(&run(&mesh, &["explain-request", &address, "ab", "--format", "json"], ""));
+    assert_eq!(machine["decision"]["status"], 404);
+    let gone = run(&mesh, &["explain-request", &address, "a b/../c"], "");
+    assert_eq!(status(&gone), 2);
+    let asked = server.join().unwrap();
+    assert_eq!(asked[0], "GET /explain/00000000000000ab HTTP/1.1");
+    assert_eq!(asked[2], "GET /explain/a%20b%2F..%2Fc HTTP/1.1");
+}

@@ -26,6 +26,9 @@ pub enum Command {
     Decide(Decide),
     /// Decide one request and print the road it took: what won, what lost, and where each was written.
     Explain(Explain),
+    /// Explain a request that a running proxy decided, by the number in its answer's `x-mesh-decision` or by its
+    /// `x-request-id`.
+    ExplainRequest(ExplainRequest),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
     /// Draw the mesh: gateways, services, subsets, workloads, routes with their weights, mutual TLS, policies.
@@ -207,6 +210,18 @@ pub struct Explain {
     /// The time tokens are checked at (RFC 3339); default: now.
     #[arg(long)]
     pub now: Option<jiff::Timestamp>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// A request of a running proxy.
+#[derive(Debug, ClapArgs)]
+pub struct ExplainRequest {
+    /// The proxy's administration address, as in `127.0.0.1:15000`. The proxy names its decisions (`--name-decisions`).
+    pub admin: std::net::SocketAddr,
+    /// What names the request: 16 hexadecimal digits, or its `x-request-id`.
+    pub id: String,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
