@@ -2,5 +2,6 @@
 
 mod builder;
 mod http;
+mod mutants;
 mod property;
 mod tcp;

@@ -181,7 +181,11 @@ impl HeaderChanges {
         let mut lines = canonical.entries.iter().peekable();
         let mut gone = Vec::new();
         for (name, value) in read {
-            let is_it = |(_, line): &&(Cow<'_, str>, Cow<'_, [u8]>)| matches!(line, Cow::Borrowed(line) if std::ptr::eq(*line, value.as_bytes()));
+            let is_it = |(its, line): &&(Cow<'_, str>, Cow<'_, [u8]>)| {
+                // Empty values may all be at one address.
+                let is_same = |line: &&[u8]| std::ptr::eq(*line, value.as_bytes());
+                matches!(line, Cow::Borrowed(line) if is_same(line)) && its == name.as_str()
+            };
             if lines.next_if(is_it).is_none() {
                 gone.push(name.clone());
             }

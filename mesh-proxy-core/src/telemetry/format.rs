@@ -60,8 +60,8 @@ enum Value {
     /// Its name in a form: `CAMEL_STRING` (where none is given), `SNAKE_STRING`, `NUMBER`.
     GrpcStatus(String),
     GrpcStatusNumber,
-    /// Not known here.
-    Unknown,
+    /// Not known here: its name.
+    Unknown(String),
 }
 
 /// What `%REQ(..)%` may name.
@@ -180,7 +180,7 @@ impl Value {
             "ROUTE_NAME" => Self::RouteName,
             "GRPC_STATUS" => Self::GrpcStatus(argument.to_owned()),
             "GRPC_STATUS_NUMBER" => Self::GrpcStatusNumber,
-            _ => Self::Unknown,
+            name => Self::Unknown(name.to_owned()),
         }
     }
 
@@ -223,7 +223,7 @@ impl Value {
                 out.push_str(&code.map(|code| grpc_name(&code, form)).unwrap_or_default());
             }
             Self::GrpcStatusNumber => out.push_str(&grpc_status(record).unwrap_or_default()),
-            Self::Unknown => {}
+            Self::Unknown(_) => {}
         }
     }
 }
