@@ -81,22 +81,25 @@ def call(address):
         for answer in channel.stream_stream("/mesh.Peer/Chat")(asks(), timeout=10):
             said.append(answer)
         assert said == [b"ba", b"dc", b"fe"], said
-        expect(channel, "Fail", 10, grpc.StatusCode.FAILED_PRECONDITION, "not today: 5 % of it")
-        expect(channel, "Unknown", 10, grpc.StatusCode.UNIMPLEMENTED, None)
+        refused = (grpc.StatusCode.FAILED_PRECONDITION, "not today: 5 % of it")
+        assert failure(channel, "Fail", 10) == refused
+        assert failure(channel, "Unknown", 10)[0] == grpc.StatusCode.UNIMPLEMENTED
         began = time.monotonic()
-        expect(channel, "Slow", 0.5, grpc.StatusCode.DEADLINE_EXCEEDED, None)
+        late = failure(channel, "Slow", 0.5)
+        # The client gives up at the moment at which the proxy answers 504, which is 14 to clients of gRPC.
+        of_proxy = (grpc.StatusCode.UNAVAILABLE, "upstream request timeout")
+        assert late[0] == grpc.StatusCode.DEADLINE_EXCEEDED or late == of_proxy, late
         assert time.monotonic() - began < 2.5
     print("ok")
 
 
-def expect(channel, method, timeout, code, details):
+def failure(channel, method, timeout):
+    """Code and details of a call that fails."""
     try:
         channel.unary_unary(f"/mesh.Peer/{method}")(b"", timeout=timeout)
     except grpc.RpcError as error:
-        assert error.code() == code, (method, error.code(), error.details())
-        assert details is None or error.details() == details, error.details()
-    else:
-        raise AssertionError(f"{method} was answered")
+        return error.code(), error.details()
+    raise AssertionError(f"{method} was answered")
 
 
 if __name__ == "__main__":

@@ -237,3 +237,45 @@ impl HeaderValues for HeaderMap {
         Box::new(self.get_all(name).iter().filter_map(|value| value.to_str().ok()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Line = (&'static str, &'static [u8]);
+
+    fn lines() -> impl Strategy<Value = Vec<Line>> {
+        let name = prop::sample::select(vec!["accept", "x-a", "x-b", "x-c"]);
+        let value = prop::sample::select(vec![&b""[..], b"one", b"two"]);
+        prop::collection::vec((name, value), 0..6)
+    }
+
+    fn map(lines: &[Line]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(*name, HeaderValue::from_static(std::str::from_utf8(value).unwrap()));
+        }
+        map
+    }
+
+    proptest! {
+        /// The canonical request keeps some of the codec's lines, in their order, and others come.
+        #[test]
+        fn changed_lines_are_those_of_the_canonical_request(
+            read in lines(), kept in prop::collection::vec(any::<bool>(), 6), come in lines()
+        ) {
+            let read = map(&read);
+            let stay = read.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(line, _)| line);
+            let stay = stay.map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_bytes())));
+            let come = come.iter().map(|(name, value)| (Cow::Borrowed(*name), Cow::Owned(value.to_vec())));
+            let canonical = Headers { entries: stay.chain(come).collect() };
+            let mut slow = HeaderMap::new();
+            for (name, value) in canonical.entries.iter().filter_map(line) {
+                slow.append(name, value);
+            }
+            prop_assert_eq!(HeaderChanges::of(&canonical, &read).apply(read.clone()), slow);
+        }
+    }
+}

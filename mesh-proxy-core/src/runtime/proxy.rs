@@ -257,9 +257,7 @@ impl Proxy {
     /// Puts another configuration in force, for all requests that arrive from now on, with the keys that were fetched;
     /// the number of the generation. Of two calls at once one comes after the other.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
-        let before = self.inner.live.load_full();
-        let number = self.inner.keys.apply(&self.inner.live, config);
-        self.inner.retired.keep(before);
+        let number = self.inner.keys.apply(&self.inner.live, &self.inner.retired, config);
         // Whoever changes the configuration may wait; requests may not.
         drop(self.inner.retired.take_unused());
         self.inner.changed.notify_one();
