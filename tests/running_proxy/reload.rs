@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mesh::proxy_core::runtime::files::Files;
 use mesh::proxy_core::runtime::{Options, Proxy};
-use mesh::proxy_core::seam::config_source::ConfigSource;
+use mesh::proxy_core::seam::config_source::{Changed, ConfigSource, Loaded};
 use mesh::proxy_core::seam::dial::SystemDial;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -80,6 +80,52 @@ async fn a_change_holds_for_the_next_request_of_a_connection() {
     assert!(ask().await.ends_with("one"));
     running.proxy.apply(config(&answering("two"), SIDECAR));
     assert!(ask().await.ends_with("two"));
+}
+
+/// A source that takes its time: one change.
+#[derive(Debug)]
+struct Slow {
+    is_told: bool,
+    begun: Arc<AtomicBool>,
+}
+
+impl ConfigSource for Slow {
+    fn load(&mut self) -> Result<Loaded, String> {
+        self.begun.store(true, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_secs(2));
+        Ok(Loaded { config: config(&answering("two"), SIDECAR), ..Loaded::default() })
+    }
+
+    fn changed(&mut self) -> Changed<'_> {
+        let was_told = std::mem::replace(&mut self.is_told, true);
+        Box::pin(async move {
+            if was_told {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+/// On a runtime of one thread: what holds that thread up holds every request up.
+#[tokio::test]
+async fn requests_are_answered_while_a_configuration_is_loaded() {
+    let running = start(&answering("one"), SIDECAR, &["9080"], &[]).await;
+    let address = running.address();
+    let begun = Arc::new(AtomicBool::new(false));
+    let source = Slow { is_told: false, begun: Arc::clone(&begun) };
+    let following = tokio::spawn({
+        let proxy = running.proxy.clone();
+        async move { proxy.follow(source).await }
+    });
+    let mut during = 0;
+    let started = Instant::now();
+    while get(address, "reviews", "/").await.body == "one" {
+        during += usize::from(begun.load(Ordering::SeqCst));
+        assert!(started.elapsed() < Duration::from_secs(30), "the change never came");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(during > 10, "{during} requests were answered meanwhile");
+    following.abort();
 }
 
 #[tokio::test]
