@@ -54,3 +54,8 @@ bench-proxy *arguments:
     cargo build --release --features runtime --example gateway
     cargo build --release --manifest-path benches/proxy/Cargo.toml --target-dir target
     benches/proxy/run.py {{arguments}}
+
+# Thousands of idle clients before the release build of the gateway: memory of each, patience, honest clients beside them.
+idle-clients connections="8000":
+    cargo build --release --features runtime --example gateway
+    python3 tests/load/idle_clients.py target/release/examples/gateway {{connections}}

@@ -71,6 +71,32 @@ fn build(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A5: what one changed policy costs, on a set as it was compiled, and on average over many changes; beside compiling all.
+fn replace(criterion: &mut Criterion) {
+    const SIZE: usize = 10_000;
+    let mut group = criterion.benchmark_group("authz_replace");
+    for profile in [Profile::L4, Profile::L7] {
+        let policies = policies(profile, SIZE);
+        let protocol = if profile.is_http() { Protocol::Http } else { Protocol::Tcp };
+        let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
+        let all: Vec<_> = policies.iter().collect();
+        let set = PolicySet::compile(&all, protocol, &options).0.unwrap();
+        let name = |how: &str| format!("{}/{SIZE}x{RULES_PER_POLICY}/{how}", profile.name());
+        let mut turn = policies.iter().cycle().step_by(37);
+        group.bench_function(name("first"), |bench| {
+            bench.iter(|| set.with(turn.next().unwrap(), protocol, &options));
+        });
+        let mut grown = set.clone();
+        group.bench_function(name("one_after_the_other"), |bench| {
+            bench.iter(|| grown = grown.with(turn.next().unwrap(), protocol, &options).0);
+        });
+        group.bench_function(name("from_scratch"), |bench| {
+            bench.iter(|| PolicySet::compile(black_box(&all), protocol, &options));
+        });
+    }
+    group.finish();
+}
+
 fn short() -> Criterion {
     Criterion::default()
         .sample_size(20)
@@ -78,5 +104,5 @@ fn short() -> Criterion {
         .measurement_time(Duration::from_millis(700))
 }
 
-criterion_group!(name = benches; config = short(); targets = authz, build);
+criterion_group!(name = benches; config = short(); targets = authz, build, replace);
 criterion_main!(benches);

@@ -75,7 +75,10 @@ fn regex_shared(n: usize) -> RouteMatch {
 fn header(n: usize) -> RouteMatch {
     let value = ValueMatch::Text(TextMatch::Exact(format!("tenant-{n}").into()));
     let tenant = HeaderMatch { name: "x-tenant".into(), value, invert: false, missing_is_empty: false };
-    RouteMatch { headers: vec![tenant], ..RouteMatch::path(PathMatch::Prefix("/".into(), Case::Sensitive)) }
+    RouteMatch {
+        headers: vec![tenant].into(),
+        ..RouteMatch::path(PathMatch::Prefix("/".into(), Case::Sensitive))
+    }
 }
 
 fn routes(criterion: &mut Criterion) {

@@ -129,7 +129,8 @@ pub fn policies(profile: Profile, count: usize) -> Vec<Arc<Object<AuthorizationP
         .collect()
 }
 
-fn object(p: usize, spec: AuthorizationPolicy) -> Arc<Object<AuthorizationPolicy>> {
+/// Policy `p` with this content.
+pub fn object(p: usize, spec: AuthorizationPolicy) -> Arc<Object<AuthorizationPolicy>> {
     let (namespace, name): (Arc<str>, Arc<str>) = ("shop".into(), format!("policy-{p:06}").into());
     let document = Arc::new(Document::new(
         File { file: "bench.yaml".into(), cluster: "Kubernetes".into() },

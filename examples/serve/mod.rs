@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use mesh::proxy_core::runtime::files::Files;
@@ -14,13 +15,14 @@ use mesh::proxy_core::seam::config_source::ConfigSource;
 use mesh::proxy_core::seam::dial::SystemDial;
 use mesh::proxy_core::seam::resolve::SystemResolver;
 use mesh::proxy_core::telemetry::access_log::LineFormat;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serve the traffic of one proxy of the mesh.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "The configuration is read again whenever its files change; what cannot be read keeps its last good\n\
-                  version. SIGTERM drains: no new connections, requests in flight finish.\n\n\
+                  version. SIGTERM or SIGINT drains: not ready, answers tell clients to connect elsewhere, after two seconds\n\
+                  no new connections, requests in flight finish. A second signal ends that (exit code 3).\n\n\
                   The shop's door on loopback, with a web tier that listens on port 19080:\n  \
                   gateway --config examples/shop --proxy gateway:istio-system/ingress-0 \\\n    \
                   --port-map 8080=127.0.0.1:18080 --endpoint 10.0.1.10:8080=127.0.0.1:19080\n  \
@@ -84,7 +86,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(Args::parse())) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Drained::Whole) => ExitCode::SUCCESS,
+        Ok(Drained::CutShort) => ExitCode::from(3),
         Err(problem) => {
             tracing::error!("{problem}");
             ExitCode::from(2)
@@ -92,7 +95,13 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), String> {
+/// How a drain ended.
+enum Drained {
+    Whole,
+    CutShort,
+}
+
+async fn run(args: Args) -> Result<Drained, String> {
     let mut files = Files::open(args.config, args.mesh_config, &args.proxy, args.identity)?;
     let loaded = files.load()?;
     for problem in &loaded.report {
@@ -101,6 +110,7 @@ async fn run(args: Args) -> Result<(), String> {
     let mut options = Options::default();
     options.name_decisions = args.name_decisions;
     options.mesh_logs = true;
+    options.patience.drain_notice = Duration::from_secs(2);
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);
     }
@@ -134,19 +144,32 @@ async fn run(args: Args) -> Result<(), String> {
         let proxy = proxy.clone();
         async move { proxy.follow(files).await }
     });
-    wait_for_signal().await.map_err(|error| error.to_string())?;
+    let mut signals = Signals::new().map_err(|error| error.to_string())?;
+    signals.next().await;
     tracing::info!("draining");
-    proxy.drain().await;
+    let drained = tokio::select! {
+        () = proxy.drain() => Drained::Whole,
+        () = signals.next() => Drained::CutShort,
+    };
     following.abort();
-    Ok(())
+    Ok(drained)
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

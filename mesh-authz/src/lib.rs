@@ -222,6 +222,7 @@
 //! `jwt` (default): signatures are verified, with `aws-lc-rs`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod address_set;
 mod byte_places;
 mod claims;
 pub mod differences;

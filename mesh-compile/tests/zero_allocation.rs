@@ -44,8 +44,8 @@ fn matcher(n: usize) -> RouteMatch {
     let header =
         |name: &str, value| HeaderMatch { name: name.into(), value, invert: false, missing_is_empty: false };
     RouteMatch {
-        headers: vec![header("x-user", text("jason")), header(":method", text("GET"))],
-        query: vec![QueryMatch { name: "q".into(), value: text("1") }],
+        headers: vec![header("x-user", text("jason")), header(":method", text("GET"))].into(),
+        query: vec![QueryMatch { name: "q".into(), value: text("1") }].into(),
         ..RouteMatch::path(path_match(n))
     }
 }

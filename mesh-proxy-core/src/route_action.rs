@@ -39,14 +39,14 @@ fn redirect_reply(canonical: &Canonical<'_>, route: &Route, redirect: &Redirect)
     let location =
         redirect::location(redirect, &route.matcher.path, &canonical.request, &canonical.forwarded_proto());
     LocalReply {
-        response_headers: route.response_headers.ops.clone(),
+        response_headers: route.response_headers.ops.to_vec(),
         ..LocalReply::new(ReplyReason::Redirect, redirect.status).with_location(location)
     }
 }
 
 fn direct_response(route: &Route, response: &DirectResponse) -> LocalReply {
     LocalReply {
-        response_headers: route.response_headers.ops.clone(),
+        response_headers: route.response_headers.ops.to_vec(),
         body: Some(response.body.clone().unwrap_or_default()),
         ..LocalReply::new(ReplyReason::DirectResponse, response.status)
     }

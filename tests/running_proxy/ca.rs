@@ -28,6 +28,11 @@ impl Ca {
 
     /// A certificate for URIs and DNS names, told apart by `://`.
     pub fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_as(names, |_| {})
+    }
+
+    /// The same, with something changed about it.
+    pub fn issue_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let mut params = CertificateParams::default();
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
@@ -38,6 +43,7 @@ impl Ca {
                 false => SanType::DnsName((*name).try_into().unwrap()),
             })
             .collect();
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }

@@ -11,29 +11,29 @@ use crate::client::get;
 use crate::fixture::{GATEWAY, Running, config, door, start_with};
 use crate::upstream::Upstream;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PUSH_PROMISE: u8 = 5;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const WITH_PRIORITY: u8 = 0x20;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// Header fields as literals without indexing and without Huffman coding.
-fn fields(list: &[(&[u8], &[u8])]) -> Vec<u8> {
+pub(crate) fn fields(list: &[(&[u8], &[u8])]) -> Vec<u8> {
     let text = |text: &[u8]| {
         // An integer with a prefix of seven bits.
         let mut made = Vec::new();
@@ -55,18 +55,18 @@ fn fields(list: &[(&[u8], &[u8])]) -> Vec<u8> {
     list.iter().flat_map(|(name, value)| [&[0][..], &text(name), &text(value)].concat()).collect()
 }
 
-type Field<'f> = (&'f [u8], &'f [u8]);
+pub(crate) type Field<'f> = (&'f [u8], &'f [u8]);
 
-const GOOD: [Field<'static>; 4] =
+pub(crate) const GOOD: [Field<'static>; 4] =
     [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"a")];
 
 /// A request without a body.
-fn request(stream: u32, list: &[Field<'_>]) -> Vec<u8> {
+pub(crate) fn request(stream: u32, list: &[Field<'_>]) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &fields(list))
 }
 
 /// The good request with more fields.
-fn with(more: &[Field<'_>]) -> Vec<u8> {
+pub(crate) fn with(more: &[Field<'_>]) -> Vec<u8> {
     request(1, &[&GOOD[..], more].concat())
 }
 
@@ -83,7 +83,7 @@ fn without(name: &[u8]) -> Vec<u8> {
 }
 
 /// The good request as the beginning of one with a body.
-fn opened(more: &[Field<'_>]) -> Vec<u8> {
+pub(crate) fn opened(more: &[Field<'_>]) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, 1, &fields(&[&GOOD[..], more].concat()))
 }
 
@@ -225,7 +225,7 @@ fn broken_frames() -> Vec<Case> {
     ]
 }
 
-async fn gateway() -> (Running, Upstream) {
+pub(crate) async fn gateway() -> (Running, Upstream) {
     let upstream = Upstream::start("reviews").await;
     let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
     let text = door(
@@ -236,14 +236,14 @@ async fn gateway() -> (Running, Upstream) {
     (running, upstream)
 }
 
-async fn connect(running: &Running) -> TcpStream {
+pub(crate) async fn connect(running: &Running) -> TcpStream {
     let mut stream = TcpStream::connect(running.address()).await.unwrap();
     let _ = stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await;
     stream
 }
 
 /// Frames of an answer: kind, flags, stream, payload.
-fn frames(mut bytes: &[u8]) -> Vec<(u8, u8, u32, Vec<u8>)> {
+pub(crate) fn frames(mut bytes: &[u8]) -> Vec<(u8, u8, u32, Vec<u8>)> {
     let mut found = Vec::new();
     while let Some((head, rest)) = bytes.split_first_chunk::<9>() {
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
@@ -256,12 +256,12 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, u8, u32, Vec<u8>)> {
 }
 
 /// Whether an answer has status 200: an index of the static table, first in its block.
-fn succeeded(answer: &[u8]) -> bool {
+pub(crate) fn succeeded(answer: &[u8]) -> bool {
     frames(answer).iter().any(|(kind, _, _, payload)| *kind == HEADERS && payload.first() == Some(&0x88))
 }
 
 /// What comes back until the server closes or says nothing for a while.
-async fn answer(stream: &mut TcpStream, patience: Duration) -> (Vec<u8>, bool) {
+pub(crate) async fn answer(stream: &mut TcpStream, patience: Duration) -> (Vec<u8>, bool) {
     let mut all = Vec::new();
     let mut buffer = vec![0; 16 * 1024];
     loop {

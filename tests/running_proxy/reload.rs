@@ -128,6 +128,63 @@ async fn files_are_read_again_and_a_broken_one_changes_nothing() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Files as they are really replaced: emptied and written again, moved over, behind a link that is swapped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c09_a_file_is_taken_whole_however_it_is_replaced() {
+    let folder = std::env::temp_dir().join(format!("mesh-c09-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    for version in ["..v1", "..v2"] {
+        std::fs::create_dir_all(folder.join(version)).unwrap();
+    }
+    std::fs::write(folder.join("proxy.txt"), SIDECAR).unwrap();
+    std::fs::write(folder.join("..v1/mesh.yaml"), answering("one")).unwrap();
+    std::fs::write(folder.join("..v2/mesh.yaml"), answering("two")).unwrap();
+    // As a mounted volume has it.
+    std::os::unix::fs::symlink("..v1", folder.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/mesh.yaml", folder.join("mesh.yaml")).unwrap();
+    let file = folder.join("mesh.yaml");
+    let proxy = folder.join("proxy.txt").display().to_string();
+    let mut files = Files::open(vec![file.clone()], None, &proxy, None).unwrap();
+    let mut options = Options::default();
+    options.listen = mesh::proxy_core::runtime::options::Listen::Mapped(vec![
+        mesh::proxy_core::runtime::options::PortMap::parse("9080=127.0.0.1:0").unwrap(),
+    ]);
+    let loaded = files.load().unwrap();
+    let running = Proxy::builder(options).dial(SystemDial::default()).build(loaded.config);
+    let address = running.listen().await.unwrap()[0];
+    let following = tokio::spawn({
+        let running = running.clone();
+        async move { running.follow(files).await }
+    });
+    let until = async |wanted: &str| {
+        for _ in 0..60 {
+            if get(address, "reviews", "/").await.body == wanted {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
+    };
+    assert!(until("one").await);
+    std::os::unix::fs::symlink("..v2", folder.join("..new")).unwrap();
+    std::fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+    assert!(until("two").await, "a link that is swapped");
+    // Now a file of its own, moved over the link.
+    std::fs::write(folder.join("moved.tmp"), answering("three")).unwrap();
+    std::fs::rename(folder.join("moved.tmp"), &file).unwrap();
+    assert!(until("three").await, "a file moved over another");
+    // Emptied, left so for a while, then written.
+    std::fs::File::create(&file).unwrap();
+    for _ in 0..16 {
+        assert_eq!(get(address, "reviews", "/").await.body, "three", "an emptied file");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    std::fs::write(&file, answering("four")).unwrap();
+    assert!(until("four").await);
+    following.abort();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[tokio::test]
 async fn a_drain_finishes_what_is_in_flight() {
     let upstream = Upstream::start("reviews").await;

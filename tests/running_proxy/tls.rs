@@ -23,16 +23,16 @@ use crate::upstream::{Upstream, echo};
 pub(crate) const WEB: &str = "spiffe://cluster.local/ns/shop/sa/web";
 pub(crate) const REVIEWS_ID: &str = "spiffe://cluster.local/ns/shop/sa/reviews";
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+pub(crate) fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = CertificateDer::pem_slice_iter(&identity.chain).collect::<Result<_, _>>().unwrap();
     (chain, PrivateKeyDer::from_pem_slice(&identity.key).unwrap())
 }
 
-fn roots(ca: &Ca) -> RootCertStore {
+pub(crate) fn roots(ca: &Ca) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&ca.pem()).map(Result::unwrap));
     roots
@@ -183,7 +183,7 @@ pub async fn accept(stream: BoxIo, names: &[String]) -> Option<BoxIo> {
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
 
-fn secure_door(tls: &str) -> String {
+pub(crate) fn secure_door(tls: &str) -> String {
     format!(
         "{REVIEWS}
 ---
@@ -213,7 +213,7 @@ fn indented(pem: &[u8]) -> String {
     String::from_utf8_lossy(pem).lines().map(|line| format!("    {line}\n")).collect()
 }
 
-async fn gateway(text: &str, certificates: impl FnOnce(&InMemory)) -> (Running, Upstream) {
+pub(crate) async fn gateway(text: &str, certificates: impl FnOnce(&InMemory)) -> (Running, Upstream) {
     let upstream = Upstream::start("reviews").await;
     let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
     let held = InMemory::default();
@@ -336,7 +336,7 @@ pub(crate) const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"
     "labels":{"app":"reviews","version":"v1"},"service_account":"reviews"}"#;
 
 /// The sidecar of `reviews`, in front of an application.
-async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
+pub(crate) async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
     let application = Upstream::start("application").await;
     let text = REVIEWS.to_owned() + &STRICT.replace("STRICT", mode);
     let running = start_with(
@@ -351,7 +351,7 @@ async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
 }
 
 /// The sidecar of a client whose certificate has this name, which reaches reviews at an address.
-async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
+pub(crate) async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
     client_sidecar_with("  - route: [{destination: {host: reviews}}]\n", ca, name, server).await
 }
 

@@ -1,14 +1,17 @@
-//! Tokens: whole validation by us and by `jsonwebtoken` on the same cryptography, in one run (goal J1).
+//! Tokens: whole validation by us and by `jsonwebtoken` on the same cryptography, beside the bare signature check, a
+//! remembered token and hopeless ones, in one run (goals J1 to J3).
 #![allow(missing_docs, reason = "the macros of criterion")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use mesh_benches::workloads::jwt::{AUDIENCE, ISSUER, NOW, Signer, passes, request, rules};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 fn tokens(criterion: &mut Criterion) {
     for signer in Signer::all() {
@@ -30,8 +33,39 @@ fn tokens(criterion: &mut Criterion) {
         assert!(passes(&authn, &good, NOW) && theirs(&token));
         assert!(!passes(&authn, &request(&forged), NOW) && !theirs(&forged));
         let mut group = criterion.benchmark_group(format!("peers_jwt/{}", signer.algorithm()));
+        let (signed, signature) = token.rsplit_once('.').expect("a token");
+        let (check, signature) = (signer.raw_check(), BASE64.decode(signature).expect("base64"));
+        group.bench_function("raw", |bench| {
+            bench.iter(|| check(black_box(signed.as_bytes()), black_box(&signature)));
+        });
+        let cached = authn.clone().with_token_cache(1_024);
+        assert!(passes(&cached, &good, NOW) && passes(&cached, &good, NOW));
+        group.bench_function("remembered", |bench| bench.iter(|| passes(&cached, black_box(&good), NOW)));
         group.bench_function("ours", |bench| bench.iter(|| passes(&authn, black_box(&good), NOW)));
         group.bench_function("jsonwebtoken", |bench| bench.iter(|| theirs(black_box(&token))));
+        group.finish();
+        if signer.algorithm() != "RS256" {
+            continue;
+        }
+        let hopeless = [
+            ("malformed", "a.b".to_owned()),
+            ("unknown_kid", signer.token("other", |_| {})),
+            ("wrong_iss", signer.token("k", |claims| claims["iss"] = json!("https://evil.example.com"))),
+            ("wrong_aud", signer.token("k", |claims| claims["aud"] = json!("nobody"))),
+            ("expired", signer.token("k", |claims| claims["exp"] = json!(1_700_000_000))),
+        ];
+        let mut group = criterion.benchmark_group("peers_jwt_hopeless");
+        for (name, token) in hopeless {
+            let request = request(&token);
+            assert!(!passes(&authn, &request, NOW), "{name}");
+            group.bench_function(name, |bench| bench.iter(|| passes(&authn, black_box(&request), NOW)));
+            // The peer is given a key, whatever `kid` says.
+            if name != "unknown_kid" {
+                assert!(!theirs(&token), "{name}");
+                let name = format!("{name}/jsonwebtoken");
+                group.bench_function(name, |bench| bench.iter(|| theirs(black_box(&token))));
+            }
+        }
         group.finish();
     }
 }

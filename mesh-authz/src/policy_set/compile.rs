@@ -31,77 +31,87 @@ pub(super) fn policies(
 ) -> (PolicySet, Report) {
     let recipe = Arc::new(Recipe::new(protocol, options));
     let mut lists: BTreeMap<(Action, bool), Vec<Source>> = BTreeMap::new();
-    let mut external: BTreeMap<&str, Vec<Source>> = BTreeMap::new();
+    let mut by_provider: BTreeMap<Arc<str>, Vec<Source>> = BTreeMap::new();
     let mut reports: Vec<Report> = Vec::with_capacity(policies.len());
     for (position, &policy) in policies.iter().enumerate() {
         let mut report = Report::new();
-        let action = policy.spec.action;
-        let mut source = Source::new(policy, position, dry_run(policy, &mut report));
-        if options.profile == Profile::Hardened && !source.dry_run && action.refuses() {
-            let mut problems = Report::new();
-            Compiler::new(&source, &recipe).rules(&mut problems);
-            if !problems.is_empty() || policy.spec.rules.is_empty() {
-                // What cannot be understood may have been meant to refuse anything.
-                report.merge(problems);
-                report.push(refusal(policy));
-                source.denies_all = true;
-            }
-        }
+        let source = source(policy, position, &recipe, options.profile, &mut report);
         reports.push(report);
-        if source.denies_all {
-            lists.entry((Action::Deny, false)).or_default().push(source);
-        } else if action == Action::Custom {
-            let name = policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str());
-            external.entry(name).or_default().push(source);
-        } else {
-            lists.entry((action, source.dry_run)).or_default().push(source);
+        match source.place() {
+            (Action::Custom, _) => by_provider.entry(source.provider().into()).or_default().push(source),
+            place => lists.entry(place).or_default().push(source),
         }
     }
     // An AUDIT policy in dry-run mode is neither enforced nor reported anywhere, but what is wrong in it is.
     lists.remove(&(Action::Audit, true)).map(|sources| RuleList::new(sources, &recipe, &mut reports));
-    let enforced = Enforced::new(
-        lists.remove(&(Action::Deny, false)).unwrap_or_default(),
-        lists.remove(&(Action::Allow, false)),
-        &recipe,
-        &mut reports,
-    );
-    let mut list = |action, dry_run, reports: &mut Vec<Report>| {
-        lists.remove(&(action, dry_run)).map(|sources| RuleList::new(sources, &recipe, reports))
+    let mut enforced = lists.remove(&(Action::Deny, false)).unwrap_or_default();
+    enforced.extend(lists.remove(&(Action::Allow, false)).unwrap_or_default());
+    let enforced = Enforced::new(enforced, &recipe, &mut reports);
+    let mut list = |action, dry_run| {
+        lists.remove(&(action, dry_run)).map(|sources| RuleList::new(sources, &recipe, &mut reports))
     };
-    let mut set = PolicySet {
-        external: Vec::new(),
-        audit: list(Action::Audit, false, &mut reports).unwrap_or_default(),
-        dry_run_deny: list(Action::Deny, true, &mut reports).unwrap_or_default(),
-        dry_run_allow: list(Action::Allow, true, &mut reports),
+    let set = PolicySet {
+        audit: list(Action::Audit, false).unwrap_or_default(),
+        dry_run_deny: list(Action::Deny, true).unwrap_or_default(),
+        dry_run_allow: list(Action::Allow, true),
+        external: external(by_provider, &recipe, options, &mut reports),
         enforced,
     };
-    // S-106: two providers on a workload are one too many unless the control plane allows it.
-    let too_many = external.len() > 1 && !options.multiple_custom_providers;
-    set.external = external
-        .into_iter()
-        .map(|(provider, sources)| {
-            let answer = match options.authorizers.get(provider) {
-                _ if too_many => {
-                    Answer::Refuse("several external authorizers on one workload (S-106)".into())
-                }
-                None => Answer::Refuse("the mesh has no such external authorizer (S-106)".into()),
-                Some(Err(why)) => {
-                    Answer::Refuse(format!("the authorizer's settings are not valid (S-106): {why}").into())
-                }
-                // S-108: there is nothing to ask an HTTP service about a connection.
-                Some(Ok(authorizer)) if protocol == Protocol::Tcp && !authorizer.takes_connections() => {
-                    Answer::Skip
-                }
-                Some(Ok(authorizer)) => Answer::Ask(authorizer.clone()),
-            };
-            let rules = RuleList::new(sources, &recipe, &mut reports);
-            External { provider: provider.into(), answer, rules }
-        })
-        .collect();
     // Problems come out in the order of the policies, whatever list they went to.
     let mut report = Report::new();
     reports.into_iter().for_each(|found| report.merge(found));
     (set, report)
+}
+
+/// A policy and how it counts.
+pub(super) fn source(
+    policy: &Arc<Object<AuthorizationPolicy>>,
+    position: usize,
+    recipe: &Recipe,
+    profile: Profile,
+    report: &mut Report,
+) -> Source {
+    let mut source = Source::new(policy, position, dry_run(policy, report));
+    if profile == Profile::Hardened && !source.dry_run && policy.spec.action.refuses() {
+        let mut problems = Report::new();
+        Compiler::new(&source, recipe).rules(&mut problems);
+        if !problems.is_empty() || policy.spec.rules.is_empty() {
+            // What cannot be understood may have been meant to refuse anything.
+            report.merge(problems);
+            report.push(refusal(policy));
+            source.denies_all = true;
+        }
+    }
+    source
+}
+
+/// CUSTOM policies by the provider that they name.
+pub(super) fn external(
+    by_provider: BTreeMap<Arc<str>, Vec<Source>>,
+    recipe: &Arc<Recipe>,
+    options: &PolicyOptions<'_>,
+    reports: &mut [Report],
+) -> Vec<External> {
+    // S-106: two providers on a workload are one too many unless the control plane allows it.
+    let too_many = by_provider.len() > 1 && !options.multiple_custom_providers;
+    let answer = |provider: &str| match options.authorizers.get(provider) {
+        _ if too_many => Answer::Refuse("several external authorizers on one workload (S-106)".into()),
+        None => Answer::Refuse("the mesh has no such external authorizer (S-106)".into()),
+        Some(Err(why)) => {
+            Answer::Refuse(format!("the authorizer's settings are not valid (S-106): {why}").into())
+        }
+        // S-108: there is nothing to ask an HTTP service about a connection.
+        Some(Ok(authorizer)) if recipe.protocol == Protocol::Tcp && !authorizer.takes_connections() => {
+            Answer::Skip
+        }
+        Some(Ok(authorizer)) => Answer::Ask(authorizer.clone()),
+    };
+    let of_provider = |(provider, sources): (Arc<str>, Vec<Source>)| External {
+        answer: answer(&provider),
+        rules: RuleList::new(sources, recipe, reports),
+        provider,
+    };
+    by_provider.into_iter().map(of_provider).collect()
 }
 
 /// S-099, S-100: Go's spelling of booleans; anything else counts as false, so the policy is enforced.

@@ -16,44 +16,54 @@ use crate::verdict::{Facts, Lack, NearMiss, RuleAt};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Enforced {
     rules: RuleList,
-    /// How many of the policies deny.
-    denies: usize,
-    /// Whether an ALLOW policy is there at all, with or without rules (S-082).
-    has_allow: bool,
+    /// How many ALLOW policies there are, with or without rules (S-082).
+    allows: usize,
 }
 
 impl Enforced {
-    /// `allow`: `None`: there is no enforced ALLOW policy.
-    pub(super) fn new(
-        mut deny: Vec<Source>,
-        allow: Option<Vec<Source>>,
+    /// From DENY and ALLOW policies.
+    pub(super) fn new(sources: Vec<Source>, recipe: &Arc<Recipe>, reports: &mut [Report]) -> Self {
+        if sources.is_empty() {
+            return Self::default();
+        }
+        let allows = sources.iter().filter(|source| source.allows()).count();
+        Self { rules: RuleList::new(sources, recipe, reports), allows }
+    }
+
+    /// Without the policy of this namespace and name, and with the new one.
+    pub(super) fn changed(
+        &self,
+        name: (&str, &str),
+        new: Option<Source>,
         recipe: &Arc<Recipe>,
         reports: &mut [Report],
     ) -> Self {
-        let has_allow = allow.is_some();
-        let mut allow = allow.unwrap_or_default();
-        deny.sort_by(Source::order);
-        allow.sort_by(Source::order);
-        let denies = deny.len();
-        deny.extend(allow);
-        let rules = RuleList::sorted(deny, recipe, reports);
-        Self { rules, denies, has_allow }
+        let known = self.rules.named(name).is_some_and(Source::allows);
+        let more = new.as_ref().is_some_and(Source::allows);
+        let allows = self.allows + usize::from(more) - usize::from(known);
+        let rules = self.rules.changed(name, new, recipe, reports);
+        Self { rules: rules.unwrap_or_else(|| self.rules.clone()), allows }
     }
 
     pub(super) fn list(&mut self) -> &mut RuleList {
         &mut self.rules
     }
 
+    /// Whether an ALLOW policy is there at all.
+    fn has_allow(&self) -> bool {
+        self.allows > 0
+    }
+
     pub(super) fn rules(&self) -> &RuleList {
         &self.rules
     }
 
-    pub(super) fn denying(&self) -> &[Source] {
-        self.rules.sources().get(..self.denies).unwrap_or_default()
+    pub(super) fn denying(&self) -> Vec<&Source> {
+        self.rules.sources().into_iter().filter(|source| !source.allows()).collect()
     }
 
-    pub(super) fn allowing(&self) -> &[Source] {
-        self.rules.sources().get(self.denies..).unwrap_or_default()
+    pub(super) fn allowing(&self) -> Vec<&Source> {
+        self.rules.sources().into_iter().filter(|source| source.allows()).collect()
     }
 
     /// Whether it may pass, and the rule that decided. Denied without a rule: no ALLOW rule matched.
@@ -65,24 +75,24 @@ impl Enforced {
         if O::EXHAUSTIVE {
             return self.explain(facts, observer);
         }
-        let Some(found) = self.rules.find(facts) else { return (!self.has_allow, None) };
-        let allowed = found.source >= self.denies;
+        let Some(found) = self.rules.find(facts) else { return (!self.has_allow(), None) };
+        let allowed = found.source.allows();
         linear::note_won(found.rule, if allowed { "ALLOW" } else { "DENY" }, observer);
         (allowed, Some(found.rule))
     }
 
     /// The same with every rule walked, which is what an exhaustive observer hears.
     fn explain<'s, O: Observer>(&'s self, facts: &Facts<'_>, observer: &mut O) -> (bool, Option<RuleAt<'s>>) {
-        let Some(recipe) = self.rules.recipe() else { return (!self.has_allow, None) };
-        if let Some(denied) = linear::first(self.denying(), recipe, "DENY", facts, observer) {
-            linear::not_asked(self.allowing(), Some(recipe), "ALLOW", observer);
+        let Some(recipe) = self.rules.recipe() else { return (!self.has_allow(), None) };
+        if let Some(denied) = linear::first(&self.denying(), recipe, "DENY", facts, observer) {
+            linear::not_asked(&self.allowing(), Some(recipe), "ALLOW", observer);
             return (false, Some(denied.rule));
         }
-        let allowed = linear::first(self.allowing(), recipe, "ALLOW", facts, observer);
-        if allowed.is_none() && self.has_allow {
+        let allowed = linear::first(&self.allowing(), recipe, "ALLOW", facts, observer);
+        if allowed.is_none() && self.has_allow() {
             self.note_nearest(facts, observer);
         }
-        (allowed.is_some() || !self.has_allow, allowed.map(|found| found.rule))
+        (allowed.is_some() || !self.has_allow(), allowed.map(|found| found.rule))
     }
 
     /// The ALLOW rule that lacks the fewest fields, the first of several (S-083); `None`: one allows, or none can.

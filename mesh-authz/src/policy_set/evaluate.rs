@@ -55,7 +55,7 @@ pub(super) fn ask<'s, O: Observer>(
                 if O::EXHAUSTIVE {
                     for external in remaining {
                         let rules = &external.rules;
-                        linear::not_asked(rules.sources(), rules.recipe(), "CUSTOM", observer);
+                        linear::not_asked(&rules.sources(), rules.recipe(), "CUSTOM", observer);
                     }
                 }
                 return (asked, Some(rule));

@@ -12,14 +12,14 @@ use crate::verdict::{Facts, RuleAt};
 
 /// The first rule that matches; one in dry-run mode only where no other does.
 pub(super) fn first<'s, O: Observer>(
-    sources: &'s [Source],
+    sources: &[&'s Source],
     recipe: &'s Recipe,
     action: &'static str,
     facts: &Facts<'_>,
     observer: &mut O,
 ) -> Option<Match<'s>> {
     let mut found: Option<Match<'s>> = None;
-    for (position, source) in sources.iter().enumerate() {
+    for source in sources.iter().copied() {
         for rule in source.rules(recipe, &mut Report::new()) {
             let at = source.at(rule.index);
             if found.is_some_and(|found| !found.dry_run) {
@@ -29,7 +29,7 @@ pub(super) fn first<'s, O: Observer>(
             let mismatch = rule.mismatch(facts);
             note(at, action, mismatch, facts, observer);
             if mismatch.is_none() && !(found.is_some() && rule.dry_run) {
-                found = Some(Match { rule: at, dry_run: rule.dry_run, source: position });
+                found = Some(Match { rule: at, dry_run: rule.dry_run, source });
             }
         }
     }
@@ -38,7 +38,7 @@ pub(super) fn first<'s, O: Observer>(
 
 /// Tells of rules that can no longer win.
 pub(super) fn not_asked<O: Observer>(
-    sources: &[Source],
+    sources: &[&Source],
     recipe: Option<&Recipe>,
     action: &'static str,
     observer: &mut O,

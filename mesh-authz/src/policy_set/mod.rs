@@ -31,17 +31,20 @@
 //! | fields of requests on TCP | | S-122 to S-130 |
 
 mod attribute;
+mod change;
 mod compile;
 mod enforced;
 mod evaluate;
 mod identity;
 mod index;
 mod linear;
+mod many_values;
 mod packed;
 pub mod rbac;
 mod request_principal;
 mod rule;
 mod rule_list;
+mod run;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -136,11 +139,39 @@ impl PolicySet {
         (Some(set), report)
     }
 
+    /// The same policies with this one in the place of the one with its namespace and name, or added. The others stay as
+    /// they were packed and are shared, so that the work is that of the one policy. `protocol` and `options` are those
+    /// that the set was compiled with; problems are those of the new policy.
+    ///
+    /// Decisions are those of a set that is compiled anew.
+    #[must_use]
+    pub fn with(
+        &self,
+        policy: &Arc<Object<AuthorizationPolicy>>,
+        protocol: Protocol,
+        options: &PolicyOptions<'_>,
+    ) -> (Self, Report) {
+        let name = (&*policy.meta.namespace, &*policy.meta.name);
+        change::changed(self, name, Some(policy), protocol, options)
+    }
+
+    /// The same policies without the one of this namespace and name; see [`with`](Self::with).
+    #[must_use]
+    pub fn without(
+        &self,
+        namespace: &str,
+        name: &str,
+        protocol: Protocol,
+        options: &PolicyOptions<'_>,
+    ) -> Self {
+        change::changed(self, (namespace, name), None, protocol, options).0
+    }
+
     /// Every rule with what it does, in the order in which they are asked: `CUSTOM`, `AUDIT`, `DENY`, `ALLOW`, then
     /// those in dry-run mode. For people; decisions do not go through it.
     pub fn rules(&self) -> impl Iterator<Item = (&'static str, RuleRef)> {
         let mut told = Vec::new();
-        let mut tell = |action: &'static str, list: &RuleList, policies: &[Source]| {
+        let mut tell = |action: &'static str, list: &RuleList, policies: Vec<&Source>| {
             let Some(recipe) = list.recipe() else { return };
             for source in policies {
                 let rules = source.rules(recipe, &mut Report::new());

@@ -1,79 +1,88 @@
 //! The rules of one action, in the order in which they are asked.
+//!
+//! They are packed once. What changes after that is packed apart, in a run of its own, which grows together with the
+//! smaller runs before it: a change costs what it changes, and a decision asks few runs.
 
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::trace::Observer;
 
-use super::index::{Filing, RuleIndex};
 use super::linear;
-use super::packed::{Asked, Packed};
+use super::packed::Asked;
+pub(super) use super::run::Match;
+use super::run::Run;
 use super::source::{Recipe, Source};
-use crate::verdict::{Facts, RuleAt};
+use crate::verdict::Facts;
 
-/// Lists of at most this many rules are walked.
+/// Runs of at most this many rules are walked.
 const WALKED_MAX: usize = 8;
+
+/// A run of at most so many times the policies of a new one is packed again with it.
+const MERGED_MAX: usize = 8;
 
 /// Rules with an index where they are many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RuleList {
-    packed: Packed,
-    index: Option<RuleIndex>,
-    /// In order (S-083).
-    sources: Vec<Source>,
+    /// The first one, which is all there is before the first change, holds the most.
+    runs: Vec<Run>,
     /// `None`: there are no rules.
     recipe: Option<Arc<Recipe>>,
 }
 
-/// A rule that matched.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Match<'s> {
-    pub(super) rule: RuleAt<'s>,
-    /// A CUSTOM rule in dry-run mode.
-    pub(super) dry_run: bool,
-    /// Which of the list's policies has it.
-    pub(super) source: usize,
-}
-
 impl RuleList {
-    /// Puts the rules of policies in order (S-083).
+    /// Puts the rules of policies in order (S-080, S-083); what is wrong in one is added to its report.
     pub(super) fn new(mut sources: Vec<Source>, recipe: &Arc<Recipe>, reports: &mut [Report]) -> Self {
-        sources.sort_by(Source::order);
-        Self::sorted(sources, recipe, reports)
+        sources.sort_by(Source::in_order);
+        let runs = vec![Run::pack(sources, recipe, WALKED_MAX, reports)];
+        Self { runs, recipe: Some(Arc::clone(recipe)) }
     }
 
-    /// Rules in the order in which their policies come; what is wrong in one is added to its report.
-    pub(super) fn sorted(sources: Vec<Source>, recipe: &Arc<Recipe>, reports: &mut [Report]) -> Self {
-        let mut list = Self { sources, recipe: Some(Arc::clone(recipe)), ..Self::default() };
-        list.index = list.pack(WALKED_MAX, reports);
-        list
-    }
-
-    /// Packs all rules; with an index where they are more than `walked_max`.
-    fn pack(&mut self, walked_max: usize, reports: &mut [Report]) -> Option<RuleIndex> {
-        let recipe = self.recipe.as_deref()?;
-        let written = |source: &Source| source.policy.spec.rules.len().max(1);
-        let indexed = self.sources.iter().map(written).sum::<usize>() > walked_max;
-        let mut filing = Filing::default();
-        let mut packed = Packed::default();
-        let mut unheard = Report::new();
-        for (at, source) in self.sources.iter().enumerate() {
-            let report = reports.get_mut(source.position).unwrap_or(&mut unheard);
-            for rule in source.rules(recipe, report) {
-                if let Some(place) = packed.push(at, &rule)
-                    && indexed
-                {
-                    filing.push(place, &rule);
-                }
-            }
+    /// The list without the policy of this name, and with the new one; `None`: it has none of that name, and gets none.
+    pub(super) fn changed(
+        &self,
+        name: (&str, &str),
+        new: Option<Source>,
+        recipe: &Arc<Recipe>,
+        reports: &mut [Report],
+    ) -> Option<Self> {
+        if new.is_none() && self.named(name).is_none() {
+            return None;
         }
-        packed.finish();
-        self.packed = packed;
-        indexed.then(|| filing.index())?
+        let mut runs = self.runs.clone();
+        let mut fresh: Vec<Source> = new.into_iter().collect();
+        runs.iter_mut().for_each(|run| run.remove(name, &mut fresh));
+        while runs.iter().any(Run::is_hollow)
+            || runs.last().is_some_and(|last| last.len() <= MERGED_MAX * fresh.len())
+        {
+            let Some(last) = runs.pop() else { break };
+            fresh.extend(last.sources().map(Source::known));
+        }
+        let recipe = self.recipe.as_ref().unwrap_or(recipe);
+        if !fresh.is_empty() {
+            fresh.sort_by(Source::in_order);
+            runs.push(Run::pack(fresh, recipe, WALKED_MAX, reports));
+        }
+        Some(Self { runs, recipe: Some(Arc::clone(recipe)) })
     }
 
-    pub(super) fn sources(&self) -> &[Source] {
-        &self.sources
+    /// The policies in order.
+    pub(super) fn sources(&self) -> Vec<&Source> {
+        let mut sources: Vec<&Source> = self.runs.iter().flat_map(Run::sources).collect();
+        if self.runs.len() > 1 {
+            sources.sort_by(|one, other| one.in_order(other));
+        }
+        sources
+    }
+
+    /// A policy by namespace and name.
+    pub(super) fn named(&self, name: (&str, &str)) -> Option<&Source> {
+        self.runs.iter().find_map(|run| run.named(name))
+    }
+
+    /// Whether it has no policy.
+    pub(super) fn is_empty(&self) -> bool {
+        self.runs.iter().all(|run| run.len() == 0)
     }
 
     pub(super) fn recipe(&self) -> Option<&Recipe> {
@@ -81,30 +90,36 @@ impl RuleList {
     }
 
     /// The first rule that matches; one in dry-run mode only where no other does.
+    #[inline]
     pub(super) fn find(&self, facts: &Facts<'_>) -> Option<Match<'_>> {
+        let (first, others) = self.runs.split_first()?;
         let asked = Asked::new(facts);
-        let found = match &self.index {
-            Some(index) => index.first(&self.packed, &asked),
-            None => self.packed.first(&asked),
-        }?;
-        let source = self.sources.get(found.source)?;
-        Some(Match { rule: source.at(found.rule), dry_run: found.dry_run, source: found.source })
+        let mut best = first.find(&asked);
+        for run in others {
+            if let Some(found) = run.find(&asked)
+                && best.is_none_or(|best| found.precedes(&best))
+            {
+                best = Some(found);
+            }
+        }
+        best
     }
 
     /// The same, told to an observer.
     ///
     /// A trace hears of every rule, so with one they are walked; the answer is the same.
+    #[inline]
     pub(super) fn first<O: Observer>(
         &self,
         action: &'static str,
         facts: &Facts<'_>,
         observer: &mut O,
     ) -> Option<Match<'_>> {
-        if self.sources.is_empty() {
+        if self.runs.is_empty() {
             return None;
         }
         if O::EXHAUSTIVE {
-            return linear::first(self.sources(), self.recipe()?, action, facts, observer);
+            return linear::first(&self.sources(), self.recipe()?, action, facts, observer);
         }
         let found = self.find(facts)?;
         linear::note_won(found.rule, action, observer);
@@ -113,19 +128,29 @@ impl RuleList {
 
     /// Forgets the index: every rule is asked in turn.
     pub(super) fn drop_index(&mut self) {
-        self.index = None;
+        self.runs.iter_mut().for_each(Run::drop_index);
     }
 
     /// How many rules may be asked about the request.
     #[cfg(test)]
     pub(super) fn asked(&self, facts: &Facts<'_>) -> usize {
         let asked = Asked::new(facts);
-        self.index.as_ref().map_or(usize::MAX, |index| index.candidates(&asked).len())
+        self.runs.iter().map(|run| run.asked(&asked)).sum()
     }
 
     /// Indexes however few rules there are.
     #[cfg(test)]
     pub(super) fn force_index(&mut self) {
-        self.index = self.pack(0, &mut []);
+        let Some(recipe) = self.recipe.clone() else { return };
+        for run in &mut self.runs {
+            let sources = run.sources().map(Source::known).collect();
+            *run = Run::pack(sources, &recipe, 0, &mut []);
+        }
+    }
+
+    /// In how many runs its rules are.
+    #[cfg(test)]
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::object::Object;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
+use mesh_model::security::authorization_policy::spec::Action;
 
 use super::compile::Compiler;
 use super::rule::Rule;
@@ -60,10 +61,41 @@ impl Source {
         RuleAt { object: &self.policy, name: &self.name, rule }
     }
 
-    /// The order of `ns[NAMESPACE]-policy[NAME]-rule[N]`, byte by byte (S-083).
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        let (own, other) = (&self.policy.meta, &other.policy.meta);
+    /// The same policy, whose problems were told before.
+    pub(super) fn known(&self) -> Self {
+        Self { position: usize::MAX, ..self.clone() }
+    }
+
+    /// Namespace and name.
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.policy.meta.namespace, &self.policy.meta.name)
+    }
+
+    /// The provider that a CUSTOM policy names.
+    pub(super) fn provider(&self) -> &str {
+        self.policy.spec.provider.as_ref().map_or("", |provider| provider.name.as_str())
+    }
+
+    /// Whether its rules let pass.
+    pub(super) fn allows(&self) -> bool {
+        self.policy.spec.action == Action::Allow && !self.denies_all
+    }
+
+    /// The list that it belongs to: as which action it counts, and whether in dry-run mode.
+    pub(super) fn place(&self) -> (Action, bool) {
+        if self.denies_all { (Action::Deny, false) } else { (self.policy.spec.action, self.dry_run) }
+    }
+
+    /// What lets pass comes last (S-080); else the order of `ns[NAMESPACE]-policy[NAME]-rule[N]`, byte by byte (S-083).
+    pub(super) fn in_order(&self, other: &Self) -> Ordering {
+        self.order_to(other.allows(), other.names())
+    }
+
+    /// The same, beside a policy that lets pass or not, with this namespace and name.
+    pub(super) fn order_to(&self, allows: bool, (namespace, name): (&str, &str)) -> Ordering {
         let closed = |a: &str, b: &str| a.bytes().chain([b']']).cmp(b.bytes().chain([b']']));
-        closed(&own.namespace, &other.namespace).then_with(|| closed(&own.name, &other.name))
+        let (own_namespace, own_name) = self.names();
+        let by_action = self.allows().cmp(&allows);
+        by_action.then_with(|| closed(own_namespace, namespace)).then_with(|| closed(own_name, name))
     }
 }

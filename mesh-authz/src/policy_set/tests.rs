@@ -3,10 +3,12 @@
 
 mod actions;
 mod attacks;
+mod change;
 mod flat;
 mod forms;
 mod hardened;
 mod keys;
+mod many;
 mod mutants;
 mod nearest;
 mod property;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mesh_model::origin::Origin;
 
+use super::few::Few;
 use super::pattern::Pattern;
 
 /// What happens to a request that matched a route.
@@ -122,7 +123,7 @@ pub struct Destination {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderOps {
     /// Removals first, then sets and adds (T-176).
-    pub ops: Vec<HeaderOp>,
+    pub ops: Few<HeaderOp>,
 }
 
 /// One header operation; names are lower case.

@@ -47,13 +47,15 @@ impl<'i> List<'i> {
 #[derive(Debug)]
 pub(super) struct Candidates<'i> {
     lists: SmallVec<[List<'i>; MERGED_MAX]>,
+    /// One more, of no list.
+    one: Option<Candidate>,
     sorted: Option<IntoIter<Candidate>>,
-    regexes: Option<RegexMatches<'i>>,
+    regexes: SmallVec<[RegexMatches<'i>; 1]>,
 }
 
 impl<'i> Candidates<'i> {
     pub(super) fn new() -> Self {
-        Self { lists: SmallVec::new(), sorted: None, regexes: None }
+        Self { lists: SmallVec::new(), one: None, sorted: None, regexes: SmallVec::new() }
     }
 
     pub(super) fn add(&mut self, list: List<'i>) {
@@ -62,14 +64,24 @@ impl<'i> Candidates<'i> {
         }
     }
 
+    /// A route whose path predicate holds.
+    pub(super) fn add_one(&mut self, position: u32) {
+        self.one = Some(Candidate { position, path_fits: true });
+    }
+
+    /// Routes that an automaton answers for.
+    pub(super) fn add_regexes(&mut self, regexes: RegexMatches<'i>) {
+        self.regexes.push(regexes);
+    }
+
     /// Completes the stream.
-    pub(super) fn with_regexes(mut self, regexes: Option<RegexMatches<'i>>) -> Self {
-        self.regexes = regexes;
+    pub(super) fn complete(mut self) -> Self {
         if self.lists.len() > MERGED_MAX {
             // A repeated header line leads to the same list again; different lists never share a position.
             self.lists.sort_unstable_by_key(|list| list.positions.first());
             self.lists.dedup_by_key(|list| list.positions.first());
             let mut all: Vec<Candidate> = self.lists.drain(..).flat_map(List::iter).collect();
+            all.extend(self.one.take());
             all.sort_unstable();
             self.sorted = Some(all.into_iter());
         }
@@ -80,7 +92,7 @@ impl<'i> Candidates<'i> {
     fn peek(&self) -> Option<Candidate> {
         match &self.sorted {
             Some(sorted) => sorted.as_slice().first().copied(),
-            None => self.lists.iter().filter_map(|list| list.iter().next()).min(),
+            None => self.lists.iter().filter_map(|list| list.iter().next()).chain(self.one).min(),
         }
     }
 
@@ -89,6 +101,7 @@ impl<'i> Candidates<'i> {
             sorted.next();
             return;
         }
+        self.one.take_if(|one| one.position == taken.position);
         for list in &mut self.lists {
             if let Some((first, rest)) = list.positions.split_first()
                 && *first == taken.position
@@ -105,7 +118,15 @@ impl Iterator for Candidates<'_> {
     fn next(&mut self) -> Option<Candidate> {
         let listed = self.peek();
         let bound = listed.map(|candidate| candidate.position);
-        if let Some(position) = self.regexes.as_mut().and_then(|regexes| regexes.next_below(bound)) {
+        let mut matched: Option<(u32, &mut RegexMatches<'_>)> = None;
+        for regexes in &mut self.regexes {
+            let bound = matched.as_ref().map(|(least, _)| *least).or(bound);
+            if let Some(position) = regexes.peek_below(bound) {
+                matched = Some((position, regexes));
+            }
+        }
+        if let Some((position, regexes)) = matched {
+            regexes.take();
             return Some(Candidate { position, path_fits: true });
         }
         if let Some(candidate) = listed {

@@ -1,37 +1,27 @@
 //! Which virtual host answers for an authority: exact, suffix wildcards, prefix wildcards, `*` (T-035, E-008).
 
-use std::borrow::{Borrow, Cow};
-use std::hash::{Hash, Hasher};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::key_table::KeyTable;
+use super::text_hash::Seed;
+
 type ByName = HashMap<Box<[u8]>, u32, RandomState>;
 
 /// Domains of a table, each pointing at the position of its virtual host.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct HostIndex {
-    exact: HashMap<Name, u32, RandomState>,
+    seed: Seed,
+    /// Names without a colon: an authority that is one of them is looked up as it came.
+    plain: KeyTable,
+    /// Other names.
+    others: KeyTable,
     suffixes: Wildcards,
     prefixes: Wildcards,
     any: Option<u32>,
-}
-
-/// A text that the table holds anyway; hashed and compared as bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name(pub(super) Arc<str>);
-
-impl Borrow<[u8]> for Name {
-    fn borrow(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl Hash for Name {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_bytes().hash(state);
-    }
 }
 
 /// Wildcards of one kind: what stands beside the `*`, and the lengths that occur, longest first.
@@ -69,36 +59,46 @@ impl<'d> DomainShape<'d> {
 impl HostIndex {
     /// Indexes domains in order; of equal domains the first keeps its place (T-039).
     pub(super) fn new<'d>(domains: impl IntoIterator<Item = (u32, &'d Arc<str>)>) -> Self {
-        let mut index = Self::default();
-        for (host, domain) in domains {
-            let domain = match canonical_case(domain) {
-                // The domain itself: its text is not copied.
-                Cow::Borrowed(_) => Arc::clone(domain),
-                Cow::Owned(lower) => lower.into(),
-            };
-            match DomainShape::of(&domain) {
-                DomainShape::Exact(_) => {
-                    index.exact.entry(Name(domain)).or_insert(host);
+        let domains: Vec<(u32, Cow<'d, str>)> =
+            domains.into_iter().map(|(host, domain)| (host, canonical_case(domain))).collect();
+        let (mut suffixes, mut prefixes) = (Wildcards::default(), Wildcards::default());
+        let mut any = None;
+        let (mut plain, mut others) = (Vec::new(), Vec::new());
+        for (host, domain) in &domains {
+            match DomainShape::of(domain) {
+                DomainShape::Exact(name) => {
+                    let names = if name.contains(':') { &mut others } else { &mut plain };
+                    names.push((name.as_bytes(), *host));
                 }
-                DomainShape::Suffix(text) => index.suffixes.insert(text, host),
-                DomainShape::Prefix(text) => index.prefixes.insert(text, host),
+                DomainShape::Suffix(text) => suffixes.insert(text, *host),
+                DomainShape::Prefix(text) => prefixes.insert(text, *host),
                 DomainShape::Any => {
-                    index.any.get_or_insert(host);
+                    any.get_or_insert(*host);
                 }
             }
         }
-        index.suffixes.seal();
-        index.prefixes.seal();
-        index
+        suffixes.seal();
+        prefixes.seal();
+        let seed = Seed::random();
+        let [plain, others] = [plain, others].map(|names| KeyTable::new(seed, names));
+        Self { seed, plain, others, suffixes, prefixes, any }
     }
 
     /// The position of the virtual host for an authority as received.
+    #[inline]
     pub(super) fn find(&self, authority: &str) -> Option<u32> {
+        let text = authority.as_bytes();
+        // A name without colon and upper case is its own canonical form.
+        self.plain.get(self.seed.hash(text), text).or_else(|| self.find_canonical(authority))
+    }
+
+    fn find_canonical(&self, authority: &str) -> Option<u32> {
         let host = canonical_host(authority);
         let host = host.as_bytes();
-        self.exact
-            .get(host)
-            .copied()
+        let hash = self.seed.hash(host);
+        self.plain
+            .get(hash, host)
+            .or_else(|| self.others.get(hash, host))
             .or_else(|| self.suffixes.longest(host, |length| host.get(host.len() - length..)))
             .or_else(|| self.prefixes.longest(host, |length| host.get(..length)))
             .or(self.any)

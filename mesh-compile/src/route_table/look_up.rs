@@ -5,7 +5,7 @@ use mesh_model::trace::{Observer, Outcome, Stage, Step};
 use serde_json::{Map, Value};
 
 use super::candidates::Candidate;
-use super::path_index::PathIndex;
+use super::path_index::{Answer, PathIndex};
 use super::predicate::{Failure, Subject};
 use super::{Route, VirtualHost};
 
@@ -20,23 +20,23 @@ impl VirtualHost {
         claims: Option<&Map<String, Value>>,
         observer: &mut O,
     ) -> Option<&'t Route> {
-        let subject = Subject::new(request, claims);
-        if O::EXHAUSTIVE {
-            return self.find_telling_all(&subject, observer);
-        }
         match self.routes.index() {
-            Some(index) => self.find_by_index(index, &subject, observer),
-            None => scan(&self.routes, &subject, observer),
+            Some(index) if !O::EXHAUSTIVE => self.find_by_index(index, request, claims, observer),
+            _ if O::EXHAUSTIVE => self.find_telling_all(&Subject::new(request, claims), observer),
+            _ => scan(&self.routes, &Subject::new(request, claims), observer),
         }
     }
 
     fn find_by_index<'t, O: Observer>(
         &'t self,
         index: &PathIndex,
-        subject: &Subject<'_>,
+        request: &RequestFacts<'_>,
+        claims: Option<&Map<String, Value>>,
         observer: &mut O,
     ) -> Option<&'t Route> {
-        index.candidates(subject).find_map(|Candidate { position, path_fits }| {
+        let path = index.read(request.path.as_bytes());
+        let subject = || Subject::of_path(path.path().len(), request, claims);
+        let mut try_one = |subject: &Subject<'_>, position: u32, path_fits: bool| {
             let route = self.routes.get(position as usize)?;
             let verdict = if path_fits {
                 subject.check_beyond_path(&route.matcher)
@@ -44,7 +44,25 @@ impl VirtualHost {
                 subject.check(&route.matcher)
             };
             consider(position as usize, route, subject, verdict, observer).then_some(route)
-        })
+        };
+        match index.answer(&path) {
+            Answer::Nothing => None,
+            Answer::Winner(position) => {
+                let route = self.routes.get(position as usize)?;
+                observer.note(|| step(position as usize, route, Outcome::Won));
+                Some(route)
+            }
+            Answer::List(positions, path_fits) => {
+                let subject = subject();
+                positions.iter().find_map(|position| try_one(&subject, *position, path_fits))
+            }
+            Answer::Merge => {
+                let subject = subject();
+                index
+                    .candidates(&path, &subject)
+                    .find_map(|Candidate { position, path_fits }| try_one(&subject, position, path_fits))
+            }
+        }
     }
 
     /// Looks at every route, in order.

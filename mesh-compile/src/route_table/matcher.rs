@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::few::Few;
 use super::pattern::Pattern;
 
 /// All must hold.
@@ -10,17 +11,17 @@ pub struct RouteMatch {
     /// The path, without query.
     pub path: PathMatch,
     /// Headers and pseudo-headers (`:method`, `:authority`, `:scheme`).
-    pub headers: Vec<HeaderMatch>,
+    pub headers: Few<HeaderMatch>,
     /// Query parameters.
-    pub query: Vec<QueryMatch>,
+    pub query: Few<QueryMatch>,
     /// JWT claims (T-145).
-    pub claims: Vec<ClaimMatch>,
+    pub claims: Few<ClaimMatch>,
 }
 
 impl RouteMatch {
     /// A match on the path alone.
     pub fn path(path: PathMatch) -> Self {
-        Self { path, headers: Vec::new(), query: Vec::new(), claims: Vec::new() }
+        Self { path, headers: Few::default(), query: Few::default(), claims: Few::default() }
     }
 
     /// Whether there are predicates on something else than the path.
@@ -40,6 +41,16 @@ pub enum PathMatch {
     SegmentPrefix(Arc<str>),
     /// RE2, the whole path.
     Regex(Pattern),
+}
+
+impl PathMatch {
+    /// Bytes of the text that a path has to begin with.
+    pub(super) fn literal_length(&self) -> usize {
+        match self {
+            Self::Exact(text, _) | Self::Prefix(text, _) | Self::SegmentPrefix(text) => text.len(),
+            Self::Regex(pattern) => pattern.literal_start().len(),
+        }
+    }
 }
 
 /// Whether ASCII case counts.

@@ -6,17 +6,21 @@
 pub mod action;
 mod bucket;
 mod candidates;
+pub mod few;
+mod folded_tree;
 pub mod header_value;
 mod host_index;
+mod key_table;
 pub mod linear;
 mod look_up;
 pub mod matcher;
 mod path_index;
 pub mod pattern;
 mod predicate;
-mod prefix_tree;
+mod regex_group;
 mod regex_set;
 mod substitution;
+mod text_hash;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use mesh_model::value::{Re2Pattern, RegexError};
 use regex_automata::meta;
 use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::substitution::Substitution;
 
@@ -23,20 +23,36 @@ const TEXT_LIMIT: usize = 64 << 10;
 /// Most patterns of a mesh are never asked on most proxies, and an automaton costs far more than its syntax.
 #[derive(Clone)]
 pub struct Pattern {
-    text: Arc<str>,
     engine: Arc<Engine>,
 }
 
 /// What is kept of a pattern. Its syntax is not: it takes kilobytes, and is read again where it is needed, which is
 /// when its automaton is built.
 struct Engine {
+    text: Arc<str>,
     /// Whether it has to match the whole text.
     is_full: bool,
     /// Bytes that every match starts with.
     literal_start: Box<[u8]>,
     /// Groups with parentheses.
     captures: usize,
+    /// The pattern behind its first literal text, where it can be asked by itself.
+    tail: Option<Tail>,
     /// `None` inside: it could not be built, which its bound ruled out.
+    regex: OnceLock<Option<meta::Regex>>,
+}
+
+/// A full match in two steps: compare a literal, and ask an automaton about the rest. Patterns of a mesh repeat their ends
+/// (`/orders/[0-9]+`, `/users/[0-9]+`): those share one small automaton, which a processor's caches hold.
+struct Tail {
+    /// Bytes of the literal text, with which [`Engine::literal_start`] starts.
+    head: usize,
+    rest: Arc<Rest>,
+}
+
+/// The automaton of a rest, built when it is first asked.
+#[derive(Default)]
+struct Rest {
     regex: OnceLock<Option<meta::Regex>>,
 }
 
@@ -82,23 +98,36 @@ impl Pattern {
         }
         let literal_start = if is_full { literal_start(syntax) } else { Box::default() };
         let captures = syntax.properties().explicit_captures_len();
-        let engine = Arc::new(Engine { is_full, literal_start, captures, regex });
-        Ok(Self { text: text.into(), engine })
+        let tail = split(syntax)
+            .filter(|(head, _)| is_full && regex.get().is_none() && literal_start.starts_with(head))
+            .map(|(head, rest)| Tail { head: head.len(), rest: shared::rest(&rest.to_string()) });
+        let engine = Arc::new(Engine { text: text.into(), is_full, literal_start, captures, tail, regex });
+        Ok(Self { engine })
     }
 
     /// What the user wrote.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.engine.text
     }
 
     fn regex(&self) -> Option<&meta::Regex> {
-        let make = || build(&syntax_of(&self.text, self.engine.is_full).ok()?);
+        let make = || build(&syntax_of(self.text(), self.engine.is_full).ok()?);
         self.engine.regex.get_or_init(make).as_ref()
     }
 
     /// Whether the pattern (anchored or not, as it was made) is found in `input`.
     pub fn is_match(&self, input: &[u8]) -> bool {
-        self.regex().is_some_and(|regex| regex.is_match(input))
+        match &self.engine.tail {
+            Some(tail) => self.is_match_in_two(tail, input),
+            None => self.regex().is_some_and(|regex| regex.is_match(input)),
+        }
+    }
+
+    fn is_match_in_two(&self, tail: &Tail, input: &[u8]) -> bool {
+        let Some(head) = self.engine.literal_start.get(..tail.head) else { return false };
+        let Some(rest) = input.strip_prefix(head) else { return false };
+        let make = || build(&split(&syntax_of(self.text(), true).ok()?)?.1);
+        tail.rest.regex.get_or_init(make).as_ref().is_some_and(|regex| regex.is_match(rest))
     }
 
     /// Replaces every match by a substitution with `\0` to `\9` (T-174).
@@ -122,7 +151,7 @@ impl Pattern {
 
     /// The syntax of a pattern made by [`full_match`](Self::full_match).
     pub(super) fn full_match_syntax(&self) -> Option<Hir> {
-        self.engine.is_full.then(|| syntax_of(&self.text, true).ok()).flatten()
+        self.engine.is_full.then(|| syntax_of(self.text(), true).ok()).flatten()
     }
 
     /// Literal bytes that every full match starts with; empty: nothing is known.
@@ -134,6 +163,21 @@ impl Pattern {
 fn syntax_of(text: &str, is_full: bool) -> Result<Hir, RegexError> {
     let parsed = Re2Pattern::parse_with_limit(text, TEXT_LIMIT)?;
     Ok(if is_full { parsed.full_match_hir() } else { parsed.search_hir() })
+}
+
+/// A pattern that has to match the whole text as its first literal text and the syntax of what follows, where nothing of
+/// what follows looks back.
+fn split(syntax: &Hir) -> Option<(&[u8], Hir)> {
+    let HirKind::Concat(parts) = syntax.kind() else { return None };
+    let [start, head, rest @ .., end] = parts.as_slice() else { return None };
+    let (HirKind::Look(Look::Start), HirKind::Literal(head), HirKind::Look(Look::End)) =
+        (start.kind(), head.kind(), end.kind())
+    else {
+        return None;
+    };
+    let looks = rest.iter().any(|part| !part.properties().look_set().is_empty());
+    let parts = || [start].into_iter().chain(rest).chain([end]).cloned().collect();
+    (!looks).then(|| (&*head.0, Hir::concat(parts())))
 }
 
 fn literal_start(syntax: &Hir) -> Box<[u8]> {
@@ -174,13 +218,13 @@ fn size_bound(syntax: &Hir) -> usize {
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pattern").field(&self.text).finish()
+        f.debug_tuple("Pattern").field(&self.engine.text).finish()
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.engine.text == other.engine.text
     }
 }
 impl Eq for Pattern {}
@@ -188,6 +232,35 @@ impl Eq for Pattern {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_steps_say_what_one_automaton_says() -> Result<(), PatternError> {
+        let mut halves = 0;
+        for text in [
+            "/a/[a-z]+",
+            "/a(/b)?",
+            "/a\\b.*",
+            "/a",
+            "/ab*",
+            "(?i)/a/x",
+            "/a/(b|)",
+            "/a/.*$",
+            "/é[^a]",
+            "a|ab",
+        ] {
+            let pattern = Pattern::full_match(text)?;
+            halves += usize::from(pattern.engine.tail.is_some());
+            for input in [
+                "", "/a", "/a/", "/a/b", "/ab", "/abbb", "/a/x", "/A/X", "/éb", "/éa", "/b/a/b", "a", "ab",
+                "/a\n",
+            ] {
+                let whole = pattern.regex().is_some_and(|regex| regex.is_match(input.as_bytes()));
+                assert_eq!(pattern.is_match(input.as_bytes()), whole, "{text} {input}");
+            }
+        }
+        assert!(halves > 4, "{halves}");
+        Ok(())
+    }
 
     #[test]
     fn what_is_bounded_can_be_built_and_what_cannot_be_built_is_refused() {

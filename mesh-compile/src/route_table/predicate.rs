@@ -11,13 +11,13 @@ use super::header_value::{HeaderValues, header_values};
 use super::matcher::{
     Case, ClaimMatch, HeaderMatch, PathMatch, QueryMatch, RouteMatch, TextMatch, ValueMatch,
 };
+use super::text_hash::path_length;
 
-/// A request as route predicates see it. Borrowed whole, split once.
+/// A request as route predicates see it. Borrowed whole.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'r> {
     /// The path without query and fragment (T-135).
     pub(super) path: &'r str,
-    query: &'r str,
     request: &'r RequestFacts<'r>,
     claims: Option<&'r Map<String, Value>>,
 }
@@ -36,11 +36,18 @@ pub(super) enum Failure<'t> {
 }
 
 impl<'r> Subject<'r> {
-    /// Splits the path once.
+    /// Looks for the end of the path.
     pub(super) fn new(request: &'r RequestFacts<'_>, claims: Option<&'r Map<String, Value>>) -> Self {
-        let (before_query, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let path = before_query.split_once('#').map_or(before_query, |(path, _)| path);
-        Self { path, query, request, claims }
+        Self::of_path(path_length(request.path.as_bytes()), request, claims)
+    }
+
+    /// Where the path is known to take the first `length` bytes.
+    pub(super) fn of_path(
+        length: usize,
+        request: &'r RequestFacts<'_>,
+        claims: Option<&'r Map<String, Value>>,
+    ) -> Self {
+        Self { path: request.path.get(..length).unwrap_or(&request.path), request, claims }
     }
 
     /// All predicates of a route, in the order path, headers, query, claims.
@@ -82,7 +89,11 @@ impl<'r> Subject<'r> {
 
     /// The value that query matchers of this name look at.
     pub(super) fn query_value(&self, name: &str) -> Option<&'r str> {
-        query_value(self.query, name)
+        // What stands behind the path can only be its query or its fragment.
+        if self.path.len() == self.request.path.len() {
+            return None;
+        }
+        query_value(self.request.path.split_once('?')?.1, name)
     }
 
     fn query_fits(&self, matcher: &QueryMatch) -> bool {

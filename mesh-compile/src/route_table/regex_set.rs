@@ -1,4 +1,6 @@
 //! One automaton over many regexes, answering with positions in configured order.
+//!
+//! For regexes that have no text in common with the path to be told apart by.
 
 use std::sync::Arc;
 
@@ -39,11 +41,6 @@ impl RegexSet {
             first: build(&hirs, MatchKind::LeftmostFirst)?,
             every: if conditional { Some(build(&hirs, MatchKind::All)?) } else { None },
         })
-    }
-
-    /// The first position among them.
-    pub(super) fn least(&self) -> Option<u32> {
-        self.positions.first().copied()
     }
 
     /// The regexes that match a path; nothing is searched before it is asked for.
@@ -104,22 +101,25 @@ enum State {
 
 impl RegexMatches<'_> {
     /// The next position, provided it is smaller than `bound`. Searches only when the answer can matter.
-    pub(super) fn next_below(&mut self, bound: Option<u32>) -> Option<u32> {
+    pub(super) fn peek_below(&mut self, bound: Option<u32>) -> Option<u32> {
         self.prepare(bound);
         let next = match &self.state {
             State::First(position) => Some(*position),
             State::Rest(rest) => rest.last().copied(),
             State::Unasked | State::Taken(_) => None,
         };
-        let next = next.filter(|next| bound.is_none_or(|bound| *next < bound))?;
+        next.filter(|next| bound.is_none_or(|bound| *next < bound))
+    }
+
+    /// Leaves behind what was peeked at.
+    pub(super) fn take(&mut self) {
         match &mut self.state {
-            State::First(_) => self.state = State::Taken(next),
+            State::First(position) => self.state = State::Taken(*position),
             State::Rest(rest) => {
                 rest.pop();
             }
             State::Unasked | State::Taken(_) => {}
         }
-        Some(next)
     }
 
     fn prepare(&mut self, bound: Option<u32>) {

@@ -9,7 +9,7 @@ use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsCon
 use mesh_model::facts::HttpVersion;
 
 use super::cluster::ClusterState;
-use super::head::Head;
+use super::head::{self, Head};
 use super::pool::{Checkout, Failure, Http1, Key, Protocol};
 use super::proxy::Inner;
 use super::replay::Replay;
@@ -71,6 +71,8 @@ pub(crate) async fn send(
                 let request = head.request(false, body.body()).map_err(|_| Failure::NotWritable)?;
                 match connection.sender.try_send_request(request).await {
                     Ok(response) => {
+                        head::framing(response.headers())
+                            .map_err(|problem| Failure::Protocol(problem.0.to_owned()))?;
                         let connection = Some(Lent { cluster: Arc::clone(cluster), key, connection });
                         return Ok(Answer { response, connection });
                     }

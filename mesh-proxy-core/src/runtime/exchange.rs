@@ -21,6 +21,7 @@ use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head};
 use super::http_server::HttpConnection;
+use super::http1_guard::Refusal;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
@@ -84,7 +85,8 @@ pub(crate) async fn serve(
     let mut consented = Vec::new();
     if let Plan::Ask(asked, request) = plan {
         let generation = &standing.generation;
-        match ext_authz::ask_about_request(connection, generation, &asked, *request, &body).await {
+        let asking = ext_authz::ask_about_request(connection, generation, &asked, *request, &body);
+        match Box::pin(asking).await {
             Ok(consent) => {
                 let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
                 plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record, &mut traced);
@@ -128,6 +130,25 @@ pub(crate) async fn serve(
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     }
     Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
+}
+
+/// Answers a request that is not taken as HTTP.
+pub(crate) fn refuse(connection: &Connection, refusal: Refusal) -> Response<Body> {
+    let arrival = &connection.arrival;
+    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
+    record.server_name = connection.server_name().map(str::to_owned);
+    record.peer_principal = connection.peer().map(str::to_owned);
+    record.request = Some(RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() });
+    let mut response = Reply::refused(refusal).response(false);
+    if let Some(name) = server_name(connection) {
+        response.headers_mut().insert(SERVER, name);
+    }
+    record.flags = "DPE".to_owned();
+    record.details = refusal.details.to_owned();
+    record.status = refusal.status;
+    record.response_headers = response.headers().clone();
+    connection.proxy.tell(&record);
+    response
 }
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
@@ -421,7 +442,8 @@ impl Watch for Finish {
 
     fn ended(&mut self, trailers: Option<&HeaderMap>) {
         self.held.active = None;
-        if let Some(lent) = self.held.lent.take() {
+        // Where the upstream did not wait for all of the body, what is left of it may still be on its way there.
+        if let Some(lent) = self.held.lent.take().filter(|_| self.held.body.has_ended()) {
             lent.give_back();
         }
         if let Some(trailers) = trailers {

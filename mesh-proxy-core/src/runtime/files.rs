@@ -38,6 +38,8 @@ pub struct Files {
     /// Kept over all loads: an object that turns bad keeps its last good version.
     config: ConfigSet,
     known: BTreeSet<ResourceKey>,
+    /// Files that said something the last time.
+    written: BTreeSet<PathBuf>,
     changes: Arc<Notify>,
     watcher: Option<notify::RecommendedWatcher>,
 }
@@ -56,7 +58,7 @@ impl Files {
         identity: Option<PathBuf>,
     ) -> Result<Self, String> {
         let mut config = ConfigSet::new();
-        let (documents, _) = read_documents(&paths)?;
+        let (documents, _) = read_documents(&paths, &mut BTreeSet::new())?;
         let accept = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
         config.apply_with(documents.into_iter().map(Change::Upsert), accept);
         let proxy = find_proxy(proxy, &config)?;
@@ -68,6 +70,7 @@ impl Files {
             certificates,
             config: ConfigSet::new(),
             known: BTreeSet::new(),
+            written: BTreeSet::new(),
             changes: Arc::new(Notify::new()),
             watcher: None,
         })
@@ -154,8 +157,7 @@ impl ConfigSource for Files {
         {
             tracing::warn!(%error, "files are not watched");
         }
-        let (documents, report) = read_documents(&self.paths)?;
-        let mut report = report;
+        let (documents, mut report) = read_documents(&self.paths, &mut self.written)?;
         let mesh = self.mesh_config(&mut report)?;
         self.certificates.take_secrets(documents.iter().map(|document| &**document));
         self.certificates.touch();
@@ -180,7 +182,18 @@ impl ConfigSource for Files {
 fn concerns(event: &notify::Event, watched: &[PathBuf]) -> bool {
     !event.kind.is_access()
         && (event.need_rescan()
-            || event.paths.iter().any(|path| watched.iter().any(|watched| path.starts_with(watched))))
+            || event.paths.iter().any(|path| watched.iter().any(|watched| is_of(path, watched))))
+}
+
+/// Whether a path is a watched one or below it, or the link that a mounted volume puts in the place of another to change
+/// all its files at once (`..data`).
+fn is_of(path: &Path, watched: &Path) -> bool {
+    path.starts_with(watched) || (is_of_volume(path) && path.parent() == watched.parent())
+}
+
+/// Names that mounted volumes keep for themselves.
+fn is_of_volume(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."))
 }
 
 fn is_error(problem: &mesh_model::diagnostic::Diagnostic) -> bool {
@@ -191,16 +204,29 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn read_documents(paths: &[PathBuf]) -> Result<(Vec<Arc<Document>>, Report), String> {
+/// The documents of all files. `before`: files that said something the last time, replaced by those that do now.
+fn read_documents(
+    paths: &[PathBuf],
+    before: &mut BTreeSet<PathBuf>,
+) -> Result<(Vec<Arc<Document>>, Report), String> {
+    let mut written = BTreeSet::new();
     let mut documents = Vec::new();
     let mut report = Report::new();
     for path in paths {
         for file in expand(path)? {
-            let loaded = load(&file.display().to_string(), &read(&file)?, &LoadOptions::default());
+            let text = read(&file)?;
+            if !text.is_empty() {
+                written.insert(file.clone());
+            } else if before.contains(&file) {
+                // Whoever writes a file in place empties it first. Who means it removes the file.
+                return Err(format!("{}: the file was emptied; it may be being written", file.display()));
+            }
+            let loaded = load(&file.display().to_string(), &text, &LoadOptions::default());
             report.merge(loaded.report);
             documents.extend(loaded.documents);
         }
     }
+    *before = written;
     Ok((documents, report))
 }
 
@@ -216,6 +242,9 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, String> {
         let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         for entry in entries.flatten() {
             let path = entry.path();
+            if is_of_volume(&path) {
+                continue;
+            }
             let ending = path.extension().and_then(|ending| ending.to_str());
             if path.is_dir() && depth < DEPTH_MAX {
                 folders.push((path, depth + 1));

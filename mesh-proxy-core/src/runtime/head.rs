@@ -72,8 +72,11 @@ pub(crate) fn facts(parts: &Parts, over_tls: bool) -> Result<RequestFacts<'_>, M
 }
 
 /// Of the ways that HTTP/1 has to say where a message ends, one, once: what parsers read differently is refused
-/// (RFC 9112, 6.3). The codec itself takes several codings, or a length before a coding.
-fn framing(headers: &HeaderMap) -> Result<(), Malformed> {
+/// (RFC 9112, 6.3), of clients and of upstreams. The codec itself takes several codings, or a length before a coding.
+///
+/// # Errors
+/// There are several.
+pub(crate) fn framing(headers: &HeaderMap) -> Result<(), Malformed> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let (coding, length) = (codings.next(), lengths.next());

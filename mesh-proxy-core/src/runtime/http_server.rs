@@ -3,13 +3,18 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
+use super::body::Body;
 use super::connection::{Connection, Standing};
 use super::exchange;
 use super::frame_budget::Budgeted;
+use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
 use super::options::Options;
 use crate::seam::dial::Io;
 
@@ -40,22 +45,73 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         connection: Arc::new(connection),
         standing: Mutex::new(Arc::new(standing)),
     });
+    let gate = Arc::new(Gate::default());
+    let service_gate = Arc::clone(&gate);
+    let headers_max = proxy.options.limits.headers;
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { exchange::serve(shared, request).await }
+        let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
+        async move {
+            if let Some(refusal) = gate.refusal() {
+                return Ok(exchange::refuse(&shared.connection, refusal));
+            }
+            if request.headers().len() > headers_max {
+                // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
+                let refusal = Refusal { status: 431, details: "http2.too_many_headers" };
+                return Ok(exchange::refuse(&shared.connection, refusal));
+            }
+            let asks_tunnel = asks_tunnel(&request);
+            let is_http1 = request.version() < Version::HTTP_2;
+            let draining = shared.connection.proxy.draining.clone();
+            // On the heap while it lasts: the codec keeps room for it in every connection, idle ones too.
+            let mut response = Box::pin(exchange::serve(shared, request)).await?;
+            if is_http1 && draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            if asks_tunnel {
+                settle(&gate, &mut response);
+            }
+            Ok::<_, exchange::Closed>(response)
+        }
     });
-    let builder = builder(&proxy.options);
-    let mut serving =
-        pin!(builder.serve_connection_with_upgrades(TokioIo::new(Budgeted::new(stream)), service));
+    let options = &proxy.options;
+    let rules = Rules {
+        lines_max: options.limits.headers,
+        bytes_max: options.limits.header_bytes.max(8192),
+        upper_case_methods: true,
+    };
+    let patience = ClientPatience {
+        head: options.patience.request_head,
+        idle: options.patience.idle,
+        stalled: options.patience.stalled_write,
+    };
+    let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
+    let builder = builder(options);
+    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut serving => result,
-        () = proxy.draining.cancelled() => {
+        () = proxy.closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
     };
     if let Err(error) = result {
         tracing::debug!(?arrival, %error, "a connection ended");
+    }
+}
+
+/// Whether another protocol is to follow this request on its HTTP/1 connection.
+fn asks_tunnel(request: &Request<Incoming>) -> bool {
+    request.version() < Version::HTTP_2
+        && (request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE))
+}
+
+/// Lets the other protocol begin where it was granted; elsewhere the connection ends with the answer, for what the
+/// client has sent since is nobody's.
+fn settle(gate: &Gate, response: &mut Response<Body>) {
+    let granted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    gate.settle(granted);
+    if !granted {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
@@ -68,7 +124,8 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.patience.request_head)
+        // The reader in front waits for heads, and gives up.
+        .header_read_timeout(None)
         // The buffer holds a whole head; hyper wants 8 KiB at least.
         .max_buf_size(limits.header_bytes.max(8192))
         .half_close(true);
@@ -80,6 +137,7 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        .max_local_error_reset_streams(100)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(256 * 1024);
     builder

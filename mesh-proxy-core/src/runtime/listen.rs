@@ -83,7 +83,7 @@ async fn bind(door: Door) -> io::Result<TcpListener> {
 
 fn begin(proxy: &Arc<Inner>, listener: TcpListener, wanted: Door, places: &Arc<Semaphore>) -> Open {
     let open =
-        Open { wanted, door: Arc::new(ArcSwap::from_pointee(wanted)), closing: proxy.draining.child_token() };
+        Open { wanted, door: Arc::new(ArcSwap::from_pointee(wanted)), closing: proxy.closing.child_token() };
     let (door, closing) = (Arc::clone(&open.door), open.closing.clone());
     proxy.tasks.spawn(accept(Arc::clone(proxy), listener, door, closing, Arc::clone(places)));
     open
@@ -189,7 +189,7 @@ fn mapped(map: &PortMap, config: &ProxyConfig) -> Door {
     Door { local: map.local, direction, destination: Destination::Fixed(SocketAddr::new(address, map.port)) }
 }
 
-/// Takes connections until a drain begins or the socket is closed. An error of one is not the end of the others.
+/// Takes connections until a drain stops that or the socket is closed. An error of one is not the end of the others.
 async fn accept(
     proxy: Arc<Inner>,
     listener: TcpListener,

@@ -39,7 +39,7 @@ impl LogWriter {
         Self { format, lines: Lines::new(out) }
     }
 
-    /// How many lines were dropped.
+    /// How many lines were dropped or could not be written.
     pub fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lines.dropped)
     }
@@ -89,10 +89,10 @@ impl Lines {
     }
 
     fn new(out: impl Write + Send + 'static) -> Self {
-        let shared = Arc::<Shared>::default();
-        let written = Arc::clone(&shared);
-        std::thread::spawn(move || write(out, &written));
-        Self { shared, dropped: Arc::default() }
+        let (shared, dropped) = (Arc::<Shared>::default(), Arc::new(AtomicU64::new(0)));
+        let (written, lost) = (Arc::clone(&shared), Arc::clone(&dropped));
+        std::thread::spawn(move || write(out, &written, &lost));
+        Self { shared, dropped }
     }
 
     /// Lets a line wait to be written, or drops it.
@@ -121,8 +121,8 @@ impl Drop for Lines {
     }
 }
 
-/// Writes what waits in one go, then waits for more. Lines that cannot be written are lost.
-fn write(mut out: impl Write, shared: &Shared) {
+/// Writes what waits in one go, then waits for more. Lines that cannot be written are lost, and counted.
+fn write(mut out: impl Write, shared: &Shared, lost: &AtomicU64) {
     let mut text = String::new();
     loop {
         let waiting = shared.lock();
@@ -133,10 +133,12 @@ fn write(mut out: impl Write, shared: &Shared) {
         let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
         text.clear();
         std::mem::swap(&mut text, &mut waiting.text);
-        waiting.lines = 0;
+        let count = std::mem::take(&mut waiting.lines);
         let is_last = waiting.ended;
         drop(waiting);
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            lost.fetch_add(count as u64, Ordering::Relaxed);
+        }
         if is_last {
             shared.lock().written = true;
             shared.changed.notify_all();

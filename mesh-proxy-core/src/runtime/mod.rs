@@ -32,6 +32,7 @@ mod frame_budget;
 mod head;
 mod header_ops;
 mod hop_by_hop;
+mod http1_guard;
 mod http_server;
 mod inquiry;
 mod keys;

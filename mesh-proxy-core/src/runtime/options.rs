@@ -133,14 +133,22 @@ pub struct Patience {
     pub detection: Duration,
     /// For a TLS handshake.
     pub handshake: Duration,
-    /// For the head of a request, from its first byte.
+    /// For the head of a request, from its first byte. Then 408.
     pub request_head: Duration,
+    /// For the next request of an HTTP/1 connection, or its first (Envoy: one hour).
+    pub idle: Duration,
+    /// For a client to take anything more of what it is sent, where its window is full; zero: for ever (Envoy: five
+    /// minutes, its stream idle timeout).
+    pub stalled_write: Duration,
     /// For anything more of a request's body, before there is an answer; zero: for ever (Envoy: five minutes, its stream
     /// idle timeout). Then 408.
     pub request_body: Duration,
     /// For anything to happen on a TCP connection (Envoy: one hour).
     pub tcp_idle: Duration,
-    /// For requests in flight once a drain began.
+    /// For clients to go elsewhere once a drain began: so long connections are still taken, and answers of HTTP/1 end
+    /// theirs (Istio's agent gives five seconds).
+    pub drain_notice: Duration,
+    /// For requests in flight after that.
     pub drain: Duration,
 }
 
@@ -150,8 +158,11 @@ impl Default for Patience {
             detection: Duration::from_secs(5),
             handshake: Duration::from_secs(15),
             request_head: Duration::from_secs(10),
+            idle: Duration::from_secs(3600),
+            stalled_write: Duration::from_secs(300),
             request_body: Duration::from_secs(300),
             tcp_idle: Duration::from_secs(3600),
+            drain_notice: Duration::ZERO,
             drain: Duration::from_secs(45),
         }
     }

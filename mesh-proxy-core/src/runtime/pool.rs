@@ -1,6 +1,7 @@
 //! Upstream connections of a cluster: opened, kept, shared.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
 use super::connection::Connection;
+use super::http1_guard::Written;
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -77,6 +79,8 @@ pub(crate) struct Pool {
     shared: Mutex<HashMap<Key, Shared>>,
     connections: Option<Arc<Semaphore>>,
     waiting: Option<Arc<Semaphore>>,
+    /// Told of every connection that is given back.
+    returned: Notify,
     idle_max: Duration,
     requests_max: u32,
     connect_timeout: Duration,
@@ -106,6 +110,13 @@ pub(crate) enum Checkout {
     Http2(http2::SendRequest<Body>),
 }
 
+/// What a request that finds no idle connection gets.
+enum Room {
+    Kept(Http1),
+    /// To make a connection in; `None`: they are not counted.
+    Place(Option<OwnedSemaphorePermit>),
+}
+
 impl Pool {
     pub(crate) fn new(cluster: &Cluster) -> Self {
         let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
@@ -115,6 +126,7 @@ impl Pool {
             shared: Mutex::default(),
             connections: semaphore(cluster.limits.max_connections),
             waiting: semaphore(cluster.limits.max_pending_requests),
+            returned: Notify::new(),
             idle_max: cluster
                 .http
                 .idle_timeout_ms
@@ -144,7 +156,7 @@ impl Pool {
         match key.protocol {
             Protocol::Http1 => {
                 while let Some(mut kept) = self.take(key) {
-                    if kept.sender.ready().await.is_ok() {
+                    if is_ready(&mut kept).await {
                         return Ok(Checkout::Http1(kept, true));
                     }
                 }
@@ -167,6 +179,8 @@ impl Pool {
         if kept.len() < IDLE_MAX {
             kept.push(Idle { connection, since });
         }
+        drop(idle);
+        self.returned.notify_waiters();
     }
 
     /// Closes what has been idle for too long, and shared connections that are one client's alone.
@@ -204,23 +218,48 @@ impl Pool {
         key: &Key,
         tls: Option<&Offer<'_>>,
     ) -> Result<Checkout, Failure> {
-        let place = self.place().await?;
+        let place = match self.room(key).await? {
+            Room::Kept(kept) => return Ok(Checkout::Http1(kept, true)),
+            Room::Place(place) => place,
+        };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
         let sender = handshake_http1(stream).await?;
         Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: place }, false))
     }
 
-    /// A place among the cluster's connections; waits for one while others may wait too.
-    async fn place(&self) -> Result<Option<OwnedSemaphorePermit>, Failure> {
-        let Some(connections) = &self.connections else { return Ok(None) };
-        if let Ok(place) = Arc::clone(connections).try_acquire_owned() {
-            return Ok(Some(place));
-        }
-        let _waiting = match &self.waiting {
-            Some(waiting) => Some(waiting.try_acquire().map_err(|_| Failure::Overflow)?),
-            None => None,
+    /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
+    /// wait too.
+    async fn room(&self, key: &Key) -> Result<Room, Failure> {
+        let Some(connections) = &self.connections else { return Ok(Room::Place(None)) };
+        let _waiting = match Arc::clone(connections).try_acquire_owned() {
+            Ok(place) => return Ok(Room::Place(Some(place))),
+            Err(_) => match &self.waiting {
+                Some(waiting) => Some(waiting.try_acquire().map_err(|_| Failure::Overflow)?),
+                None => None,
+            },
         };
-        Arc::clone(connections).acquire_owned().await.map(Some).map_err(|_| Failure::Overflow)
+        let mut acquiring = pin!(Arc::clone(connections).acquire_owned());
+        loop {
+            let returned = self.returned.notified();
+            if let Some(mut kept) = self.take(key)
+                && is_ready(&mut kept).await
+            {
+                return Ok(Room::Kept(kept));
+            }
+            // One that is idle elsewhere, or for somebody else, makes room.
+            self.close_one_idle();
+            tokio::select! {
+                place = &mut acquiring => return place.map(Some).map(Room::Place).map_err(|_| Failure::Overflow),
+                () = returned => {}
+            }
+        }
+    }
+
+    fn close_one_idle(&self) {
+        let mut idle = self.lock();
+        if let Some(kept) = idle.values_mut().find(|kept| !kept.is_empty()) {
+            kept.pop();
+        }
     }
 
     /// The one HTTP/2 connection of a key, made where there is none; where the upstream picks HTTP/1, one of those.
@@ -241,7 +280,7 @@ impl Pool {
         }
         if key.protocol == Protocol::ByAlpn {
             while let Some(mut kept) = self.take(key) {
-                if kept.sender.ready().await.is_ok() {
+                if is_ready(&mut kept).await {
                     return Ok(Checkout::Http1(kept, true));
                 }
             }
@@ -263,12 +302,22 @@ impl Pool {
         key: &Key,
         tls: Option<&Offer<'_>>,
     ) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
-        let connecting = open(proxy, cluster, &key.address, key.preface.as_ref(), tls);
+        // Handshakes are large and rare: requests on kept connections carry no room for them.
+        let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
 }
 
+/// Whether a kept connection can take a request, now or in a moment: one that still has something of the last request to
+/// write may never.
+async fn is_ready(kept: &mut Http1) -> bool {
+    const MOMENT: Duration = Duration::from_millis(50);
+    matches!(tokio::time::timeout(MOMENT, kept.sender.ready()).await, Ok(Ok(())))
+}
+
 async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
+    // What is written is read again by the strict reader of our own front, where that may cost something.
+    let stream = if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream };
     // At most 100 header lines, as in Envoy. That is the codec's own bound: any other is a table made for each answer.
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;

@@ -66,8 +66,10 @@ pub(crate) struct Inner {
     pub(crate) recent: Recent,
     /// Told of every new generation.
     pub(crate) changed: Notify,
-    /// Cancelled once a drain begins: connections finish what they have and close.
+    /// Cancelled once a drain begins: answers tell clients to go elsewhere.
     pub(crate) draining: CancellationToken,
+    /// Cancelled once they had their time: no connections are taken, and those there are finish what they have and close.
+    pub(crate) closing: CancellationToken,
     /// Cancelled once the drain's time is over.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -218,6 +220,7 @@ impl Builder {
             recent: Recent::default(),
             changed: Notify::new(),
             draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
@@ -283,10 +286,16 @@ impl Proxy {
         connection::serve(Arc::clone(&self.inner), io, arrival).await;
     }
 
-    /// Stops taking connections, lets what is in flight finish, and cuts off what is left when
+    /// Gives clients [`Patience::drain_notice`](super::options::Patience::drain_notice) to go elsewhere, stops taking
+    /// connections, lets what is in flight finish, and cuts off what is left when
     /// [`Patience::drain`](super::options::Patience::drain) is over. Waits for the end of it.
     pub async fn drain(&self) {
         self.inner.draining.cancel();
+        let notice = self.inner.options.patience.drain_notice;
+        if !notice.is_zero() {
+            tokio::time::sleep(notice).await;
+        }
+        self.inner.closing.cancel();
         self.inner.tasks.close();
         if tokio::time::timeout(self.inner.options.patience.drain, self.inner.tasks.wait()).await.is_err() {
             self.inner.stop.cancel();

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -13,6 +13,9 @@ use tokio::sync::Notify;
 use super::body::{Body, BoxError};
 use super::hop_by_hop;
 use crate::telemetry::grpc_messages::MessageCounter;
+
+/// Frames of fewer bytes are copied together.
+const SMALL: usize = 1024;
 
 /// A request body, and what of it has passed.
 #[derive(Debug, Clone)]
@@ -34,6 +37,9 @@ struct State {
     /// `None`: all of it is in `kept`.
     source: Option<Incoming>,
     kept: Vec<Bytes>,
+    /// What came after it in small frames, copied: kept as they are, frames of a byte each would cost a hundred times
+    /// their length.
+    small: BytesMut,
     kept_bytes: usize,
     kept_max: usize,
     /// Something that passed was not kept, or the source broke: it cannot be sent again.
@@ -59,6 +65,7 @@ impl Replay {
         let state = State {
             source: Some(source),
             kept: Vec::new(),
+            small: BytesMut::new(),
             kept_bytes: 0,
             kept_max,
             spent: false,
@@ -80,6 +87,7 @@ impl Replay {
             kept_max: bytes.len(),
             hint: SizeHint::with_exact(bytes.len() as u64),
             kept: if bytes.is_empty() { Vec::new() } else { vec![bytes] },
+            small: BytesMut::new(),
             spent: false,
             trailers: None,
             ended: true,
@@ -113,6 +121,7 @@ impl Replay {
     /// The body from its beginning. A body given out before ends with an error.
     pub(crate) fn body(&self) -> Body {
         let mut state = self.lock();
+        state.settle_small();
         if state.ended && state.kept.is_empty() && state.trailers.is_none() {
             return Body::Empty;
         }
@@ -139,6 +148,7 @@ impl Replay {
         let copied = State {
             source: None,
             kept: state.kept.clone(),
+            small: state.small.clone(),
             kept_bytes: state.kept_bytes,
             kept_max: state.kept_max,
             spent: false,
@@ -150,6 +160,11 @@ impl Replay {
             hint: state.hint,
         };
         Some(Self { shared: Arc::new(Shared { state: Mutex::new(copied), complete: Notify::new() }) })
+    }
+
+    /// Whether the client has sent all of it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
     }
 
     /// Counts the messages of gRPC in it from now on.
@@ -283,9 +298,7 @@ impl HttpBody for TryBody {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     state.keep(data.clone());
-                    if !state.spent {
-                        this.next += 1;
-                    }
+                    this.next = state.kept.len();
                 }
                 let frame = match frame.into_trailers() {
                     Ok(mut trailers) => {
@@ -318,9 +331,9 @@ impl HttpBody for TryBody {
 impl State {
     /// What is kept, up to a length.
     fn joined(&self, bytes_max: usize) -> Bytes {
-        let mut joined = match self.kept.as_slice() {
-            [only] => only.clone(),
-            several => several.concat().into(),
+        let mut joined: Bytes = match (self.kept.as_slice(), self.small.is_empty()) {
+            ([only], true) => only.clone(),
+            (several, _) => [&several.concat()[..], &self.small].concat().into(),
         };
         joined.truncate(bytes_max);
         joined
@@ -337,9 +350,56 @@ impl State {
         self.kept_bytes += data.len();
         if self.kept_bytes > self.kept_max {
             self.spent = true;
-            self.kept = Vec::new();
+            (self.kept, self.small) = (Vec::new(), BytesMut::new());
+        } else if data.len() < SMALL {
+            self.small.extend_from_slice(&data);
+            if self.small.len() >= SMALL {
+                self.settle_small();
+            }
         } else {
+            self.settle_small();
             self.kept.push(data);
         }
+    }
+
+    /// Puts small frames with the others. The try that reads has read all of them, or begins anew.
+    fn settle_small(&mut self) {
+        if !self.small.is_empty() {
+            self.kept.push(std::mem::take(&mut self.small).freeze());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2020-8659: a byte at a time costs about a byte at a time.
+    #[test]
+    fn small_frames_are_kept_together() {
+        let mut state = State {
+            source: None,
+            kept: Vec::new(),
+            small: BytesMut::new(),
+            kept_bytes: 0,
+            kept_max: 10_000,
+            spent: false,
+            trailers: None,
+            ended: false,
+            current: 0,
+            received: 0,
+            hint: SizeHint::default(),
+            messages: None,
+        };
+        let text: Vec<u8> = (0..5000_u32).map(|number| (number % 251) as u8).collect();
+        for byte in &text {
+            state.keep(Bytes::copy_from_slice(&[*byte]));
+        }
+        assert!(state.kept.len() < 6, "{}", state.kept.len());
+        state.keep(Bytes::from(vec![7; 3000]));
+        assert_eq!(state.joined(usize::MAX), [&text[..], &[7; 3000]].concat());
+        assert!(!state.spent);
+        state.keep(Bytes::from(vec![7; 3000]));
+        assert!(state.spent && state.kept.is_empty() && state.small.is_empty());
     }
 }

@@ -5,6 +5,7 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, 
 use http::{HeaderMap, Response, StatusCode};
 
 use super::body::Body;
+use super::http1_guard::Refusal;
 use super::pool::Failure;
 use crate::decision::{LocalReply, ReplyReason};
 
@@ -154,7 +155,12 @@ impl Reply {
     ///
     /// Where its end is may be unclear: nothing more is read from its connection.
     pub(crate) fn malformed(details: &'static str) -> Self {
-        let mut reply = Self::new(400, details).flags("DPE");
+        Self::refused(Refusal { status: 400, details })
+    }
+
+    /// A message that is not taken as HTTP; its connection ends with the answer.
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        let mut reply = Self::new(refusal.status, refusal.details).flags("DPE");
         reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         reply
     }

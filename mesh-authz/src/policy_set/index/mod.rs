@@ -33,8 +33,14 @@ pub(super) struct RuleIndex {
 }
 
 impl RuleIndex {
-    /// The rule that `linear` would name: the first that matches, and one in dry-run mode only where no other does.
-    pub(super) fn first(&self, rules: &Packed, asked: &Asked<'_>) -> Option<Found> {
+    /// The rule that `linear` would name: the first that matches and counts, and one in dry-run mode only where no other
+    /// does.
+    pub(super) fn first(
+        &self,
+        rules: &Packed,
+        asked: &Asked<'_>,
+        counts: impl Fn(&Found) -> bool,
+    ) -> Option<Found> {
         let mut best: Option<Found> = None;
         lookup::candidates(self, asked, |places| {
             for place in places {
@@ -43,6 +49,7 @@ impl RuleIndex {
                     break;
                 }
                 if let Some(found) = rules.matching(*place, asked)
+                    && counts(&found)
                     && best.is_none_or(|best| (found.dry_run, found.place) < (best.dry_run, best.place))
                 {
                     best = Some(found);
@@ -50,6 +57,13 @@ impl RuleIndex {
             }
         });
         best
+    }
+
+    /// Whether one of the places that may fit does.
+    pub(super) fn any(&self, asked: &Asked<'_>, mut fits: impl FnMut(u32) -> bool) -> bool {
+        let mut found = false;
+        lookup::candidates(self, asked, |places| found = found || places.iter().any(|place| fits(*place)));
+        found
     }
 
     /// The rules that may be asked.

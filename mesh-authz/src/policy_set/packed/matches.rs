@@ -8,12 +8,14 @@ use super::reader::Reader;
 use super::{Asked, op};
 use crate::policy_set::attribute::{Attribute, Pattern, find_claim};
 use crate::policy_set::identity;
+use crate::policy_set::many_values::ManyValues;
 use crate::{request_header, short_text};
 
 /// What a rule is asked with.
 pub(super) struct Matcher<'m> {
     pub(super) attributes: &'m [Attribute],
     pub(super) odd: &'m [Pattern],
+    pub(super) many: &'m [ManyValues],
     pub(super) asked: &'m Asked<'m>,
 }
 
@@ -156,6 +158,10 @@ impl<'m> Matcher<'m> {
             op::PRINCIPAL_SUFFIX => {
                 let wanted = reader.text();
                 matches!(value, Value::Identity(peer) if identity::ends_with(peer, wanted))
+            }
+            op::MANY => {
+                let many = self.many.get(reader.number());
+                many.is_some_and(|many| many.any_fits(self.asked))
             }
             _ => {
                 let pattern = self.odd.get(reader.number());

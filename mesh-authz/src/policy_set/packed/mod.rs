@@ -18,6 +18,7 @@ use hashbrown::HashTable;
 use self::matches::Matcher;
 use self::reader::Reader;
 use super::attribute::{Attribute, Pattern};
+use super::many_values::ManyValues;
 use super::rule::{Condition, Rule};
 
 pub(super) use self::asked::Asked;
@@ -30,6 +31,10 @@ pub(super) struct Packed {
     attributes: Vec<Attribute>,
     /// Values of languages that have no operation of their own.
     odd: Vec<Pattern>,
+    /// Values of fields that have many.
+    many: Vec<ManyValues>,
+    /// Policies with a rule, and later ones that ask for the same and have no place for it, ascending.
+    spared: Vec<(usize, usize)>,
     /// While rules are packed.
     making: Making,
 }
@@ -38,8 +43,8 @@ pub(super) struct Packed {
 #[derive(Debug, Clone, Default)]
 struct Making {
     attributes: HashMap<Attribute, usize>,
-    /// Where the conditions of rules begin, by what they say.
-    distinct: HashTable<(u64, u32)>,
+    /// Where the conditions of rules begin, by what they say, and whose they are.
+    distinct: HashTable<(u64, u32, usize)>,
     scratch: Vec<u8>,
 }
 
@@ -72,10 +77,13 @@ impl Packed {
 
     fn append(&mut self, source: usize, rule: Option<usize>, body: &[u8]) -> Option<u32> {
         let hash = pack::hash(body);
-        let same = |(known, at): &(u64, u32)| {
+        let same = |(known, at, _): &(u64, u32, usize)| {
             *known == hash && self.code.get(*at as usize..).is_some_and(|rest| rest.starts_with(body))
         };
-        if self.making.distinct.find(hash, same).is_some() {
+        if let Some((_, _, first)) = self.making.distinct.find(hash, same) {
+            if *first != source {
+                self.spared.push((*first, source));
+            }
             return None;
         }
         // A list that is too long to number its bytes cannot be written: a document has a few megabytes.
@@ -87,16 +95,27 @@ impl Packed {
         self.code.extend(head);
         let at = u32::try_from(self.code.len()).ok()?;
         self.code.extend(body);
-        self.making.distinct.insert_unique(hash, (hash, at), |(hash, _)| *hash);
+        self.making.distinct.insert_unique(hash, (hash, at, source), |(hash, ..)| *hash);
         Some(place)
     }
 
     /// Nothing more comes.
     pub(super) fn finish(&mut self) {
         self.making = Making::default();
+        self.spared.sort_unstable();
+        self.spared.dedup();
+        self.spared.shrink_to_fit();
         self.code.shrink_to_fit();
         self.attributes.shrink_to_fit();
         self.odd.shrink_to_fit();
+        self.many.shrink_to_fit();
+    }
+
+    /// Policies a rule of which has no place since this one asks for the same.
+    pub(super) fn spared_by(&self, source: usize) -> impl Iterator<Item = usize> {
+        let start = self.spared.partition_point(|(first, _)| *first < source);
+        let spared = self.spared.get(start..).unwrap_or_default().iter();
+        spared.take_while(move |(first, _)| *first == source).map(|(_, other)| *other)
     }
 
     /// The rule that begins at `place`, if it matches.
@@ -111,16 +130,16 @@ impl Packed {
         let mut rule = reader.sized();
         let (source, index) = (rule.number(), rule.number());
         let dry_run = rule.byte() & DRY_RUN != 0;
-        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, asked };
+        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, many: &self.many, asked };
         matcher.holds(rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
     }
 
-    /// The first rule that matches, each asked in turn; one in dry-run mode only where no other does.
-    pub(super) fn first(&self, asked: &Asked<'_>) -> Option<Found> {
+    /// The first rule that matches and counts, each asked in turn; one in dry-run mode only where no other does.
+    pub(super) fn first(&self, asked: &Asked<'_>, counts: impl Fn(&Found) -> bool) -> Option<Found> {
         let mut reader = Reader::new(&self.code);
         let mut first = None;
         while !reader.is_empty() {
-            match self.next_matching(0, &mut reader, asked) {
+            match self.next_matching(0, &mut reader, asked).filter(&counts) {
                 Some(found) if !found.dry_run => return Some(found),
                 Some(found) => first = first.or(Some(found)),
                 None => {}

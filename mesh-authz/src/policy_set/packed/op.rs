@@ -24,3 +24,5 @@ pub(super) const ACCOUNT: u8 = 9;
 pub(super) const PRINCIPAL_SUFFIX: u8 = 10;
 /// The number of a value that is kept apart.
 pub(super) const ODD: u8 = 11;
+/// The number of many values that are looked up.
+pub(super) const MANY: u8 = 12;

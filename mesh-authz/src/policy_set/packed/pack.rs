@@ -9,6 +9,7 @@ use super::{Packed, op};
 use crate::pattern::StringPattern;
 use crate::policy_set::attribute::{Attribute, Pattern};
 use crate::policy_set::identity::IdentityPattern;
+use crate::policy_set::many_values::{MANY, ManyValues};
 use crate::policy_set::rule::Field;
 
 /// Of configuration; the seed need not be secret.
@@ -78,6 +79,15 @@ impl Packed {
         number(code, fields.len());
         for Field { attribute, any, none, .. } in fields {
             number(code, self.attribute(attribute));
+            if let Some(many) = (any.len() > MANY).then(|| ManyValues::new(attribute, any)).flatten() {
+                number(code, 1);
+                code.push(op::MANY);
+                number(code, self.many.len());
+                self.many.push(many);
+                number(code, none.len());
+                none.iter().for_each(|pattern| self.pattern(code, attribute, pattern));
+                continue;
+            }
             number(code, any.len());
             match any.as_slice() {
                 [] => {}

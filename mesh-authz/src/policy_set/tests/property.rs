@@ -142,7 +142,7 @@ proptest! {
 const CASES: u32 = 5_000;
 
 /// So many, unless the environment asks for another number.
-fn cases(usual: u32) -> ProptestConfig {
+pub(super) fn cases(usual: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok());
     ProptestConfig::with_cases(asked.unwrap_or(usual))
 }

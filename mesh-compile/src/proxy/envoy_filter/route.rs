@@ -389,7 +389,7 @@ impl Headers {
     fn list<'r>(&self, route: &'r mut Route) -> &'r mut Vec<HeaderOp> {
         let HeaderOps { ops } =
             if self.is_request { &mut route.request_headers } else { &mut route.response_headers };
-        ops
+        ops.as_vec_mut()
     }
 
     /// Behind those that are there.

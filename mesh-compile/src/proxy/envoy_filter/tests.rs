@@ -176,7 +176,7 @@ fn routes_take_timeouts_retries_and_headers() {
         HeaderOp::Set("c".into(), "d".into()),
         HeaderOp::Add("a".into(), "b".into()),
     ];
-    assert_eq!(route.request_headers.ops, wanted);
+    assert_eq!(*route.request_headers.ops, wanted);
     let found: Vec<_> = report.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(found.len(), 1);
     assert!(found[0].contains("route.idle_timeout is not applied here"), "{found:?}");

@@ -62,7 +62,7 @@ impl Level {
     pub(super) fn into_ops(self) -> HeaderOps {
         let mut ops = self.removals;
         ops.extend(self.changes);
-        HeaderOps { ops }
+        HeaderOps { ops: ops.into() }
     }
 }
 

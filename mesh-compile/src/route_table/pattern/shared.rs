@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{Engine, Pattern, PatternError};
+use super::{Engine, Pattern, PatternError, Rest};
 
 /// Longer texts are not kept, in bytes: what is remembered of patterns that are gone stays small.
 const LONGEST: usize = 256;
@@ -16,29 +16,37 @@ const LONGEST: usize = 256;
 /// Entries above which those that nobody has are dropped, at least.
 const ROOM: usize = 1_024;
 
-static IN_USE: LazyLock<Mutex<InUse>> = LazyLock::new(Mutex::default);
-
 /// Patterns that have to match the whole text.
-#[derive(Default)]
-struct InUse {
-    by_text: HashMap<Arc<str>, Weak<Engine>, RandomState>,
+static IN_USE: LazyLock<Mutex<InUse<Engine>>> = LazyLock::new(Mutex::default);
+
+/// What such patterns end with.
+static RESTS: LazyLock<Mutex<InUse<Rest>>> = LazyLock::new(Mutex::default);
+
+/// Automata by what they were made of.
+struct InUse<E> {
+    by_text: HashMap<Arc<str>, Weak<E>, RandomState>,
     /// How many may be there before the next clean-up.
     room: usize,
 }
 
-impl InUse {
-    fn get(&self, text: &str) -> Option<Pattern> {
-        let (text, engine) = self.by_text.get_key_value(text)?;
-        Some(Pattern { text: Arc::clone(text), engine: engine.upgrade()? })
+impl<E> Default for InUse<E> {
+    fn default() -> Self {
+        Self { by_text: HashMap::default(), room: 0 }
+    }
+}
+
+impl<E> InUse<E> {
+    fn get(&self, text: &str) -> Option<Arc<E>> {
+        self.by_text.get(text)?.upgrade()
     }
 
-    fn add(&mut self, pattern: &Pattern) {
+    fn add(&mut self, text: &Arc<str>, engine: &Arc<E>) {
         if self.by_text.len() >= self.room {
             self.by_text.retain(|_, engine| engine.strong_count() > 0);
             // Twice what is in use: every entry pays for one look at it.
             self.room = self.by_text.len().saturating_mul(2).max(ROOM);
         }
-        self.by_text.insert(Arc::clone(&pattern.text), Arc::downgrade(&pattern.engine));
+        self.by_text.insert(Arc::clone(text), Arc::downgrade(engine));
     }
 }
 
@@ -51,13 +59,27 @@ pub(super) fn pattern(
         return make(text);
     }
     // The map is whole whatever panicked beside it.
-    if let Some(known) = IN_USE.lock().unwrap_or_else(PoisonError::into_inner).get(text) {
-        return Ok(known);
+    if let Some(engine) = IN_USE.lock().unwrap_or_else(PoisonError::into_inner).get(text) {
+        return Ok(Pattern { engine });
     }
     // Without the lock: others need not wait while it is read.
     let made = make(text)?;
-    IN_USE.lock().unwrap_or_else(PoisonError::into_inner).add(&made);
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner).add(&made.engine.text, &made.engine);
     Ok(made)
+}
+
+/// The automaton of a rest, by its syntax as text.
+pub(super) fn rest(syntax: &str) -> Arc<Rest> {
+    if syntax.len() > LONGEST {
+        return Arc::default();
+    }
+    let mut rests = RESTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(rest) = rests.get(syntax) {
+        return rest;
+    }
+    let rest = Arc::default();
+    rests.add(&syntax.into(), &rest);
+    rest
 }
 
 #[cfg(test)]
@@ -100,9 +122,10 @@ mod tests {
     fn what_nobody_has_takes_no_room_in_the_long_run() -> Result<(), PatternError> {
         let mut in_use = InUse::default();
         let kept = Pattern::parse_full_match("kept")?;
-        in_use.add(&kept);
+        in_use.add(&kept.engine.text, &kept.engine);
         for number in 0..10 * ROOM {
-            in_use.add(&Pattern::parse_full_match(&number.to_string())?);
+            let pattern = Pattern::parse_full_match(&number.to_string())?;
+            in_use.add(&pattern.engine.text, &pattern.engine);
             assert!(in_use.by_text.len() <= ROOM);
         }
         assert!(in_use.get("kept").is_some());

@@ -91,9 +91,9 @@ fn matcher() -> impl Strategy<Value = RouteMatch> {
     let claims = prop_oneof![5 => Just(Vec::new()), 1 => vec(claim_match(), 1..2)];
     (path_match(), headers, query, claims).prop_map(|(path, headers, query, claims)| RouteMatch {
         path,
-        headers,
-        query,
-        claims,
+        headers: headers.into(),
+        query: query.into(),
+        claims: claims.into(),
     })
 }
 
@@ -205,12 +205,31 @@ proptest! {
     }
 
     #[test]
+    fn many_regexes_that_start_alike_are_told_apart_by_what_they_hold(
+        choices in vec((0_usize..40, select(vec!["/[ab]+/resource-N/.*", "/.*resource-N", "/[a-z]+/(resource-N|b)/.*", "/(/resource-N)+", "/.*"]), option::weighted(0.3, header_match())), 10..60),
+        plain in vec((path_match(), option::weighted(0.5, header_match())), 0..6),
+        asked in vec((0_usize..40, select(vec!["/a/resource-N/b", "/resource-N", "//resource-N/resource-N", "/a/b/", "/abab/resource-N/resource-1"]), any_request()), 1..20),
+    ) {
+        let regexes = choices.into_iter().map(|(number, text, header)| {
+            (PathMatch::Regex(Pattern::full_match(&text.replace('N', &number.to_string())).unwrap()), header)
+        });
+        let routes = plain.into_iter().chain(regexes).enumerate().map(|(index, (path, header))| {
+            route(index.to_string(), RouteMatch { headers: header.into_iter().collect(), ..RouteMatch::path(path) })
+        });
+        let host = host("h", &["*"], routes.collect());
+        for (number, path, request) in asked {
+            let path = Cow::Owned(path.replace('N', &number.to_string()));
+            check(&host, &RequestFacts { path, ..request }, None)?;
+        }
+    }
+
+    #[test]
     fn routes_of_one_path_are_told_apart_by_header_or_query(
         choices in vec((select(vec!["/", "/a", "/a/b"]), vec(header_match(), 0..3), vec(query_match(), 0..2)), 20..80),
         requests in vec(any_request(), 1..20),
     ) {
         let routes = choices.into_iter().enumerate().map(|(index, (path, headers, query))| {
-            route(index.to_string(), RouteMatch { headers, query, ..prefix(path) })
+            route(index.to_string(), RouteMatch { headers: headers.into(), query: query.into(), ..prefix(path) })
         });
         let host = host("h", &["*"], routes.collect());
         for request in &requests {
@@ -223,13 +242,14 @@ proptest! {
         lengths in vec((0_usize..40, option::weighted(0.7, header_match())), 20..60),
         requests in vec(any_request(), 1..5),
         length in 0_usize..45,
+        longer in select(vec![0_usize, 100, 130, 300]),
     ) {
         let routes = lengths.into_iter().enumerate().map(|(index, (length, header))| {
-            route(index.to_string(), RouteMatch { headers: header.into_iter().collect(), ..prefix(&"/".repeat(length)) })
+            route(index.to_string(), RouteMatch { headers: header.into_iter().collect(), ..prefix(&"/".repeat(longer + length)) })
         });
         let host = host("h", &["*"], routes.collect());
         for request in requests {
-            check(&host, &RequestFacts { path: Cow::Owned("/".repeat(length)), ..request }, None)?;
+            check(&host, &RequestFacts { path: Cow::Owned("/".repeat(longer + length)), ..request }, None)?;
         }
     }
 

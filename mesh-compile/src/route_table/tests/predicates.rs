@@ -11,11 +11,11 @@ fn text(text: &str) -> ValueMatch {
 }
 
 fn with_header(matcher: HeaderMatch) -> RouteMatch {
-    RouteMatch { headers: vec![matcher], ..prefix("/") }
+    RouteMatch { headers: vec![matcher].into(), ..prefix("/") }
 }
 
 fn with_query(name: &str, value: ValueMatch) -> RouteMatch {
-    RouteMatch { query: vec![QueryMatch { name: name.into(), value }], ..prefix("/") }
+    RouteMatch { query: vec![QueryMatch { name: name.into(), value }].into(), ..prefix("/") }
 }
 
 fn with_lines<'a>(lines: &[(&'a str, &'a str)]) -> RequestFacts<'a> {
@@ -142,7 +142,7 @@ fn claims(value: &Value) -> Map<String, Value> {
 
 fn with_claim(path: &[&str], value: ValueMatch, invert: bool) -> VirtualHost {
     let path = path.iter().map(|name| Arc::from(*name)).collect();
-    let matcher = RouteMatch { claims: vec![ClaimMatch { path, value, invert }], ..prefix("/") };
+    let matcher = RouteMatch { claims: vec![ClaimMatch { path, value, invert }].into(), ..prefix("/") };
     host("h", &["*"], vec![route("r", matcher)])
 }
 

@@ -38,7 +38,7 @@ fn a_forwarded_request_lists_all_that_is_configured() {
         origin: origin(),
     });
     let mut first = route("/x", forwarding(action));
-    first.request_headers = HeaderOps { ops: vec![HeaderOp::Set("k".into(), "v".into())] };
+    first.request_headers = HeaderOps { ops: vec![HeaderOp::Set("k".into(), "v".into())].into() };
     let config = gateway(vec![host("a.com", false, vec![first])], &["up"]);
     assert_eq!(
         answer(&config, &get("A.com:80", "/x/./z?q")),
@@ -57,10 +57,10 @@ fn a_forwarded_request_lists_all_that_is_configured() {
 fn destinations_act_before_the_route_and_keep_their_own_host() {
     let mut first = destination("one", 3);
     first.authority = Some("one.internal".into());
-    first.request_headers = HeaderOps { ops: vec![HeaderOp::Add("k".into(), "destination".into())] };
+    first.request_headers = HeaderOps { ops: vec![HeaderOp::Add("k".into(), "destination".into())].into() };
     let action = forward(Destinations::Weighted(vec![first, destination("gone", 1)]));
     let mut only = route("/x", forwarding(action));
-    only.request_headers = HeaderOps { ops: vec![HeaderOp::Remove("k".into())] };
+    only.request_headers = HeaderOps { ops: vec![HeaderOp::Remove("k".into())].into() };
     let config = gateway(vec![host("a.com", false, vec![only])], &["one"]);
     let answer = answer(&config, &get("a.com", "/x"));
     assert_eq!(

@@ -14,7 +14,7 @@ use mesh_model::mesh_config::{OpenTelemetryProvider, ProviderHeader, ServiceAttr
 use prost::Message;
 
 use super::messages::{self, ExportResponse, Resource};
-use crate::runtime::head::Head;
+use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry::{self, Whole};
 use crate::runtime::proxy::Inner;
 use crate::telemetry::trace::span::Span;
@@ -101,6 +101,7 @@ impl Target {
             authority: self.authority.clone(),
             path: self.path.clone().unwrap_or_else(|| GRPC_PATH.to_owned()),
             headers,
+            read: Read::default(),
         }
     }
 

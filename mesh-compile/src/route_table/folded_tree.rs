@@ -1,4 +1,5 @@
-//! A radix tree over paths: one walk along a request's path meets every configured prefix of it.
+//! Paths whose case does not count, as a radix tree over lower case: one walk along a request's path meets every one of its
+//! beginnings.
 
 use super::Route;
 use super::bucket::Bucket;
@@ -10,26 +11,18 @@ pub(super) struct Entries {
     pub(super) whole: Bucket,
     /// Fit whatever follows.
     pub(super) open: Bucket,
-    /// Fit when the path ends here or goes on with `/`.
-    pub(super) segment: Bucket,
-    /// Regexes whose matches all start like this; to be tested.
-    pub(super) maybe: Bucket,
-}
-
-/// Whether letters are compared with their case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Folding {
-    /// As they are.
-    None,
-    /// Keys are lower case, ASCII letters of the path are taken as lower case.
-    Ascii,
 }
 
 /// The tree; node 0 is the root.
 #[derive(Debug, Clone)]
-pub(super) struct PrefixTree {
-    folding: Folding,
+pub(super) struct FoldedTree {
     nodes: Vec<Node>,
+}
+
+impl Default for FoldedTree {
+    fn default() -> Self {
+        Self { nodes: vec![Node::default()] }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -42,19 +35,15 @@ struct Node {
     entries: Option<Box<Entries>>,
 }
 
-impl PrefixTree {
-    pub(super) fn new(folding: Folding) -> Self {
-        Self { folding, nodes: vec![Node::default()] }
-    }
-
+impl FoldedTree {
     /// Whether nothing was inserted.
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.first().is_none_or(|root| root.children.is_empty() && root.entries.is_none())
     }
 
-    /// The entries at a key (lower case if the tree folds), made where there are none yet.
-    pub(super) fn entries_at(&mut self, key: &[u8]) -> Option<&mut Entries> {
-        let node = self.node_at(key)?;
+    /// The entries at a key, made where there are none yet.
+    pub(super) fn entries_at(&mut self, key: &str) -> Option<&mut Entries> {
+        let node = self.node_at(key.to_ascii_lowercase().as_bytes())?;
         Some(&mut **self.nodes.get_mut(node as usize)?.entries.get_or_insert_default())
     }
 
@@ -64,9 +53,8 @@ impl PrefixTree {
         for node in &mut self.nodes {
             node.children.shrink_to_fit();
             let Some(entries) = &mut node.entries else { continue };
-            for bucket in [&mut entries.whole, &mut entries.open, &mut entries.segment, &mut entries.maybe] {
-                bucket.seal(routes);
-            }
+            entries.whole.seal(routes);
+            entries.open.seal(routes);
         }
     }
 
@@ -78,28 +66,14 @@ impl PrefixTree {
             if let Some(entries) = &here.entries {
                 visit(entries, rest);
             }
-            node = rest.first().and_then(|byte| self.child(here, self.fold(*byte)));
+            node = rest.first().and_then(|byte| self.child(here, byte.to_ascii_lowercase()));
             if let Some(child) = node {
                 let Some((start, after)) = rest.split_at_checked(child.label.len()) else { return };
-                if !self.equal(start, &child.label) {
+                if !start.eq_ignore_ascii_case(&child.label) {
                     return;
                 }
                 rest = after;
             }
-        }
-    }
-
-    fn fold(&self, byte: u8) -> u8 {
-        match self.folding {
-            Folding::None => byte,
-            Folding::Ascii => byte.to_ascii_lowercase(),
-        }
-    }
-
-    fn equal(&self, text: &[u8], label: &[u8]) -> bool {
-        match self.folding {
-            Folding::None => text == label,
-            Folding::Ascii => text.eq_ignore_ascii_case(label),
         }
     }
 

@@ -1,0 +1,178 @@
+//! Which routes of a host can match a path, in configured order, at a cost that stays flat as routes grow.
+//!
+//! Whole paths and prefixes are hashed. For each of them it is settled when the index is made which routes can win where
+//! it is the longest that fits, so most look-ups read one slot of a table and compare one text. Regexes count as prefixes
+//! by the literal text that all their matches start with. What cannot be settled (many routes of one path, many regexes
+//! that start alike, paths whose case does not count) is merged from lists when a request comes.
+
+mod build;
+mod lengths;
+
+use super::Route;
+use super::bucket::Bucket;
+use super::candidates::{Candidates, List};
+use super::folded_tree::FoldedTree;
+use super::key_table::KeyTable;
+use super::predicate::Subject;
+use super::regex_group::RegexGroup;
+use super::text_hash::{HashedPath, Seed};
+use lengths::Lengths;
+
+/// Hosts with at most this many routes are scanned: up to there a scan costs no more than the index.
+pub(super) const SCANNED_MAX: usize = 4;
+
+/// At most this many routes are settled for a path.
+const SETTLED_MAX: usize = 8;
+
+/// The index of one virtual host.
+#[derive(Debug, Clone)]
+pub(super) struct PathIndex {
+    seed: Seed,
+    /// Paths that have to be met whole.
+    whole: KeyTable,
+    /// Beginnings of paths.
+    prefixes: KeyTable,
+    lengths: Lengths,
+    /// Lists of settled positions: twice their number, plus one if all their path predicates hold; then the positions.
+    lists: Box<[u32]>,
+    /// What is not settled.
+    open: Box<[Unsettled]>,
+    folded: FoldedTree,
+}
+
+/// Routes of one path, to be merged with those of its beginnings.
+#[derive(Debug, Clone, Default)]
+struct Unsettled {
+    /// Path predicates hold.
+    fitting: Bucket,
+    /// Regexes whose matches all start like this; to be tested.
+    maybe: Bucket,
+    /// More of them.
+    regexes: Option<RegexGroup>,
+}
+
+/// The routes that can win for a path.
+#[derive(Debug)]
+pub(super) enum Answer<'i> {
+    /// None.
+    Nothing,
+    /// This one does, without a look at it.
+    Winner(u32),
+    /// These, in order; `true`: their path predicates are known to hold.
+    List(&'i [u32], bool),
+    /// Ask for [`PathIndex::candidates`].
+    Merge,
+}
+
+/// What a key leads to, in the upper bits of its value.
+const KIND_SHIFT: u32 = 30;
+const VALUE_MASK: u32 = (1 << KIND_SHIFT) - 1;
+const WINNER: u32 = 0;
+const LIST: u32 = 1;
+const UNSETTLED: u32 = 2;
+
+enum Known<'i> {
+    Winner(u32),
+    List(&'i [u32], bool),
+    Unsettled(&'i Unsettled),
+}
+
+impl PathIndex {
+    /// Reads a request target.
+    #[inline]
+    pub(super) fn read<'p>(&self, target: &'p [u8]) -> HashedPath<'p> {
+        HashedPath::new(target, self.seed)
+    }
+
+    /// What is settled for a path.
+    #[inline]
+    pub(super) fn answer(&self, path: &HashedPath<'_>) -> Answer<'_> {
+        if let Some(known) = self.whole(path) {
+            return known.into();
+        }
+        if !self.folded.is_empty() {
+            return Answer::Merge;
+        }
+        self.beginnings(path).next().map_or(Answer::Nothing, Answer::from)
+    }
+
+    /// The candidates for a request whose answer is not settled.
+    pub(super) fn candidates<'i>(&'i self, path: &HashedPath<'i>, subject: &Subject<'i>) -> Candidates<'i> {
+        let mut candidates = Candidates::new();
+        let own = self.whole(path);
+        for known in own.into_iter().chain(self.beginnings(path)) {
+            match known {
+                Known::Winner(position) => candidates.add_one(position),
+                Known::List(positions, true) => candidates.add(List::fitting(positions)),
+                Known::List(positions, false) => candidates.add(List::possible(positions)),
+                Known::Unsettled(open) => {
+                    open.add_to(&mut candidates, path.path(), subject);
+                    continue;
+                }
+            }
+            // Those of shorter beginnings are among them.
+            break;
+        }
+        self.folded.walk(path.path(), |entries, rest| {
+            entries.open.lists(subject, |positions| candidates.add(List::fitting(positions)));
+            if rest.is_empty() {
+                entries.whole.lists(subject, |positions| candidates.add(List::fitting(positions)));
+            }
+        });
+        candidates.complete()
+    }
+
+    #[inline]
+    fn whole(&self, path: &HashedPath<'_>) -> Option<Known<'_>> {
+        let (hash, text) = path.beginning(path.path().len())?;
+        self.known(self.whole.get(hash, text)?)
+    }
+
+    /// What is known of the beginnings of a path, longest first.
+    #[inline]
+    fn beginnings<'i>(&'i self, path: &HashedPath<'_>) -> impl Iterator<Item = Known<'i>> {
+        self.lengths.of(path).filter_map(|length| {
+            let (hash, text) = path.beginning(length)?;
+            self.known(self.prefixes.get(hash, text)?)
+        })
+    }
+
+    #[inline]
+    fn known(&self, value: u32) -> Option<Known<'_>> {
+        let number = value & VALUE_MASK;
+        match value >> KIND_SHIFT {
+            WINNER => Some(Known::Winner(number)),
+            LIST => {
+                let (head, rest) = self.lists.get(number as usize..)?.split_first()?;
+                Some(Known::List(rest.get(..*head as usize / 2)?, head % 2 == 1))
+            }
+            _ => self.open.get(number as usize).map(Known::Unsettled),
+        }
+    }
+}
+
+impl<'i> From<Known<'i>> for Answer<'i> {
+    #[inline]
+    fn from(known: Known<'i>) -> Self {
+        match known {
+            Known::Winner(position) => Self::Winner(position),
+            Known::List(positions, fits) => Self::List(positions, fits),
+            Known::Unsettled(_) => Self::Merge,
+        }
+    }
+}
+
+impl Unsettled {
+    fn add_to<'i>(&'i self, candidates: &mut Candidates<'i>, path: &'i [u8], subject: &Subject<'_>) {
+        self.fitting.lists(subject, |positions| candidates.add(List::fitting(positions)));
+        self.maybe.lists(subject, |positions| candidates.add(List::possible(positions)));
+        if let Some(regexes) = &self.regexes {
+            regexes.add_to(candidates, path);
+        }
+    }
+
+    fn seal(&mut self, routes: &[Route]) {
+        self.fitting.seal(routes);
+        self.maybe.seal(routes);
+    }
+}

@@ -1,0 +1,349 @@
+//! What runs out, what panics, what is written into logs: nothing of it stops the proxy.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use mesh::compile::proxy::listener::Direction;
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::runtime::log_writer::LogWriter;
+use mesh::proxy_core::seam::filter::{Filter, RequestHead};
+use mesh::proxy_core::seam::sink::Sink;
+use mesh::proxy_core::telemetry::access_log::LineFormat;
+use mesh::proxy_core::telemetry::record::{Record, RequestRecord};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{exchange, get};
+use crate::fixture::{GATEWAY, SIDECAR, config, door, reviews, start_with};
+use crate::http2_attacks::{answer, connect, succeeded, with};
+use crate::upstream::Upstream;
+
+const ROUTE: &str = "  - route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
+
+fn record(host: &str) -> Record {
+    let address = "127.0.0.1:1".parse().unwrap();
+    let mut record = Record::begin(Direction::Gateway, address, address);
+    record.request = Some(RequestRecord {
+        method: Method::from_bytes(host.as_bytes()).unwrap_or_default(),
+        authority: host.to_owned(),
+        path: format!("/{host}"),
+        ..RequestRecord::default()
+    });
+    record.status = 200;
+    record.peer_principal = Some(format!("spiffe://cluster.local/ns/{host}/sa/{host}"));
+    record.flags = host.to_owned();
+    record.details = host.to_owned();
+    record
+}
+
+/// A writer that sleeps until it is told not to, then fails.
+#[derive(Clone, Default)]
+struct Stuck(Arc<AtomicBool>);
+
+impl Write for Stuck {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        while !self.0.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x05_a_log_that_cannot_be_written_costs_lines_and_no_request() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let stuck = Stuck::default();
+    let log = LogWriter::new(stuck.clone(), LineFormat::text(""));
+    let dropped = log.dropped();
+    // The queue is full before the first request.
+    let started = Instant::now();
+    let line = record("a");
+    for _ in 0..50_000 {
+        log.finished(&line);
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(dropped.load(Ordering::Relaxed) > 15_000);
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, Options::default(), |builder| {
+            builder.sink(log)
+        })
+        .await;
+    for _ in 0..20 {
+        assert_eq!(get(running.address(), "a", "/").await.status, 200);
+    }
+    // A full disk: lines that were taken are counted too.
+    stuck.0.store(true, Ordering::Relaxed);
+    let started = Instant::now();
+    while dropped.load(Ordering::Relaxed) < 50_000 {
+        assert!(started.elapsed() < Duration::from_secs(10), "{} dropped", dropped.load(Ordering::Relaxed));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(get(running.address(), "a", "/").await.status, 200);
+}
+
+#[derive(Debug)]
+struct Panics;
+
+impl Filter for Panics {
+    fn request(&self, head: &mut RequestHead<'_>) -> Option<http::Response<String>> {
+        assert!(!head.path.contains("panic"), "a filter's bug");
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q06_a_panic_takes_its_own_connection_only() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, Options::default(), |builder| {
+            builder.filter(Panics)
+        })
+        .await;
+    let mut other = TcpStream::connect(running.address()).await.unwrap();
+    other
+        .write_all(b"POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhel")
+        .await
+        .unwrap();
+    for _ in 0..5 {
+        let answer = exchange(running.address(), "GET /panic HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(answer, "");
+    }
+    other.write_all(b"lo").await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(get(running.address(), "a", "/").await.status, 200);
+    tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
+        .await
+        .expect("a place is still taken");
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    async fn lines(&self, wanted: usize) -> Vec<Vec<u8>> {
+        for _ in 0..100 {
+            let all = self.0.lock().unwrap().clone();
+            let lines: Vec<Vec<u8>> = all
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect();
+            if lines.len() >= wanted {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("too few lines");
+    }
+}
+
+/// CVE-2024-34363: one line for each request, and JSON that parses.
+#[tokio::test]
+async fn l01_what_clients_send_cannot_break_out_of_a_log_line() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let (text, json) = (Shared::default(), Shared::default());
+    let (text_log, json_log) = (text.clone(), json.clone());
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, Options::default(), |builder| {
+            builder
+                .sink(LogWriter::new(text_log, LineFormat::text("")))
+                .sink(LogWriter::new(json_log, LineFormat::json(None)))
+        })
+        .await;
+    let mut sent = 0;
+    let large = vec![b'"'; 30_000];
+    let values: [&[u8]; 7] = [
+        b"\" 200 - \"injected\"",
+        b"{\"a\":1}\\",
+        b"\xff\xfe\x80\xc0\xaf",
+        b"tab\there",
+        b"\\u0000\\n%0d%0a",
+        "\u{202e}\u{2028}".as_bytes(),
+        &large,
+    ];
+    for value in values {
+        let head = [
+            b"GET /a%0a\"b HTTP/1.1\r\nhost: a\r\nconnection: close\r\nuser-agent: ",
+            value,
+            b"\r\nx-request-id: ",
+            value,
+            b"\r\n\r\n",
+        ]
+        .concat();
+        exchange(running.address(), head).await;
+        sent += 1;
+    }
+    // Refused by the strict reader: told in the log all the same, and nothing of it repeated.
+    for bytes in
+        [&b"GET /\x1b[31m\r\nx HTTP/1.1\r\n\r\n"[..], b"GET / HTTP/1.1\r\nhost: a\r\nx: a\x1bb\0\r\n\r\n"]
+    {
+        exchange(running.address(), bytes).await;
+        sent += 1;
+    }
+    let mut stream = connect(&running).await;
+    stream.write_all(&with(&[(b"user-agent", b"\xff\"quoted\"")])).await.unwrap();
+    let (answered, _) = answer(&mut stream, Duration::from_millis(300)).await;
+    sent += usize::from(succeeded(&answered));
+    let lines = text.lines(sent).await;
+    assert_eq!(lines.len(), sent);
+    for line in &lines {
+        assert!(
+            !line.iter().any(|byte| matches!(byte, 0..=8 | 11..=31 | 127)),
+            "{}",
+            String::from_utf8_lossy(line)
+        );
+    }
+    let lines = json.lines(sent).await;
+    assert_eq!(lines.len(), sent);
+    for line in &lines {
+        let parsed: Result<serde_json::Value, _> = serde_json::from_slice(line);
+        assert!(parsed.is_ok_and(|value| value.is_object()), "{}", String::from_utf8_lossy(line));
+    }
+}
+
+fn answering(text: &str) -> String {
+    reviews(&format!(
+        "  - headers: {{response: {{set: {{x-generation: {text}}}}}}}\n    directResponse: {{status: 200, body: {{string: {text}}}}}\n"
+    ))
+}
+
+/// Head and body of an answer are of one configuration.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c05_every_answer_is_of_one_generation_whole() {
+    let configs: Vec<_> =
+        ["one", "two", "three"].iter().map(|name| config(&answering(name), SIDECAR)).collect();
+    let running = start_with(configs[0].clone(), &["9080"], &[], Options::default(), |builder| builder).await;
+    let address = running.address();
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            tokio::spawn(async move {
+                let mut seen = std::collections::BTreeMap::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let answer = get(address, "reviews", "/").await;
+                    assert_eq!((answer.status, answer.header("x-generation")), (200, Some(&*answer.body)));
+                    *seen.entry(answer.body).or_insert(0) += 1;
+                }
+                seen
+            })
+        })
+        .collect();
+    let started = Instant::now();
+    let mut last = 0;
+    while started.elapsed() < Duration::from_millis(1500) {
+        for config in &configs {
+            let number = running.proxy.apply(config.clone());
+            assert!(number > last, "generations only grow");
+            last = number;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap().len() > 1, "only one generation was seen");
+    }
+}
+
+/// What was allowed stays for as long as its connection; what is asked anew is decided anew.
+#[tokio::test]
+async fn c06_a_tightened_policy_holds_for_what_comes_next_and_leaves_tunnels_alone() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, Options::default(), |builder| builder)
+            .await;
+    let mut tunnel = TcpStream::connect(running.address()).await.unwrap();
+    tunnel
+        .write_all(b"GET /chat HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        .await
+        .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tunnel.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    let mut kept = TcpStream::connect(running.address()).await.unwrap();
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let length = kept.read(&mut buffer).await.unwrap();
+    assert!(buffer[..length].starts_with(b"HTTP/1.1 200 "));
+
+    let closed = door(ROUTE)
+        + "\n---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: nobody, namespace: edge}\nspec: {}\n";
+    running.proxy.apply(config(&closed, GATEWAY));
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let length = kept.read(&mut buffer).await.unwrap();
+    assert!(buffer[..length].starts_with(b"HTTP/1.1 403 "), "the next request of a connection");
+    assert_eq!(get(running.address(), "a", "/").await.status, 403);
+    tunnel.write_all(b"still here").await.unwrap();
+    let length =
+        tokio::time::timeout(Duration::from_secs(3), tunnel.read(&mut buffer)).await.unwrap().unwrap();
+    assert_eq!(&buffer[..length], b"still here");
+}
+
+/// A thousand of each kind of slow client beside an honest one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x01_slow_clients_hold_nobody_up_and_all_of_them_go() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let mut options = Options::default();
+    options.patience.request_head = Duration::from_millis(1500);
+    options.patience.idle = Duration::from_millis(1500);
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, options, |builder| builder).await;
+    let mut held = Vec::new();
+    for number in 0..2000 {
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        let said: &[u8] = match number % 4 {
+            0 => b"GET / HTTP/1.1\r\nhost: a\r\nx: ",
+            1 => b"",
+            2 => b"PRI * HTTP",
+            _ => b"GET /\r",
+        };
+        stream.write_all(said).await.unwrap();
+        if number % 8 == 1 {
+            stream.shutdown().await.unwrap();
+        }
+        held.push(stream);
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..50 {
+        let started = Instant::now();
+        assert_eq!(get(running.address(), "a", "/").await.status, 200);
+        slowest = slowest.max(started.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    let started = Instant::now();
+    for mut stream in held {
+        let mut rest = Vec::new();
+        let ending = tokio::time::timeout(Duration::from_secs(6), stream.read_to_end(&mut rest)).await;
+        assert!(ending.is_ok(), "still open after {:?}", started.elapsed());
+    }
+    tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
+        .await
+        .expect("somebody is still there");
+}

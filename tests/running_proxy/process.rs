@@ -1,0 +1,262 @@
+//! The program `gateway` as a process: signals, limits of the system, sudden ends. Skipped where it was not built
+//! (`cargo build --features runtime-tests --example gateway`).
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream as Blocking};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::get;
+use crate::fixture::{GATEWAY, door};
+use crate::upstream::Upstream;
+
+const ROUTE: &str =
+    "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
+
+fn program() -> Option<PathBuf> {
+    let own = std::env::current_exe().unwrap();
+    let found = own.parent().and_then(|deps| deps.parent()).map(|target| target.join("examples/gateway"));
+    let found = found.filter(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: the example `gateway` is not built");
+    }
+    found
+}
+
+/// A gateway that runs as a process of its own.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+    // Kept open, so that the log can be written.
+    _log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// Starts the program, with files in flight limited where `files` says so.
+    fn start(name: &str, upstream: SocketAddr, files: Option<u32>) -> Option<Self> {
+        let program = program()?;
+        let folder = std::env::temp_dir().join(format!("mesh-process-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("proxy.txt"), GATEWAY).unwrap();
+        std::fs::write(folder.join("mesh.yaml"), door(ROUTE)).unwrap();
+        Some(Self::run(&program, folder, upstream, files))
+    }
+
+    fn run(program: &std::path::Path, folder: PathBuf, upstream: SocketAddr, files: Option<u32>) -> Self {
+        let limit = files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
+        let mut child = Command::new("bash")
+            .arg("-c")
+            .arg(format!("{limit}exec \"$0\" \"$@\""))
+            .arg(program)
+            .arg("--config")
+            .arg(folder.join("mesh.yaml"))
+            .arg("--proxy")
+            .arg(folder.join("proxy.txt"))
+            .args(["--port-map", "80=127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .arg("--endpoint")
+            .arg(format!("10.0.1.1:9080={upstream},10.0.1.2:9080={upstream}"))
+            .env("RUST_LOG", "info")
+            .env("NO_COLOR", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut seen = Vec::new();
+        let address = loop {
+            let line =
+                log.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| panic!("no address: {seen:?}"));
+            let plain = without_colours(&line);
+            if let Some(address) = plain.split("listening address=").nth(1) {
+                break address.trim().parse().unwrap();
+            }
+            seen.push(plain);
+        };
+        Self { child, address, folder, _log: log }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let started = Instant::now();
+        while started.elapsed() < patience {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn without_colours(line: &str) -> String {
+    let mut plain = String::new();
+    let mut is_escape = false;
+    for character in line.chars() {
+        match (is_escape, character) {
+            (false, '\u{1b}') => is_escape = true,
+            (true, 'm') => is_escape = false,
+            (true, _) => {}
+            (false, character) => plain.push(character),
+        }
+    }
+    plain
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q01_a_drain_under_load_fails_no_request_and_ends_in_time() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q01", upstream.address, None) else { return };
+    let address = process.address;
+    let (stop, served, failed) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    // Clients of a connection each, and one that keeps its connection until it is told to close it.
+    let mut clients = Vec::new();
+    for keeps in [false, false, true] {
+        let (stop, served, failed) = (Arc::clone(&stop), Arc::clone(&served), Arc::clone(&failed));
+        clients.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok(mut stream) = TcpStream::connect(address).await else { return };
+                loop {
+                    let end = if keeps { "" } else { "connection: close\r\n" };
+                    let request = format!("GET / HTTP/1.1\r\nhost: a\r\n{end}\r\n");
+                    let mut answer = Vec::new();
+                    let is_sent = stream.write_all(request.as_bytes()).await.is_ok();
+                    while is_sent && !answer.ends_with(b"\r\n\r\nreviews") {
+                        match stream.read_u8().await {
+                            Ok(byte) => answer.push(byte),
+                            Err(_) => break,
+                        }
+                    }
+                    let is_good = answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"reviews");
+                    if is_good { &served } else { &failed }.fetch_add(1, Ordering::Relaxed);
+                    if !keeps || !is_good || String::from_utf8_lossy(&answer).contains("connection: close") {
+                        break;
+                    }
+                }
+            }
+        }));
+    }
+    let slow = tokio::spawn(async move { get(address, "a", "/slow").await.status });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = served.load(Ordering::Relaxed);
+    process.signal("-TERM");
+    // While it gives notice, new connections are still served.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(served.load(Ordering::Relaxed) > before, "nothing was served while it drained");
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert_eq!(slow.await.unwrap(), 200, "a request in flight");
+    let status = tokio::task::spawn_blocking(move || process.wait(Duration::from_secs(10))).await.unwrap();
+    assert_eq!(status.and_then(|status| status.code()), Some(0));
+    assert_eq!(failed.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q02_a_second_signal_ends_the_drain_and_a_broken_pipe_ends_nothing() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q02", upstream.address, None) else { return };
+    process.signal("-PIPE");
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    let mut held = TcpStream::connect(process.address).await.unwrap();
+    held.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    process.signal("-TERM");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(
+        process.wait(Duration::ZERO.max(Duration::from_millis(20))).is_none(),
+        "it waits for the request"
+    );
+    process.signal("-TERM");
+    let status = process.wait(Duration::from_secs(3)).expect("it still waits");
+    assert_eq!(status.code(), Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q03_after_a_sudden_end_it_serves_again_at_once() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q03", upstream.address, None) else { return };
+    let program = program().unwrap();
+    for _ in 0..5 {
+        assert_eq!(get(process.address, "a", "/").await.status, 200);
+        process.signal("-KILL");
+        process.wait(Duration::from_secs(5)).unwrap();
+        let started = Instant::now();
+        let folder = std::mem::take(&mut process.folder);
+        process = Process::run(&program, folder, upstream.address, None);
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    }
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+}
+
+#[test]
+fn q05_without_a_configuration_it_says_so_and_serves_nobody() {
+    let Some(program) = program() else { return };
+    let folder = std::env::temp_dir().join(format!("mesh-process-q05-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("proxy.txt"), GATEWAY).unwrap();
+    let missing = folder.join("nowhere.yaml");
+    let output = Command::new(&program)
+        .arg("--config")
+        .arg(&missing)
+        .arg("--proxy")
+        .arg(folder.join("proxy.txt"))
+        .args(["--port-map", "80=127.0.0.1:0"])
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere.yaml"));
+}
+
+/// RUSTSEC-2024-0376, CVE-2020-8663: no file descriptor left is not the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x02_running_out_of_files_ends_nothing() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("x02", upstream.address, Some(64)) else { return };
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    for _ in 0..2 {
+        let held: Vec<Blocking> = (0..120).filter_map(|_| Blocking::connect(process.address).ok()).collect();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert!(process.child.try_wait().unwrap().is_none(), "it ended");
+        drop(held);
+        let mut status = 0;
+        for _ in 0..20 {
+            status = tokio::time::timeout(Duration::from_secs(2), get(process.address, "a", "/"))
+                .await
+                .map_or(0, |answer| answer.status);
+            if status == 200 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(status, 200, "it does not recover");
+    }
+    process.signal("-TERM");
+    assert_eq!(process.wait(Duration::from_secs(10)).and_then(|status| status.code()), Some(0));
+}

@@ -1,0 +1,425 @@
+//! TLS that is broken, cut, stale or somebody else's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
+use mesh::proxy_core::seam::dial::BoxIo;
+use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, HandshakeKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::ca::Ca;
+use crate::client::{Answer, get};
+use crate::fixture::{GATEWAY, SIDECAR, config, reviews, start_with};
+use crate::tls::{
+    REVIEWS_ID, SERVER, STRICT, WEB, gateway, mesh_certificates, offer, parts, provider, roots, secure_door,
+    server,
+};
+use crate::upstream::Upstream;
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: reviews:9080\r\nconnection: close\r\n\r\n";
+
+/// The status that a client with this certificate is told over mesh TLS; 0: none.
+async fn status(address: std::net::SocketAddr, ca: &Ca, identity: Option<&Identity>) -> u16 {
+    let stream: BoxIo = Box::new(TcpStream::connect(address).await.unwrap());
+    let alpn = ["istio-http/1.1".to_owned(), "istio".to_owned()];
+    let Ok((mut stream, _)) = offer(stream, ca, "reviews", &alpn, identity).await else { return 0 };
+    if stream.write_all(GET).await.is_err() {
+        return 0;
+    }
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    Answer::parse(&String::from_utf8_lossy(&answer)).status
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t01_strict_takes_the_meshs_own_valid_client_certificates_and_no_others() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let (server, application) = server(&ca, "STRICT").await;
+    assert_eq!(status(server.address(), &ca, Some(&ca.issue(&[WEB]))).await, 200);
+    assert_eq!(application.take().len(), 1);
+    let with_chain = |count: usize| {
+        let mut identity = ca.issue(&[WEB]);
+        for _ in 0..count {
+            identity.chain.extend(other.issue(&["filler.example"]).chain);
+        }
+        identity
+    };
+    let cases: Vec<(&str, Option<Identity>)> = vec![
+        ("none", None),
+        ("another authority", Some(other.issue(&[WEB]))),
+        ("another trust domain", Some(ca.issue(&["spiffe://elsewhere/ns/shop/sa/web"]))),
+        ("expired", Some(ca.issue_as(&[WEB], |params| params.not_after = date_time_ymd(2020, 1, 1)))),
+        ("not yet valid", Some(ca.issue_as(&[WEB], |params| params.not_before = date_time_ymd(2900, 1, 1)))),
+        (
+            "for servers only",
+            Some(ca.issue_as(&[WEB], |params| {
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
+            })),
+        ),
+        (
+            "an authority's own",
+            Some(ca.issue_as(&[WEB], |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))),
+        ),
+        ("no name", Some(ca.issue(&[]))),
+        ("two names", Some(ca.issue(&[WEB, "spiffe://cluster.local/ns/shop/sa/other"]))),
+        ("a DNS name", Some(ca.issue(&["web.shop.svc.cluster.local"]))),
+        ("a long chain of another authority", {
+            let mut identity = other.issue(&[WEB]);
+            identity.chain.extend(with_chain(20).chain);
+            Some(identity)
+        }),
+    ];
+    for (name, identity) in cases {
+        assert_eq!(status(server.address(), &ca, identity.as_ref()).await, 0, "{name}");
+    }
+    // Fillers behind a good leaf cost a bounded time, whatever comes of them.
+    let started = Instant::now();
+    let _ = status(server.address(), &ca, Some(&with_chain(60))).await;
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    application.take();
+    // Plaintext reaches nobody.
+    assert_eq!(get(server.address(), "reviews:9080", "/x").await.status, 0);
+    assert!(application.take().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t02_of_the_mesh_is_who_has_one_plain_name_of_five_parts() {
+    let ca = Ca::new();
+    let (server, application) = server(&ca, "STRICT").await;
+    let long = format!("spiffe://cluster.local/ns/shop/sa/{}", "x".repeat(2049));
+    for uri in [
+        "SPIFFE://cluster.local/ns/shop/sa/web",
+        "spiffe://cluster.local",
+        "spiffe://cluster.local/ns/shop/sa/web/",
+        "spiffe://cluster.local//ns/shop/sa/web",
+        "spiffe://cluster.local/ns/shop/sa/../web",
+        "spiffe://cluster.local/ns/shop/sa/%2e",
+        "spiffe://cluster.local/ns/shop/sa/web?x",
+        "spiffe://cluster.local/ns/shop/sa/web#x",
+        "spiffe://cluster.local:443/ns/shop/sa/web",
+        "spiffe://user@cluster.local/ns/shop/sa/web",
+        "spiffe://cluster.local/sa/web/ns/shop",
+        "spiffe://cluster.local/ns//sa/web",
+        "spiffe://cluster.local/ns/shop/sa/web\0",
+        "spiffe://cluster.local\0.elsewhere/ns/shop/sa/web",
+        "https://cluster.local/ns/shop/sa/web",
+        &long,
+    ] {
+        assert_eq!(status(server.address(), &ca, Some(&ca.issue(&[uri]))).await, 0, "{uri:?}");
+    }
+    assert!(application.take().is_empty());
+}
+
+/// CVE-2020-15104: a wildcard stands for one label.
+#[tokio::test]
+async fn t03_names_of_upstreams_are_matched_label_by_label() {
+    let ca = Ca::new();
+    for (name, asked, fits) in [
+        ("*.bank.example", "api.bank.example", true),
+        ("*.example", "api.bank.example", false),
+        ("*", "api.bank.example", false),
+        ("api.*.example", "api.bank.example", false),
+        ("api.bank.example", "api.bank.example", true),
+    ] {
+        let text = format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: bank, namespace: shop}}\nspec:\n  \
+             hosts: [{asked}]\n  addresses: [240.0.0.7]\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 443}}]\n  \
+             resolution: STATIC\n  endpoints: [{{address: 10.9.9.9}}]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n\
+             metadata: {{name: bank, namespace: shop}}\nspec:\n  host: {asked}\n  \
+             trafficPolicy: {{tls: {{mode: SIMPLE, caCertificates: /authority.pem}}}}\n"
+        );
+        let (chain, key) = parts(&ca.issue(&[name]));
+        let server = rustls::ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key);
+        let Ok(server) = server else {
+            assert!(!fits, "{name}");
+            continue;
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bank = listener.local_addr().unwrap();
+        let upstream = Upstream::start("unused").await;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server.clone()));
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    tokio::spawn(upstream.clone().serve(hyper_util::rt::TokioIo::new(stream), "bank"));
+                }
+            }
+        });
+        let held = InMemory::default();
+        held.put_authorities("file-root:/authority.pem", ca.pem());
+        let endpoints = [("10.9.9.9:443", bank)];
+        let proxy = start_with(config(&text, SIDECAR), &["80"], &endpoints, Options::default(), |builder| {
+            builder.certificates(held)
+        })
+        .await;
+        let answer = get(proxy.address(), asked, "/").await;
+        assert_eq!(answer.status == 200, fits, "{name} for {asked}: {}", answer.status);
+    }
+}
+
+/// The bytes of a client hello for `shop.example`.
+fn hello() -> Vec<u8> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots(&Ca::new()))
+        .with_no_client_auth();
+    let name = ServerName::try_from("shop.example").unwrap();
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    connection.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// The handshake message of a record in records of a few bytes each.
+fn in_small_records(record: &[u8], size: usize) -> Vec<u8> {
+    let head = &record[..3];
+    record[5..].chunks(size).flat_map(|piece| [head, &[0, piece.len() as u8], piece].concat()).collect()
+}
+
+fn renamed(name: &[u8; 12]) -> Vec<u8> {
+    let mut bytes = hello();
+    let at = bytes.windows(12).position(|window| window == b"shop.example").unwrap();
+    bytes[at..at + 12].copy_from_slice(name);
+    bytes
+}
+
+/// The kind of record that a server answers bytes with: 22 is its hello, 21 an alert; 0: it closed.
+async fn reaction(address: std::net::SocketAddr, pieces: &[&[u8]]) -> u8 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for piece in pieces {
+        if stream.write_all(piece).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let reading = tokio::time::timeout(Duration::from_secs(5), stream.read_u8());
+    reading.await.expect("nothing came").unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t04_hellos_in_pieces_are_read_and_odd_ones_refused_in_time() {
+    let ca = Ca::new();
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let held = InMemory::default();
+    held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    let mut options = Options::default();
+    options.patience.detection = Duration::from_millis(400);
+    options.patience.handshake = Duration::from_millis(400);
+    let text = secure_door("{mode: SIMPLE, credentialName: shop}");
+    let running = start_with(config(&text, GATEWAY), &["443"], &endpoints, options, |builder| {
+        builder.certificates(held)
+    });
+    let running = running.await;
+    let address = running.address();
+    let whole = hello();
+    // One byte at a time, and one handshake message in many records (RUSTSEC-2024-0399).
+    assert_eq!(reaction(address, &whole.chunks(1).collect::<Vec<_>>()).await, 22);
+    for size in [1, 7, 100] {
+        assert_eq!(reaction(address, &[&in_small_records(&whole, size)]).await, 22, "{size}");
+    }
+    assert_eq!(reaction(address, &[&renamed(b"SHOP.Example")]).await, 22, "names are compared in lower case");
+    for name in [
+        b"shop.exampl\0",
+        b"shop\0example",
+        b"shop example",
+        b"shop/example",
+        b"shop.exampla",
+        b"............",
+    ] {
+        assert_ne!(reaction(address, &[&renamed(name)]).await, 22, "{name:?}");
+    }
+    let large = [&[22, 3, 1, 0xff, 0xff][..], &[0; 65_535]].concat();
+    let sslv2 = [0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10, 1, 0, 0x80];
+    for (name, bytes) in [
+        ("a large record", &large[..]),
+        ("SSLv2", &sslv2),
+        ("plaintext", GET),
+        ("one byte", &[22]),
+        ("half a hello", &whole[..whole.len() / 2]),
+        ("junk", &[22, 3, 3, 0, 4, 1, 0, 0, 0]),
+        ("an alert", &[21, 3, 3, 0, 2, 2, 40]),
+        ("a heartbeat", &[24, 3, 3, 0, 3, 1, 0x40, 0]),
+    ] {
+        let started = Instant::now();
+        assert_ne!(reaction(address, &[bytes]).await, 22, "{name}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{name}: {:?}", started.elapsed());
+    }
+    assert!(upstream.take().is_empty());
+}
+
+/// CVE-2022-21654: who was good under another configuration proves it again.
+#[tokio::test]
+async fn t05_client_certificates_are_verified_anew_with_every_connection() {
+    let (ca, next) = (Ca::new(), Ca::new());
+    let held = Arc::new(InMemory::default());
+    held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    held.put_authorities("kubernetes://shop-cacert", ca.pem());
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let source = Arc::clone(&held);
+    let text = secure_door("{mode: MUTUAL, credentialName: shop}");
+    let running = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(source)
+    });
+    let running = running.await;
+    let (chain, key) = parts(&ca.issue(&["client.example"]));
+    let mut settings = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots(&ca))
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    settings.enable_early_data = true;
+    let settings = Arc::new(settings);
+    let ask = async || -> (u16, Option<HandshakeKind>, bool) {
+        let stream = TcpStream::connect(running.address()).await.unwrap();
+        let name = ServerName::try_from("shop.example").unwrap();
+        let Ok(mut stream) = TlsConnector::from(Arc::clone(&settings)).connect(name, stream).await else {
+            return (0, None, false);
+        };
+        let kind = stream.get_ref().1.handshake_kind();
+        let is_early = stream.get_ref().1.is_early_data_accepted();
+        let request = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        (Answer::parse(&String::from_utf8_lossy(&answer)).status, kind, is_early)
+    };
+    for _ in 0..3 {
+        assert_eq!(ask().await, (200, Some(HandshakeKind::Full), false));
+    }
+    held.put_authorities("kubernetes://shop-cacert", next.pem());
+    assert_eq!(ask().await.0, 0, "its authority is not trusted any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t06_rotating_certificates_and_authorities_under_load_fails_no_request() {
+    let (old, new) = (Ca::new(), Ca::new());
+    let application = Upstream::start("application").await;
+    let (server_held, client_held) =
+        (Arc::new(mesh_certificates(&old, REVIEWS_ID)), Arc::new(mesh_certificates(&old, WEB)));
+    let source = Arc::clone(&server_held);
+    let text = crate::fixture::REVIEWS.to_owned() + STRICT;
+    let behind = [("10.0.1.1:9080", application.address)];
+    let server =
+        start_with(config(&text, SERVER), &["in:10.0.1.1:9080"], &behind, Options::default(), |builder| {
+            builder.certificates(source)
+        })
+        .await;
+    let text = (reviews("  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n")
+        + STRICT)
+        .replace(
+            "labels: {app: reviews, version",
+            "labels: {security.istio.io/tlsMode: istio, app: reviews, version",
+        );
+    let endpoints = [("10.0.1.1:9080", server.address()), ("10.0.1.2:9080", server.address())];
+    let source = Arc::clone(&client_held);
+    let web = start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| {
+        builder.certificates(source)
+    })
+    .await;
+    let address = web.address();
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let done = Arc::clone(&done);
+            tokio::spawn(async move {
+                let mut served = 0;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let answer = get(address, "reviews:9080", "/x").await;
+                    assert_eq!(answer.status, 200, "{}", answer.body);
+                    served += 1;
+                }
+                served
+            })
+        })
+        .collect();
+    let moment = || tokio::time::sleep(Duration::from_millis(40));
+    let both = [old.pem(), new.pem()].concat();
+    for round in 0..8 {
+        moment().await;
+        server_held.put_identity("default", old.issue(&[REVIEWS_ID]));
+        client_held.put_identity("default", old.issue(&[WEB]));
+        // A key that does not fit, a half-written chain: the one before stays.
+        let mut broken = old.issue(&[REVIEWS_ID]);
+        if round % 2 == 0 {
+            broken.key = old.issue(&[WEB]).key;
+        } else {
+            broken.chain.truncate(100);
+        }
+        moment().await;
+        server_held.put_identity("default", broken);
+    }
+    // Another authority, with a time in which both count.
+    for held in [&server_held, &client_held] {
+        held.put_authorities("ROOTCA", both.clone());
+    }
+    moment().await;
+    server_held.put_identity("default", new.issue(&[REVIEWS_ID]));
+    client_held.put_identity("default", new.issue(&[WEB]));
+    moment().await;
+    for held in [&server_held, &client_held] {
+        held.put_authorities("ROOTCA", new.pem());
+    }
+    moment().await;
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 3);
+    }
+    assert_eq!(
+        status(server.address(), &new, Some(&old.issue(&[WEB]))).await,
+        0,
+        "the old authority is gone"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t09_a_handshake_that_ends_at_any_byte_leaves_nothing_behind() {
+    let ca = Ca::new();
+    let (running, upstream) = gateway(&secure_door("{mode: SIMPLE, credentialName: shop}"), |held| {
+        held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    })
+    .await;
+    let whole = hello();
+    for at in 0..=whole.len() {
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        let _ = stream.write_all(&whole[..at]).await;
+        if at % 2 == 0 {
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    }
+    // Records of every kind after a good hello, and noise that looks like TLS.
+    let mut seed = 1_u32;
+    for kind in 0..=255_u8 {
+        let noise: Vec<u8> = (0..64)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 24) as u8
+            })
+            .collect();
+        let record = [&[kind, 3, 3, 0, 64][..], &noise].concat();
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        let _ = stream.write_all(&whole).await;
+        let _ = stream.write_all(&record).await;
+    }
+    let stream = crate::tls::client(running.address(), &ca, "shop.example", &[], None).await;
+    assert!(stream.is_ok());
+    drop(stream);
+    tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
+        .await
+        .expect("somebody is still there");
+    assert!(upstream.take().is_empty());
+}

@@ -1,0 +1,346 @@
+//! Upstreams that fail in every way a connection can: what the client is told, how long it takes, what is tried again.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mesh::proxy_core::runtime::Options;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{get, request};
+use crate::fixture::{Running, SIDECAR, config, reviews, start_with};
+use crate::shim::Shim;
+use crate::upstream::Upstream;
+
+const ONCE: &str = "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n";
+
+/// A sidecar in front of one upstream behind both endpoints, by the `http` and the `trafficPolicy` of the service.
+async fn before(upstream: SocketAddr, http: &str, policy: &str) -> Running {
+    let text = reviews(http).replace(
+        "  host: reviews\n  subsets:",
+        &format!("  host: reviews\n  trafficPolicy: {policy}\n  subsets:"),
+    );
+    assert!(text.contains(policy));
+    let endpoints = [("10.0.1.1:9080", upstream), ("10.0.1.2:9080", upstream)];
+    start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| builder).await
+}
+
+/// Status and response flags of a request, and how long it took.
+async fn told(running: &Running) -> (u16, String, Duration) {
+    let started = Instant::now();
+    let status = tokio::time::timeout(Duration::from_secs(10), get(running.address(), "reviews", "/x"));
+    let status = status.await.map_or(0, |answer| answer.status);
+    let took = started.elapsed();
+    let flags = running.records.take().first().map(|record| record.flags.clone());
+    (status, flags.unwrap_or_default(), took)
+}
+
+/// A listener that answers no one: its queue is full.
+async fn black_hole() -> (SocketAddr, impl Drop) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let connecting = TcpStream::connect(address);
+        held.extend(tokio::time::timeout(Duration::from_millis(100), connecting).await.ok());
+    }
+    (address, Held(socket, held))
+}
+
+struct Held(#[allow(dead_code)] socket2::Socket, #[allow(dead_code)] Vec<std::io::Result<TcpStream>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {}
+}
+
+#[tokio::test]
+async fn u01_connections_that_fail_are_told_by_flag() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (status, flags, took) = told(&before(closed, ONCE, "{}").await).await;
+    assert_eq!((status, &*flags), (503, "UF"));
+    assert!(took < Duration::from_secs(1));
+    let retried =
+        "  - retries: {attempts: 2, retryOn: connect-failure}\n    route: [{destination: {host: reviews}}]\n";
+    let (status, flags, _) = told(&before(closed, retried, "{}").await).await;
+    assert_eq!((status, &*flags), (503, "UF,URX"));
+
+    type Deed = fn(crate::shim::Heard) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let deeds: [(&str, Deed); 5] = [
+        ("reset after accept", |heard| Box::pin(async move { heard.reset() })),
+        ("reset after the head", |mut heard| {
+            Box::pin(async move {
+                heard.head().await;
+                heard.reset();
+            })
+        }),
+        ("end without an answer", |mut heard| {
+            Box::pin(async move {
+                heard.head().await;
+            })
+        }),
+        ("end within the head", |mut heard| {
+            Box::pin(async move {
+                heard.head().await;
+                heard.say("HTTP/1.1 200 OK\r\ncontent-le").await;
+            })
+        }),
+        ("reset within the head", |mut heard| {
+            Box::pin(async move {
+                heard.head().await;
+                heard.say("HTTP/1.1 200 OK\r\ncontent-le").await;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                heard.reset();
+            })
+        }),
+    ];
+    for (name, deed) in deeds {
+        let shim = Shim::start(deed).await;
+        let (status, flags, took) = told(&before(shim.address, ONCE, "{}").await).await;
+        assert_eq!((status, &*flags), (503, "UC"), "{name}");
+        assert!(took < Duration::from_secs(2), "{name}: {took:?}");
+        assert_eq!(shim.requests().max(1), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn u01_an_answer_that_breaks_in_its_body_is_seen_to_be_broken() {
+    let shim = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        heard.reset();
+    })
+    .await;
+    let running = before(shim.address, ONCE, "{}").await;
+    let answer = get(running.address(), "reviews", "/x").await;
+    assert_eq!((answer.status, answer.header("content-length")), (200, Some("100")));
+    assert!(answer.body.len() < 100);
+    // The next one has a connection of its own.
+    let _ = get(running.address(), "reviews", "/x").await;
+    assert_eq!(shim.connections(), 2);
+}
+
+#[tokio::test]
+async fn u01_the_connect_timeout_is_kept() {
+    let (address, _held) = black_hole().await;
+    let running = before(address, ONCE, "{connectionPool: {tcp: {connectTimeout: 500ms}}}").await;
+    let (status, flags, took) = told(&running).await;
+    assert_eq!((status, &*flags), (503, "UF"));
+    assert!((Duration::from_millis(490)..Duration::from_millis(900)).contains(&took), "{took:?}");
+}
+
+#[tokio::test]
+async fn u02_slow_answers_end_with_the_routes_patience() {
+    let silent = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.hold().await;
+    })
+    .await;
+    let http =
+        "  - retries: {attempts: 0}\n    timeout: 400ms\n    route: [{destination: {host: reviews}}]\n";
+    let (status, flags, took) = told(&before(silent.address, http, "{}").await).await;
+    assert_eq!((status, &*flags), (504, "UT"));
+    assert!((Duration::from_millis(390)..Duration::from_millis(800)).contains(&took), "{took:?}");
+
+    let http = "  - timeout: 5s\n    retries: {attempts: 2, perTryTimeout: 200ms, retryOn: 'reset,gateway-error,5xx'}\n    route: [{destination: {host: reviews}}]\n";
+    let (status, _, took) = told(&before(silent.address, http, "{}").await).await;
+    assert_eq!(status, 504);
+    assert!((Duration::from_millis(590)..Duration::from_millis(1500)).contains(&took), "{took:?}");
+
+    // A byte now and then is no answer in time either.
+    let trickling = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n").await;
+        while heard.stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let http =
+        "  - retries: {attempts: 0}\n    timeout: 400ms\n    route: [{destination: {host: reviews}}]\n";
+    let running = before(trickling.address, http, "{}").await;
+    let started = Instant::now();
+    let answer = get(running.address(), "reviews", "/x").await;
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(answer.body.len() < 100, "{}", answer.body.len());
+}
+
+#[tokio::test]
+async fn u02_an_upstream_that_never_reads_holds_one_request_only() {
+    let deaf = Shim::start(|heard| async move {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        drop(heard);
+    })
+    .await;
+    let http =
+        "  - retries: {attempts: 0}\n    timeout: 300ms\n    route: [{destination: {host: reviews}}]\n";
+    let running = before(deaf.address, http, "{}").await;
+    let mut stream = TcpStream::connect(running.address()).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nhost: reviews\r\ncontent-length: {}\r\n\r\n", 256 << 20);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut taken = 0_usize;
+    let piece = vec![b'x'; 64 * 1024];
+    while let Ok(Ok(length)) = tokio::time::timeout(Duration::from_millis(300), stream.write(&piece)).await {
+        taken += length;
+        if taken > 200 << 20 {
+            break;
+        }
+    }
+    // The system's buffers on four ends hold some megabytes; the proxy itself keeps little.
+    assert!(taken < 64 << 20, "{taken} bytes were taken for an upstream that reads none");
+}
+
+#[tokio::test]
+async fn u03_a_host_that_fails_is_left_out_and_comes_back() {
+    let (good, bad) = (
+        Upstream::start("good").await,
+        Shim::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n", false).await,
+    );
+    let policy = "{outlierDetection: {consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 50}, loadBalancer: {simple: ROUND_ROBIN}}";
+    let text = reviews(ONCE).replace(
+        "  host: reviews\n  subsets:",
+        &format!("  host: reviews\n  trafficPolicy: {policy}\n  subsets:"),
+    );
+    let endpoints = [("10.0.1.1:9080", good.address), ("10.0.1.2:9080", bad.address)];
+    let running =
+        start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| builder)
+            .await;
+    let mut failed = 0;
+    for _ in 0..20 {
+        failed += u32::from(get(running.address(), "reviews", "/").await.status == 500);
+    }
+    assert_eq!(failed, 2, "two failures eject, the rest go to the good one");
+    tokio::time::sleep(Duration::from_millis(2300)).await;
+    let mut again = 0;
+    for _ in 0..10 {
+        again += u32::from(get(running.address(), "reviews", "/").await.status == 500);
+    }
+    assert!((1..=2).contains(&again), "it is tried again, and left out again: {again}");
+}
+
+#[tokio::test]
+async fn u06_what_an_upstream_may_have_done_is_not_done_twice() {
+    let shim = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.reset();
+    })
+    .await;
+    // Istio's default policy: connect-failure, refused-stream, unavailable, cancelled; no reset after the request was sent.
+    let running = before(shim.address, "  - route: [{destination: {host: reviews}}]\n", "{}").await;
+    let answer = request(running.address(), "POST /pay", &[("host", "reviews")], "money").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(shim.requests(), 1);
+}
+
+/// On a total outage every request costs its own tries and no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u06_retries_on_a_total_outage_are_bounded() {
+    let shim = Shim::answering("HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n", false).await;
+    let http = "  - retries: {attempts: 3, retryOn: 5xx}\n    route: [{destination: {host: reviews}}]\n";
+    let running = before(shim.address, http, "{connectionPool: {http: {maxRetries: 1}}}").await;
+    let address = running.address();
+    let clients: Vec<_> =
+        (0..20).map(|_| tokio::spawn(async move { get(address, "reviews", "/").await.status })).collect();
+    for client in clients {
+        assert_eq!(client.await.unwrap(), 503);
+    }
+    // At once only one retry is out: far from three for each.
+    let requests = shim.requests();
+    assert!((21..60).contains(&requests), "{requests}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u07_beyond_its_limits_a_cluster_refuses_at_once() {
+    let slow = Shim::start(|mut heard| async move {
+        while heard.head().await.is_some() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            heard.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        }
+    })
+    .await;
+    let policy = "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}";
+    let running = before(slow.address, ONCE, policy).await;
+    let address = running.address();
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(tokio::spawn(async move {
+            let started = Instant::now();
+            (get(address, "reviews", "/").await.status, started.elapsed())
+        }));
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+    let mut statuses = Vec::new();
+    for client in clients {
+        let (status, took) = client.await.unwrap();
+        assert!(status != 503 || took < Duration::from_millis(200), "{took:?}");
+        statuses.push(status);
+    }
+    assert_eq!(statuses, [200, 200, 503, 503, 503]);
+    let overflows = running.records.take().iter().filter(|record| record.flags == "UO").count();
+    assert_eq!(overflows, 3);
+}
+
+/// A kept connection that the upstream closes just when it is used again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u09_a_connection_closed_while_idle_costs_no_request_and_doubles_none() {
+    let shim = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        tokio::time::sleep(Duration::from_millis(heard.number as u64 % 7)).await;
+    })
+    .await;
+    let running = before(shim.address, ONCE, "{}").await;
+    let mut served = 0;
+    for round in 0..60 {
+        let answer = request(running.address(), "POST /x", &[("host", "reviews")], "").await;
+        served += usize::from(answer.status == 200);
+        tokio::time::sleep(Duration::from_millis(round % 9)).await;
+    }
+    // A request that was written while the other side closed may have been read: it is not sent again.
+    assert!(served >= 30, "{served}");
+    let heard = shim.requests();
+    assert!((served..=60).contains(&heard), "{heard} requests for 60, {served} served");
+}
+
+#[tokio::test]
+async fn u10_a_dead_mirror_and_a_fault_change_nothing_else() {
+    let upstream = Upstream::start("reviews").await;
+    let (hole, _held) = black_hole().await;
+    let http = "  - retries: {attempts: 0}\n    mirrors: [{destination: {host: reviews, subset: v2}}]\n    route: [{destination: {host: reviews, subset: v1}}]\n";
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", hole)];
+    let running =
+        start_with(config(&reviews(http), SIDECAR), &["9080"], &endpoints, Options::default(), |builder| {
+            builder
+        })
+        .await;
+    for _ in 0..5 {
+        let (status, _, took) = told(&running).await;
+        assert_eq!(status, 200);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    let http = "  - fault: {delay: {fixedDelay: 200ms, percentage: {value: 100}}, abort: {httpStatus: 418, percentage: {value: 100}}}\n    route: [{destination: {host: reviews}}]\n";
+    let (status, flags, took) = told(&before(upstream.address, http, "{}").await).await;
+    assert_eq!((status, &*flags), (418, "DI,FI"));
+    assert!((Duration::from_millis(195)..Duration::from_millis(900)).contains(&took), "{took:?}");
+}
+
+/// Nothing is read further than the answer says, however many there are.
+#[tokio::test]
+async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
+    let shim = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.hold().await;
+    })
+    .await;
+    let running = before(shim.address, ONCE, "{}").await;
+    let mut stream = TcpStream::connect(running.address()).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: reviews\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut one = [0];
+    assert!(tokio::time::timeout(Duration::from_millis(100), stream.read(&mut one)).await.is_err());
+    assert_eq!(shim.requests(), 1);
+    let told = tokio::time::timeout(Duration::from_millis(10), running.proxy.drain()).await;
+    assert!(told.is_err(), "a request in flight is waited for");
+}
