@@ -172,9 +172,10 @@ fn routes_take_timeouts_retries_and_headers() {
     let RouteAction::Forward(forward) = &route.action else { panic!() };
     assert_eq!((forward.timeout_ms, forward.retries.as_ref().unwrap().attempts), (3000, 9));
     let wanted = [
+        // Envoy asks the route before its virtual host.
+        HeaderOp::Add("a".into(), "b".into()),
         HeaderOp::Remove("e".into()),
         HeaderOp::Set("c".into(), "d".into()),
-        HeaderOp::Add("a".into(), "b".into()),
     ];
     assert_eq!(*route.request_headers.ops, wanted);
     let found: Vec<_> = report.iter().map(|it| it.message.as_str()).collect();
