@@ -86,7 +86,7 @@ pub struct HttpForward {
     /// Whole-exchange timeout in milliseconds; 0: none.
     pub timeout_ms: u64,
     /// `None`: no retries.
-    pub retries: Option<RetryPolicy>,
+    pub retries: Option<Arc<RetryPolicy>>,
     /// Copies of the request.
     pub mirrors: Vec<Mirror>,
     /// Faults that may be injected.

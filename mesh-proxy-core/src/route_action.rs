@@ -117,7 +117,7 @@ fn no_cluster<O: Observer>(config: &ProxyConfig, forward: &Forward, observer: &m
 /// The fault as configured; one that does nothing, or that no filter injects, is none.
 fn fault(forward: &Forward, filters: Option<&HttpFilters>) -> Option<Fault> {
     let is_injected = filters.is_none_or(|filters| filters.has(HttpFilters::FAULT));
-    let fault = forward.fault.as_ref().filter(|_| is_injected)?;
+    let fault = forward.fault.as_deref().filter(|_| is_injected)?;
     (fault.delay.is_some() || fault.abort.is_some()).then(|| fault.clone())
 }
 
@@ -154,7 +154,7 @@ fn upstream<O: Observer>(
             .iter()
             .map(|destination| choice(route, forward, filters, destination))
             .collect(),
-        hash_policy: forward.hash_policy.clone(),
+        hash_policy: forward.hash_policy.to_vec(),
         tunnel: None,
         http: Some(http),
     }))

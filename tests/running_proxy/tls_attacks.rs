@@ -423,3 +423,70 @@ async fn t09_a_handshake_that_ends_at_any_byte_leaves_nothing_behind() {
         .expect("somebody is still there");
     assert!(upstream.take().is_empty());
 }
+
+/// CVE-2022-39388, CVE-2023-27487: neither the address nor a header says who somebody is.
+#[tokio::test]
+async fn who_a_client_says_it_is_counts_for_nothing() {
+    let ca = Ca::new();
+    let (server, application) = server(&ca, "PERMISSIVE").await;
+    for name in ["x-forwarded-client-cert", "x-envoy-peer-metadata", "x-envoy-internal"] {
+        let value = format!("By={REVIEWS_ID};URI={WEB}");
+        let headers = [("host", "reviews:9080"), (name, &*value), ("x-forwarded-for", "127.0.0.1")];
+        let answer = crate::client::request(server.address(), "GET /x", &headers, "").await;
+        assert_eq!(answer.status, 403, "{name}");
+    }
+    assert!(application.take().is_empty());
+    // At the edge such headers go no further.
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let text = crate::fixture::door("  - route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n");
+    let door =
+        start_with(config(&text, GATEWAY), &["80"], &endpoints, Options::default(), |builder| builder).await;
+    let forged = [
+        "x-forwarded-client-cert",
+        "x-envoy-original-path",
+        "x-envoy-internal",
+        "x-envoy-external-address",
+        "x-envoy-upstream-rq-timeout-ms",
+        "x-envoy-peer-metadata-id",
+    ];
+    let headers: Vec<(&str, &str)> =
+        [("host", "a")].into_iter().chain(forged.map(|name| (name, "forged"))).collect();
+    assert_eq!(crate::client::request(door.address(), "GET /x", &headers, "").await.status, 200);
+    let seen = upstream.only();
+    assert!(!seen.headers.iter().any(|(_, value)| value.contains("forged")), "{:?}", seen.headers);
+}
+
+/// CVE-2024-32475: a host that cannot be a server name.
+#[tokio::test]
+async fn a_host_too_long_for_a_server_name_is_an_error_and_no_more() {
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: bank, namespace: shop}
+spec:
+  hosts: ['*.bank.example']
+  addresses: [240.0.0.7]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.9.9}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: bank, namespace: shop}
+spec:
+  host: '*.bank.example'
+  trafficPolicy: {tls: {mode: SIMPLE}}
+";
+    let upstream = Upstream::start("bank").await;
+    let endpoints = [("10.9.9.9:443", upstream.address)];
+    let proxy =
+        start_with(config(text, SIDECAR), &["80"], &endpoints, Options::default(), |builder| builder).await;
+    for host in ["x".repeat(300), "x".repeat(64), "-".to_owned(), "[::1]".to_owned(), "a_b".to_owned()] {
+        let host = format!("{host}.bank.example");
+        let answer = tokio::time::timeout(Duration::from_secs(5), get(proxy.address(), &host, "/")).await;
+        let status = answer.expect("no answer").status;
+        assert!((400..600).contains(&status), "{host}: {status}");
+    }
+    assert!(upstream.take().is_empty());
+}

@@ -28,17 +28,17 @@ pub struct Forward {
     /// Where the timeout was written.
     pub timeout_origin: Option<Origin>,
     /// `None`: no retries.
-    pub retries: Option<RetryPolicy>,
+    pub retries: Option<Arc<RetryPolicy>>,
     /// Path rewrite, after matching.
     pub path_rewrite: Option<PathRewrite>,
     /// `:authority` rewrite of the route (E-093: wins over a destination's own).
     pub authority_rewrite: Option<AuthorityRewrite>,
     /// Copies of the request.
-    pub mirrors: Vec<Mirror>,
+    pub mirrors: Few<Mirror>,
     /// Where a consistent-hash key is taken from, in order (T-247, E-072).
-    pub hash_policy: Vec<HashPolicy>,
+    pub hash_policy: Few<HashPolicy>,
     /// Injected faults.
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     /// CORS policy.
     pub cors: Option<Box<CorsPolicy>>,
     /// The local rate limit of its own, in place of that of the chain's filters (an EnvoyFilter's).

@@ -6,7 +6,7 @@
 use super::text_hash::Seed;
 
 /// Slots for every hundred texts.
-const ROOM_PERCENT: usize = 150;
+const ROOM_PERCENT: usize = 200;
 
 /// Marks a slot without text.
 const EMPTY: u32 = u32::MAX;

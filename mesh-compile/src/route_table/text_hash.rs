@@ -83,9 +83,8 @@ fn equal_bytes(word: u64, byte: u8) -> u64 {
 
 /// One bit for each of the `0x80` of [`equal_bytes`], the first byte's lowest.
 #[inline]
-fn one_bit_each(marks: u64) -> u8 {
-    let [.., bits] = (marks >> 7).wrapping_mul(0x0102_0408_1020_4080).to_le_bytes();
-    bits
+fn one_bit_each(marks: u64) -> u64 {
+    (marks >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// Where the path of a request target ends: at its query or fragment (T-135).
@@ -111,37 +110,58 @@ fn stops(word: u64) -> u64 {
 
 /// Places of a text, one bit for each of its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Places(u128);
+pub(super) struct Places {
+    low: u64,
+    high: u64,
+}
 
 impl Places {
     /// Marks a place.
     pub(super) fn add(&mut self, place: usize) {
-        self.0 |= 1 << place;
+        self.add_word(place, 1);
+    }
+
+    /// Marks places from `at` on, one bit each; they do not reach over the 64th.
+    #[inline]
+    fn add_word(&mut self, at: usize, bits: u64) {
+        if at < 64 {
+            self.low |= bits << at;
+        } else if at < NOTED {
+            self.high |= bits << (at - 64);
+        }
     }
 
     /// Places of both.
     #[inline]
     pub(super) fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+        Self { low: self.low & other.low, high: self.high & other.high }
     }
 
     /// Places of either.
     #[inline]
     pub(super) fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self { low: self.low | other.low, high: self.high | other.high }
     }
 
     /// Places before `end`.
     #[inline]
     pub(super) fn before(self, end: usize) -> Self {
-        if end < NOTED { Self(self.0 & ((1 << end) - 1)) } else { self }
+        match end {
+            0..64 => Self { low: self.low & ((1 << end) - 1), high: 0 },
+            64..NOTED => Self { low: self.low, high: self.high & ((1 << (end - 64)) - 1) },
+            _ => self,
+        }
     }
 
     /// Takes the last place away.
     #[inline]
     pub(super) fn pop_last(&mut self) -> Option<usize> {
-        let last = self.0.checked_ilog2()?;
-        self.0 ^= 1 << last;
+        if let Some(last) = self.high.checked_ilog2() {
+            self.high ^= 1 << last;
+            return Some(last as usize + 64);
+        }
+        let last = self.low.checked_ilog2()?;
+        self.low ^= 1 << last;
         Some(last as usize)
     }
 }
@@ -162,15 +182,14 @@ impl<'p> HashedPath<'p> {
     #[inline]
     pub(super) fn new(target: &'p [u8], seed: Seed) -> Self {
         let mut states = [seed.start; KEPT + 1];
-        // One bit for each byte, one byte for each word.
-        let mut slashes = [0_u8; KEPT];
+        let mut slashes = Places::default();
         let mut state = seed.start;
         let (words, rest) = target.as_chunks::<WORD>();
         let mut end = None;
         let mut at = 0;
-        for ((word, slot), slashes) in words.iter().zip(states.iter_mut().skip(1)).zip(&mut slashes) {
+        for (word, slot) in words.iter().zip(states.iter_mut().skip(1)) {
             let word = u64::from_le_bytes(*word);
-            *slashes = one_bit_each(equal_bytes(word, b'/'));
+            slashes.add_word(at, one_bit_each(equal_bytes(word, b'/')));
             let stops = stops(word);
             if stops != 0 {
                 end = Some(at + stops.trailing_zeros() as usize / 8);
@@ -181,9 +200,9 @@ impl<'p> HashedPath<'p> {
             at += WORD;
         }
         if end.is_none() {
-            if let Some(slashes) = slashes.get_mut(words.len()) {
+            if words.len() < KEPT {
                 let word = last_word(target);
-                *slashes = one_bit_each(equal_bytes(word, b'/'));
+                slashes.add_word(at, one_bit_each(equal_bytes(word, b'/')));
                 let stops = stops(word);
                 if stops != 0 {
                     end = Some(at + stops.trailing_zeros() as usize / 8);
@@ -193,8 +212,7 @@ impl<'p> HashedPath<'p> {
             }
         }
         let path = end.and_then(|end| target.get(..end)).unwrap_or(target);
-        let slashes = Places(u128::from_le_bytes(slashes)).before(path.len());
-        Self { path, slashes, seed, states }
+        Self { path, slashes: slashes.before(path.len()), seed, states }
     }
 
     /// The path.

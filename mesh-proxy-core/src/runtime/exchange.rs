@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
 use mesh_authz::verdict::ExternalAuthz;
 use mesh_compile::proxy::listener::{Direction, Network};
-use mesh_compile::route_table::action::{Fault, FaultAbort, HeaderOp, RouteAction};
+use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
 use super::attempt::Lent;
@@ -21,7 +21,6 @@ use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head};
 use super::http_server::HttpConnection;
-use super::http1_guard::Refusal;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
@@ -130,25 +129,6 @@ pub(crate) async fn serve(
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     }
     Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
-}
-
-/// Answers a request that is not taken as HTTP.
-pub(crate) fn refuse(connection: &Connection, refusal: Refusal) -> Response<Body> {
-    let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
-    record.server_name = connection.server_name().map(str::to_owned);
-    record.peer_principal = connection.peer().map(str::to_owned);
-    record.request = Some(RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() });
-    let mut response = Reply::refused(refusal).response(false);
-    if let Some(name) = server_name(connection) {
-        response.headers_mut().insert(SERVER, name);
-    }
-    record.flags = "DPE".to_owned();
-    record.details = refusal.details.to_owned();
-    record.status = refusal.status;
-    record.response_headers = response.headers().clone();
-    connection.proxy.tell(&record);
-    response
 }
 
 fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
@@ -307,30 +287,10 @@ async fn reply(
         if planned.reply.details != "fault_filter_abort"
             && let Some(abort) = drawn.abort
         {
-            planned = Planned { reply: aborted(abort), ..Planned::default() };
+            planned = Planned { reply: Reply::of_abort(abort), ..Planned::default() };
         }
     }
     finish_reply(connection, planned, is_grpc, record)
-}
-
-/// The answer of an injected abort.
-pub(crate) fn aborted(abort: FaultAbort) -> Reply {
-    match abort {
-        FaultAbort::Http(status) => {
-            let mut reply = Reply::new(status, "fault_filter_abort");
-            reply.flags = "FI";
-            reply.body = Bytes::from_static(b"fault filter abort");
-            reply
-        }
-        FaultAbort::Grpc(code) => {
-            let mut reply = Reply::new(200, "fault_filter_abort");
-            reply.flags = "FI";
-            reply.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
-            reply.headers.insert("grpc-status", HeaderValue::from(code));
-            reply.headers.insert("grpc-message", HeaderValue::from_static("fault filter abort"));
-            reply
-        }
-    }
 }
 
 fn finish_reply(
@@ -397,7 +357,7 @@ fn finish(
 }
 
 /// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
-fn server_name(connection: &Connection) -> Option<HeaderValue> {
+pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
     let name = connection.proxy.options.server_name.as_deref()?;
     match (name, connection.arrival.direction) {
         ("istio-envoy", Direction::Outbound) => Some(HeaderValue::from_static("envoy")),

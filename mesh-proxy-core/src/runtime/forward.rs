@@ -15,7 +15,7 @@ use super::attempt::Lent;
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
-use super::exchange::{SERVICE_TIME, aborted};
+use super::exchange::SERVICE_TIME;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::Replay;
@@ -80,7 +80,7 @@ pub(crate) async fn run(
         let drawn = draw::fault(fault, &mut Throw(dice));
         delay(drawn.delay_ms, record).await;
         if let Some(abort) = drawn.abort {
-            return Outcome::Reply(aborted(abort), Vec::new());
+            return Outcome::Reply(Reply::of_abort(abort), Vec::new());
         }
     }
     let Some(choice) = draw::destination(&clusters, &mut Throw(dice)) else {

@@ -16,6 +16,7 @@ use super::exchange;
 use super::frame_budget::Budgeted;
 use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
 use super::options::Options;
+use super::refuse;
 use crate::seam::dial::Io;
 
 /// An HTTP connection, shared by its requests.
@@ -52,23 +53,24 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
         async move {
             if let Some(refusal) = gate.refusal() {
-                return Ok(exchange::refuse(&shared.connection, refusal));
+                return Ok(refuse::refuse(&shared.connection, refusal));
             }
             if request.headers().len() > headers_max {
                 // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
                 let refusal = Refusal { status: 431, details: "http2.too_many_headers" };
-                return Ok(exchange::refuse(&shared.connection, refusal));
+                return Ok(refuse::refuse(&shared.connection, refusal));
             }
             let asks_tunnel = asks_tunnel(&request);
             let is_http1 = request.version() < Version::HTTP_2;
+            let is_connect = request.method() == Method::CONNECT;
             let draining = shared.connection.proxy.draining.clone();
             // On the heap while it lasts: the codec keeps room for it in every connection, idle ones too.
             let mut response = Box::pin(exchange::serve(shared, request)).await?;
-            if is_http1 && draining.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if is_http1 && draining.is_cancelled() && !asks_tunnel {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             if asks_tunnel {
-                settle(&gate, &mut response);
+                settle(&gate, is_connect, &mut response);
             }
             Ok::<_, exchange::Closed>(response)
         }
@@ -107,8 +109,9 @@ fn asks_tunnel(request: &Request<Incoming>) -> bool {
 
 /// Lets the other protocol begin where it was granted; elsewhere the connection ends with the answer, for what the
 /// client has sent since is nobody's.
-fn settle(gate: &Gate, response: &mut Response<Body>) {
-    let granted = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+fn settle(gate: &Gate, is_connect: bool, response: &mut Response<Body>) {
+    let status = response.status();
+    let granted = status == StatusCode::SWITCHING_PROTOCOLS || (is_connect && status.is_success());
     gate.settle(granted);
     if !granted {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -43,6 +43,7 @@ mod names;
 mod pool;
 mod proxy_protocol;
 mod recent;
+mod refuse;
 mod replay;
 mod reply;
 mod request_headers;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
+use mesh_compile::route_table::action::FaultAbort;
 
 use super::body::Body;
 use super::http1_guard::Refusal;
@@ -38,6 +39,26 @@ impl Reply {
     fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// The answer of an injected abort.
+    pub(crate) fn of_abort(abort: FaultAbort) -> Self {
+        match abort {
+            FaultAbort::Http(status) => {
+                let mut reply = Self::new(status, "fault_filter_abort");
+                reply.flags = "FI";
+                reply.body = Bytes::from_static(b"fault filter abort");
+                reply
+            }
+            FaultAbort::Grpc(code) => {
+                let mut reply = Self::new(200, "fault_filter_abort");
+                reply.flags = "FI";
+                reply.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+                reply.headers.insert("grpc-status", HeaderValue::from(code));
+                reply.headers.insert("grpc-message", HeaderValue::from_static("fault filter abort"));
+                reply
+            }
+        }
     }
 
     /// The answer that a decision gives. `url`: the request's own, for token challenges.

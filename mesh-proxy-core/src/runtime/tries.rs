@@ -43,7 +43,7 @@ impl Tries<'_> {
         record: &mut Record,
     ) -> Result<(Answer, Active), (Failure, bool)> {
         let dice = &*self.connection.proxy.dice;
-        let policy = self.http.retries.as_ref();
+        let policy = self.http.retries.as_deref();
         let mut retries = policy.map(RetryState::new);
         let mut tried: Vec<Arc<Host>> = Vec::new();
         let mut active = self.cluster.enter(false).ok_or((Failure::Overflow, false))?;

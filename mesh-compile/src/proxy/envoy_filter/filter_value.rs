@@ -124,7 +124,7 @@ fn headers(written: &Map<String, Value>, left_out: &mut LeftOut) -> FilterEffect
         };
         for (index, mutation) in list.iter().enumerate() {
             match Headers::mutation(mutation) {
-                Some(op) => ops.ops.push(op),
+                Some(op) => ops.ops.as_vec_mut().push(op),
                 None => left_out.push((
                     format!("typed_config.mutations.{side}[{index}]"),
                     "no mutation of headers that is known",

@@ -37,7 +37,7 @@ pub(super) fn conditions(value: &Map<String, Value>) -> Result<RouteMatch, &'sta
             _ => return Err(""),
         }
     }
-    Ok(RouteMatch { headers, query, ..RouteMatch::path(path.ok_or("")?) })
+    Ok(RouteMatch { headers: headers.into(), query: query.into(), ..RouteMatch::path(path.ok_or("")?) })
 }
 
 fn regex(value: &Value) -> Option<Pattern> {

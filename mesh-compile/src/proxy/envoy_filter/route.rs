@@ -395,7 +395,7 @@ impl Headers {
     /// Behind those that are there.
     pub(super) fn put(&self, request: &mut HeaderOps, response: &mut HeaderOps) {
         let HeaderOps { ops } = if self.is_request { request } else { response };
-        ops.extend(self.ops.iter().cloned());
+        ops.as_vec_mut().extend(self.ops.iter().cloned());
     }
 
     /// A mutation of a header by a filter: `append` or `remove`.

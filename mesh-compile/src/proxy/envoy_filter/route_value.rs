@@ -258,7 +258,7 @@ pub(super) fn merge_forward(
                     remote_localities: false,
                     origin: origin.child(".retry_policy"),
                 };
-                let retries = forward.retries.get_or_insert_with(new);
+                let retries = Arc::make_mut(forward.retries.get_or_insert_with(|| Arc::new(new())));
                 merge_retries(retries, map, replaces_lists, left_out);
                 retries.origin = origin.child(".retry_policy");
             }),

@@ -203,7 +203,7 @@ impl Builder<'_, '_> {
             origin: target.origin.clone(),
         };
         // Retries do not work well for gRPC streams (T-169).
-        let retries = (!target.protocol.is_grpc()).then(super::routes::retries::inbound);
+        let retries = (!target.protocol.is_grpc()).then(super::routes::retries::inbound).map(Arc::new);
         let forward = Forward { retries, ..Forward::to(destination) };
         let action = RouteAction::Forward(Box::new(forward));
         let route = Route::to_everything("default", action, target.origin.clone());

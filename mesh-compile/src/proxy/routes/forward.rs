@@ -74,9 +74,9 @@ pub(super) fn action(
             None => None,
         },
         authority_rewrite: authority.map(AuthorityRewrite::Literal),
-        mirrors: mirrors(entry),
-        hash_policy,
-        fault: http.fault.as_ref().and_then(fault::convert),
+        mirrors: mirrors(entry).into(),
+        hash_policy: hash_policy.into(),
+        fault: http.fault.as_ref().and_then(fault::convert).map(Box::new),
         cors: http
             .cors_policy
             .as_ref()

@@ -25,6 +25,7 @@ use crate::merge::virtual_service::{HttpOrigin, MergedVirtualService, RouteSeman
 use crate::registry::service::{Service, ServicePort};
 use crate::route_table::Route;
 use crate::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
+use crate::route_table::few::Few;
 use crate::route_table::matcher::{Case, PathMatch, RouteMatch};
 use crate::view::View;
 use memo::Memo;
@@ -257,8 +258,8 @@ impl Forward {
             retries: None,
             path_rewrite: None,
             authority_rewrite: None,
-            mirrors: Vec::new(),
-            hash_policy: Vec::new(),
+            mirrors: Few::default(),
+            hash_policy: Few::default(),
             fault: None,
             cors: None,
             rate_limit: None,

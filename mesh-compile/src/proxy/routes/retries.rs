@@ -13,18 +13,27 @@ use crate::route_table::action::RetryPolicy;
 static DEFAULT_ON: LazyLock<Arc<str>> =
     LazyLock::new(|| "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes".into());
 
+static DEFAULT: LazyLock<[Arc<RetryPolicy>; 2]> = LazyLock::new(|| {
+    let origin = || Origin::built_in("default retry policy (T-160)");
+    [Hashed::No, Hashed::Yes].map(|hashed| Arc::new(built_in(origin(), hashed)))
+});
+
 /// The route's own policy whole, else the mesh's, else the built-in one (T-160); `None`: no retries.
 pub(super) fn resolve(
     own: Option<(&HttpRetry, Origin)>,
     mesh: &MeshConfig,
     hashed: Hashed,
-) -> Option<RetryPolicy> {
+) -> Option<Arc<RetryPolicy>> {
     match (own, &mesh.default_http_retry_policy) {
-        (Some((written, origin)), _) => convert(written, origin, hashed),
+        (Some((written, origin)), _) => convert(written, origin, hashed).map(Arc::new),
         (None, Some(written)) => {
-            convert(written, Origin::built_in("MeshConfig.defaultHttpRetryPolicy (T-455)"), hashed)
+            let origin = Origin::built_in("MeshConfig.defaultHttpRetryPolicy (T-455)");
+            convert(written, origin, hashed).map(Arc::new)
         }
-        (None, None) => Some(built_in(Origin::built_in("default retry policy (T-160)"), hashed)),
+        (None, None) => {
+            let [plain, of_hashed] = &*DEFAULT;
+            Some(Arc::clone(if hashed == Hashed::Yes { of_hashed } else { plain }))
+        }
     }
 }
 

@@ -112,6 +112,7 @@ impl PathIndex {
             lengths,
             lists: lists.into(),
             open: open.into(),
+            has_folded: !folded.is_empty(),
             folded,
         })
     }

@@ -33,13 +33,31 @@ impl Lengths {
         self.long.shrink_to_fit();
     }
 
+    /// Whether prefixes reach beyond the places noted.
+    #[inline]
+    pub(super) fn has_long(&self) -> bool {
+        !self.long.is_empty()
+    }
+
+    /// Whether there is an empty prefix.
+    #[inline]
+    pub(super) fn has_empty(&self) -> bool {
+        self.has_empty
+    }
+
+    /// Where a prefix of this path may end, apart from the empty one and from long ones.
+    #[inline]
+    pub(super) fn places(&self, path: &HashedPath<'_>) -> Places {
+        path.slashes().and(self.slashes).or(self.others.before(path.path().len()))
+    }
+
     /// Lengths that a prefix of this path may have, longest first.
     #[inline]
     pub(super) fn of<'l>(&'l self, path: &HashedPath<'_>) -> impl Iterator<Item = usize> + use<'l> {
         let end = path.path().len();
         // Most hosts have none.
         let long = self.long.iter().copied().filter(move |length| *length <= end);
-        let mut places = path.slashes().and(self.slashes).or(self.others.before(end));
+        let mut places = self.places(path);
         let noted = std::iter::from_fn(move || places.pop_last().map(|place| place + 1));
         long.chain(noted).chain(self.has_empty.then_some(0))
     }

@@ -19,7 +19,7 @@ use super::text_hash::{HashedPath, Seed};
 use lengths::Lengths;
 
 /// Hosts with at most this many routes are scanned: up to there a scan costs no more than the index.
-pub(super) const SCANNED_MAX: usize = 4;
+pub(super) const SCANNED_MAX: usize = 8;
 
 /// At most this many routes are settled for a path.
 const SETTLED_MAX: usize = 8;
@@ -38,6 +38,7 @@ pub(super) struct PathIndex {
     /// What is not settled.
     open: Box<[Unsettled]>,
     folded: FoldedTree,
+    has_folded: bool,
 }
 
 /// Routes of one path, to be merged with those of its beginnings.
@@ -90,10 +91,21 @@ impl PathIndex {
         if let Some(known) = self.whole(path) {
             return known.into();
         }
-        if !self.folded.is_empty() {
+        if self.has_folded {
             return Answer::Merge;
         }
-        self.beginnings(path).next().map_or(Answer::Nothing, Answer::from)
+        // The longest of `beginnings`, without the trouble of an iterator.
+        if self.lengths.has_long() {
+            return self.beginnings(path).next().map_or(Answer::Nothing, Answer::from);
+        }
+        let mut places = self.lengths.places(path);
+        while let Some(place) = places.pop_last() {
+            if let Some(known) = self.beginning(path, place + 1) {
+                return known.into();
+            }
+        }
+        let empty = if self.lengths.has_empty() { self.beginning(path, 0) } else { None };
+        empty.map_or(Answer::Nothing, Answer::from)
     }
 
     /// The candidates for a request whose answer is not settled.
@@ -131,10 +143,14 @@ impl PathIndex {
     /// What is known of the beginnings of a path, longest first.
     #[inline]
     fn beginnings<'i>(&'i self, path: &HashedPath<'_>) -> impl Iterator<Item = Known<'i>> {
-        self.lengths.of(path).filter_map(|length| {
-            let (hash, text) = path.beginning(length)?;
-            self.known(self.prefixes.get(hash, text)?)
-        })
+        self.lengths.of(path).filter_map(|length| self.beginning(path, length))
+    }
+
+    /// What is known of the first `length` bytes of a path.
+    #[inline]
+    fn beginning(&self, path: &HashedPath<'_>, length: usize) -> Option<Known<'_>> {
+        let (hash, text) = path.beginning(length)?;
+        self.known(self.prefixes.get(hash, text)?)
     }
 
     #[inline]

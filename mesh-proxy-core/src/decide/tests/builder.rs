@@ -11,6 +11,7 @@ use mesh_compile::proxy::listener::{
     PathNormalization, TcpProxy,
 };
 use mesh_compile::route_table::action::{Destination, Destinations, Forward, HeaderOps, RouteAction};
+use mesh_compile::route_table::few::Few;
 use mesh_compile::route_table::matcher::{Case, PathMatch, RouteMatch};
 use mesh_compile::route_table::{Route, RouteTable, VirtualHost};
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
@@ -111,8 +112,8 @@ pub(super) fn forward(destinations: Destinations) -> Forward {
         retries: None,
         path_rewrite: None,
         authority_rewrite: None,
-        mirrors: Vec::new(),
-        hash_policy: Vec::new(),
+        mirrors: Few::default(),
+        hash_policy: Few::default(),
         fault: None,
         cors: None,
         rate_limit: None,

@@ -31,12 +31,12 @@ fn limit(tokens: u32) -> Arc<LocalRateLimit> {
 /// The answer where a chain has these filters, and the route a certain fault, CORS and a rate limit of its own.
 fn answered(filters: Vec<HttpFilter>, own: Option<Arc<LocalRateLimit>>) -> Value {
     let mut action = to("up");
-    action.fault = Some(Fault { delay: None, abort: Some((FaultAbort::Http(500), 100.0)) });
+    action.fault = Some(Box::new(Fault { delay: None, abort: Some((FaultAbort::Http(500), 100.0)) }));
     action.cors = Some(Box::new(CorsPolicy::default()));
     action.rate_limit = own;
     let mut only = route("/x", RouteAction::Forward(Box::new(action)));
-    only.request_headers = HeaderOps { ops: vec![HeaderOp::Remove("r".into())] };
-    only.response_headers = HeaderOps { ops: vec![HeaderOp::Remove("r".into())] };
+    only.request_headers = HeaderOps { ops: vec![HeaderOp::Remove("r".into())].into() };
+    only.response_headers = HeaderOps { ops: vec![HeaderOp::Remove("r".into())].into() };
     let manager = HttpManager { filters: Some(Arc::new(HttpFilters { order: filters })), ..manager("80") };
     let chains = vec![chain("http", ChainMatch::default(), Network::Http(Box::new(manager)))];
     let hosts = vec![host("a.com", false, vec![only])];
@@ -52,7 +52,7 @@ fn a_fault_is_injected_where_its_filter_is() {
 
 #[test]
 fn headers_change_before_the_route_on_the_way_in_and_behind_it_on_the_way_out() {
-    let set = || HeaderOps { ops: vec![HeaderOp::Set("a".into(), "b".into())] };
+    let set = || HeaderOps { ops: vec![HeaderOp::Set("a".into(), "b".into())].into() };
     let answer = answered(vec![filter("h", FilterEffect::Headers { request: set(), response: set() })], None);
     let cluster = &answer["clusters"][0];
     assert_eq!(cluster["request_headers"], json!([["set", "a", "b"], ["remove", "r"]]));

@@ -27,7 +27,7 @@ fn a_forwarded_request_lists_all_that_is_configured() {
     action.timeout_ms = 1500;
     action.path_rewrite = Some(PathRewrite::Matched("/y".into()));
     action.authority_rewrite = Some(AuthorityRewrite::Literal("b.com".into()));
-    action.retries = Some(RetryPolicy {
+    action.retries = Some(Arc::new(RetryPolicy {
         attempts: 2,
         on: "5xx".into(),
         codes: vec![503],
@@ -36,7 +36,7 @@ fn a_forwarded_request_lists_all_that_is_configured() {
         avoid_previous_hosts: true,
         remote_localities: false,
         origin: origin(),
-    });
+    }));
     let mut first = route("/x", forwarding(action));
     first.request_headers = HeaderOps { ops: vec![HeaderOp::Set("k".into(), "v".into())].into() };
     let config = gateway(vec![host("a.com", false, vec![first])], &["up"]);
@@ -90,7 +90,7 @@ fn no_virtual_host_differs_from_no_route() {
 fn a_missing_cluster_is_the_routes_status() {
     let mut action = to("gone");
     action.no_cluster_status = 500;
-    action.fault = Some(Fault { delay: Some((10, 5.0)), abort: None });
+    action.fault = Some(Box::new(Fault { delay: Some((10, 5.0)), abort: None }));
     let config = one_host(forwarding(action), &[]);
     assert_eq!(
         answer(&config, &get("a.com", "/x")),
@@ -102,7 +102,7 @@ fn a_missing_cluster_is_the_routes_status() {
 fn a_certain_abort_answers_before_a_preflight_and_an_uncertain_one_does_not() {
     let with = |percent| {
         let mut action = to("up");
-        action.fault = Some(Fault { delay: None, abort: Some((FaultAbort::Grpc(14), percent)) });
+        action.fault = Some(Box::new(Fault { delay: None, abort: Some((FaultAbort::Grpc(14), percent)) }));
         action.cors = Some(Box::new(CorsPolicy::default()));
         let mut query = get("a.com", "/x");
         preflight(&mut query, "https://o");

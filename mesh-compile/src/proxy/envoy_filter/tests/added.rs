@@ -129,7 +129,7 @@ fn a_virtual_host_is_added_with_its_routes() {
     let host = config.route_tables["80"].virtual_host("extra.example").unwrap();
     // The virtual host's operations come behind those of its routes.
     let wanted = [HeaderOp::Add("a".into(), "b".into()), HeaderOp::Remove("q".into())];
-    assert_eq!(host.routes[0].request_headers.ops, wanted);
+    assert_eq!(host.routes[0].request_headers.ops.to_vec(), wanted);
     let RouteAction::Forward(forward) = &host.routes[0].action else { panic!() };
     assert_eq!(forward.timeout_ms, 2_000);
 }

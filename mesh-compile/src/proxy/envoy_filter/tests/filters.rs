@@ -174,7 +174,7 @@ fn mutations_of_headers_buffers_and_named_configurations_are_read() {
     let filters = manager(&config).filters.as_ref().unwrap();
     assert_eq!(filters.max_request_bytes(), Some(1000));
     let FilterEffect::Headers { request, .. } = &filters.order[1].does else { panic!() };
-    assert_eq!(request.ops, [HeaderOp::Set("a".into(), "b".into()), HeaderOp::Remove("c".into())]);
+    assert_eq!(request.ops.to_vec(), [HeaderOp::Set("a".into(), "b".into()), HeaderOp::Remove("c".into())]);
     assert_eq!(config.envoy_filters.patches[0].changed, [Arc::from("named")]);
 }
 
