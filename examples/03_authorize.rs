@@ -1,10 +1,9 @@
 //! Policies alone, without a mesh around them (`cargo add mesh-authz`): `cargo run --example 03_authorize`
 
-use std::collections::BTreeMap;
-
 use mesh::authz::policy_set::{PolicyOptions, PolicySet, Protocol, applicable};
 use mesh::authz::verdict::Facts;
 use mesh::model::config_set::{Change, ConfigSet};
+use mesh::model::name::StringMap;
 use mesh::model::yaml::{LoadOptions, load};
 use mesh::{Headers, HttpVersion, RequestFacts};
 
@@ -26,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.apply(loaded.documents.into_iter().map(Change::Upsert));
 
     // The policies that apply to a workload, compiled once.
-    let labels = BTreeMap::from([("app".to_owned(), "reviews".to_owned())]);
+    let labels = StringMap::from([("app", "reviews")]);
     let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
     let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
     let (set, _) = PolicySet::compile(&policies, Protocol::Http, &options);

@@ -9,7 +9,7 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy_identity::{Proxy, ProxyKind};
 use mesh_compile::snapshot::MeshSnapshot;
 use mesh_compile::view::View;
-use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
@@ -44,17 +44,20 @@ impl Mesh {
     /// Reads texts of YAML or JSON documents, each with the name of its file, and resolves them with Istio's default
     /// mesh configuration.
     ///
-    /// What is broken is in the report and left out; the rest works.
+    /// What is broken is in the report and left out; the rest works. Long texts and many documents are read on as many
+    /// threads as there are processors, with the same outcome.
     pub fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Report) {
         let mut report = Report::new();
         let mut config = ConfigSet::new();
         let mut documents = Vec::new();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for (file, text) in texts {
-            let loaded = load(file, text, &LoadOptions::default());
+            let loaded = load(file, text, &LoadOptions::default().with_threads(threads));
             documents.extend(loaded.documents);
             report.merge(loaded.report);
         }
-        report.merge(config.apply(documents.into_iter().map(Change::Upsert)).report);
+        let options = ApplyOptions { threads, ..ApplyOptions::default() };
+        report.merge(config.apply_with(documents.into_iter().map(Change::Upsert), options).report);
         let (mesh, problems) = Self::resolve(config, Arc::new(MeshConfig::with_defaults()));
         report.merge(problems);
         (mesh, report)

@@ -242,6 +242,34 @@ fn files_come_from_globs_folders_and_standard_input() {
 }
 
 #[test]
+fn any_number_of_threads_comes_to_the_same() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("cli-threads");
+    let service = |number: usize| {
+        let port = if number.is_multiple_of(7) { "none".to_owned() } else { (8000 + number).to_string() };
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s-{}, namespace: shop}}\nspec:\n  ports:\n  - name: http\n    port: {port}\n",
+            number % 290
+        )
+    };
+    for part in 0..3 {
+        let documents: Vec<_> = (part * 100..part * 100 + 100).map(service).collect();
+        std::fs::write(root.join(format!("{part}.yaml")), documents.join("---\n").repeat(20)).unwrap();
+    }
+    let check = |threads: &[&str]| {
+        let arguments = [&["check", "--format", "json"], threads, &[root.to_str().unwrap()]].concat();
+        let output = run(&mesh, &arguments, "");
+        (status(&output), text(&output.stdout))
+    };
+    let one = check(&["--threads", "1"]);
+    assert_eq!(one.0, 1, "{}", one.1);
+    for threads in [&["--threads", "2"][..], &["--threads", "16"], &[]] {
+        assert!(check(threads) == one, "{threads:?}");
+    }
+    assert_eq!(check(&["--threads", "0"]).0, 2);
+}
+
+#[test]
 fn a_folder_without_configuration_is_noted() {
     let Some(mesh) = binary() else { return };
     let root = folder("cli-empty");
@@ -315,4 +343,49 @@ fn schemas_are_printed_and_listed() {
     let wrong = run(&binary, &["schema", "VirtualServce"], "");
     assert_eq!(status(&wrong), 2);
     assert!(text(&wrong.stderr).contains("did you mean `VirtualService`?"));
+}
+
+#[test]
+fn a_request_of_a_running_proxy_is_explained() {
+    use std::io::{Read, Write};
+    let Some(mesh) = binary() else { return };
+    let body = serde_json::json!({
+        "id": "00000000000000ab",
+        "decision": {"action": "local_reply", "status": 404, "reason": "no_route"},
+        "steps": [
+            {"stage": "route", "rule": "route door http[0]", "outcome": "lost",
+             "because": {"field": "path", "wanted": "/a", "got": "/b\u{1b}[31m"},
+             "origin": {"kind": "VirtualService", "namespace": "edge", "name": "door", "field": "spec.http[0]",
+                        "file": "a.yaml", "line": 3, "column": 5}},
+        ],
+    })
+    .to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            let length = stream.read(&mut buffer).unwrap();
+            asked.push(String::from_utf8_lossy(&buffer[..length]).lines().next().unwrap().to_owned());
+            let status = if asked.len() < 3 { "200 OK" } else { "404 Not Found" };
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+        asked
+    });
+    let human = run(&mesh, &["explain-request", &address, "00000000000000ab"], "");
+    assert_eq!(status(&human), 0, "{}", text(&human.stderr));
+    let shown = text(&human.stdout);
+    for part in ["route door http[0]", "path", "wanted /a", "a.yaml:3:5", "no_route"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("\u{1b}[31m"), "what a client wrote colours nothing");
+    let machine = json(&run(&mesh, &["explain-request", &address, "ab", "--format", "json"], ""));
+    assert_eq!(machine["decision"]["status"], 404);
+    let gone = run(&mesh, &["explain-request", &address, "a b/../c"], "");
+    assert_eq!(status(&gone), 2);
+    let asked = server.join().unwrap();
+    assert_eq!(asked[0], "GET /explain/00000000000000ab HTTP/1.1");
+    assert_eq!(asked[2], "GET /explain/a%20b%2F..%2Fc HTTP/1.1");
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mesh::authz::differences;
 use mesh::compile::analyze::{Input, Options, analyze};
 use mesh::compile::snapshot::MeshSnapshot;
 use mesh::model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
@@ -25,8 +26,15 @@ fn is_of_several_files(text: &str) -> bool {
     text.starts_with("# file: ")
 }
 
+const HARDENED: &str = "hardened";
+
+/// The profile that a code is told under.
+fn profile(code: Code) -> &'static str {
+    if matches!(code, Code::HardenedPolicy | Code::HardenedTokenRule) { HARDENED } else { "istio" }
+}
+
 /// The findings as `mesh check` has them, each as stage and code: read, apply, resolve.
-fn findings(text: &str) -> BTreeSet<(Stage, &'static str)> {
+fn findings(text: &str, profile: &str) -> BTreeSet<(Stage, &'static str)> {
     let loaded = load("example.yaml", text, &LoadOptions::default());
     let mut report = loaded.report;
     let mut config = ConfigSet::new();
@@ -38,6 +46,13 @@ fn findings(text: &str) -> BTreeSet<(Stage, &'static str)> {
     let documents = load("example.yaml", text, &LoadOptions::default()).documents;
     all.apply_with(documents.into_iter().map(Change::Upsert), accept);
     report.merge(analyze(&Input::new(&all, &mesh), &Options::default()).report);
+    if profile == HARDENED {
+        all.authorization_policies
+            .iter()
+            .filter_map(differences::of_policy)
+            .for_each(|found| report.push(found));
+        all.request_authentications.iter().for_each(|rules| report.merge(differences::of_token_rules(rules)));
+    }
     report.iter().map(|found| (found.code.stage(), found.code.as_str())).collect()
 }
 
@@ -55,7 +70,7 @@ fn expected(page: &Page) -> BTreeSet<String> {
 fn wrong_examples_have_the_problem_and_no_other() {
     let mut wrong = Vec::new();
     for page in pages().filter(|page| !is_of_several_files(page.wrong)) {
-        let found = up_to(page.code.stage(), &findings(page.wrong));
+        let found = up_to(page.code.stage(), &findings(page.wrong, profile(page.code)));
         if found != expected(&page) {
             wrong.push(format!("`{}` has {found:?}", page.code.as_str()));
         }
@@ -67,7 +82,7 @@ fn wrong_examples_have_the_problem_and_no_other() {
 fn right_examples_have_no_problem() {
     let mut wrong = Vec::new();
     for page in pages().filter(|page| !is_of_several_files(page.right)) {
-        let mut found = up_to(page.code.stage(), &findings(page.right));
+        let mut found = up_to(page.code.stage(), &findings(page.right, profile(page.code)));
         found.retain(|code| !page.along.split(", ").any(|along| along == code));
         if !found.is_empty() {
             wrong.push(format!("`{}` has {found:?}", page.code.as_str()));
@@ -80,8 +95,8 @@ fn right_examples_have_no_problem() {
 #[test]
 fn the_program_finds_what_the_pages_say() {
     let own = std::env::current_exe().unwrap();
-    let profile = own.ancestors().nth(2).unwrap();
-    let mesh = profile.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
+    let built = own.ancestors().nth(2).unwrap();
+    let mesh = built.join("examples").join(format!("mesh{}", std::env::consts::EXE_SUFFIX));
     if !mesh.is_file() {
         println!("skipped: no {}, build it with `cargo build --example mesh`", mesh.display());
         return;
@@ -95,8 +110,9 @@ fn the_program_finds_what_the_pages_say() {
         {
             let folder = root.join(page.code.as_str()).join(name);
             write_files(&folder, text);
-            let output =
-                Command::new(&mesh).args(["check", "--format", "json"]).arg(&folder).output().unwrap();
+            let profile = ["--profile", profile(page.code)];
+            let check = ["check", "--format", "json"];
+            let output = Command::new(&mesh).args(check).args(profile).arg(&folder).output().unwrap();
             let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
             let mut found: BTreeSet<String> = answer["findings"]
                 .as_array()

@@ -122,7 +122,7 @@ fn views(criterion: &mut Criterion<ProcessorTime>) {
                 let namespace = namespaces.start + number % (namespaces.end - namespaces.start);
                 let mut first = proxy(&format!("team-{namespace}"));
                 // No two have their labels in common, so that nothing is known of this one.
-                first.labels.insert("pod".into(), number.to_string());
+                first.labels.insert("pod", number.to_string());
                 let config = compiler.config_for(&first);
                 compiler.forget(&first);
                 config

@@ -98,7 +98,7 @@ fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[S
             number += 1;
             let mut first = proxy(&namespace(0), 0);
             // No two have their labels in common, so that nothing is known of this one.
-            first.labels.insert("pod".into(), number.to_string());
+            first.labels.insert("pod", number.to_string());
             let config = compiler.config_for(&first);
             compiler.forget(&first);
             config

@@ -26,6 +26,9 @@ pub enum Command {
     Decide(Decide),
     /// Decide one request and print the road it took: what won, what lost, and where each was written.
     Explain(Explain),
+    /// Explain a request that a running proxy decided, by the number in its answer's `x-mesh-decision` or by its
+    /// `x-request-id`.
+    ExplainRequest(ExplainRequest),
     /// Print what one proxy runs: listeners, routes, clusters, endpoints or policies.
     Show(Show),
     /// Draw the mesh: gateways, services, subsets, workloads, routes with their weights, mutual TLS, policies.
@@ -76,6 +79,24 @@ pub struct Config {
     /// How policies and token rules are read where there are two ways: as Istio reads them, or the safer way.
     #[arg(long, value_enum, default_value = "istio")]
     pub profile: Profile,
+    #[command(flatten)]
+    pub work: Work,
+}
+
+/// How the work is done; the outcome is the same.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct Work {
+    /// Read and check on so many threads; without it, on as many as there are processors.
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZero<usize>>,
+}
+
+impl Work {
+    /// Threads to read and check on.
+    pub fn threads(self) -> usize {
+        let available = || std::thread::available_parallelism().ok();
+        self.threads.or_else(available).map_or(1, std::num::NonZero::get)
+    }
 }
 
 /// Whose reading of policies and token rules is taken.
@@ -145,6 +166,8 @@ pub struct Check {
     /// Name the analyzers that were left out.
     #[arg(short, long)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub work: Work,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: ReportFormat,
@@ -207,6 +230,18 @@ pub struct Explain {
     /// The time tokens are checked at (RFC 3339); default: now.
     #[arg(long)]
     pub now: Option<jiff::Timestamp>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// A request of a running proxy.
+#[derive(Debug, ClapArgs)]
+pub struct ExplainRequest {
+    /// The proxy's administration address, as in `127.0.0.1:15000`. The proxy names its decisions (`--name-decisions`).
+    pub admin: std::net::SocketAddr,
+    /// What names the request: 16 hexadecimal digits, or its `x-request-id`.
+    pub id: String,
     /// How to print.
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,

@@ -38,7 +38,9 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     }
     let strictness = if command.lenient { Strictness::Lenient } else { Strictness::Strict };
     let options = analysis_options(command)?;
-    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), strictness.into())?;
+    let threads = command.work.threads();
+    let apply = ApplyOptions { strictness, threads, ..ApplyOptions::default() };
+    let mut read = read_all(&command.paths, command.mesh_config.as_deref(), apply)?;
     let networks = match &command.mesh_networks {
         Some(file) => read_located::<MeshNetworks>(file, strictness, &mut read.report)?,
         None => None,
@@ -60,6 +62,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
             let accept = ApplyOptions {
                 strictness: Strictness::Lenient,
                 admission: Admission::Accept,
+                threads,
                 ..ApplyOptions::default()
             };
             all.apply_with(read.documents.iter().cloned().map(Change::Upsert), accept);

@@ -72,6 +72,7 @@ pub fn read_all(
         }
         let load_options = LoadOptions::default()
             .with_cluster(file.cluster.as_str())
+            .with_threads(options.threads)
             .with_strict(strictness == Strictness::Strict);
         let mut loaded = load(&name, &bytes, &load_options);
         progress.done(size);
@@ -112,6 +113,7 @@ pub fn read_all(
         ..Extent::default()
     };
     progress.checking(documents.len() as u64);
+    // Several threads take documents by the window, which is checked before the bar is drawn again.
     let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
     report.merge(applied.report);
@@ -158,7 +160,8 @@ fn report_others(others: &[&Selected], report: &mut Report) {
 ///
 /// What validation refuses is in force here: the question is what a control plane that has these objects does.
 pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
-    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+    let threads = arguments.work.threads();
+    let options = ApplyOptions { admission: Admission::Accept, threads, ..ApplyOptions::default() };
     let mut read = read_all(&arguments.paths, arguments.mesh_config.as_deref(), options)?;
     if let Some(file) = &arguments.mesh_networks {
         let networks: Option<MeshNetworks> = read_message(file, options.strictness, &mut read.report)?;

@@ -6,6 +6,7 @@ mod check;
 mod decide;
 mod explain;
 mod explain_code;
+mod explain_request;
 mod files;
 mod graph;
 mod load;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Check(command) => check::run(&command),
         Command::Decide(command) => decide::run(&command),
         Command::Explain(command) => explain::run(&command),
+        Command::ExplainRequest(command) => explain_request::run(&command),
         Command::Show(command) => show::run(&command),
         Command::Graph(command) => graph::run(&command),
         Command::Schema(command) => schema::run(&command),

@@ -25,8 +25,9 @@
 
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Diagnostic, Report, Severity};
+use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::object::Object;
+use mesh_model::origin::Origin;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::request_authentication::RequestAuthentication;
 use mesh_model::security::request_authentication::spec::JwtPresence;
@@ -47,6 +48,7 @@ pub fn of_policy(policy: &Arc<Object<AuthorizationPolicy>>) -> Option<Diagnostic
     }
     let istio = if policy.spec.rules.is_empty() { "has no effect" } else { "leaves out what it cannot use" };
     Some(difference(
+        Code::HardenedPolicy,
         &policy.origin("spec"),
         format!("under the `hardened` profile this policy denies everything in its scope; here it {istio}"),
         "repair the policy, or remove it",
@@ -62,7 +64,7 @@ pub fn of_token_rules(resource: &Arc<Object<RequestAuthentication>>) -> Report {
             let message =
                 "under the `hardened` profile a request without token is answered 401; here it passes";
             let help = "an AuthorizationPolicy with `requestPrincipals: [\"*\"]` refuses it in both profiles";
-            report.push(difference(&place("presence"), message.to_owned(), help));
+            report.push(difference(Code::HardenedTokenRule, &place("presence"), message.to_owned(), help));
         }
         let usable = |profile| match KeySet::parse(&rule.jwks, Reading { takes_secrets: true, profile }) {
             KeySet::Keys(keys) => Some(keys.left_out),
@@ -71,12 +73,17 @@ pub fn of_token_rules(resource: &Arc<Object<RequestAuthentication>>) -> Report {
         if !rule.jwks.is_empty() && usable(Profile::Istio) != usable(Profile::Hardened) {
             let message =
                 "under the `hardened` profile RSA keys with the exponent 3 are left out; here they count";
-            report.push(difference(&place("jwks"), message.to_owned(), "make keys with the exponent 65537"));
+            report.push(difference(
+                Code::HardenedTokenRule,
+                &place("jwks"),
+                message.to_owned(),
+                "make keys with the exponent 65537",
+            ));
         }
     }
     report
 }
 
-fn difference(place: &mesh_model::origin::Origin, message: String, help: &str) -> Diagnostic {
-    Diagnostic::new(Code::InvalidValue, place, message).severity(Severity::Warning).help(help)
+fn difference(code: Code, place: &Origin, message: String, help: &str) -> Diagnostic {
+    Diagnostic::new(code, place, message).help(help)
 }

@@ -2,6 +2,7 @@
 //! (S-104 to S-112). The call itself is the caller's.
 
 mod exchange;
+pub(crate) mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use mesh_model::value::Duration;
 
 pub use exchange::{CheckAnswer, CheckOutcome, CheckRequest};
 
+use self::written::{STATUSES, is_provider_name};
 use crate::pattern::StringPattern;
 
 /// An authorizer whose settings can be used.
@@ -97,8 +99,10 @@ impl ExternalAuthorizer {
             };
             let read = if found.contains_key(&provider.name) {
                 Err("several providers have this name".to_owned())
-            } else {
+            } else if is_provider_name(&provider.name) {
                 read.map(Arc::new)
+            } else {
+                Err("its name is not a DNS label".to_owned())
             };
             found.insert(provider.name.clone(), read);
         }
@@ -169,10 +173,13 @@ fn common(
     }
     let port = u16::try_from(port).ok().filter(|port| *port > 0);
     let timeout = timeout.and_then(Duration::to_std);
+    const FORBIDDEN: u16 = 403;
     let status = match status_on_error {
-        "" => Some(403),
-        written => written.parse().ok().filter(|status| (100..600).contains(status)),
+        "" => Some(FORBIDDEN),
+        written => written.parse().ok().filter(|status| STATUSES.iter().any(|(known, _)| known == status)),
     };
+    // `0` is a status in Envoy's list, and none in an answer.
+    let status = status.map(|status| if status == 0 { FORBIDDEN } else { status });
     Ok(ExternalAuthorizer {
         name: name.into(),
         service: service.to_owned(),

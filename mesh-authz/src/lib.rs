@@ -13,7 +13,7 @@
 //! # A policy
 //!
 //! ```
-//! use std::collections::BTreeMap;
+//! use mesh_model::name::StringMap;
 //!
 //! use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol, applicable};
 //! use mesh_authz::verdict::Facts;
@@ -30,7 +30,7 @@
 //! config.apply(loaded.documents.into_iter().map(Change::Upsert));
 //!
 //! // The policies of a workload, by its namespace and labels.
-//! let labels = BTreeMap::new();
+//! let labels = StringMap::new();
 //! let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
 //! let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
 //! let (set, report) = PolicySet::compile(&policies, Protocol::Tcp, &options);
@@ -66,7 +66,7 @@
 //! answered with a status and Envoy's words; no token at all is for policies to refuse (S-264).
 //!
 //! ```
-//! use std::collections::BTreeMap;
+//! use mesh_model::name::StringMap;
 //!
 //! use mesh_authz::policy_set::{PolicyOptions, PolicySet, Protocol, applicable};
 //! use mesh_authz::request_authn::{self, Authenticated, AuthnOptions, RequestAuthn};
@@ -95,7 +95,7 @@
 //! "#;
 //! let mut config = ConfigSet::new();
 //! config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
-//! let labels = BTreeMap::new();
+//! let labels = StringMap::new();
 //! let rules = request_authn::applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
 //! let (authn, _) = RequestAuthn::compile(&rules, &AuthnOptions::default());
 //! let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
@@ -150,7 +150,7 @@
 //! what an answer comes to.
 //!
 //! ```
-//! use std::collections::BTreeMap;
+//! use mesh_model::name::StringMap;
 //!
 //! use mesh_authz::jwks_store::{Answered, FetchProblem, JwksStore};
 //! use mesh_authz::peer::{Mode, PeerModes};
@@ -174,7 +174,7 @@
 //! ";
 //! let mut config = ConfigSet::new();
 //! config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
-//! let labels = BTreeMap::new();
+//! let labels = StringMap::new();
 //!
 //! // What may arrive on a port, and which field says so.
 //! let peers = config.peer_authentications.iter().map(|object| &**object);
@@ -199,18 +199,10 @@
 //! # Ok::<(), &str>(())
 //! ```
 //!
-//! # Where a field's rule is
+//! # Where Istio's reading is not the safest
 //!
-//! Rules have numbers (S-131); they are cited where they are kept.
-//!
-//! | kind | fields |
-//! |---|---|
-//! | AuthorizationPolicy | the table of [`policy_set`] |
-//! | RequestAuthentication | the table of [`request_authn`] |
-//! | PeerAuthentication | [`peer`] |
-//! | `MeshConfig.extensionProviders[].envoyExtAuthz*` | [`external_authorizer`] |
-//! | where Istio's reading is not the safest | [`profile::Profile`], [`differences`] |
-//! | `selector`, `targetRef`, `targetRefs` for each kind of proxy | [`selection::Workload`] |
+//! [`profile::Profile`] lists where the `hardened` profile reads otherwise; [`differences`] tells which objects that
+//! concerns. Who is selected by `targetRefs` to Services at a waypoint: [`selection::Workload`].
 //!
 //! # Fail closed
 //!
@@ -220,6 +212,10 @@
 //! # Features
 //!
 //! `jwt` (default): signatures are verified, with `aws-lc-rs`.
+//!
+//! # Where a field's rule is
+//!
+#![doc = include_str!("fields.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address_set;

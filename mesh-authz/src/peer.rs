@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use mesh_model::resolved::{Layer, Level, Resolved};
 use mesh_model::security::peer_authentication::PeerAuthentication;
@@ -60,7 +61,7 @@ impl PeerModes {
         policies: impl IntoIterator<Item = &'a Object<PeerAuthentication>>,
         root_namespace: &str,
         namespace: &str,
-        labels: &BTreeMap<String, String>,
+        labels: &StringMap,
     ) -> Self {
         let mut winners: BTreeMap<Level, &Object<PeerAuthentication>> = BTreeMap::new();
         for policy in policies {

@@ -1,9 +1,9 @@
 //! Which workloads a policy is for (S-067 to S-073); the same for every kind that has `selector` and `targetRefs`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
@@ -63,7 +63,7 @@ impl Attached for TrafficExtension {
 }
 
 /// Every label of the selector is on the workload (S-068); no selector, and an empty one, select all.
-pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &BTreeMap<String, String>) -> bool {
+pub(crate) fn selects(selector: Option<&WorkloadSelector>, labels: &StringMap) -> bool {
     selector.is_none_or(|selector| {
         selector.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     })
@@ -77,7 +77,7 @@ pub fn applicable<'a, S: Attached + 'a>(
     policies: impl IntoIterator<Item = &'a Arc<Object<S>>>,
     root_namespace: &str,
     namespace: &str,
-    labels: &BTreeMap<String, String>,
+    labels: &StringMap,
 ) -> Vec<&'a Arc<Object<S>>> {
     Workload { root_namespace, namespace, labels, services: &[] }.applicable(policies)
 }
@@ -98,7 +98,7 @@ pub struct Workload<'a> {
     /// Its own namespace.
     pub namespace: &'a str,
     /// Its labels.
-    pub labels: &'a BTreeMap<String, String>,
+    pub labels: &'a StringMap,
     /// What a waypoint is asked about: the service that a request is for, or all that it serves.
     pub services: &'a [ServedService<'a>],
 }
@@ -169,7 +169,7 @@ impl Workload<'_> {
 }
 
 /// A Gateway's workload that the mesh's own controller manages.
-fn is_waypoint(labels: &BTreeMap<String, String>) -> bool {
+fn is_waypoint(labels: &StringMap) -> bool {
     labels.contains_key(GATEWAY_NAME) && labels.get(MANAGED_BY).is_some_and(|by| by == WAYPOINT_CONTROLLER)
 }
 
@@ -187,7 +187,7 @@ pub fn applies<S: Attached>(
     policy: &Object<S>,
     root_namespace: &str,
     namespace: &str,
-    labels: &BTreeMap<String, String>,
+    labels: &StringMap,
 ) -> bool {
     let selector = policy.spec.selector().map(|selector| &selector.match_labels);
     let home = Home { policy: &policy.meta.namespace, root_namespace, namespace };
@@ -208,9 +208,9 @@ pub struct Home<'n> {
 /// The same for any object that is attached by references or selects by labels.
 pub fn attaches(
     references: &[PolicyTargetReference],
-    selector: Option<&BTreeMap<String, String>>,
+    selector: Option<&StringMap>,
     home: &Home<'_>,
-    labels: &BTreeMap<String, String>,
+    labels: &StringMap,
 ) -> bool {
     let Home { policy, root_namespace, namespace } = *home;
     let is_selected =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
 use mesh_model::kubernetes::{Node, Pod};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use serde::Deserialize;
 
@@ -23,7 +24,7 @@ pub struct Proxy {
     pub name: Arc<str>,
     /// Pod labels.
     #[serde(default)]
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// Pod address; `None`: unknown.
     #[serde(default)]
     pub ip: Option<IpAddr>,
@@ -80,16 +81,16 @@ fn network_of(pod: &Object<Pod>) -> Option<String> {
     let spec = &pod.spec.spec;
     let containers = spec.containers.iter().chain(&spec.init_containers);
     let variables = containers.filter(|it| it.name == PROXY_CONTAINER).flat_map(|it| &it.env);
-    let mut told = variables.filter(|it| it.name == NETWORK_VARIABLE).map(|it| &it.value);
+    let mut told = variables.filter(|it| it.name == NETWORK_VARIABLE).map(|it| it.value.as_str());
     let found = told.next().or_else(|| pod.meta.labels.get(NETWORK_LABEL));
-    found.filter(|network| !network.is_empty()).cloned()
+    found.filter(|network| !network.is_empty()).map(str::to_owned)
 }
 
 /// `region/zone/subzone` of a Node; empty where it is not known.
 fn locality(node: &str, cluster: &str, config: &ConfigSet) -> Arc<str> {
     let named = |object: &&Arc<Object<Node>>| &*object.meta.name == node && &*object.meta.cluster == cluster;
     let Some(node) = config.nodes.iter().find(named) else { return "".into() };
-    let label = |name: &str| node.meta.labels.get(name).map_or("", String::as_str);
+    let label = |name: &str| node.meta.labels.get(name).unwrap_or_default();
     let parts = [
         label("topology.kubernetes.io/region"),
         label("topology.kubernetes.io/zone"),

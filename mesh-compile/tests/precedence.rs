@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use mesh_model::config_set::ConfigSet;
 use mesh_model::diagnostic::Code;
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 
 mod common;
 
@@ -109,7 +109,7 @@ fn peer(namespace: &str, name: &str, minute: u32, spec: &str) -> String {
 
 fn modes(yaml: &str) -> PeerModes {
     let config = config_set(yaml);
-    let labels = BTreeMap::from([("app".to_owned(), "web".to_owned())]);
+    let labels = StringMap::from([("app", "web")]);
     let policies: Vec<_> = config.peer_authentications.iter().collect();
     PeerModes::resolve(policies.iter().map(|policy| &***policy), "istio-system", "a", &labels)
 }

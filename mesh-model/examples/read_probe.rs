@@ -1,5 +1,5 @@
 //! The reader by itself, for profilers and for a count of bytes: `read_probe yaml|json|apply|peer COUNT ROUNDS`, and
-//! `read_probe memory COUNT` for what a `ConfigSet` keeps of the workload `mesh text`.
+//! `read_probe memory COUNT` for what a `ConfigSet` keeps of the workload `mesh text`, with the bill of it by kind.
 //!
 //! The bench `read` compares; this one holds still.
 #![allow(
@@ -63,12 +63,32 @@ fn memory(count: usize, as_json: bool) {
         assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());
     }
     assert_eq!(set.len(), count);
+    let kept = (MEMORY.current_usage() - before) / count;
     println!(
         "{count} objects from {}: {} bytes kept per object of {} bytes of text",
         if as_json { "JSON" } else { "YAML" },
-        (MEMORY.current_usage() - before) / count,
+        kept,
         text_bytes / count
     );
+    bill("Service", &set.services);
+    bill("VirtualService", &set.virtual_services);
+    bill("DestinationRule", &set.destination_rules);
+    bill("AuthorizationPolicy", &set.authorization_policies);
+    bill("ServiceEntry", &set.service_entries);
+    bill("Gateway", &set.gateways);
+    bill("PeerAuthentication", &set.peer_authentications);
+}
+
+/// What the objects of one kind take: metadata and content are copied and counted, the rest is text and what goes round it.
+fn bill<S: Clone>(kind: &str, store: &mesh_model::config_set::Store<S>) {
+    let count = store.len();
+    let before = MEMORY.current_usage();
+    let metas: Vec<_> = store.iter().map(|object| object.meta.clone()).collect();
+    let meta = (MEMORY.current_usage() - before) / count;
+    let specs: Vec<_> = store.iter().map(|object| object.spec.clone()).collect();
+    let spec = (MEMORY.current_usage() - before) / count - meta;
+    println!("  {count} {kind}: metadata {meta}, content {spec} of which itself {}", size_of::<S>());
+    drop((metas, specs));
 }
 
 fn main() {

@@ -35,7 +35,7 @@ use crate::networking::{
 };
 #[cfg(feature = "schema")]
 use crate::object::Body;
-use crate::object::{Header, Kind, ObjectMeta, ResourceKey};
+use crate::object::{Header, Kind, Object, ObjectMeta, ResourceKey};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -294,6 +294,15 @@ pub(crate) struct Taken {
     pub(crate) earlier: Option<Arc<Document>>,
 }
 
+/// An object in force keeps the text that it was read from, not the tree: places are asked for rarely.
+fn rest<S>(object: &mut Object<S>) {
+    if let Some(provenance) = Arc::get_mut(&mut object.provenance)
+        && let Some(document) = provenance.document.at_rest()
+    {
+        provenance.document = Arc::new(document);
+    }
+}
+
 /// Puts a document of a known kind into its store; `made`: what it is, where that is known already.
 fn read_into<S: Kind>(
     store: &mut Store<S>,
@@ -322,9 +331,11 @@ fn read_into<S: Kind>(
     }
     let Made { provenance, object, report } =
         made.unwrap_or_else(|| make::<S>(document, meta, &header.version, options));
-    if let Some(object) = object
+    if let Some(mut object) = object
         && !options.admission.keeps_out(&report)
     {
+        drop(provenance);
+        rest(&mut object);
         applied.accepted += 1;
         applied.changed.insert(key.clone());
         let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);

@@ -16,6 +16,9 @@ mod mesh_text;
 #[expect(unreachable_pub, reason = "a bench has it too")]
 mod worst;
 
+/// Bytes that a `ConfigSet` may keep of an object of the workload, text and all.
+const KEPT_MAX: usize = 6_500;
+
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
@@ -54,6 +57,7 @@ fn y05_reading_costs_a_bounded_amount_of_memory() {
         assert_eq!(set.len(), count);
         let kept = (MEMORY.current_usage() - before) / count;
         let text: usize = documents.iter().map(String::len).sum();
+        assert!(kept < KEPT_MAX, "{kept} bytes kept per object");
         lines.push(format!("{kept} bytes kept per object of {} bytes of text", text / count));
     }
     println!("{}", lines.join("\n"));

@@ -14,6 +14,7 @@ use mesh_model::diagnostic::{Report, Severity, Stage};
 use mesh_model::document::Document;
 use mesh_model::kubernetes::SidecarAnnotations;
 use mesh_model::mesh_config::{MeshConfig, MeshNetworks, ProxyConfig, read_bare};
+use mesh_model::name::StringMap;
 use mesh_model::yaml::{LoadOptions, load, to_yaml};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -405,9 +406,8 @@ fn product_examples_are_read_without_unknown_fields() {
                     .unwrap_or_else(|errors| panic!("{file}: {errors:?}"));
             }
         } else {
-            let annotations: BTreeMap<String, String> =
-                serde_json::from_value(document.root().to_json()).unwrap();
-            let (asked, problems) = SidecarAnnotations::read(&BTreeMap::new(), &annotations);
+            let annotations: StringMap = serde_json::from_value(document.root().to_json()).unwrap();
+            let (asked, problems) = SidecarAnnotations::read(&StringMap::new(), &annotations);
             assert!(problems.is_empty() && asked != SidecarAnnotations::default(), "{file}: {problems:?}");
         }
         read += 1;

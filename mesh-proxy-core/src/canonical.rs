@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use mesh_compile::proxy::listener::{HttpManager, PathNormalization};
+use mesh_compile::proxy::listener::HttpManager;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
 use crate::decision::{LocalReply, ReplyReason};
 use crate::http_syntax::{is_http1_method, lower_case};
-use crate::path_normalization::{EscapedNul, normalize};
+use crate::path_normalization::normalize;
 
 /// A request in the form that authentication, policies, routes and the upstream share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn canonicalize<'a>(
     if is_http1 && !is_http1_method(&request.method) {
         return bad(ReplyReason::BadRequest);
     }
-    if !all(request.path.as_bytes(), |byte| is_path_byte(byte, is_http1)) {
+    if !all(request.path.as_bytes(), |byte| byte.is_ascii_graphic()) {
         return bad(ReplyReason::BadPath);
     }
     if !request.headers.entries.iter().all(|(name, value)| is_header(name, value)) {
@@ -76,9 +76,10 @@ pub fn canonicalize<'a>(
     let has_path = target.path.starts_with('/');
     let needs_none = target.path.is_empty() && request.method == "CONNECT";
     if !has_path && !needs_none {
-        return Err(Rejection { reason: ReplyReason::BadPath, status: 404 });
+        let status = if is_http1 && !is_known_to_http1(&request.method, &target) { 400 } else { 404 };
+        return Err(Rejection { reason: ReplyReason::BadPath, status });
     }
-    let Ok(path) = normalized(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
+    let Ok(path) = normalize(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
 
     let remote_ip = remote_address(manager, connection.client_ip(), &request.headers);
     let headers = canonical_headers(manager, connection, over_tls, request);
@@ -92,18 +93,6 @@ pub fn canonicalize<'a>(
         headers,
     };
     Ok(Canonical { request, remote_ip })
-}
-
-fn normalized(path: Cow<'_, str>, mode: PathNormalization) -> Result<Cow<'_, str>, EscapedNul> {
-    match path {
-        Cow::Borrowed(path) => normalize(path, mode),
-        Cow::Owned(path) => normalize(&path, mode).map(|normal| Cow::Owned(normal.into_owned())),
-    }
-}
-
-/// E-012; HTTP/1 lets tab and form feed pass too.
-fn is_path_byte(byte: u8, is_http1: bool) -> bool {
-    byte.is_ascii_graphic() || (is_http1 && matches!(byte, b'\t' | 0x0c))
 }
 
 fn is_header(name: &str, value: &[u8]) -> bool {
@@ -127,13 +116,12 @@ fn is_authority(authority: &str) -> bool {
 struct Target<'r> {
     scheme: Option<&'static str>,
     authority: &'r str,
-    path: Cow<'r, str>,
+    path: &'r str,
 }
 
 impl<'r> Target<'r> {
     fn of(request: &'r RequestFacts<'_>) -> Self {
-        let as_it_came =
-            Self { scheme: None, authority: &request.authority, path: Cow::Borrowed(&request.path) };
+        let as_it_came = Self { scheme: None, authority: &request.authority, path: &request.path };
         if request.version == HttpVersion::Http2 {
             return as_it_came;
         }
@@ -141,15 +129,17 @@ impl<'r> Target<'r> {
             .map(|rest| ("http", rest))
             .or_else(|| strip_scheme(&request.path, "https://").map(|rest| ("https", rest)));
         let Some((scheme, rest)) = absolute else { return as_it_came };
-        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(authority_end).unwrap_or((rest, ""));
-        Self { scheme: Some(scheme), authority, path: with_slash(path) }
+        // A path may be left out, but not before a query.
+        let path = if path.is_empty() { "/" } else { path };
+        Self { scheme: Some(scheme), authority, path }
     }
 }
 
-/// The path of an absolute target may be left out, also before a query.
-fn with_slash(path: &str) -> Cow<'_, str> {
-    if path.starts_with('/') { Cow::Borrowed(path) } else { Cow::Owned(format!("/{path}")) }
+/// The HTTP/1 codec refuses targets that are neither paths nor absolute itself, but for `OPTIONS *` (S-198 otherwise).
+fn is_known_to_http1(method: &str, target: &Target<'_>) -> bool {
+    target.scheme.is_some() || (method == "OPTIONS" && target.path.starts_with('*'))
 }
 
 fn strip_scheme<'r>(target: &'r str, scheme: &str) -> Option<&'r str> {

@@ -100,34 +100,30 @@ fn remove_dot_segments(path: &str) -> Result<Cow<'_, str>, EscapedNul> {
     }
     let stripped = strip_dot_segment_parameters(path);
     let mut rest = stripped.as_bytes();
-    let mut out: Vec<u8> = Vec::with_capacity(rest.len());
+    let mut normal = Normal { out: Vec::with_capacity(path.len()), bare_percent: None };
     while let Some((&byte, after)) = rest.split_first() {
         if let Some(after_dot) = strip_dot(rest) {
-            rest = if out.last() == Some(&b'/') {
-                after_slash_dot(after_dot, &mut out)
-            } else {
-                dot(after_dot, &mut out)
-            };
+            rest = normal.dot(after_dot);
             continue;
         }
         rest = match byte {
             b'\\' => {
-                out.push(b'/');
+                normal.out.push(b'/');
                 after
             }
-            b'%' => escape(after, &mut out)?,
+            b'%' => normal.escape(after)?,
             _ if must_be_escaped(byte) => {
-                push_escaped(byte, &mut out);
+                push_escaped(byte, &mut normal.out);
                 after
             }
             _ => {
-                out.push(byte);
+                normal.out.push(byte);
                 after
             }
         };
     }
     // What is not ASCII was escaped above, so this is text.
-    Ok(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+    Ok(Cow::Owned(String::from_utf8_lossy(&normal.out).into_owned()))
 }
 
 /// A raw segment that begins with `.;` or `..;` loses its parameters, here in every profile (E-088).
@@ -164,53 +160,80 @@ fn strip_segment_end(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn dot<'t>(rest: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
-    out.push(b'.');
-    rest
+/// What is done of a path.
+struct Normal {
+    out: Vec<u8>,
+    /// Where the last `%` stands that begins no escape.
+    bare_percent: Option<usize>,
 }
 
-/// Behind `/.`: a segment `.` or `..`, or a name that begins with a dot.
-fn after_slash_dot<'t>(rest: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
-    if let Some(after) = strip_segment_end(rest) {
-        return after;
-    }
-    if let Some(after) = strip_dot(rest).and_then(strip_segment_end) {
-        drop_last_segment(out);
-        return after;
-    }
-    dot(rest, out)
-}
-
-/// `/a/b/` becomes `/a/`; `/` stays.
-fn drop_last_segment(out: &mut Vec<u8>) {
-    out.pop();
-    while out.last().is_some_and(|byte| *byte != b'/') {
-        out.pop();
-    }
-    if out.is_empty() {
-        out.push(b'/');
-    }
-}
-
-/// Behind a `%`: unreserved characters are decoded, all else is kept as it was written (S-199).
-fn escape<'t>(rest: &'t [u8], out: &mut Vec<u8>) -> Result<&'t [u8], EscapedNul> {
-    let Some((&[high, low], after)) = rest.split_first_chunk::<2>() else {
-        out.push(b'%');
-        return Ok(rest);
-    };
-    match hex(high).zip(hex(low)).map(|(high, low)| high * 16 + low) {
-        Some(0) => return Err(EscapedNul),
-        Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
-            out.push(byte);
+impl Normal {
+    /// Behind a `.`; what is left to do is returned, here and below. Behind `/.` comes a segment `.` or `..`, or a name
+    /// that begins with a dot.
+    fn dot<'t>(&mut self, rest: &'t [u8]) -> &'t [u8] {
+        if self.out.last() == Some(&b'/') {
+            if let Some(after) = strip_segment_end(rest) {
+                return after;
+            }
+            if let Some(after) = strip_dot(rest).and_then(strip_segment_end) {
+                self.drop_last_segment();
+                return after;
+            }
         }
-        Some(_) => out.extend([b'%', high, low]),
-        // No escape: the sign stands for itself.
-        None => {
-            out.push(b'%');
+        self.out.push(b'.');
+        rest
+    }
+
+    /// `/a/b/` becomes `/a/`; `/` stays.
+    fn drop_last_segment(&mut self) {
+        self.bare_percent = None;
+        self.out.pop();
+        while self.out.last().is_some_and(|byte| *byte != b'/') {
+            self.out.pop();
+        }
+        if self.out.is_empty() {
+            self.out.push(b'/');
+        }
+    }
+
+    /// Behind a `%`: unreserved characters are decoded, all else is kept as it was written (S-199).
+    fn escape<'t>(&mut self, rest: &'t [u8]) -> Result<&'t [u8], EscapedNul> {
+        let escape = rest.split_first_chunk::<2>();
+        let byte = escape.and_then(|([high, low], _)| Some(hex(*high)? * 16 + hex(*low)?));
+        let Some((byte, (digits, after))) = byte.zip(escape) else {
+            // No escape: the sign stands for itself.
+            self.bare_percent = Some(self.out.len());
+            self.out.push(b'%');
             return Ok(rest);
+        };
+        match byte {
+            0 => return Err(EscapedNul),
+            byte if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                self.out.push(byte);
+                self.keep_percent_bare(after);
+            }
+            _ => {
+                self.out.push(b'%');
+                self.out.extend(digits);
+            }
+        }
+        Ok(after)
+    }
+
+    /// A decoded character may not make an escape of a bare `%` before it: then the `%` is escaped itself, and
+    /// `%%32e` is `%252e`, not `%2e`.
+    fn keep_percent_bare(&mut self, rest: &[u8]) {
+        let Some(at) = self.bare_percent else { return };
+        let digits = match (self.out.get(at..), rest.first()) {
+            (Some(&[b'%', high]), Some(&low)) => [high, low],
+            (Some(&[b'%', high, low]), _) => [high, low],
+            _ => return,
+        };
+        if digits.iter().all(u8::is_ascii_hexdigit) {
+            let behind = at + 1;
+            self.out.splice(behind..behind, *b"25");
         }
     }
-    Ok(after)
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -2,8 +2,9 @@
 
 use mesh::proxy_core::seam::certificate_source::Identity;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType,
+    date_time_ymd,
 };
 
 pub struct Ca {
@@ -29,6 +30,30 @@ impl Ca {
     /// A certificate for URIs and DNS names, told apart by `://`.
     pub fn issue(&self, names: &[&str]) -> Identity {
         self.issue_as(names, |_| {})
+    }
+
+    /// The same with a serial number of its own.
+    pub fn issue_numbered(&self, names: &[&str], number: u64) -> Identity {
+        self.issue_as(names, |params| params.serial_number = Some(number.into()))
+    }
+
+    /// A list, as PEM, that takes back the certificates of these numbers; it counts until a year.
+    pub fn revoking(&self, numbers: &[u64], until: i32) -> Vec<u8> {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: (*number).into(),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap().into_bytes()
     }
 
     /// The same, with something changed about it.

@@ -68,7 +68,7 @@ async fn m08_a_pipelining_client_that_reads_slowly_is_not_read_ahead_of() {
 #[tokio::test]
 async fn m08_pipelined_requests_are_answered_in_order() {
     let (running, upstream) = gateway().await;
-    let status = |number: usize| if number % 3 == 0 { 400 } else { 200 + number % 2 };
+    let status = |number: usize| if number.is_multiple_of(3) { 400 } else { 200 + number % 2 };
     let target = |number: usize| match status(number) {
         // Refused by the proxy itself, between requests that the upstream answers.
         400 => "/%00".to_owned(),

@@ -11,6 +11,7 @@
 mod ca;
 mod client;
 mod conformance;
+mod crl;
 mod envoy;
 mod exhaustion;
 mod ext_authz;

@@ -89,6 +89,12 @@ async fn requests_are_logged_counted_and_explained() {
     let explained = get(admin, "localhost", &format!("/explain/{id}")).await;
     let explained: Value = serde_json::from_str(&explained.body).unwrap();
     assert_eq!(explained["decision"]["reason"], "no_route");
+    assert_eq!(explained["id"], *id);
+    // By the id that the request went on with too.
+    let request_id = explained["request_id"].as_str().unwrap();
+    let again = get(admin, "localhost", &format!("/explain/{request_id}")).await;
+    assert_eq!(serde_json::from_str::<Value>(&again.body).unwrap()["id"], *id);
+    assert_eq!(get(admin, "localhost", "/explain/none").await.status, 404);
     assert!(explained["steps"].as_array().unwrap().iter().any(|step| step["outcome"] == "lost"));
     let shown: Value = serde_json::from_str(&get(admin, "localhost", "/config").await.body).unwrap();
     assert!(shown["clusters"].as_object().unwrap().len() > 1);

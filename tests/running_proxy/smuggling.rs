@@ -44,10 +44,11 @@ impl Server {
         let address = free();
         let mut command = command(&folder, address);
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let child = command.stdout(log).stderr(Stdio::null()).spawn().unwrap();
+        let server =
+            Self { child: command.stdout(log).stderr(Stdio::null()).spawn().unwrap(), address, folder };
         for _ in 0..200 {
             if std::net::TcpStream::connect(address).is_ok() {
-                return Some(Self { child, address, folder });
+                return Some(server);
             }
             std::thread::sleep(Duration::from_millis(25));
         }

@@ -291,7 +291,7 @@ async fn traced(
 
 const HOST: &str = "otel.shop.svc.cluster.local";
 const ALL: &str = "{tracing: [{providers: [{name: otel}], randomSamplingPercentage: 100, customTags: {\
-                   who: {header: {name: X-Who, defaultValue: nobody}}, fixed: {literal: {value: yes}}}}]}";
+                   who: {header: {name: X-Who, defaultValue: nobody}}, fixed: {literal: {value: 'yes'}}}}]}";
 
 #[tokio::test]
 async fn spans_arrive_over_grpc_and_the_upstream_hears_of_the_trace() {

@@ -181,7 +181,7 @@ pub async fn accept(stream: BoxIo, names: &[String]) -> Option<BoxIo> {
     Some(Box::new(stream))
 }
 
-const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
+pub(crate) const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n";
 
 pub(crate) fn secure_door(tls: &str) -> String {
     format!(

@@ -59,7 +59,7 @@ async fn t01_strict_takes_the_meshs_own_valid_client_certificates_and_no_others(
         (
             "for servers only",
             Some(ca.issue_as(&[WEB], |params| {
-                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
             })),
         ),
         (

@@ -1,5 +1,7 @@
 //! Settings from MeshConfig, questions and answers.
 
+mod mutants;
+
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 use serde_json::{Value, json};
 
@@ -54,6 +56,8 @@ fn s109_defaults_and_limits() {
         json!({ "port": 65536 }),
         json!({ "pathPrefix": "check" }),
         json!({ "statusOnError": "no" }),
+        json!({ "statusOnError": "418" }),
+        json!({ "statusOnError": "600" }),
         json!({ "includeRequestHeadersInCheck": ["*"] }),
         json!({ "headersToUpstreamOnAllow": ["*"] }),
     ] {
@@ -64,6 +68,18 @@ fn s109_defaults_and_limits() {
     let grpc = grpc.unwrap();
     assert!(grpc.takes_connections() && grpc.question(&request(&[])).is_none());
     assert_eq!(grpc.body.as_ref().unwrap().max_request_bytes, 64);
+}
+
+#[test]
+fn s109_names_are_labels_and_statuses_those_of_envoy() {
+    let named = |name: &str| {
+        read(json!({ "name": name, "envoyExtAuthzGrpc": { "service": "a", "port": 1 } })).is_ok()
+    };
+    assert!(named("ext-authz2") && named(&"a".repeat(63)));
+    for name in ["", "Ext", "ext.authz", "-ext", "ext-", "ext_authz", &"a".repeat(64)] {
+        assert!(!named(name), "{name}");
+    }
+    assert_eq!(http(json!({ "statusOnError": "0" })).unwrap().status_on_error, 403);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! An hour of an issuer's life, without a clock.
 
+mod mutants;
+
 use serde_json::json;
 
 use super::*;

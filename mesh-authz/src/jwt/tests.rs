@@ -1,5 +1,7 @@
 //! Tokens made by other code (Python's `cryptography`), `testdata/tokens.json`.
 
+mod vectors;
+
 use serde_json::{Value, json};
 
 use super::keys::{KeySet, Reading};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use mesh_model::document::{Document, Source, Tree};
+use mesh_model::name::StringMap;
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ fn policy(namespace: &str, name: &str, created: i64, spec: Value) -> Object<Peer
 }
 
 fn resolve(policies: &[Object<PeerAuthentication>]) -> PeerModes {
-    let labels = BTreeMap::from([("app".to_owned(), "x".to_owned())]);
+    let labels = StringMap::from([("app", "x")]);
     PeerModes::resolve(policies, "istio-system", "shop", &labels)
 }
 

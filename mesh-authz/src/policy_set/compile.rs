@@ -117,7 +117,7 @@ pub(super) fn external(
 /// S-099, S-100: Go's spelling of booleans; anything else counts as false, so the policy is enforced.
 pub(super) fn dry_run(policy: &Object<AuthorizationPolicy>, report: &mut Report) -> bool {
     const ANNOTATION: &str = "istio.io/dry-run";
-    match policy.meta.annotations.get(ANNOTATION).map(String::as_str) {
+    match policy.meta.annotations.get(ANNOTATION) {
         Some("1" | "t" | "T" | "TRUE" | "true" | "True") => true,
         None | Some("0" | "f" | "F" | "FALSE" | "false" | "False") => false,
         Some(other) => {

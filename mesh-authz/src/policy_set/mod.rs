@@ -5,30 +5,9 @@
 //! themselves (`linear`), and tests compare the two.
 //! What a field looks at is an `attribute`; the odd languages of its values are files of their own.
 //!
-//! | field, `when` key | looks at | rule |
-//! |---|---|---|
-//! | `action`, `rules` empty or absent | | S-076 to S-095 |
-//! | `selector`, `targetRef`, `targetRefs` | [`applicable`] | S-067 to S-073 |
-//! | `provider` | [`crate::external_authorizer`] | S-104 to S-112 |
-//! | annotation `istio.io/dry-run` | [`Verdict::dry_run`](crate::verdict::Verdict) | S-099 to S-102 |
-//! | `principals`, `source.principal` | the peer's identity without `spiffe://` | S-131, S-161 to S-172 |
-//! | `namespaces`, `source.namespace` | `/ns/NAME/` of the identity | S-133 |
-//! | `serviceAccounts`, `source.serviceAccount` | `NAMESPACE/NAME` of the identity | S-134 |
-//! | `trustDomains`, `source.trustDomain` | the identity up to its first slash | S-135, S-146, E-090 |
-//! | `ipBlocks`, `source.ip` | the physical peer | S-136, S-150 |
-//! | `remoteIpBlocks`, `remote.ip` | the client behind trusted hops | S-137, E-083 |
-//! | `requestPrincipals`, `request.auth.principal` | `ISS/SUB` of the token | S-138, S-318 to S-328 |
-//! | `request.auth.audiences`, `request.auth.presenter` | `aud`, `azp` | S-139, S-140 |
-//! | `request.auth.claims[a][b]` | a claim, a string or a list | S-141, S-151, S-286 |
-//! | `request.headers[name]` | each line of the header | S-132, S-174, E-001, E-085 |
-//! | `hosts` | the authority with its port, in any letter case | S-177 to S-180 |
-//! | `methods` | the method | S-176, E-089 |
-//! | `paths` | the path without query, string forms and templates | S-182 to S-190, E-012 |
-//! | `ports`, `destination.port` | the workload's port | S-143, S-181 |
-//! | `destination.ip`, `connection.sni` | the local address, the server name | S-142, S-144, E-082 |
-//! | `experimental.envoy.filters.*` | nothing: no filter here writes any | S-145 |
-//! | any `not` field | none of the values fits; an absent attribute fits nothing | S-115, S-117, S-154 to S-160 |
-//! | fields of requests on TCP | | S-122 to S-130 |
+//! The table of [the crate](crate) says what each field and `when` key looks at, and by which rule. Of all of them: none of
+//! the values of a `not` field fits, and an absent attribute fits nothing (S-115, S-117, S-154 to S-160); fields of
+//! requests mean nothing on TCP (S-122 to S-130). Dry runs are told of in [`Verdict::dry_run`](crate::verdict::Verdict).
 
 mod attribute;
 mod change;

@@ -2,20 +2,8 @@
 //!
 //! `locate` finds tokens, `crate::jwt` takes them apart and checks signatures, `authenticate` decides.
 //!
-//! | field | rule |
-//! |---|---|
-//! | `selector`, `targetRef`, `targetRefs` | S-258, [`applicable`] |
-//! | `jwtRules`: none, one, several | S-259 to S-266 |
-//! | `issuer` | S-279 |
-//! | `audiences` | S-281 |
-//! | `jwks`, `jwksUri`, `timeout` | S-282 to S-297, [`crate::jwks_store`] |
-//! | `fromHeaders`, `fromParams`, `fromCookies` | S-269 to S-275 |
-//! | `forwardOriginalToken` | S-272, E-086 |
-//! | `outputPayloadToHeader`, `outputClaimToHeaders` | S-299 to S-302, E-084 |
-//! | `spaceDelimitedClaims` | S-286 |
-//! | `presence` | S-317, [`Profile`] |
-//! | `exp`, `nbf`, `iat`, `alg`, `kid`, `crit` of a token | S-276 to S-283, E-087 |
-//! | statuses and bodies | S-303 to S-316 |
+//! The table of [the crate](crate) says what each field does, and by which rule. Of a token itself, `exp`, `nbf`, `iat`,
+//! `alg`, `kid` and `crit` are read (S-276 to S-283, E-087); statuses and bodies are S-303 to S-316.
 
 mod authenticate;
 mod compile;

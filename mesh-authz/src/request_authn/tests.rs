@@ -3,19 +3,20 @@
 
 mod attacks;
 mod mutants;
+mod places;
+mod remembered;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::document::{Document, Source, Tree};
 use mesh_model::facts::{Headers, HttpVersion};
+use mesh_model::name::StringMap;
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use mesh_model::trace::Trace;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jwt::token::{Decoded, Form, Token};
 
 const NOW: i64 = 1_700_000_000;
 const ISSUER: &str = "https://login.example.com";
@@ -337,7 +338,7 @@ fn s259_rules_are_sorted_by_issuer_and_namespaces_come_first() {
         resource("shop", "z", json!([{ "issuer": "b", "jwks": jwks() }, { "issuer": "a", "jwks": jwks() }]));
     let other = resource("other", "o", json!([{ "issuer": "c", "jwks": jwks() }]));
     let all = [root, own, other];
-    let found = applicable(&all, "istio-system", "shop", &BTreeMap::new());
+    let found = applicable(&all, "istio-system", "shop", &StringMap::new());
     let (authn, _) = RequestAuthn::compile(&found, &AuthnOptions::default());
     let labels: Vec<String> = authn.unwrap().rules.iter().map(|rule| rule.label.to_string()).collect();
     assert_eq!(
@@ -357,34 +358,4 @@ fn b06_no_token_text_panics() {
         let headers = [("authorization", text.to_owned())];
         ask(&authn, &request("GET", "/?access_token=%&access_token", &headers));
     }
-}
-
-#[test]
-fn a_remembered_token_expires_all_the_same() {
-    let authn = compile(&[rule(json!({}))]).with_token_cache(64);
-    let headers = bearer("alice");
-    let request = request("GET", "/", &headers);
-    let (text, mut decoded) = (token("alice"), Decoded::default());
-    let expires = Token::parse(text.as_bytes(), Form::Lenient, &mut decoded).unwrap().times.expires;
-    let last = i64::try_from(expires).unwrap() + 60;
-    for (now, passes) in [(NOW, true), (last, true), (last + 1, false), (NOW, true)] {
-        let passed = matches!(authn.authenticate(&request, now, &mut ()), Authenticated::Passed { .. });
-        assert_eq!(passed, passes, "{now}");
-    }
-}
-
-#[test]
-fn only_accepted_tokens_are_remembered_each_for_its_rule() {
-    let strict = rule(json!({ "audiences": ["x"] }));
-    let authn = compile(&[strict, rule(json!({}))]).with_token_cache(64);
-    let remembered = || authn.cache.as_ref().unwrap().len();
-    for text in ["expired", "alice", "alice"] {
-        let headers = bearer(text);
-        authn.authenticate(&request("GET", "/", &headers), NOW, &mut ());
-    }
-    assert_eq!(remembered(), 1);
-    let headers = [("authorization", format!("Bearer {}A", token("alice")))];
-    let answer = authn.authenticate(&request("GET", "/", &headers), NOW, &mut ());
-    assert!(matches!(answer, Authenticated::Rejected { .. }), "{answer:?}");
-    assert_eq!(remembered(), 1);
 }

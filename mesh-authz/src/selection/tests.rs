@@ -1,6 +1,7 @@
 //! Who is selected, for each kind of proxy (S-067 to S-073).
 
 use mesh_model::document::{Document, Source, Tree};
+use mesh_model::name::StringMap;
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn gateway(name: &str) -> Value {
     reference(GATEWAY_GROUP, "Gateway", name)
 }
 
-fn labels(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn labels(of: &[(&str, &str)]) -> StringMap {
     of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mesh_model::config_set::{ConfigSet, Store};
 use mesh_model::kubernetes::Namespace;
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use super::hosts::Hosts;
@@ -98,7 +99,7 @@ impl<'a> Context<'a> {
     }
 
     /// Whether a selector means Istio's own ingress gateway, which is not in the files that are checked.
-    pub(super) fn is_elsewhere(&self, selector: &BTreeMap<String, String>) -> bool {
+    pub(super) fn is_elsewhere(&self, selector: &StringMap) -> bool {
         let ingress = [("istio".to_owned(), "ingressgateway".to_owned())].into();
         self.completeness == Completeness::Partial && *selector == ingress
     }

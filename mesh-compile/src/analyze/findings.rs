@@ -1,8 +1,7 @@
 //! Where analyzers put what they found.
 
-use std::collections::BTreeMap;
-
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 /// Findings of one analyzer; the rest is counted. Nobody reads so many, and memory must stay bounded.
@@ -62,7 +61,7 @@ pub(super) fn short(text: &str) -> String {
 }
 
 /// `a=1,b=2`, as `kubectl -l` takes it.
-pub(super) fn selector_text(selector: &BTreeMap<String, String>) -> String {
+pub(super) fn selector_text(selector: &StringMap) -> String {
     let pairs: Vec<_> =
         selector.iter().take(NAMES_MAX).map(|(key, value)| format!("{key}={value}")).collect();
     short(&pairs.join(","))

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 use mesh_model::config_set::ConfigSet;
 use mesh_model::diagnostic::nearest;
+use mesh_model::name::StringMap;
 
 /// What a short name is completed with, after its namespace.
 const CLUSTER_DOMAIN: &str = "svc.cluster.local";
@@ -23,7 +24,7 @@ pub(super) struct Host<'a> {
     /// Its ports.
     pub(super) ports: Vec<u32>,
     /// Labels of the workloads behind it, for a ServiceEntry that selects them.
-    pub(super) labels: Option<&'a BTreeMap<String, String>>,
+    pub(super) labels: Option<&'a StringMap>,
 }
 
 /// All hosts.
@@ -65,7 +66,7 @@ impl<'a> Hosts<'a> {
         for service in config.services.iter() {
             let (namespace, name) = (&*service.meta.namespace, &*service.meta.name);
             hosts.names.entry(namespace).or_default().push(name);
-            let written = service.meta.annotations.get("networking.istio.io/exportTo").map(String::as_str);
+            let written = service.meta.annotations.get("networking.istio.io/exportTo");
             let scopes = match written {
                 None | Some("") => vec![EVERYBODY],
                 Some(written) => written.split(',').map(str::trim).map(|one| scope(one, namespace)).collect(),

@@ -1,8 +1,7 @@
 //! Whether a workload is part of the mesh (istio/istio `analyzers/util/in_mesh.go`).
 
-use std::collections::BTreeMap;
-
 use mesh_model::kubernetes::{Deployment, Namespace, Pod, pod::Container};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 /// The sidecar's container.
@@ -36,8 +35,8 @@ pub(super) fn deployment_is_in_mesh(
 
 fn is_in_mesh<'c>(
     containers: impl Iterator<Item = &'c Container>,
-    labels: &BTreeMap<String, String>,
-    annotations: &BTreeMap<String, String>,
+    labels: &StringMap,
+    annotations: &StringMap,
     namespace: Option<&Object<Namespace>>,
 ) -> bool {
     if proxy_image(containers).is_some() {
@@ -68,12 +67,12 @@ pub(super) fn pod_is_ambient(pod: &Object<Pod>) -> bool {
 
 /// Whether the Pods of a namespace are in ambient mode, as far as the namespace tells.
 pub(super) fn namespace_is_ambient(namespace: &Object<Namespace>) -> bool {
-    let label = |name: &str| namespace.meta.labels.get(name).map(String::as_str).unwrap_or_default();
+    let label = |name: &str| namespace.meta.labels.get(name).unwrap_or_default();
     label(INJECTION) != "enabled" && label(REVISION).is_empty() && label(DATAPLANE_MODE) == "ambient"
 }
 
 /// Whether an object belongs to Istio itself.
-pub(super) fn is_control_plane(labels: &BTreeMap<String, String>) -> bool {
+pub(super) fn is_control_plane(labels: &StringMap) -> bool {
     labels.contains_key("istio") || labels.get("release").is_some_and(|release| release == "istio")
 }
 

@@ -1,9 +1,8 @@
 //! Pods by their labels.
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 use mesh_model::kubernetes::Pod;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::object::Object;
 
@@ -49,13 +48,11 @@ impl<'a> Pods<'a> {
     /// Those of all namespaces that have all labels of a selector; an empty one takes all.
     pub(super) fn matching<'s>(
         &'s self,
-        selector: &'s BTreeMap<String, String>,
+        selector: &'s StringMap,
     ) -> impl Iterator<Item = &'a Object<Pod>> + use<'s, 'a> {
         let rarest = selector
             .iter()
-            .map(|(key, value)| {
-                self.by_label.get(&(key.as_str(), value.as_str())).map_or(&[][..], Vec::as_slice)
-            })
+            .map(|(key, value)| self.by_label.get(&(key, value)).map_or(&[][..], Vec::as_slice))
             .min_by_key(|pods| pods.len());
         having(rarest.unwrap_or(&self.all), selector)
     }
@@ -64,12 +61,12 @@ impl<'a> Pods<'a> {
     pub(super) fn matching_in<'s>(
         &'s self,
         namespace: &'s str,
-        selector: &'s BTreeMap<String, String>,
+        selector: &'s StringMap,
     ) -> impl Iterator<Item = &'a Object<Pod>> + use<'s, 'a> {
         let rarest: Option<&'s [&'a Object<Pod>]> = selector
             .iter()
             .map(|(key, value)| {
-                let key = (namespace, key.as_str(), value.as_str());
+                let key = (namespace, key, value);
                 self.by_namespaced_label.get(&key).map_or(&[][..], Vec::as_slice)
             })
             .min_by_key(|pods| pods.len());
@@ -79,7 +76,7 @@ impl<'a> Pods<'a> {
 
 fn having<'s, 'a>(
     pods: &'s [&'a Object<Pod>],
-    selector: &'s BTreeMap<String, String>,
+    selector: &'s StringMap,
 ) -> impl Iterator<Item = &'a Object<Pod>> + use<'s, 'a> {
     pods.iter().copied().filter(|pod| labels_subset_of(selector, &pod.meta.labels))
 }

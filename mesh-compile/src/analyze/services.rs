@@ -1,9 +1,8 @@
 //! Services by what they select.
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 use mesh_model::kubernetes::Service;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::object::Object;
 
@@ -39,14 +38,10 @@ impl<'a> Services<'a> {
     }
 
     /// Services of a namespace whose selector, which is not empty, takes these labels; by name.
-    pub(super) fn selecting(
-        &self,
-        namespace: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> Vec<&'a Object<Service>> {
+    pub(super) fn selecting(&self, namespace: &str, labels: &StringMap) -> Vec<&'a Object<Service>> {
         let mut found: Vec<_> = labels
             .iter()
-            .filter_map(|(key, value)| self.by_label.get(&(namespace, key.as_str(), value.as_str())))
+            .filter_map(|(key, value)| self.by_label.get(&(namespace, key, value)))
             .flatten()
             .copied()
             .filter(|service| labels_subset_of(&service.spec.spec.selector, labels))

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_authz::peer::PeerModes;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::gateway::spec::{Gateway, Server};
 use mesh_model::object::Object;
@@ -24,7 +25,7 @@ pub(super) struct Draft<'s> {
     /// Nodes of workloads by identity.
     pub(super) by_identity: BTreeMap<Arc<str>, BTreeSet<String>>,
     /// Labels of workloads, those of one endpoint each.
-    pub(super) labels: BTreeMap<String, Arc<BTreeMap<String, String>>>,
+    pub(super) labels: BTreeMap<String, Arc<StringMap>>,
     /// Nodes of services by the nodes of their workloads.
     pub(super) services_of: BTreeMap<String, BTreeSet<String>>,
 }
@@ -161,8 +162,8 @@ impl Draft<'_> {
         &mut self,
         service: &Service,
         endpoints: &[Arc<Endpoint>],
-    ) -> BTreeMap<String, Vec<Arc<BTreeMap<String, String>>>> {
-        let mut found: BTreeMap<String, Vec<Arc<BTreeMap<String, String>>>> = BTreeMap::new();
+    ) -> BTreeMap<String, Vec<Arc<StringMap>>> {
+        let mut found: BTreeMap<String, Vec<Arc<StringMap>>> = BTreeMap::new();
         let mut addresses: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
         if service.mesh_external {
             return found;
@@ -229,7 +230,7 @@ impl Draft<'_> {
         &mut self,
         service: &Service,
         id: &str,
-        workloads: &BTreeMap<String, Vec<Arc<BTreeMap<String, String>>>>,
+        workloads: &BTreeMap<String, Vec<Arc<StringMap>>>,
     ) -> BTreeSet<String> {
         let mut covered = BTreeSet::new();
         let rules =
@@ -294,7 +295,8 @@ fn short_name(service: &Service) -> String {
 
 /// Application and version, as Istio's telemetry names them.
 fn identity_of(endpoint: &Endpoint) -> (String, String) {
-    let label = |names: [&str; 3]| names.iter().find_map(|name| endpoint.labels.get(*name)).cloned();
+    let label =
+        |names: [&str; 3]| names.iter().find_map(|name| endpoint.labels.get(*name)).map(str::to_owned);
     let name = label(["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]);
     let version = label(["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"]);
     let own = if endpoint.workload.is_empty() { &endpoint.address } else { &endpoint.workload };

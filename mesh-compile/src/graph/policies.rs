@@ -1,8 +1,8 @@
 //! Policies: what guards a workload, and whom they let call it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::object::Object;
 use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
@@ -18,7 +18,7 @@ const LISTED_MAX: usize = 32;
 /// Edges that policies may add: principals times workloads would have no end.
 const EDGES_MAX: usize = 5_000;
 
-type Labels = Arc<BTreeMap<String, String>>;
+type Labels = Arc<StringMap>;
 
 /// What a policy says of where it applies.
 struct Scope<'a> {

@@ -111,7 +111,7 @@ fn routes(service: &MergedVirtualService) -> Vec<Route<'_>> {
             let share = share(one.weight, total, route.route.len());
             Some((one.destination.as_ref()?, share, at(&format!(".route[{index}]"))))
         });
-        let mirror = route.mirror.iter().map(|destination| (destination, at(".mirror")));
+        let mirror = route.mirror.as_deref().into_iter().map(|destination| (destination, at(".mirror")));
         let mirrors = route.mirrors.iter().enumerate().filter_map(|(index, mirror)| {
             Some((mirror.destination.as_ref()?, at(&format!(".mirrors[{index}]"))))
         });

@@ -1,7 +1,6 @@
 //! Names and matches as a picture shows them.
 
-use std::collections::BTreeMap;
-
+use mesh_model::name::StringMap;
 use mesh_model::networking::virtual_service::spec::{
     HttpMatchRequest, HttpRoute, L4MatchAttributes, TlsMatchAttributes,
 };
@@ -72,7 +71,7 @@ pub(super) fn tcp(matches: &[L4MatchAttributes]) -> String {
     short(&each.collect::<Vec<_>>().join(" or "))
 }
 
-fn from(labels: &BTreeMap<String, String>, namespace: &str) -> Option<String> {
+fn from(labels: &StringMap, namespace: &str) -> Option<String> {
     let mut parts: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     if !namespace.is_empty() {
         parts.push(namespace.to_owned());

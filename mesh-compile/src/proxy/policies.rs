@@ -7,6 +7,7 @@ use mesh_authz::policy_set::{self, PolicyOptions, PolicySet, Protocol};
 use mesh_authz::request_authn::{self, AuthnOptions, RequestAuthn};
 use mesh_model::diagnostic::Report;
 
+use super::telemetry::providers::{NO_SERVICE, target};
 use crate::view::View;
 
 /// Verified tokens that are remembered for each workload; the longest kept are 8 KiB.
@@ -38,10 +39,19 @@ impl Policies {
 
         let policies =
             policy_set::applicable(view.authorization_policies(), root, &proxy.namespace, &proxy.labels);
+        let mut authorizers = ExternalAuthorizer::all(&mesh.extension_providers);
+        for provider in policies.iter().filter_map(|policy| policy.spec.provider.as_ref()) {
+            let Some(found) = authorizers.get_mut(&provider.name) else { continue };
+            let is_there = |it: &Arc<ExternalAuthorizer>| target(view, &it.service, it.port.into()).is_some();
+            if found.as_ref().is_ok_and(|authorizer| !is_there(authorizer)) {
+                // S-106, whatever `failOpen` says: Istio builds no filter that could ask.
+                *found = Err(NO_SERVICE.to_owned());
+            }
+        }
         let options = PolicyOptions {
             trust_domain: mesh.trust_domain(),
             trust_domain_aliases: &mesh.trust_domain_aliases,
-            authorizers: ExternalAuthorizer::all(&mesh.extension_providers),
+            authorizers,
             profile,
             ..PolicyOptions::default()
         };
@@ -61,7 +71,7 @@ mod tests {
     use mesh_authz::verdict::Facts;
 
     use super::*;
-    use crate::testing::{resolve, service, sidecar};
+    use crate::testing::{resolve, resolve_with, service, sidecar};
 
     /// A DENY policy that is not understood, and one without rules.
     const POLICIES: [&str; 2] =
@@ -93,6 +103,42 @@ mod tests {
                 let verdict = policies.tcp.as_ref().unwrap().decide(&facts, &mut ()).allowed;
                 assert_eq!(verdict, passes, "{policy} {profile:?}");
             }
+        }
+    }
+
+    /// S-106: of the mesh's providers, one has a service, one has none, and one names a host of two namespaces.
+    #[test]
+    fn an_authorizer_whose_service_is_not_in_the_mesh_denies_even_where_failures_are_open() {
+        let mesh = r#"{"extensionProviders": [
+            {"name": "there", "envoyExtAuthzGrpc": {"service": "web.shop.svc.cluster.local", "port": 80}},
+            {"name": "gone", "envoyExtAuthzGrpc": {"service": "nobody.example", "port": 80, "failOpen": true}},
+            {"name": "elsewhere", "envoyExtAuthzGrpc":
+                {"service": "other/web.shop.svc.cluster.local", "port": 80, "failOpen": true}}
+        ]}"#;
+        let ip = Ipv4Addr::new(10, 9, 9, 9).into();
+        let facts = Facts {
+            direct_ip: ip,
+            remote_ip: ip,
+            dst_ip: ip,
+            dst_port: 8080,
+            sni: None,
+            peer: None,
+            request: None,
+            claims: None,
+        };
+        for (provider, asked) in [("there", 1), ("gone", 0), ("elsewhere", 0)] {
+            let text = format!(
+                "{}---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                 metadata: {{name: ask, namespace: shop}}\n\
+                 spec: {{action: CUSTOM, provider: {{name: {provider}}}, rules: [{{}}]}}\n",
+                service("shop", "web")
+            );
+            let (snapshot, _) = resolve_with(mesh, &text);
+            let proxy = sidecar("shop", "web");
+            let policies = Policies::compile(&View::new(&snapshot, &proxy), &mut Report::new());
+            let tcp = policies.tcp.unwrap();
+            let verdict = tcp.decide(&facts, &mut ());
+            assert_eq!((verdict.allowed, verdict.external.len()), (asked == 1, asked), "{provider}");
         }
     }
 }

@@ -109,7 +109,7 @@ fn tunnel(rule: &MergedDestinationRule, subset: &str) -> Option<Tunnel> {
         let (found, origin) = subsets.find(|(candidate, _)| candidate.name == subset)?;
         (found.traffic_policy.as_ref(), Some(origin.child(".trafficPolicy")))
     };
-    let TunnelSettings { protocol, target_host, target_port } = policy?.tunnel.as_ref()?;
+    let TunnelSettings { protocol, target_host, target_port } = policy?.tunnel.as_deref()?;
     let target = match target_host.parse::<IpAddr>() {
         Ok(IpAddr::V6(_)) => format!("[{target_host}]:{target_port}"),
         _ => format!("{target_host}:{target_port}"),
@@ -130,8 +130,8 @@ fn hashes_source(rule: &MergedDestinationRule, subset: &str) -> bool {
         .iter()
         .find(|candidate| candidate.name == subset)
         .and_then(|subset| subset.traffic_policy.as_ref())
-        .and_then(|policy| policy.load_balancer.as_ref());
-    let top = || rule.spec.traffic_policy.as_ref().and_then(|policy| policy.load_balancer.as_ref());
+        .and_then(|policy| policy.load_balancer.as_deref());
+    let top = || rule.spec.traffic_policy.as_ref().and_then(|policy| policy.load_balancer.as_deref());
     own.or_else(top).is_some_and(by_source)
 }
 

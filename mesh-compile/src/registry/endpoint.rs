@@ -1,8 +1,8 @@
 //! An endpoint: one address and port behind a service port.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::name::StringMap;
 use mesh_model::origin::Provenance;
 
 use super::service::RegistryKind;
@@ -23,7 +23,7 @@ pub struct Endpoint {
     /// Who found it: a Kubernetes Service (slices, selected WorkloadEntries) or a ServiceEntry.
     pub registry: RegistryKind,
     /// Workload labels, shared by the endpoints of a workload, topology labels added (region, zone, subzone, network, cluster, hostname).
-    pub labels: Arc<BTreeMap<String, String>>,
+    pub labels: Arc<StringMap>,
     /// Namespace of the workload.
     pub namespace: Arc<str>,
     /// `spiffe://td/ns/x/sa/y`; empty: unknown.

@@ -2,6 +2,7 @@
 //! that a Service selects (T-333).
 
 use std::collections::{BTreeMap, BTreeSet};
+
 use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
@@ -9,6 +10,7 @@ use mesh_model::kubernetes::EndpointSlice;
 use mesh_model::kubernetes::endpoint_slice::{
     AddressType, Endpoint as WrittenEndpoint, EndpointConditions, SERVICE_NAME_LABEL,
 };
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use super::endpoint::{Endpoint, Health};
@@ -65,7 +67,7 @@ pub(super) fn add_slices(
 }
 
 fn service_name(slice: &Object<EndpointSlice>) -> &str {
-    slice.meta.labels.get(SERVICE_NAME_LABEL).map_or("", String::as_str)
+    slice.meta.labels.get(SERVICE_NAME_LABEL).unwrap_or_default()
 }
 
 /// Whether an endpoint of a slice names a Pod of another namespace.
@@ -143,7 +145,7 @@ fn without_ports(
             Endpoint { address: plain.address, provenance: plain.provenance, ..of_pod(pod, sources).endpoint }
         }
         None => {
-            let none = BTreeMap::new();
+            let none = StringMap::new();
             let network = sources.network(cluster, address, &none);
             let place = Whereabouts { locality: "", cluster, node: "", network };
             Endpoint { labels: Arc::new(augment(&none, place)), network: network.into(), ..plain }

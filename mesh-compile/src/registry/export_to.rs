@@ -1,8 +1,9 @@
 //! Where services may be seen from (T-025, T-026, T-302, T-330).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mesh_model::mesh_config::{MeshConfig, Visibility, VisibilityPolicy};
+use mesh_model::name::StringMap;
 use mesh_model::part::LabelSelector;
 
 /// What was written, or the mesh's default where nothing was.
@@ -15,7 +16,7 @@ pub(super) fn or_default(written: BTreeSet<String>, mesh: &MeshConfig) -> BTreeS
 pub(super) fn narrow(
     export_to: BTreeSet<String>,
     namespace: &str,
-    namespace_labels: &BTreeMap<String, String>,
+    namespace_labels: &StringMap,
     mesh: &MeshConfig,
 ) -> BTreeSet<String> {
     let Some(rules) = mesh.service_entry_visibility.as_ref().filter(|rules| rules.apply_to_sidecars) else {
@@ -41,7 +42,7 @@ pub(super) fn narrow(
 }
 
 /// Whether every rule of a policy takes the namespace; a rule without a readable selector takes none.
-fn applies(policy: &VisibilityPolicy, labels: &BTreeMap<String, String>) -> bool {
+fn applies(policy: &VisibilityPolicy, labels: &StringMap) -> bool {
     policy.matching_rules.iter().all(|rule| {
         let selector = rule.namespace_selector.as_ref().and_then(LabelSelector::compiled);
         selector.is_some_and(|selector| selector.matches(labels))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mesh_model::kubernetes::service::{ServicePort as WrittenPort, ServiceType};
 use mesh_model::kubernetes::{IntOrString, Protocol as WrittenTransport, Service as WrittenService};
+use mesh_model::name::StringMap;
 use mesh_model::name::{Protocol, Transport};
 use mesh_model::object::Object;
 
@@ -144,8 +145,8 @@ fn convert_port(index: usize, port: &WrittenPort) -> Option<ServicePort> {
     })
 }
 
-fn written_export_to(annotations: &BTreeMap<String, String>) -> BTreeSet<String> {
-    match annotations.get(EXPORT_TO).map(String::as_str) {
+fn written_export_to(annotations: &StringMap) -> BTreeSet<String> {
+    match annotations.get(EXPORT_TO) {
         None | Some("") => BTreeSet::new(),
         Some(list) => list.split(',').map(|value| value.trim().to_owned()).collect(),
     }

@@ -1,7 +1,8 @@
 //! Where a workload runs: locality, and the topology labels that endpoints get (T-314).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use mesh_model::name::StringMap;
 
 /// Label that names a workload's network, and on the root namespace that of its cluster.
 pub const NETWORK_LABEL: &str = "topology.istio.io/network";
@@ -16,9 +17,9 @@ const CLUSTER_LABEL: &str = "topology.istio.io/cluster";
 const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 
 /// The locality that a workload's own labels name, `.` read as `/` where there is no `/`; `None`: no such label.
-pub fn from_workload_labels(labels: &BTreeMap<String, String>) -> Option<Arc<str>> {
+pub fn from_workload_labels(labels: &StringMap) -> Option<Arc<str>> {
     let label = labels.get(LOCALITY_LABEL).or_else(|| labels.get(OLD_LOCALITY_LABEL))?;
-    match label.as_str() {
+    match label {
         "" => None,
         written if written.contains('/') => Some(tidy(written)),
         written => Some(tidy(&written.replace('.', "/"))),
@@ -26,12 +27,12 @@ pub fn from_workload_labels(labels: &BTreeMap<String, String>) -> Option<Arc<str
 }
 
 /// The locality that a node's labels name; empty: none.
-pub fn from_node_labels(labels: &BTreeMap<String, String>) -> Arc<str> {
+pub fn from_node_labels(labels: &StringMap) -> Arc<str> {
     let label = |name: &str, old: &str| {
         [name, old]
             .iter()
             .find_map(|key| labels.get(*key).filter(|value| !value.is_empty()))
-            .map_or("", String::as_str)
+            .unwrap_or_default()
     };
     let region = label(REGION_LABEL, OLD_REGION_LABEL);
     let zone = label(ZONE_LABEL, OLD_ZONE_LABEL);
@@ -59,31 +60,26 @@ pub struct Whereabouts<'a> {
 
 /// A workload's labels with what is known of its place added: known parts replace labels of that name, but a
 /// network label stays.
-pub fn augment(labels: &BTreeMap<String, String>, place: Whereabouts<'_>) -> BTreeMap<String, String> {
-    let mut out = labels.clone();
+pub fn augment(labels: &StringMap, place: Whereabouts<'_>) -> StringMap {
     let mut parts = place.locality.split('/');
-    for label in [REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL] {
-        set(&mut out, label, parts.next().unwrap_or_default());
-    }
-    set(&mut out, CLUSTER_LABEL, place.cluster);
-    set(&mut out, HOSTNAME_LABEL, place.node);
-    if out.get(NETWORK_LABEL).is_none_or(String::is_empty) {
-        set(&mut out, NETWORK_LABEL, place.network);
-    }
-    out
-}
-
-fn set(labels: &mut BTreeMap<String, String>, label: &str, value: &str) {
-    if !value.is_empty() {
-        labels.insert(label.to_owned(), value.to_owned());
-    }
+    let mut part = || parts.next().unwrap_or_default();
+    let own_network = labels.get(NETWORK_LABEL).filter(|network| !network.is_empty());
+    let known = [
+        (REGION_LABEL, part()),
+        (ZONE_LABEL, part()),
+        (SUBZONE_LABEL, part()),
+        (CLUSTER_LABEL, place.cluster),
+        (HOSTNAME_LABEL, place.node),
+        (NETWORK_LABEL, own_network.unwrap_or(place.network)),
+    ];
+    labels.iter().chain(known.into_iter().filter(|(_, value)| !value.is_empty())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn labels(pairs: &[(&str, &str)]) -> StringMap {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
@@ -108,9 +104,9 @@ mod tests {
         let written = labels(&[(ZONE_LABEL, "old"), (NETWORK_LABEL, "mine")]);
         let place = Whereabouts { locality: "r/z", cluster: "c", node: "n", network: "other" };
         let out = augment(&written, place);
-        assert_eq!(out.get(ZONE_LABEL).map(String::as_str), Some("z"));
-        assert_eq!(out.get(NETWORK_LABEL).map(String::as_str), Some("mine"));
-        assert_eq!(out.get(HOSTNAME_LABEL).map(String::as_str), Some("n"));
+        assert_eq!(out.get(ZONE_LABEL), Some("z"));
+        assert_eq!(out.get(NETWORK_LABEL), Some("mine"));
+        assert_eq!(out.get(HOSTNAME_LABEL), Some("n"));
         assert!(!out.contains_key(SUBZONE_LABEL));
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use mesh_model::config_set::ConfigSet;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::LabelSelector;
+use mesh_model::name::StringMap;
 use mesh_model::part;
 
-static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+static NOTHING: StringMap = StringMap::new();
 
 /// Namespaces by cluster and name.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +22,8 @@ pub struct Namespaces {
 
 #[derive(Debug, Clone)]
 struct Metadata {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
+    labels: StringMap,
+    annotations: StringMap,
 }
 
 impl Namespaces {
@@ -57,18 +58,18 @@ impl Namespaces {
     }
 
     /// Labels of a namespace; none where it is not known.
-    pub fn labels(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> &BTreeMap<String, String> {
+    pub fn labels(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> &StringMap {
         self.get(cluster, namespace).map_or(&NOTHING, |metadata| &metadata.labels)
     }
 
     /// Annotations of a namespace; none where it is not known.
-    pub fn annotations(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> &BTreeMap<String, String> {
+    pub fn annotations(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> &StringMap {
         self.get(cluster, namespace).map_or(&NOTHING, |metadata| &metadata.annotations)
     }
 
     /// The network of a cluster: a label on its root namespace (T-314); empty: unknown.
     pub fn network(&self, cluster: &Arc<str>) -> &str {
-        self.labels(cluster, &self.root).get(super::locality::NETWORK_LABEL).map_or("", String::as_str)
+        self.labels(cluster, &self.root).get(super::locality::NETWORK_LABEL).unwrap_or_default()
     }
 
     fn get(&self, cluster: &Arc<str>, namespace: &Arc<str>) -> Option<&Metadata> {

@@ -9,6 +9,7 @@ use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::gateway_api::{KubernetesGateway, Listener};
 use mesh_model::kubernetes::service::ServiceType;
 use mesh_model::kubernetes::{Node, Service};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use super::kubernetes_service::hostname;
@@ -111,12 +112,12 @@ fn common_multiple(one: u32, other: usize) -> u32 {
 }
 
 /// A listener for other networks of the mesh: told by an option, or by label and port.
-pub(crate) fn is_auto_passthrough(labels: &BTreeMap<String, String>, listener: &Listener) -> bool {
+pub(crate) fn is_auto_passthrough(labels: &StringMap, listener: &Listener) -> bool {
     let Some(tls) = &listener.tls else { return false };
     if tls.options.get(LISTENER_OPTION).is_some_and(|mode| mode == AUTO_PASSTHROUGH) {
         return true;
     }
-    let port = labels.get(PORT_LABEL).cloned().unwrap_or_else(|| PORT.to_string());
+    let port = labels.get(PORT_LABEL).map(str::to_owned).unwrap_or_else(|| PORT.to_string());
     labels.contains_key(NETWORK_LABEL) && listener.port.to_string() == port
 }
 
@@ -201,10 +202,9 @@ fn of_service(
     let meta = &service.meta;
     // (network, port, tunnel port)
     let leads_to: Vec<(&str, u16, u16)> = match meta.labels.get(NETWORK_LABEL).filter(|it| !it.is_empty()) {
-        Some(network) => labelled_ports(service)
-            .map(|(port, tunnel)| (network.as_str(), port, tunnel))
-            .into_iter()
-            .collect(),
+        Some(network) => {
+            labelled_ports(service).map(|(port, tunnel)| (network, port, tunnel)).into_iter().collect()
+        }
         None => {
             let host = hostname(&meta.name, &meta.namespace);
             let found = registered.get(&(&*meta.cluster, &*host)).map_or(&[][..], Vec::as_slice);
@@ -258,9 +258,9 @@ fn external_addresses(service: &Object<Service>, config: &ConfigSet) -> BTreeSet
         }
     }
     if found.is_empty() && is_on_nodes(service) {
-        let written = service.meta.annotations.get(NODE_SELECTOR).map_or("", String::as_str);
+        let written = service.meta.annotations.get(NODE_SELECTOR).unwrap_or_default();
         // What cannot be read selects every node.
-        let selector: BTreeMap<String, String> = serde_json::from_str(written).unwrap_or_default();
+        let selector: StringMap = serde_json::from_str(written).unwrap_or_default();
         let fits = |node: &Object<Node>| {
             node.meta.cluster == service.meta.cluster
                 && selector.iter().all(|(key, value)| node.meta.labels.get(key) == Some(value))
@@ -284,7 +284,7 @@ fn of_gateway(gateway: &Object<KubernetesGateway>) -> Vec<Arc<NetworkGateway>> {
         return Vec::new();
     };
     let account = match meta.annotations.get(ACCOUNT).filter(|account| !account.is_empty()) {
-        Some(account) => account.clone(),
+        Some(account) => account.to_owned(),
         None if spec.gateway_class_name == REMOTE_CLASS => format!("{}-{REMOTE_CLASS}", meta.name),
         None => meta.name.to_string(),
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mesh_model::name::StringMap;
 use mesh_model::name::{Protocol, Transport};
 use mesh_model::origin::Provenance;
 
@@ -34,9 +35,9 @@ pub struct Service {
     /// Namespaces it is exported to, as written or by the mesh default (T-025, T-026).
     pub export_to: BTreeSet<String>,
     /// Labels of the defining object.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// Labels that select its workloads; empty: none.
-    pub selector: BTreeMap<String, String>,
+    pub selector: StringMap,
     /// Extra identities: `subjectAltNames` of a ServiceEntry, annotations of a Service (T-009, T-286).
     pub extra_identities: Vec<Arc<str>>,
     /// For `ExternalName` services: the name they stand for.

@@ -172,7 +172,7 @@ fn allocated_addresses(entry: &Object<ServiceEntry>) -> BTreeMap<&str, AutoVips>
         entry.meta.labels.get(NO_ALLOCATION_LABEL).is_some_and(|value| value.eq_ignore_ascii_case("false"));
     let is_allocated =
         entry.spec.addresses.is_empty() && entry.spec.resolution != WrittenResolution::None && !opted_out;
-    let status = entry.document().root().get("status").and_then(|status| status.get("addresses"));
+    let status = entry.document().status().and_then(|status| status.get("addresses"));
     for node in status.filter(|_| is_allocated).into_iter().flat_map(Node::items) {
         let value = node.get("value").and_then(Node::as_str).and_then(|value| value.parse::<IpAddr>().ok());
         let host = node.get("host").and_then(Node::as_str).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mesh_model::config_set::ConfigSet;
 use mesh_model::kubernetes::{Node, Pod};
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 use mesh_model::object::{Object, ObjectMeta};
 
 use super::locality;
@@ -102,12 +103,7 @@ impl<'c> Sources<'c> {
 
     /// The network of a workload: its label's, else that of its cluster, else the one that MeshNetworks puts it in
     /// (T-314); empty: unknown.
-    pub(super) fn network<'a>(
-        &'a self,
-        cluster: &Arc<str>,
-        address: &str,
-        labels: &'a BTreeMap<String, String>,
-    ) -> &'a str {
+    pub(super) fn network<'a>(&'a self, cluster: &Arc<str>, address: &str, labels: &'a StringMap) -> &'a str {
         if let Some(network) = labels.get(locality::NETWORK_LABEL).filter(|network| !network.is_empty()) {
             return network;
         }

@@ -148,7 +148,7 @@ fn a_pod_gives_its_endpoint_labels_identity_and_place() {
         ("kubernetes.io/hostname", "n1"),
         ("topology.istio.io/cluster", "Kubernetes"),
     ] {
-        assert_eq!(one.labels.get(label).map(String::as_str), Some(value), "{label}");
+        assert_eq!(one.labels.get(label), Some(value), "{label}");
     }
 }
 

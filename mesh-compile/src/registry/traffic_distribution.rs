@@ -1,16 +1,16 @@
 //! The topology preference of a service (T-259): the field, else its annotation, else that of its namespace.
 
-use std::collections::BTreeMap;
-
 use super::service::TrafficDistribution;
+
+use mesh_model::name::StringMap;
 
 const ANNOTATION: &str = "networking.istio.io/traffic-distribution";
 
 /// The preference in force. An unknown word in the field falls through; one in an annotation ends the search.
 pub(super) fn read(
     field: &str,
-    annotations: &BTreeMap<String, String>,
-    namespace_annotations: &BTreeMap<String, String>,
+    annotations: &StringMap,
+    namespace_annotations: &StringMap,
 ) -> TrafficDistribution {
     match field {
         "PreferClose" | "PreferSameZone" => return TrafficDistribution::PreferClose,

@@ -7,6 +7,7 @@ use mesh_model::diagnostic::{Code, Diagnostic, Place, Report};
 use mesh_model::document::Node;
 use mesh_model::kubernetes::pod::{Container, PodPhase};
 use mesh_model::kubernetes::{Pod, Protocol};
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::workload_entry::spec::WorkloadEntry;
 use mesh_model::object::{Object, ObjectMeta};
@@ -85,7 +86,7 @@ impl Workloads {
     pub(super) fn selected<'w>(
         &'w self,
         namespace: &str,
-        selector: &'w BTreeMap<String, String>,
+        selector: &'w StringMap,
     ) -> impl Iterator<Item = &'w Workload> {
         self.pods.selected(namespace, selector).chain(self.entries.selected(namespace, selector))
     }
@@ -94,7 +95,7 @@ impl Workloads {
     pub(super) fn selected_entries<'w>(
         &'w self,
         namespace: &str,
-        selector: &'w BTreeMap<String, String>,
+        selector: &'w StringMap,
     ) -> impl Iterator<Item = &'w Workload> {
         self.entries.selected(namespace, selector)
     }
@@ -117,8 +118,8 @@ impl Selectable {
         let group = self.by_namespace.entry(Arc::clone(&workload.endpoint.namespace)).or_default();
         let position = group.workloads.len();
         for (label, value) in workload.endpoint.labels.iter() {
-            let values = group.by_label.entry(label.clone()).or_default();
-            values.entry(value.clone()).or_default().push(position);
+            let values = group.by_label.entry(label.to_owned()).or_default();
+            values.entry(value.to_owned()).or_default().push(position);
         }
         group.workloads.push(workload);
     }
@@ -127,7 +128,7 @@ impl Selectable {
     fn selected<'w>(
         &'w self,
         namespace: &str,
-        selector: &'w BTreeMap<String, String>,
+        selector: &'w StringMap,
     ) -> Box<dyn Iterator<Item = &'w Workload> + 'w> {
         let Some(group) = self.by_namespace.get(namespace) else { return Box::new(std::iter::empty()) };
         let positions = selector.iter().map(|(label, value)| {
@@ -209,9 +210,7 @@ pub(super) fn plain_endpoint(address: &str, cluster: &Arc<str>, provenance: &Arc
 pub(super) fn takes_traffic(pod: &Object<Pod>) -> bool {
     let status = &pod.spec.status;
     let has_ended = matches!(status.phase, Some(PodPhase::Succeeded | PodPhase::Failed));
-    let metadata = pod.document().root().get("metadata");
-    let is_ending = metadata.is_some_and(|metadata| metadata.get("deletionTimestamp").is_some());
-    !status.pod_ip.is_empty() && !has_ended && !is_ending && status.is_ready()
+    !status.pod_ip.is_empty() && !has_ended && !pod.document().is_ending() && status.is_ready()
 }
 
 /// Named TCP ports of containers and native sidecars; the first of a name counts.
@@ -231,7 +230,7 @@ fn container_ports(pod: &Pod) -> BTreeMap<String, u32> {
 
 fn of_workload_entry(object: &Object<WorkloadEntry>, sources: &Sources<'_>) -> Workload {
     let mut labels = object.spec.labels.clone();
-    labels.extend(object.meta.labels.clone());
+    labels.extend(&object.meta.labels);
     from_entry(&object.spec, &labels, &object.meta, &object.provenance, sources)
 }
 
@@ -254,7 +253,7 @@ pub(super) fn of_written_endpoint(
 
 fn from_entry(
     entry: &WorkloadEntry,
-    labels: &BTreeMap<String, String>,
+    labels: &StringMap,
     meta: &ObjectMeta,
     provenance: &Arc<Provenance>,
     sources: &Sources<'_>,
@@ -304,12 +303,12 @@ pub(super) fn unix_path(address: &str) -> Option<&str> {
 fn is_healthy(entry: &Object<WorkloadEntry>) -> bool {
     let is_checked = entry.meta.annotations.get(HEALTH_CHECK_ANNOTATION).is_some_and(|value| {
         // Go's words for true.
-        matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
+        matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")
     });
     if !is_checked {
         return true;
     }
-    let conditions = entry.document().root().get("status").and_then(|status| status.get("conditions"));
+    let conditions = entry.document().status().and_then(|status| status.get("conditions"));
     let text = |condition: Node<'_>, key: &str| condition.get(key).and_then(Node::as_str).map(str::to_owned);
     conditions
         .into_iter()

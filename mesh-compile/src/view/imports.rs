@@ -108,7 +108,7 @@ pub(super) fn destinations(spec: &VirtualService, namespace: &str) -> BTreeMap<S
     let http = spec.http.iter().filter(|route| is_for_clients_of(route, namespace)).flat_map(|route| {
         let weighted = route.route.iter().filter_map(|entry| entry.destination.as_ref());
         let mirrored = route.mirrors.iter().filter_map(|entry| entry.destination.as_ref());
-        weighted.chain(&route.mirror).chain(mirrored)
+        weighted.chain(route.mirror.as_deref()).chain(mirrored)
     });
     let tcp = spec.tcp.iter().flat_map(|route| &route.route);
     let tls = spec.tls.iter().flat_map(|route| &route.route);

@@ -47,7 +47,7 @@ pub(super) fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> (Settings, Report) {
 /// The annotation of the proxy's Pod, as it is written.
 pub(crate) fn written_text<'s>(snapshot: &'s MeshSnapshot, proxy: &Proxy) -> Option<&'s str> {
     let pod = snapshot.workloads.pod(proxy)?;
-    pod.meta.annotations.get(ANNOTATION).map(String::as_str)
+    pod.meta.annotations.get(ANNOTATION)
 }
 
 /// The same for all proxies of these labels whose Pods have such an annotation.

@@ -1,12 +1,11 @@
 //! Label maps (T-008).
 
-use std::collections::BTreeMap;
-
 use super::{Checker, Path, Problem, short};
+use crate::name::StringMap;
 use crate::object::{label_key_problem, label_value_problem};
 
 /// Labels as Istio takes them in its own kinds; what no Pod could carry is remarked on.
-pub(crate) fn labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &BTreeMap<String, String>) {
+pub(crate) fn labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &StringMap) {
     for (key, value) in labels {
         if let Some(problem) = label_key_problem(key) {
             let message = format!("label key `{}` {problem}", short(key));

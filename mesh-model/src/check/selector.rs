@@ -1,8 +1,7 @@
 //! Workload selectors (S-065).
 
-use std::collections::BTreeMap;
-
 use super::{Checker, Path, Problem, short};
+use crate::name::StringMap;
 use crate::part::{NetworkingWorkloadSelector, WorkloadSelector};
 
 /// The selector of security kinds and DestinationRule; `at` is its path.
@@ -26,7 +25,7 @@ fn without_labels() -> Problem {
         .help("name a label, or leave the selector out")
 }
 
-fn labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &BTreeMap<String, String>, max: usize) {
+fn labels(found: &mut Checker<'_>, at: &Path<'_>, labels: &StringMap, max: usize) {
     found.at_most(at, labels.len(), max);
     for (key, value) in labels {
         let at = at.field(key);

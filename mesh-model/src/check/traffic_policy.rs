@@ -60,10 +60,10 @@ pub(crate) fn traffic_policy(found: &mut Checker<'_>, at: &Path<'_>, policy: &Tr
 
 /// The blocks that ports can have too.
 struct Blocks<'p> {
-    load_balancer: &'p Option<LoadBalancerSettings>,
-    connection_pool: &'p Option<ConnectionPoolSettings>,
-    outlier_detection: &'p Option<OutlierDetection>,
-    tls: &'p Option<ClientTlsSettings>,
+    load_balancer: &'p Option<Box<LoadBalancerSettings>>,
+    connection_pool: &'p Option<Box<ConnectionPoolSettings>>,
+    outlier_detection: &'p Option<Box<OutlierDetection>>,
+    tls: &'p Option<Box<ClientTlsSettings>>,
 }
 
 impl Blocks<'_> {

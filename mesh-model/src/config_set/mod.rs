@@ -122,7 +122,7 @@ impl ConfigSet {
 }
 
 /// Changes that are looked at together by several threads, and the fewest that are worth it.
-const WINDOW: usize = 4_096;
+const WINDOW: usize = 1_024;
 const WINDOW_MIN: usize = 64;
 
 /// Documents that a thread takes at once.

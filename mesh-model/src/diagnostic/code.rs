@@ -138,6 +138,8 @@ codes! {
     PatchAdd "patch-add" Analyze Error Some("IST0153"), "an EnvoyFilter that adds what cannot be added";
     PatchRemove "patch-remove" Analyze Error Some("IST0154"), "an EnvoyFilter that removes what cannot be removed";
     PatchNotApplied "patch-not-applied" Analyze Warning None, "an EnvoyFilter that changes what decisions are made without";
+    HardenedPolicy "hardened-policy" Analyze Warning None, "a policy that denies everything in its scope under the `hardened` profile, and not under `istio`";
+    HardenedTokenRule "hardened-token-rule" Analyze Warning None, "a token rule that refuses more under the `hardened` profile than under `istio`";
     PatchRelativeVersion "patch-relative-version" Analyze Warning Some("IST0155"), "an EnvoyFilter whose effect depends on a filter that only some proxy versions have";
     GatewayApiVersion "gateway-api-version" Analyze Error Some("IST0156"), "a Gateway API kind that is not served in a version that Istio needs";
     TelemetryProviderMissing "telemetry-provider-missing" Analyze Warning Some("IST0157"), "a Telemetry that logs to no provider";

@@ -53,6 +53,8 @@ pages! {
     "gateway-conflict"
     "gateway-port-unknown"
     "gateway-unknown"
+    "hardened-policy"
+    "hardened-token-rule"
     "host-not-in-gateway"
     "host-unknown"
     "ineffective-match"

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Span;
-use super::tree::{Kind, Origin, Side, Slot, Slots, Tree, narrow, string};
+use super::tree::{Kind, Origin, Reader, Side, Slot, Slots, Tree, narrow, string};
 
 /// A tree being built. Its room is kept from one document to the next.
 #[derive(Debug, Default)]
@@ -236,7 +236,7 @@ impl TreeBuilder {
 
     /// The finished tree of a text that starts at `offset` and `line` of its file. The builder is empty again.
     pub(crate) fn finish(&mut self, text: Arc<str>, offset: u32, line: u32) -> Tree {
-        self.freeze(text, Origin::Text { offset, line })
+        self.freeze(text, Origin::Text { offset, line, column: 0 })
     }
 
     /// The finished tree of what has no text: everything stands at `span`.
@@ -266,6 +266,32 @@ impl TreeBuilder {
         });
         self.clear();
         Tree::new(text, slots, side, origin)
+    }
+
+    /// The finished tree of a text that can be read again by `reader`.
+    pub(crate) fn finish_quick(&mut self, text: Arc<str>, offset: u32, line: u32, reader: Reader) -> Tree {
+        let mut tree = self.finish(text, offset, line);
+        tree.reader = Some(reader);
+        tree
+    }
+
+    /// The value at `at` of a quickly read tree as a tree of its own, over its own piece of the text, which stands at
+    /// `line` after `column` characters.
+    pub(crate) fn cut(&mut self, tree: &Tree, at: u32, line: u32, column: u32) -> Option<Tree> {
+        let (range, Origin::Text { offset, .. }, reader) = (tree.range(at), tree.origin, tree.reader?) else {
+            return None;
+        };
+        let text = tree.text.get(range.start as usize..range.end as usize)?;
+        self.clear();
+        self.copy(tree, at);
+        for slot in &mut self.slots {
+            slot.start = slot.start.saturating_sub(range.start);
+            slot.end = slot.end.saturating_sub(range.start);
+        }
+        let origin = Origin::Text { offset: offset.saturating_add(range.start), line, column };
+        let mut cut = self.freeze(text.into(), origin);
+        cut.reader = Some(reader);
+        Some(cut)
     }
 
     /// Copies the value at `at` of another tree of the same text.

@@ -4,13 +4,15 @@
 //! where a field stands. No YAML library type appears here.
 //!
 //! A [`Tree`] is one run of slots in document order beside the text they were read from, eight bytes each for a text
-//! below 64 KiB: a plain scalar is a range of the text, lines and columns are counted when somebody asks. A [`Node`] is a place in a tree, as small as a
-//! reference.
+//! below 64 KiB: a plain scalar is a range of the text, lines and columns are counted when somebody asks. A [`Node`] is a
+//! place in a tree, as small as a reference. A [`Document`] that is kept for long has its text only, and reads it again
+//! when somebody asks for a place.
 
 mod build;
 mod json;
 mod node;
 mod path;
+mod rest;
 mod tree;
 
 #[cfg(test)]
@@ -24,7 +26,10 @@ pub use path::{join_key, snake_case};
 pub use tree::Tree;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use rest::Rest;
+use tree::Origin;
 
 /// A place in a source text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -55,21 +60,23 @@ pub struct Document {
     pub source: Source,
     /// Position in its file, from 0 (items of a `kind: List` count on their own).
     pub index: usize,
-    /// Items of one list share the tree of the list.
-    tree: Arc<Tree>,
+    /// Not there in a document at rest until somebody asks. Items of a list in blocks share the tree of the list.
+    tree: OnceLock<Arc<Tree>>,
     /// The document's root in it.
     at: u32,
+    /// What the tree is read from again.
+    rest: Option<Box<Rest>>,
 }
 
 impl Document {
     /// A document that is a whole tree.
     pub fn new(source: Source, index: usize, tree: Tree) -> Self {
-        Self { source, index, tree: Arc::new(tree), at: 0 }
+        Self::part(source, index, &Arc::new(tree), 0)
     }
 
     /// A document that is a part of a tree: the node at `at`.
     pub(crate) fn part(source: Source, index: usize, tree: &Arc<Tree>, at: u32) -> Self {
-        Self { source, index, tree: Arc::clone(tree), at }
+        Self { source, index, tree: Arc::clone(tree).into(), at, rest: None }
     }
 
     /// A document from JSON, without places inside: everything stands at `span`.
@@ -77,9 +84,33 @@ impl Document {
         Self::new(source, index, Tree::from_json(json, span))
     }
 
-    /// The root of the tree.
+    /// The root of the tree. A document at rest is read once more for it.
     pub fn root(&self) -> Node<'_> {
-        Node::at(&self.tree, self.at)
+        Node::at(
+            self.tree.get_or_init(|| Arc::new(self.rest.as_deref().map(Rest::read).unwrap_or_default())),
+            self.at,
+        )
+    }
+
+    /// Its `status`, where it is written.
+    pub fn status(&self) -> Option<Node<'_>> {
+        // Documents with a status do not go to rest.
+        if self.rest.is_some() { None } else { self.root().get("status") }
+    }
+
+    /// Whether it says when it was deleted: it is there, and about to go.
+    pub fn is_ending(&self) -> bool {
+        // Nor do those that are about to go.
+        self.rest.is_none()
+            && self.root().get("metadata").is_some_and(|metadata| metadata.get("deletionTimestamp").is_some())
+    }
+
+    /// The same document without its tree, which is read again when somebody asks for it; `None`: it stays as it is.
+    pub(crate) fn at_rest(&self) -> Option<Self> {
+        let tree = self.tree.get().filter(|_| self.at == 0 && self.rest.is_none())?;
+        let rest = Rest::of(tree).filter(|_| self.status().is_none() && !self.is_ending())?;
+        let source = self.source.clone();
+        Some(Self { source, index: self.index, tree: OnceLock::new(), at: 0, rest: Some(Box::new(rest)) })
     }
 
     /// Whether both were read from the same text at the same place: then they are equal in everything.
@@ -89,13 +120,26 @@ impl Document {
         self.source == other.source
             && self.index == other.index
             && self.at == other.at
-            && self.tree.is_same_text(&other.tree)
+            && self.written().is_some_and(|(text, origin)| {
+                !text.is_empty() && other.written().is_some_and(|(other, at)| at == origin && text == other)
+            })
+    }
+
+    /// Its text and where that stands.
+    fn written(&self) -> Option<(&str, Origin)> {
+        match (&self.rest, self.tree.get()) {
+            (Some(rest), _) => Some((&rest.text, rest.origin)),
+            (None, Some(tree)) => Some((&tree.text, tree.origin)),
+            (None, None) => None,
+        }
     }
 }
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        self.source == other.source && self.index == other.index && self.root() == other.root()
+        let is_at_rest = self.rest.is_some() || other.rest.is_some();
+        is_at_rest && self.is_same_text(other)
+            || self.source == other.source && self.index == other.index && self.root() == other.root()
     }
 }
 

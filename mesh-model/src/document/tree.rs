@@ -112,6 +112,8 @@ pub struct Tree {
     pub(super) slots: Slots,
     pub(super) side: Option<Box<Side>>,
     pub(super) origin: Origin,
+    /// What reads the text again, where that is quickly done.
+    pub(super) reader: Option<Reader>,
     /// For long lists, by the list's slot: where every [`STRIDE`]th element starts.
     strides: Vec<(u32, Box<[u32]>)>,
     /// Offsets at which lines start, for long texts, once somebody asks for a place.
@@ -121,11 +123,14 @@ pub struct Tree {
 /// Where a tree's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// In a file, from this offset and line on.
-    Text { offset: u32, line: u32 },
+    /// In a file, from this offset and line on, after so many characters of the line.
+    Text { offset: u32, line: u32, column: u32 },
     /// Nowhere: every node has this place.
     Fixed(Span),
 }
+
+/// Reads a text to the tree that was read from it before; `None` never comes of a text that it has read.
+pub(crate) type Reader = fn(&Arc<str>) -> Option<Tree>;
 
 /// Elements that are stepped over to reach one of a long list.
 const STRIDE: usize = 64;
@@ -135,7 +140,8 @@ const LINES_MIN: usize = 16 << 10;
 
 impl Tree {
     pub(super) fn new(text: Arc<str>, slots: Slots, side: Option<Box<Side>>, origin: Origin) -> Self {
-        let mut tree = Self { text, slots, side, origin, strides: Vec::new(), lines: OnceLock::new() };
+        let mut tree =
+            Self { text, slots, side, origin, reader: None, strides: Vec::new(), lines: OnceLock::new() };
         if tree.slots.len() > STRIDE {
             tree.strides = tree.long_lists();
         }
@@ -179,15 +185,28 @@ impl Tree {
         slot.start..slot.end
     }
 
+    /// Line of the first byte, and the characters of that line before it.
+    pub(crate) fn start(&self) -> (u32, u32) {
+        match self.origin {
+            Origin::Text { line, column, .. } => (line, column),
+            Origin::Fixed(span) => (span.line, 0),
+        }
+    }
+
+    /// The text, where it can be quickly read again.
+    pub(crate) fn quick_text(&self) -> Option<&str> {
+        self.reader.map(|_| &*self.text)
+    }
+
     /// The text of a key or string; `None` for other values.
     pub(super) fn string(&self, slot: Slot) -> Option<&str> {
         string(&self.text, self.side.as_deref(), slot)
     }
 
     pub(super) fn span(&self, slot: Slot) -> Span {
-        let (offset, line) = match self.origin {
+        let (offset, line, before) = match self.origin {
             Origin::Fixed(span) => return span,
-            Origin::Text { offset, line } => (offset, line),
+            Origin::Text { offset, line, column } => (offset, line, column),
         };
         let start = slot.start as usize;
         let (lines, line_start) = if self.text.len() > LINES_MIN {
@@ -205,13 +224,8 @@ impl Tree {
             start: offset.saturating_add(slot.start),
             end: offset.saturating_add(slot.end),
             line: line.saturating_add(narrow(lines)),
-            column: narrow(column + 1),
+            column: narrow(column + 1).saturating_add(if lines == 0 { before } else { 0 }),
         }
-    }
-
-    /// Whether both were read from equal texts that stand at the same place.
-    pub(super) fn is_same_text(&self, other: &Self) -> bool {
-        self.origin == other.origin && !self.text.is_empty() && self.text == other.text
     }
 }
 

@@ -1,11 +1,10 @@
 //! `GatewayClass` and `Gateway`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{ObjectReference, kind, limits};
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Body, Kind, Object};
 use crate::part::LabelSelector;
 use crate::part::is_default;
@@ -124,8 +123,8 @@ pub struct ListenerTls {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificate_refs: Vec<ObjectReference>,
     /// Istio's own settings.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub options: StringMap,
 }
 
 /// Routes that may be attached to a listener.

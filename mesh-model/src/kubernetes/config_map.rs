@@ -1,9 +1,8 @@
 //! Kubernetes `ConfigMap`: text by key (mesh configuration, CA certificates).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
 /// A map of texts.
@@ -12,8 +11,8 @@ use crate::object::{Body, Kind};
 #[serde(default, rename_all = "camelCase")]
 pub struct ConfigMap {
     /// Text by key.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub data: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub data: StringMap,
 }
 
 impl Kind for ConfigMap {

@@ -1,11 +1,10 @@
 //! Kubernetes `Deployment`: the template of its pods.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
 use crate::kubernetes::pod::PodSpec;
+use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
 /// A Kubernetes deployment.
@@ -37,8 +36,8 @@ pub struct DeploymentSpec {
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSelector {
     /// Labels that they carry.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub match_labels: StringMap,
 }
 
 /// A template of pods.
@@ -60,11 +59,11 @@ pub struct PodTemplate {
 #[serde(default, rename_all = "camelCase")]
 pub struct TemplateMetadata {
     /// Their labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub labels: StringMap,
     /// Their annotations.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub annotations: StringMap,
 }
 
 impl Kind for Deployment {

@@ -1,12 +1,11 @@
 //! Kubernetes `EndpointSlice`: the addresses behind a service.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
 use crate::kubernetes::open_enum::open_enum;
 use crate::kubernetes::{ObjectReference, Protocol};
+use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
 /// Label that names the service of a slice.
@@ -55,8 +54,8 @@ pub struct Endpoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hints: Option<EndpointHints>,
     /// Topology labels of the v1beta1 form.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub deprecated_topology: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub deprecated_topology: StringMap,
 }
 
 /// Conditions of an endpoint.

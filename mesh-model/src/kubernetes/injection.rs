@@ -2,7 +2,7 @@
 //!
 //! Read as far as the words go: whether a sidecar is injected, and how, is for whoever injects.
 
-use std::collections::BTreeMap;
+use crate::name::StringMap;
 
 use crate::check::short;
 use crate::value::IpBlock;
@@ -75,20 +75,17 @@ impl SidecarAnnotations {
     /// Reads the labels and annotations of a Pod, or of a template of Pods. What cannot be read is left unset and named.
     ///
     /// ```
-    /// use std::collections::BTreeMap;
+    /// use mesh_model::name::StringMap;
     /// use mesh_model::kubernetes::SidecarAnnotations;
     ///
-    /// let labels = BTreeMap::from([("istio.io/rev".to_owned(), "1-14-5".to_owned())]);
-    /// let (asked, problems) = SidecarAnnotations::read(&labels, &BTreeMap::new());
+    /// let labels = StringMap::from([("istio.io/rev", "1-14-5")]);
+    /// let (asked, problems) = SidecarAnnotations::read(&labels, &StringMap::new());
     /// assert_eq!(asked.revision.as_deref(), Some("1-14-5"));
     /// assert!(problems.is_empty());
     /// ```
-    pub fn read(
-        labels: &BTreeMap<String, String>,
-        annotations: &BTreeMap<String, String>,
-    ) -> (Self, Vec<UnreadableAnnotation>) {
+    pub fn read(labels: &StringMap, annotations: &StringMap) -> (Self, Vec<UnreadableAnnotation>) {
         let mut problems = Vec::new();
-        let text = |name: &str| annotations.get(name).cloned();
+        let text = |name: &str| annotations.get(name).map(str::to_owned);
         let mut read = Reader { annotations, problems: &mut problems };
         let include = "traffic.sidecar.istio.io/includeOutboundIPRanges";
         let include_outbound_ip_ranges = match annotations.get(include).map(|text| text.trim()) {
@@ -97,7 +94,7 @@ impl SidecarAnnotations {
         };
         let asked = Self {
             inject: read.switch(labels),
-            revision: labels.get(crate::name::REVISION_LABEL).cloned(),
+            revision: labels.get(crate::name::REVISION_LABEL).map(str::to_owned),
             proxy_config: text(PROXY_CONFIG),
             include_outbound_ip_ranges,
             exclude_outbound_ip_ranges: read.blocks("traffic.sidecar.istio.io/excludeOutboundIPRanges"),
@@ -115,7 +112,7 @@ impl SidecarAnnotations {
 }
 
 struct Reader<'r> {
-    annotations: &'r BTreeMap<String, String>,
+    annotations: &'r StringMap,
     problems: &'r mut Vec<UnreadableAnnotation>,
 }
 
@@ -125,9 +122,9 @@ impl Reader<'_> {
     }
 
     /// The label goes before the annotation (T-574).
-    fn switch(&mut self, labels: &BTreeMap<String, String>) -> Option<bool> {
+    fn switch(&mut self, labels: &StringMap) -> Option<bool> {
         let text = labels.get(INJECT).or_else(|| self.annotations.get(INJECT))?;
-        match text.as_str() {
+        match text {
             "true" => return Some(true),
             "false" => return Some(false),
             other => self.refuse(INJECT, format!("`{}` is neither `true` nor `false`", short(other))),
@@ -170,8 +167,8 @@ mod tests {
     use super::*;
 
     fn read(annotations: &[(&str, &str)]) -> (SidecarAnnotations, Vec<&'static str>) {
-        let map = annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let (asked, problems) = SidecarAnnotations::read(&BTreeMap::new(), &map);
+        let map = annotations.iter().map(|(key, value)| (*key, *value)).collect();
+        let (asked, problems) = SidecarAnnotations::read(&StringMap::new(), &map);
         (asked, problems.into_iter().map(|problem| problem.name).collect())
     }
 
@@ -189,7 +186,7 @@ mod tests {
 
     #[test]
     fn t_574_the_label_goes_before_the_annotation() {
-        let map = |value: &str| BTreeMap::from([(INJECT.to_owned(), value.to_owned())]);
+        let map = |value: &str| StringMap::from([(INJECT, value)]);
         let inject =
             |label: &str, annotation: &str| SidecarAnnotations::read(&map(label), &map(annotation)).0.inject;
         assert_eq!((inject("false", "true"), inject("true", "false")), (Some(false), Some(true)));

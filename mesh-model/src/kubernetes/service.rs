@@ -1,12 +1,11 @@
 //! Kubernetes `Service`: names, addresses and ports of a registry entry.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
 use crate::kubernetes::IntOrString;
 use crate::kubernetes::open_enum::open_enum;
+use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
 /// A Kubernetes service.
@@ -43,8 +42,8 @@ pub struct ServiceSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub external_name: String,
     /// Labels of the pods behind it; empty: endpoints are managed by hand.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub selector: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub selector: StringMap,
     /// Ports, each with a name where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ServicePort>,

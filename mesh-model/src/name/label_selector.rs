@@ -1,9 +1,9 @@
 //! Choosing workloads by their labels (T-008).
 
-use std::collections::BTreeMap;
+use super::StringMap;
 
 /// Whether every label of `selector` is in `labels` with the same value; an empty selector takes all (T-008).
-pub fn labels_subset_of(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+pub fn labels_subset_of(selector: &StringMap, labels: &StringMap) -> bool {
     selector.len() <= labels.len() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
@@ -23,7 +23,7 @@ pub fn labels_subset_of(selector: &BTreeMap<String, String>, labels: &BTreeMap<S
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelSelector {
     /// Labels that must be there with these values.
-    pub match_labels: BTreeMap<String, String>,
+    pub match_labels: StringMap,
     /// Requirements that must all hold.
     pub match_expressions: Vec<SelectorRequirement>,
 }
@@ -70,7 +70,7 @@ impl LabelSelector {
     }
 
     /// Whether it takes a workload with these labels.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches(&self, labels: &StringMap) -> bool {
         labels_subset_of(&self.match_labels, labels)
             && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
     }
@@ -78,11 +78,13 @@ impl LabelSelector {
 
 impl SelectorRequirement {
     /// Whether it holds for these labels.
-    pub fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn holds(&self, labels: &StringMap) -> bool {
         let value = labels.get(&self.key);
         match &self.operator {
-            SelectorOperator::In(values) => value.is_some_and(|value| values.contains(value)),
-            SelectorOperator::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            SelectorOperator::In(values) => value.is_some_and(|value| values.iter().any(|one| one == value)),
+            SelectorOperator::NotIn(values) => {
+                value.is_none_or(|value| !values.iter().any(|one| one == value))
+            }
             SelectorOperator::Exists => value.is_some(),
             SelectorOperator::DoesNotExist => value.is_none(),
         }
@@ -93,7 +95,7 @@ impl SelectorRequirement {
 mod tests {
     use super::*;
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn labels(pairs: &[(&str, &str)]) -> StringMap {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 

@@ -13,6 +13,7 @@ mod port;
 mod protocol;
 mod short_name;
 mod spiffe_id;
+mod string_map;
 mod tencent;
 mod trust_domain;
 
@@ -30,5 +31,6 @@ pub use port::{PortNumber, PortNumberError};
 pub use protocol::{Protocol, Transport};
 pub use short_name::resolve_short_name;
 pub use spiffe_id::{SpiffeId, SpiffeIdError};
+pub use string_map::{Iter as StringMapIter, StringMap};
 pub use tencent::{CredentialSource, OffloadedPort, REVISION_LABEL, revision_version};
 pub use trust_domain::TrustDomain;

@@ -1,12 +1,12 @@
 //! What every resource has: apiVersion, kind and metadata, read and checked by Kubernetes' rules.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ObjectMeta;
 use super::naming::{label_key_problem, label_value_problem, name_problem, namespace_problem};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
 use crate::document::{Document, Node, Value, join_key};
+use crate::name::StringMap;
 
 /// The head of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,14 +169,14 @@ impl<'a> Reader<'a> {
         namespace
     }
 
-    fn strings(&mut self, meta: Node<'_>, field: &str, are_labels: bool) -> BTreeMap<String, String> {
+    fn strings(&mut self, meta: Node<'_>, field: &str, are_labels: bool) -> StringMap {
         let Some(node) = meta.get(field).filter(|node| !node.is_null()) else {
-            return BTreeMap::new();
+            return StringMap::new();
         };
         if !node.is_map() {
             self.wrong_type(&format!("metadata.{field}"), "a map", node);
         }
-        let mut strings = BTreeMap::new();
+        let mut strings = StringMap::builder();
         for entry in node.entries() {
             let path = || join_key(&format!("metadata.{field}"), entry.key);
             self.check(path, label_key_problem(entry.key), entry.key);
@@ -185,15 +185,15 @@ impl<'a> Reader<'a> {
                     if are_labels {
                         self.check(path, label_value_problem(text), text);
                     }
-                    strings.insert(entry.key.to_string(), text.to_string());
+                    strings.add(entry.key, text);
                 }
                 Value::Null => {
-                    strings.insert(entry.key.to_string(), String::new());
+                    strings.add(entry.key, "");
                 }
                 _ => self.wrong_type(&path(), "a string", entry.value),
             }
         }
-        strings
+        strings.finish()
     }
 
     fn created(&mut self, meta: Node<'_>) -> Option<i64> {

@@ -9,10 +9,10 @@ pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::document::Document;
+use crate::name::StringMap;
 use crate::origin::{Origin, Provenance};
 
 /// The part of Kubernetes' `ObjectMeta` that decisions and checks look at.
@@ -23,9 +23,9 @@ pub struct ObjectMeta {
     /// `metadata.namespace`; empty for cluster-scoped kinds, `default` where a namespaced object leaves it out.
     pub namespace: Arc<str>,
     /// `metadata.labels`.
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// `metadata.annotations`.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: StringMap,
     /// `metadata.creationTimestamp` in seconds since 1970; `None`: not written (sorts before all others, as Go's zero time does).
     pub created: Option<i64>,
     /// `metadata.generation`.

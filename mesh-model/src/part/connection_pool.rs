@@ -13,10 +13,10 @@ use crate::value::Duration;
 pub struct ConnectionPoolSettings {
     /// For every connection, whatever it carries.
     #[serde(skip_serializing_if = "is_default")]
-    pub tcp: Option<TcpSettings>,
+    pub tcp: Option<Box<TcpSettings>>,
     /// For connections that carry HTTP.
     #[serde(skip_serializing_if = "is_default")]
-    pub http: Option<HttpSettings>,
+    pub http: Option<Box<HttpSettings>>,
 }
 
 /// The limits below HTTP.
@@ -32,7 +32,7 @@ pub struct TcpSettings {
     pub connect_timeout: Option<Duration>,
     /// Keep-alive probes; laid over the mesh's, attribute by attribute.
     #[serde(skip_serializing_if = "is_default")]
-    pub tcp_keepalive: Option<TcpKeepalive>,
+    pub tcp_keepalive: Option<Box<TcpKeepalive>>,
     /// How long a connection may live; unset: for ever.
     #[serde(skip_serializing_if = "is_default")]
     pub max_connection_duration: Option<Duration>,
@@ -88,7 +88,7 @@ pub struct HttpSettings {
     pub max_concurrent_streams: i32,
     /// HTTP/2 pings; unset: none.
     #[serde(skip_serializing_if = "is_default")]
-    pub http2_keep_alive: Option<ConnectionKeepalive>,
+    pub http2_keep_alive: Option<Box<ConnectionKeepalive>>,
 }
 
 /// HTTP/2 pings.

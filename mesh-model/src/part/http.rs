@@ -1,10 +1,9 @@
 //! HTTP messages: retries, header operations, percentages.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use crate::name::StringMap;
 use crate::value::Duration;
 
 /// Names of gRPC status codes; the code is the position, from 0 (T-182).
@@ -60,10 +59,10 @@ pub struct HttpRetry {
 pub struct Headers {
     /// Before the request is forwarded.
     #[serde(skip_serializing_if = "is_default")]
-    pub request: Option<HeaderOperations>,
+    pub request: Option<Box<HeaderOperations>>,
     /// Before the response is returned.
     #[serde(skip_serializing_if = "is_default")]
-    pub response: Option<HeaderOperations>,
+    pub response: Option<Box<HeaderOperations>>,
 }
 
 /// Header changes in one direction; `remove` comes before `set` and `add` (T-177, T-522).
@@ -73,10 +72,10 @@ pub struct Headers {
 pub struct HeaderOperations {
     /// Headers to overwrite.
     #[serde(skip_serializing_if = "is_default")]
-    pub set: BTreeMap<String, String>,
+    pub set: StringMap,
     /// Values to append, as lines of their own (T-181).
     #[serde(skip_serializing_if = "is_default")]
-    pub add: BTreeMap<String, String>,
+    pub add: StringMap,
     /// Names to drop.
     #[serde(skip_serializing_if = "is_default")]
     pub remove: Vec<String>,

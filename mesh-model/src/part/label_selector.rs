@@ -1,10 +1,9 @@
 //! `metav1.LabelSelector` as it is written.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use crate::name::StringMap;
 use crate::name::{self, SelectorOperator};
 
 /// A choice of labels; an empty one takes all.
@@ -13,8 +12,8 @@ use crate::name::{self, SelectorOperator};
 #[serde(default, rename_all = "camelCase")]
 pub struct LabelSelector {
     /// Labels with exactly these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    pub match_labels: StringMap,
     /// Further conditions, all of which must hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub match_expressions: Vec<LabelSelectorRequirement>,

@@ -16,22 +16,22 @@ pub struct LoadBalancerSettings {
     pub simple: Option<SimpleLb>,
     /// The same key goes to the same endpoint (T-246).
     #[serde(skip_serializing_if = "is_default")]
-    pub consistent_hash: Option<ConsistentHashLb>,
+    pub consistent_hash: Option<Box<ConsistentHashLb>>,
     /// Weights that follow the load that endpoints report.
     #[serde(skip_serializing_if = "is_default")]
-    pub backend_utilization: Option<BackendUtilization>,
+    pub backend_utilization: Option<Box<BackendUtilization>>,
     /// Preference for near endpoints; replaces the mesh's (T-255).
     #[serde(skip_serializing_if = "is_default")]
-    pub locality_lb_setting: Option<LocalityLoadBalancerSetting>,
+    pub locality_lb_setting: Option<Box<LocalityLoadBalancerSetting>>,
     /// Preference for the own zone; goes before `localityLbSetting` (T-255).
     #[serde(skip_serializing_if = "is_default")]
-    pub zone_aware_lb_setting: Option<ZoneAwareLoadBalancerSetting>,
+    pub zone_aware_lb_setting: Option<Box<ZoneAwareLoadBalancerSetting>>,
     /// Deprecated length of the slow start; used only without `warmup` (T-250).
     #[serde(skip_serializing_if = "is_default")]
     pub warmup_duration_secs: Option<Duration>,
     /// Slow start of new endpoints (T-250).
     #[serde(skip_serializing_if = "is_default")]
-    pub warmup: Option<WarmupConfiguration>,
+    pub warmup: Option<Box<WarmupConfiguration>>,
 }
 
 proto_enum! {

@@ -1,10 +1,9 @@
 //! Which workloads a resource is for.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use crate::name::StringMap;
 
 /// `istio.type.v1beta1.WorkloadSelector`: security, telemetry and extension kinds, and DestinationRule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -13,7 +12,7 @@ use super::is_default;
 pub struct WorkloadSelector {
     /// Labels that a workload must carry; empty: every workload.
     #[serde(skip_serializing_if = "is_default")]
-    pub match_labels: BTreeMap<String, String>,
+    pub match_labels: StringMap,
 }
 
 /// `istio.networking.v1alpha3.WorkloadSelector`: ServiceEntry, Sidecar and EnvoyFilter.
@@ -23,5 +22,5 @@ pub struct WorkloadSelector {
 pub struct NetworkingWorkloadSelector {
     /// Labels that a workload must carry; empty: every workload.
     #[serde(skip_serializing_if = "is_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
 }

@@ -16,28 +16,28 @@ use crate::value::Duration;
 pub struct TrafficPolicy {
     /// Which endpoint takes the next request.
     #[serde(skip_serializing_if = "is_default")]
-    pub load_balancer: Option<LoadBalancerSettings>,
+    pub load_balancer: Option<Box<LoadBalancerSettings>>,
     /// How much may be opened.
     #[serde(skip_serializing_if = "is_default")]
-    pub connection_pool: Option<ConnectionPoolSettings>,
+    pub connection_pool: Option<Box<ConnectionPoolSettings>>,
     /// Which endpoints are left out.
     #[serde(skip_serializing_if = "is_default")]
-    pub outlier_detection: Option<OutlierDetection>,
+    pub outlier_detection: Option<Box<OutlierDetection>>,
     /// TLS to the service; unset: auto mTLS (T-284).
     #[serde(skip_serializing_if = "is_default")]
-    pub tls: Option<ClientTlsSettings>,
+    pub tls: Option<Box<ClientTlsSettings>>,
     /// Policies of single ports, which inherit nothing of the first four blocks (T-232).
     #[serde(skip_serializing_if = "is_default")]
     pub port_level_settings: Vec<PortTrafficPolicy>,
     /// TCP through an HTTP proxy (T-290).
     #[serde(skip_serializing_if = "is_default")]
-    pub tunnel: Option<TunnelSettings>,
+    pub tunnel: Option<Box<TunnelSettings>>,
     /// A PROXY protocol header in front of every connection (T-288).
     #[serde(skip_serializing_if = "is_default")]
     pub proxy_protocol: Option<ProxyProtocol>,
     /// Retries under way as a share of requests under way (T-273).
     #[serde(skip_serializing_if = "is_default")]
-    pub retry_budget: Option<RetryBudget>,
+    pub retry_budget: Option<Box<RetryBudget>>,
 }
 
 /// The policy of one port.
@@ -50,16 +50,16 @@ pub struct PortTrafficPolicy {
     pub port: Option<PortSelector>,
     /// Which endpoint takes the next request.
     #[serde(skip_serializing_if = "is_default")]
-    pub load_balancer: Option<LoadBalancerSettings>,
+    pub load_balancer: Option<Box<LoadBalancerSettings>>,
     /// How much may be opened.
     #[serde(skip_serializing_if = "is_default")]
-    pub connection_pool: Option<ConnectionPoolSettings>,
+    pub connection_pool: Option<Box<ConnectionPoolSettings>>,
     /// Which endpoints are left out.
     #[serde(skip_serializing_if = "is_default")]
-    pub outlier_detection: Option<OutlierDetection>,
+    pub outlier_detection: Option<Box<OutlierDetection>>,
     /// TLS to the port; unset: auto mTLS (T-284).
     #[serde(skip_serializing_if = "is_default")]
-    pub tls: Option<ClientTlsSettings>,
+    pub tls: Option<Box<ClientTlsSettings>>,
 }
 
 /// TCP through an HTTP proxy, which is the service itself (T-290).

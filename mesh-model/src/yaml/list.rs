@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::text::narrow;
 use crate::document::{Node, Tree, TreeBuilder};
 
 /// A document's tree: a whole one, or the part of one that starts at a slot.
@@ -22,18 +23,56 @@ fn expand_node(tree: &Arc<Tree>, node: Node<'_>, out: &mut Vec<Part>) {
         return;
     };
     let Some(items) = node.entry("items") else { return };
+    let mut cutter = Cutter::new(tree);
     for item in items.value.items() {
         // Items of typed lists may leave out what the list says already.
         let missing: Vec<(&str, &str)> = [("kind", kind), ("apiVersion", api_version)]
             .into_iter()
             .filter(|(key, _)| !kind.is_empty() && item.is_map() && item.get(key).is_none())
             .collect();
-        if missing.is_empty() {
-            // Lists may hold lists: the depth budget bounds the recursion.
-            expand_node(tree, item, out);
-        } else {
+        // Lists may hold lists: the depth budget bounds the recursion.
+        if !missing.is_empty() {
             expand(completed(tree, item, items.position(), &missing), out);
+        } else if let Some(own) = cutter.cut(item) {
+            expand(own, out);
+        } else {
+            expand_node(tree, item, out);
         }
+    }
+}
+
+/// Gives the items of a JSON list, which can be read without the rest of the list, a text and a tree of their own: then
+/// one of them that is kept does not keep all.
+struct Cutter<'t> {
+    tree: &'t Tree,
+    builder: TreeBuilder,
+    /// How far the text is counted, and what that came to.
+    at: usize,
+    line: u32,
+    column: u32,
+}
+
+impl<'t> Cutter<'t> {
+    fn new(tree: &'t Tree) -> Self {
+        let (line, column) = tree.start();
+        Self { tree, builder: TreeBuilder::default(), at: 0, line, column }
+    }
+
+    fn cut(&mut self, item: Node<'_>) -> Option<Tree> {
+        let text = self.tree.quick_text().filter(|text| text.trim_start().starts_with(['{', '[']))?;
+        let start = self.tree.range(item.position()).start as usize;
+        let passed = text.get(self.at..start)?;
+        let rest = match passed.rsplit_once('\n') {
+            Some((lines, rest)) => {
+                self.line = self.line.saturating_add(narrow(lines.matches('\n').count() + 1));
+                self.column = 0;
+                rest
+            }
+            None => passed,
+        };
+        self.column = self.column.saturating_add(narrow(rest.chars().count()));
+        self.at = start;
+        self.builder.cut(self.tree, item.position(), self.line, self.column).filter(|_| item.is_map())
     }
 }
 

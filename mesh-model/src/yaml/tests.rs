@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::diagnostic::Severity;
 
+mod json_lists;
 mod json_texts;
 mod random;
 mod scalar_table;

@@ -1,4 +1,10 @@
+mod mutants;
+mod paths;
+mod slow;
+
 use std::borrow::Cow;
+
+use mesh_compile::proxy::listener::PathNormalization;
 
 use super::*;
 
@@ -79,16 +85,29 @@ fn authorities_with_forbidden_characters_are_refused_and_the_empty_one_is_not() 
 
 #[test]
 fn paths_are_absolute_and_without_nul() {
-    for (path, status) in [("*", 404), ("", 404), ("a", 404), ("/%00", 400)] {
-        let request = RequestFacts { path: Cow::Borrowed(path), ..request(&[]) };
-        assert_eq!(refusal(&request), Some((ReplyReason::BadPath, status)), "{path}");
+    // S-198; over HTTP/1 the codec looks first.
+    for (method, path, http1, http2) in [
+        ("GET", "*", 400, 404),
+        ("GET", "", 400, 404),
+        ("GET", "a", 400, 404),
+        ("OPTIONS", "*", 404, 404),
+        ("GET", "http://a?x", 404, 404),
+        ("GET", "/%00", 400, 400),
+    ] {
+        for (version, status) in [(HttpVersion::Http11, http1), (HttpVersion::Http2, http2)] {
+            let method = Cow::Borrowed(method);
+            let request = RequestFacts { method, version, path: Cow::Borrowed(path), ..request(&[]) };
+            assert_eq!(refusal(&request), Some((ReplyReason::BadPath, status)), "{path}");
+        }
     }
 }
 
 #[test]
 fn an_absolute_target_names_scheme_and_authority() {
-    let request = RequestFacts { path: Cow::Borrowed("HTTP://b.example.com:81?x"), ..request(&[]) };
-    assert_eq!(canonicalize(&manager(), &connection(), false, &request).unwrap().request.path, "/?x");
+    let request = RequestFacts { path: Cow::Borrowed("HTTP://b.example.com:81"), ..request(&[]) };
+    assert_eq!(canonicalize(&manager(), &connection(), false, &request).unwrap().request.path, "/");
+    let request = RequestFacts { path: Cow::Borrowed("http://b.example.com#x"), ..request };
+    assert_eq!(refusal(&request), Some((ReplyReason::BadAuthority, 400)));
     let request = RequestFacts { path: Cow::Borrowed("https://b.example.com:81/x"), ..request };
     let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
     assert_eq!(canonical.request.authority, "b.example.com:81");

@@ -3,5 +3,6 @@
 mod builder;
 mod filters;
 mod http;
+mod mutants;
 mod property;
 mod tcp;

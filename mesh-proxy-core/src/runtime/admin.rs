@@ -31,8 +31,8 @@ impl Proxy {
     /// Serves the administration endpoint at a loopback address until the proxy has stopped; the address.
     ///
     /// `GET /ready` (200 until a drain begins), `/config`, `/metrics`, `/keys` (how the fetched keys of every issuer
-    /// stand, never the keys), `/explain/ID` (the decision of a recent request,
-    /// by the number in its `x-mesh-decision`); `POST /drain`.
+    /// stand, never the keys), `/explain/ID` (the decision of a recent request, by the number in its `x-mesh-decision` or by
+    /// the `x-request-id` that it went on with, under the configuration in force now); `POST /drain`.
     ///
     /// # Errors
     /// The address is not a loopback address, or cannot be listened on.
@@ -102,7 +102,7 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
             None => text(StatusCode::NOT_FOUND, "no metrics are kept\n"),
         },
         (&Method::GET, path) => {
-            let id = path.strip_prefix("/explain/").and_then(|id| u64::from_str_radix(id, 16).ok());
+            let id = path.strip_prefix("/explain/");
             match id.and_then(|id| proxy.inner.recent.explain(id, &generation.config)) {
                 Some(explained) => json_answer(&explained),
                 None => text(

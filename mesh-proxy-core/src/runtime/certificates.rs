@@ -128,6 +128,14 @@ impl CertificateSource for Certificates {
         }
     }
 
+    fn revocations(&self, name: &str) -> Option<Vec<u8>> {
+        match name.strip_prefix("file-crl:") {
+            Some(path) => std::fs::read(path).ok(),
+            None if name == "ROOTCA" || name.starts_with("file-root:") => None,
+            None => self.secret(name)?.first(&["ca.crl"]),
+        }
+    }
+
     fn version(&self) -> u64 {
         self.inner.version.load(Ordering::Acquire)
     }
@@ -194,6 +202,10 @@ mod tests {
         let identity = with(SHOP).identity("kubernetes://shop").unwrap();
         assert_eq!((&*identity.chain, &*identity.key), (&b"a"[..], &b"b"[..]));
         assert_eq!(with(SHOP).authorities("kubernetes://shop-cacert").unwrap(), b"c");
+        assert_eq!(with(SHOP).revocations("kubernetes://shop-cacert"), None);
+        let with_list = format!("{SHOP}  ca.crl: d\n")
+            .replace("stringData: {tls.key: b}\n", "stringData:\n  tls.key: b\n");
+        assert_eq!(with(&with_list).revocations("kubernetes://shop-cacert").unwrap(), b"d");
     }
 
     #[test]

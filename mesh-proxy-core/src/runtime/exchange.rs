@@ -127,6 +127,11 @@ pub(crate) async fn serve(
         response
             .headers_mut()
             .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
+        let went_on =
+            record.request.as_ref().and_then(|request| request.headers.get(request_headers::REQUEST_ID));
+        if let Some(request_id) = went_on.and_then(|request_id| request_id.to_str().ok()) {
+            connection.proxy.recent.went_on_as(id, request_id);
+        }
     }
     Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
 }

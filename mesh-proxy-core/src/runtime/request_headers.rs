@@ -9,7 +9,8 @@ use super::hop_by_hop;
 use crate::telemetry::format::Format;
 use crate::telemetry::record::Record;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a request is called, from hop to hop.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 /// How many tries there were, this one included (T-473).
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");

@@ -162,7 +162,7 @@ impl Traced {
 fn istio_tags(workload: Option<&Identity>) -> Vec<(String, String)> {
     let label = |key: &str, other: &str| {
         let found = workload.and_then(|workload| workload.labels.get(key));
-        found.cloned().unwrap_or_else(|| other.to_owned())
+        found.map(str::to_owned).unwrap_or_else(|| other.to_owned())
     };
     let known = |text: Option<&Arc<str>>, other: &str| {
         text.filter(|text| !text.is_empty()).map_or_else(|| other.to_owned(), ToString::to_string)

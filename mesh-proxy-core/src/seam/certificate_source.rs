@@ -32,6 +32,13 @@ pub trait CertificateSource: Send + Sync + std::fmt::Debug {
     /// `kubernetes://NAME-cacert`; `None`: there are none.
     fn authorities(&self, name: &str) -> Option<Vec<u8>>;
 
+    /// Certificate revocation lists as PEM: `file-crl:PATH`, or those that belong to authorities, by the authorities' name
+    /// (`ca.crl` of a Secret); `None`: there are none.
+    fn revocations(&self, name: &str) -> Option<Vec<u8>> {
+        let _ = name;
+        None
+    }
+
     /// Grows with every change.
     fn version(&self) -> u64;
 }
@@ -46,6 +53,7 @@ pub struct InMemory {
 struct Held {
     identities: BTreeMap<String, Identity>,
     authorities: BTreeMap<String, Vec<u8>>,
+    revocations: BTreeMap<String, Vec<u8>>,
     version: u64,
 }
 
@@ -54,6 +62,13 @@ impl InMemory {
     pub fn put_identity(&self, name: impl Into<String>, identity: Identity) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.identities.insert(name.into(), identity);
+        held.version += 1;
+    }
+
+    /// Takes revocation lists in the place of those of this name.
+    pub fn put_revocations(&self, name: impl Into<String>, lists: impl Into<Vec<u8>>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.revocations.insert(name.into(), lists.into());
         held.version += 1;
     }
 
@@ -74,6 +89,10 @@ impl CertificateSource for InMemory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).authorities.get(name).cloned()
     }
 
+    fn revocations(&self, name: &str) -> Option<Vec<u8>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).revocations.get(name).cloned()
+    }
+
     fn version(&self) -> u64 {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).version
     }
@@ -86,6 +105,10 @@ impl<T: CertificateSource + ?Sized> CertificateSource for std::sync::Arc<T> {
 
     fn authorities(&self, name: &str) -> Option<Vec<u8>> {
         (**self).authorities(name)
+    }
+
+    fn revocations(&self, name: &str) -> Option<Vec<u8>> {
+        (**self).revocations(name)
     }
 
     fn version(&self) -> u64 {

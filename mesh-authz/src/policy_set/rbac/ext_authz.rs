@@ -6,6 +6,7 @@ use mesh_model::mesh_config::{ExtAuthzGrpcProvider, ExtAuthzHttpProvider, Extens
 use serde_json::{Map, Value, json};
 
 use super::{EXT_AUTHZ_STAT_PREFIX, filter};
+use crate::external_authorizer::written::{STATUSES, is_provider_name};
 use crate::policy_set::Protocol;
 
 /// Where an authorizer is.
@@ -60,7 +61,7 @@ pub fn all(
         };
         let read = if found.contains_key(&provider.name) {
             Err("several providers have this name".to_owned())
-        } else if is_label(&provider.name) {
+        } else if is_provider_name(&provider.name) {
             read
         } else {
             Err("its name is not a DNS label".to_owned())
@@ -68,15 +69,6 @@ pub fn all(
         found.insert(provider.name.clone(), read);
     }
     found
-}
-
-/// Lower-case letters, digits and inner hyphens, at most 63: the name becomes a part of metadata keys.
-fn is_label(name: &str) -> bool {
-    let is_label = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&name.len())
-        && name.bytes().all(is_label)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
 }
 
 fn read_http(
@@ -220,64 +212,3 @@ fn body(written: Option<&RequestBody>) -> Option<(String, Value)> {
     }
     Some(("withRequestBody".to_owned(), settings.into()))
 }
-
-/// Spec: envoy/type/v3/http_status.proto, StatusCode.
-const STATUSES: &[(u16, &str)] = &[
-    (0, "Empty"),
-    (100, "Continue"),
-    (200, "OK"),
-    (201, "Created"),
-    (202, "Accepted"),
-    (203, "NonAuthoritativeInformation"),
-    (204, "NoContent"),
-    (205, "ResetContent"),
-    (206, "PartialContent"),
-    (207, "MultiStatus"),
-    (208, "AlreadyReported"),
-    (226, "IMUsed"),
-    (300, "MultipleChoices"),
-    (301, "MovedPermanently"),
-    (302, "Found"),
-    (303, "SeeOther"),
-    (304, "NotModified"),
-    (305, "UseProxy"),
-    (307, "TemporaryRedirect"),
-    (308, "PermanentRedirect"),
-    (400, "BadRequest"),
-    (401, "Unauthorized"),
-    (402, "PaymentRequired"),
-    (403, "Forbidden"),
-    (404, "NotFound"),
-    (405, "MethodNotAllowed"),
-    (406, "NotAcceptable"),
-    (407, "ProxyAuthenticationRequired"),
-    (408, "RequestTimeout"),
-    (409, "Conflict"),
-    (410, "Gone"),
-    (411, "LengthRequired"),
-    (412, "PreconditionFailed"),
-    (413, "PayloadTooLarge"),
-    (414, "URITooLong"),
-    (415, "UnsupportedMediaType"),
-    (416, "RangeNotSatisfiable"),
-    (417, "ExpectationFailed"),
-    (421, "MisdirectedRequest"),
-    (422, "UnprocessableEntity"),
-    (423, "Locked"),
-    (424, "FailedDependency"),
-    (426, "UpgradeRequired"),
-    (428, "PreconditionRequired"),
-    (429, "TooManyRequests"),
-    (431, "RequestHeaderFieldsTooLarge"),
-    (500, "InternalServerError"),
-    (501, "NotImplemented"),
-    (502, "BadGateway"),
-    (503, "ServiceUnavailable"),
-    (504, "GatewayTimeout"),
-    (505, "HTTPVersionNotSupported"),
-    (506, "VariantAlsoNegotiates"),
-    (507, "InsufficientStorage"),
-    (508, "LoopDetected"),
-    (510, "NotExtended"),
-    (511, "NetworkAuthenticationRequired"),
-];

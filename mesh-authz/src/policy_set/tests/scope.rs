@@ -1,10 +1,10 @@
 //! Which policies apply to a workload.
 
-use std::collections::BTreeMap;
-
 use super::*;
 
-fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+use mesh_model::name::StringMap;
+
+fn labels(pairs: &[(&str, &str)]) -> StringMap {
     pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 

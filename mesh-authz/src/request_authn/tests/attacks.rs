@@ -303,45 +303,6 @@ fn j07_audiences_are_compared_whole() {
     );
 }
 
-/// What a request with this line of `authorization` comes to: whether its token counted, or `None` where it is refused.
-fn placed(profile: Profile, line: &str) -> Option<bool> {
-    let authn = rules(json!({}), profile);
-    let headers = [("authorization", line.to_owned())];
-    match ask(&authn, &request("GET", "/", &headers)) {
-        Authenticated::Passed { claims, .. } => Some(claims.is_some()),
-        Authenticated::Rejected { .. } => None,
-    }
-}
-
-#[test]
-fn j01_places_of_a_token_in_both_profiles() {
-    let good = signed(HEADER, &with_claim("sub", Some("\"alice\"")));
-    for (line, istio, hardened) in [
-        (format!("Bearer {good}"), Some(true), Some(true)),
-        (format!("Bearer  {good}"), Some(true), Some(true)),
-        (format!("bearer {good}"), Some(false), Some(false)),
-        (format!("Basic {good}"), Some(false), Some(false)),
-        (good.clone(), Some(false), Some(false)),
-        (String::new(), Some(false), Some(false)),
-        ("Bearer".to_owned(), Some(false), Some(false)),
-        // S-275, S-431: the prefix inside the value counts in `istio`.
-        (format!("Foo Bearer {good}"), Some(true), Some(false)),
-        (format!("xBearer {good}"), Some(true), Some(false)),
-        ("Foo Bearer x".to_owned(), None, Some(false)),
-        // S-276, S-431: stray dots.
-        (format!("Bearer {}", good.replacen('.', "..", 1)), Some(true), None),
-        (format!("Bearer {good}."), Some(true), None),
-        (format!("Bearer .{good}"), Some(true), None),
-        ("Bearer x".to_owned(), None, None),
-    ] {
-        assert_eq!(
-            (placed(Profile::Istio, &line), placed(Profile::Hardened, &line)),
-            (istio, hardened),
-            "{line}"
-        );
-    }
-}
-
 #[test]
 fn s317_s437_a_required_token_is_asked_for_in_hardened() {
     for (profile, wanted) in

@@ -1,9 +1,12 @@
 //! A checker of tokens that can be read in a minute, with one check left out at a time: each check has a token that ours
 //! refuses and only the checker without it accepts. So each attack here would be seen if its check were lost.
 
+mod keys;
+mod outputs;
+
 use serde_json::Map;
 
-use super::attacks::{HEADER, judge, keys, rules, signed, signed_with, with_claim};
+use super::attacks::{self, HEADER, judge, rules, signed, signed_with, with_claim};
 use super::*;
 
 const AUDIENCE: &str = "orders";
@@ -33,11 +36,13 @@ enum Check {
     Twice,
     /// `sub` is a text.
     SubjectType,
+    /// Objects and lists in each other are bounded.
+    Depth,
 }
 
 use Check::{
-    Algorithm, Audience, AudienceType, Critical, Expired, Issuer, KeyName, NotYet, Sections, Signature,
-    SubjectType, TimeType, Twice,
+    Algorithm, Audience, AudienceType, Critical, Depth, Expired, Issuer, KeyName, NotYet, Sections,
+    Signature, SubjectType, TimeType, Twice,
 };
 
 /// Whether a token is accepted where `lost` is not looked at.
@@ -58,12 +63,11 @@ fn complaints(token: &str) -> Option<Vec<Check>> {
     let sections: Vec<&str> = token.split('.').collect();
     complain(sections.len() != 3, Sections);
     let [header_text, payload_text, signature, ..] = sections.as_slice() else { return None };
-    let object = |section: &str| -> Option<(Vec<u8>, Map<String, Value>)> {
-        let text = BASE64.decode(section).ok()?;
-        let object = serde_json::from_slice(&text).ok()?;
-        Some((text, object))
-    };
-    let ((_, header), (payload_json, payload)) = (object(header_text)?, object(payload_text)?);
+    let text = |section: &str| BASE64.decode(section).ok().and_then(|text| String::from_utf8(text).ok());
+    let object = |text: &str| -> Option<Map<String, Value>> { serde_json::from_str(text).ok() };
+    let (header_json, payload_json) = (text(header_text)?, text(payload_text)?);
+    complain(payload_json.contains(&deep()), Depth);
+    let (header, payload) = (object(&header_json)?, object(&payload_json.replace(&deep(), "0"))?);
     complain(header.get("alg") != Some(&json!("HS256")), Algorithm);
     complain(header.get("kid").is_some_and(|kid| *kid != "k1"), KeyName);
     complain(header.contains_key("crit"), Critical);
@@ -88,8 +92,13 @@ fn complaints(token: &str) -> Option<Vec<Check>> {
     complain(time("exp").is_some_and(|expires| NOW > expires + 60), Expired);
     complain(time("nbf").is_some_and(|begins| NOW + 60 < begins), NotYet);
     complain(payload.get("sub").is_some_and(|subject| !subject.is_string()), SubjectType);
-    complain(has_a_name_twice(std::str::from_utf8(&payload_json).ok()?), Twice);
+    complain(has_a_name_twice(&payload_json), Twice);
     Some(all)
+}
+
+/// Lists in each other, more than a reader's stack may hold.
+fn deep() -> String {
+    format!("{}{}", "[".repeat(1_000), "]".repeat(1_000))
 }
 
 /// Of the tokens below, which have no text with the same words.
@@ -117,6 +126,8 @@ fn tokens() -> Vec<(&'static str, Check, String)> {
         ("J03", KeyName, under(r#"{"alg":"HS256","kid":"../k1"}"#)),
         ("J03", Critical, under(r#"{"alg":"HS256","kid":"k1","crit":["x"]}"#)),
         ("J01", Sections, format!("{}.x", token(&good))),
+        ("41", Issuer, token(&with("iss", "\"https://nobody.example.com\""))),
+        ("57", Depth, token(&with("deep", &deep()))),
         ("J09", Issuer, token(&with("iss", "\"https://evil.example.com\""))),
         ("46", Issuer, token(&with("iss", "\"\""))),
         ("46", Issuer, token(&good.replace(&format!("\"iss\":\"{ISSUER}\","), ""))),
@@ -136,7 +147,7 @@ fn tokens() -> Vec<(&'static str, Check, String)> {
 
 #[test]
 fn every_check_has_a_token_that_it_alone_refuses() {
-    let authn = rules(json!({ "audiences": [AUDIENCE], "jwks": keys() }), Profile::Hardened);
+    let authn = rules(json!({ "audiences": [AUDIENCE], "jwks": attacks::keys() }), Profile::Hardened);
     let good = signed(HEADER, &with_claim("x", Some("1")).replacen('{', "{\"aud\":\"orders\",", 1));
     assert!(accepts(&good, None) && judge(&authn, &good).is_ok());
     for (row, lost, token) in tokens() {

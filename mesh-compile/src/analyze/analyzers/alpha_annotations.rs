@@ -30,7 +30,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 fn check<S>(object: &Object<S>, ignored: &[&str], found: &mut Findings) {
     for key in object.meta.annotations.keys().filter(|key| is_istio(key)) {
         let is_alpha = annotation(key).is_some_and(|known| known.maturity == Maturity::Alpha);
-        if !is_alpha || SET_BY_ISTIO.contains(&key.as_str()) || ignored.contains(&key.as_str()) {
+        if !is_alpha || SET_BY_ISTIO.contains(&key) || ignored.contains(&key) {
             continue;
         }
         let path = join_key("metadata.annotations", key);

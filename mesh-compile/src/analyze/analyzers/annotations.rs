@@ -29,7 +29,7 @@ pub(super) fn is_istio(key: &str) -> bool {
 
 fn check<S>(object: &Object<S>, found: &mut Findings) {
     for (key, value) in &object.meta.annotations {
-        if !is_istio(key) || SET_BY_ISTIO.contains(&key.as_str()) {
+        if !is_istio(key) || SET_BY_ISTIO.contains(&key) {
             continue;
         }
         let path = join_key("metadata.annotations", key);
@@ -48,7 +48,7 @@ fn check<S>(object: &Object<S>, found: &mut Findings) {
             continue;
         };
         if known.is_deprecated && !(key == INJECT && object.meta.labels.contains_key(INJECT)) {
-            let help = match key.as_str() {
+            let help = match key {
                 INJECT => format!("use the label `{INJECT}` instead"),
                 _ => "look for its successor in the Telemetry, ProxyConfig and MeshConfig APIs".to_owned(),
             };

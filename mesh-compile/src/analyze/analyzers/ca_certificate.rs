@@ -13,12 +13,12 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         let Some(policy) = &rule.spec.traffic_policy else { continue };
         let has_selector = rule.spec.workload_selector.is_some();
         let host = short(&rule.spec.host);
-        if let Some(mode) = unverified(policy.tls.as_ref(), has_selector) {
+        if let Some(mode) = unverified(policy.tls.as_deref(), has_selector) {
             let message = format!("the certificate of `{host}` is not checked in mode {mode}");
             found.add(rule, "spec.trafficPolicy.tls", Code::ServerNotVerified, message, HELP);
         }
         for (index, level) in policy.port_level_settings.iter().enumerate() {
-            if let Some(mode) = unverified(level.tls.as_ref(), has_selector) {
+            if let Some(mode) = unverified(level.tls.as_deref(), has_selector) {
                 let port = level.port.as_ref().map_or(0, |port| port.number);
                 let path = format!("spec.trafficPolicy.portLevelSettings[{index}].tls");
                 let message =

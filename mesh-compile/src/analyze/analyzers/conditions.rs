@@ -23,15 +23,13 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 }
 
 fn own<S>(object: &Object<S>, negative: &[&str], found: &mut Findings) {
-    if let Some(conditions) =
-        object.document().root().get("status").and_then(|status| status.get("conditions"))
-    {
+    if let Some(conditions) = object.document().status().and_then(|status| status.get("conditions")) {
         check(object, "status.conditions", conditions, negative, found);
     }
 }
 
 fn of_parents<S>(object: &Object<S>, found: &mut Findings) {
-    let parents = object.document().root().get("status").and_then(|status| status.get("parents"));
+    let parents = object.document().status().and_then(|status| status.get("parents"));
     for (index, parent) in parents.into_iter().flat_map(Node::items).enumerate() {
         if let Some(conditions) = parent.get("conditions") {
             check(object, &format!("status.parents[{index}].conditions"), conditions, &ROUTE, found);

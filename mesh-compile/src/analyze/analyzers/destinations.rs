@@ -34,7 +34,7 @@ pub(super) fn routes(spec: &VirtualService) -> impl Iterator<Item = Destined<'_>
 /// Destinations of mirrors.
 pub(super) fn mirrors(spec: &VirtualService) -> impl Iterator<Item = Destined<'_>> {
     spec.http.iter().enumerate().flat_map(|(route, http)| {
-        let one = http.mirror.iter().map(move |destination| Destined {
+        let one = http.mirror.as_deref().into_iter().map(move |destination| Destined {
             path: format!("spec.http[{route}].mirror"),
             destination: Some(destination),
         });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mesh_model::diagnostic::Code;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::gateway::spec::Gateway;
 use mesh_model::object::Object;
@@ -14,13 +15,13 @@ use crate::analyze::findings::{Findings, full_name, listed};
 /// Names that are looked at for a message.
 const OTHERS_MAX: usize = 32;
 
-type Labels = BTreeMap<String, String>;
+type Labels = StringMap;
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     let mut servers: BTreeMap<Certificate<'_>, BTreeMap<&Labels, Vec<&Object<Gateway>>>> = BTreeMap::new();
     for gateway in context.objects(&context.config.gateways) {
         for certificate in
-            gateway.spec.servers.iter().filter_map(|server| Certificate::of(server.tls.as_ref()?))
+            gateway.spec.servers.iter().filter_map(|server| Certificate::of(server.tls.as_deref()?))
         {
             let gateways = servers.entry(certificate).or_default().entry(&gateway.spec.selector).or_default();
             if !gateways.last().is_some_and(|last| std::ptr::eq(*last, gateway)) {
@@ -30,7 +31,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     }
     for gateway in context.objects(&context.config.gateways) {
         for (index, server) in gateway.spec.servers.iter().enumerate() {
-            let Some(certificate) = server.tls.as_ref().and_then(Certificate::of) else { continue };
+            let Some(certificate) = server.tls.as_deref().and_then(Certificate::of) else { continue };
             let others: Vec<_> = servers
                 .get(&certificate)
                 .into_iter()

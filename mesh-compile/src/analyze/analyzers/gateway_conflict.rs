@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 use mesh_model::diagnostic::Code;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::gateway::spec::{Gateway, Server};
 use mesh_model::object::Object;
@@ -14,7 +15,7 @@ use crate::analyze::findings::{Findings, full_name, listed, selector_text, short
 /// Names that are looked at for a message.
 const OTHERS_MAX: usize = 32;
 
-type Labels = BTreeMap<String, String>;
+type Labels = StringMap;
 
 /// A selector's number, port, bind address, host.
 type Claim<'a> = (usize, u32, &'a str, &'a str);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use mesh_model::diagnostic::Code;
+use mesh_model::name::StringMap;
 use mesh_model::name::{OffloadedPort, Protocol};
 use mesh_model::networking::gateway::spec::{Gateway, Port};
 use mesh_model::object::Object;
@@ -13,7 +14,7 @@ use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, full_name, short};
 
 /// Labels of a workload, and a port.
-type Door<'a> = (&'a BTreeMap<String, String>, u32);
+type Door<'a> = (&'a StringMap, u32);
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     // For each workload and port: the first Gateway, and whether the load balancer ends TLS for it.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::{Code, nearest};
 use mesh_model::kubernetes::{IntOrString, Protocol, Service};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, selector_text};
 
-type Labels = BTreeMap<String, String>;
+type Labels = StringMap;
 
 /// Ports of a workload, those of its Pods and those of its services.
 type Ports = BTreeSet<u32>;
@@ -54,9 +55,8 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 /// A selector that Pods do have, where one is near.
 pub(super) fn selector_help(context: &Context<'_>, selector: &Labels) -> String {
     for (key, value) in selector.iter().take(4) {
-        let values =
-            context.pods.iter().take(1_000).filter_map(|pod| pod.meta.labels.get(key)).map(String::as_str);
-        if let Some(near) = nearest(value, values).filter(|near| near != value) {
+        let values = context.pods.iter().take(1_000).filter_map(|pod| pod.meta.labels.get(key));
+        if let Some(near) = nearest(value, values).filter(|near| *near != value) {
             return format!("did you mean `{key}={near}`?");
         }
     }

@@ -39,7 +39,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 
 /// Whether Pods of the namespace get a sidecar by its injection label.
 fn check_namespace(context: &Context<'_>, namespace: &Object<Namespace>, found: &mut Findings) -> bool {
-    let label = |name: &str| namespace.meta.labels.get(name).map(String::as_str);
+    let label = |name: &str| namespace.meta.labels.get(name);
     let injection = label(INJECTION);
     let mut wishes: Vec<_> = injection.iter().map(|value| format!("{INJECTION}={value}")).collect();
     if injection.is_none_or(|value| value == "enabled") {

@@ -6,6 +6,7 @@ use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Report};
 use mesh_model::kubernetes::{ConfigMap, Pod};
 use mesh_model::mesh_config::{ProxyConfig, read_bare};
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::object::Object;
 use mesh_model::yaml::{LoadOptions, load};
@@ -26,7 +27,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     }
     let variants = Variants::of(context);
     for namespace in context.objects(&context.config.namespaces) {
-        let label = |name: &str| namespace.meta.labels.get(name).map(String::as_str);
+        let label = |name: &str| namespace.meta.labels.get(name);
         let revision = match (label(REVISION), label(INJECTION)) {
             (Some(revision), _) => revision,
             (None, Some("enabled")) => "default",
@@ -58,7 +59,7 @@ fn differs(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>, im
 }
 
 /// A selector and the kind of image for what it selects.
-type Selected<'a> = (&'a BTreeMap<String, String>, &'a str);
+type Selected<'a> = (&'a StringMap, &'a str);
 
 /// The kind of image that ProxyConfigs give, by where they stand.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mesh_model::diagnostic::Code;
+use mesh_model::name::StringMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::gateway::spec::Gateway;
 use mesh_model::networking::virtual_service::spec::VirtualService;
@@ -14,7 +15,7 @@ use crate::analyze::findings::{Findings, short};
 const CLAIM: &str = "@request.auth.claims";
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
-    let mut by_namespace: BTreeMap<&str, Vec<BTreeMap<String, String>>> = BTreeMap::new();
+    let mut by_namespace: BTreeMap<&str, Vec<StringMap>> = BTreeMap::new();
     for rule in context.objects(&context.config.request_authentications) {
         let selector = rule.spec.selector.as_ref().map(|selector| selector.match_labels.clone());
         by_namespace.entry(&rule.meta.namespace).or_default().push(selector.unwrap_or_default());

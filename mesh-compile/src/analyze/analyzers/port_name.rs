@@ -15,8 +15,7 @@ const CONTROLLERS: [&str; 3] =
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     for service in context.objects(&context.config.services) {
-        let is_managed =
-            service.meta.labels.get(MANAGED).is_some_and(|by| CONTROLLERS.contains(&by.as_str()));
+        let is_managed = service.meta.labels.get(MANAGED).is_some_and(|by| CONTROLLERS.contains(&by));
         if is_managed || is_control_plane(&service.meta.labels) {
             continue;
         }

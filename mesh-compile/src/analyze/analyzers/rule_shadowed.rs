@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
+use mesh_model::name::StringMap;
 use mesh_model::name::resolve_short_name;
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::Object;
@@ -11,7 +12,7 @@ use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, full_name, short};
 
 /// Rules that are folded into one: namespace, host, exportTo as a set, labels that are selected.
-type Group<'a> = (&'a str, String, BTreeSet<&'a str>, Option<&'a BTreeMap<String, String>>);
+type Group<'a> = (&'a str, String, BTreeSet<&'a str>, Option<&'a StringMap>);
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     let mut groups: BTreeMap<Group<'_>, Vec<&Object<DestinationRule>>> = BTreeMap::new();

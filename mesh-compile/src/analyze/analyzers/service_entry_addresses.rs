@@ -33,6 +33,6 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 
 /// Whether the control plane has allocated one.
 fn has_address(entry: &Object<ServiceEntry>) -> bool {
-    let status = entry.document().root().get("status");
+    let status = entry.document().status();
     status.and_then(|status| status.get("addresses")).is_some_and(|addresses| !addresses.items().is_empty())
 }

@@ -1,10 +1,9 @@
 //! DestinationRules: hosts that exist, subsets that select Pods.
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 use mesh_model::diagnostic::Code;
 use mesh_model::kubernetes::Pod;
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
@@ -39,7 +38,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         }
         for (index, subset) in spec.subsets.iter().enumerate() {
             let mut labels = host.labels.cloned().unwrap_or_default();
-            labels.extend(subset.labels.clone());
+            labels.extend(&subset.labels);
             if !places.any_pod(context, &labels) {
                 let message = format!(
                     "no Pod has the labels `{}` of subset `{}`",
@@ -56,7 +55,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 
 /// Labels that Pods have from where they run.
 struct Places<'a> {
-    by_node: HashMap<&'a str, &'a BTreeMap<String, String>>,
+    by_node: HashMap<&'a str, &'a StringMap>,
 }
 
 impl<'a> Places<'a> {
@@ -66,21 +65,17 @@ impl<'a> Places<'a> {
     }
 
     /// Whether a Pod has all labels, of its own or from its node. What the node says wins.
-    fn any_pod(&self, context: &Context<'_>, labels: &BTreeMap<String, String>) -> bool {
+    fn any_pod(&self, context: &Context<'_>, labels: &StringMap) -> bool {
         let is_place = |key: &str| [REGION, ZONE, SUBZONE, HOSTNAME].contains(&key);
         if labels.keys().all(|key| !is_place(key)) {
             return context.pods.matching(labels).next().is_some();
         }
-        let own: BTreeMap<_, _> = labels
-            .iter()
-            .filter(|(key, _)| !is_place(key))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
+        let own: StringMap = labels.iter().filter(|(key, _)| !is_place(key)).collect();
         let place: Vec<_> = labels.iter().filter(|(key, _)| is_place(key)).collect();
         context
             .pods
             .matching(&own)
-            .any(|pod| place.iter().all(|(key, value)| self.label(pod, key) == Some(value.as_str())))
+            .any(|pod| place.iter().all(|(key, value)| self.label(pod, key) == Some(*value)))
     }
 
     fn label<'p>(&self, pod: &'p Object<Pod>, key: &str) -> Option<&'p str>
@@ -91,7 +86,7 @@ impl<'a> Places<'a> {
         if key == HOSTNAME && !name.is_empty() {
             return Some(name);
         }
-        let of_node = self.by_node.get(name).and_then(|labels| labels.get(key)).map(String::as_str);
-        of_node.filter(|value| !value.is_empty()).or_else(|| pod.meta.labels.get(key).map(String::as_str))
+        let of_node = self.by_node.get(name).and_then(|labels| labels.get(key));
+        of_node.filter(|value| !value.is_empty()).or_else(|| pod.meta.labels.get(key))
     }
 }

@@ -1,11 +1,12 @@
 //! Injection webhooks: no two for one Pod, and a control plane behind each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mesh_model::diagnostic::Code;
 use mesh_model::kubernetes::MutatingWebhookConfiguration;
 use mesh_model::kubernetes::webhook_configuration::Webhook;
 use mesh_model::name::LabelSelector;
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use mesh_model::part::LabelSelector as Written;
 
@@ -16,7 +17,7 @@ use crate::analyze::in_mesh::{INJECT, INJECTION, REVISION};
 /// Revisions that are tried in all combinations.
 const REVISIONS_MAX: usize = 16;
 
-type Labels = BTreeMap<String, String>;
+type Labels = StringMap;
 
 /// One webhook, ready to be asked.
 struct Candidate<'a> {
@@ -113,7 +114,7 @@ fn combinations(key: &str, values: [&str; 2], revisions: &BTreeSet<&str>) -> Vec
         .collect();
     let revised = revisions.iter().take(REVISIONS_MAX).flat_map(|revision| {
         plain.iter().cloned().map(move |mut labels| {
-            labels.insert(REVISION.to_owned(), (*revision).to_owned());
+            labels.insert(REVISION, revision);
             labels
         })
     });
@@ -124,10 +125,9 @@ fn own_revisions(configuration: &Object<MutatingWebhookConfiguration>) -> BTreeS
     let webhooks = &configuration.spec.webhooks;
     let selectors =
         webhooks.iter().flat_map(|webhook| [&webhook.namespace_selector, &webhook.object_selector]);
-    let mut revisions: BTreeSet<&str> =
-        configuration.meta.labels.get(REVISION).map(String::as_str).into_iter().collect();
+    let mut revisions: BTreeSet<&str> = configuration.meta.labels.get(REVISION).into_iter().collect();
     for selector in selectors.flatten() {
-        revisions.extend(selector.match_labels.get(REVISION).map(String::as_str));
+        revisions.extend(selector.match_labels.get(REVISION));
         let conditions = selector.match_expressions.iter().filter(|condition| condition.key == REVISION);
         revisions.extend(conditions.flat_map(|condition| &condition.values).map(String::as_str));
     }

@@ -189,7 +189,7 @@ fn a_proxy_that_is_gone_leaves_nothing_behind() {
     let mut compiler = small();
     for number in 0..20 {
         let mut pod = proxy("sidecar", "a", "web", &format!("10.2.0.{number}"));
-        pod.labels.insert("pod".into(), number.to_string());
+        pod.labels.insert("pod", number.to_string());
         compiler.config_for(&pod);
         compiler.forget(&pod);
     }

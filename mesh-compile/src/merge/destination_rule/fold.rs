@@ -81,12 +81,15 @@ fn fold(existing: &mut MergedDestinationRule, rule: &MergedDestinationRule) {
 }
 
 /// What is written over what a policy of the Gateway API wants, block by block (T-226, point 5).
-fn overlay(written: Option<TrafficPolicy>, made: Option<TrafficPolicy>) -> Option<TrafficPolicy> {
+fn overlay(
+    written: Option<Box<TrafficPolicy>>,
+    made: Option<Box<TrafficPolicy>>,
+) -> Option<Box<TrafficPolicy>> {
     let (written, made) = match (written, made) {
-        (Some(written), Some(made)) => (written, made),
+        (Some(written), Some(made)) => (*written, *made),
         (written, made) => return written.or(made),
     };
-    Some(TrafficPolicy {
+    Some(Box::new(TrafficPolicy {
         load_balancer: written.load_balancer.or(made.load_balancer),
         connection_pool: written.connection_pool.or(made.connection_pool),
         outlier_detection: written.outlier_detection.or(made.outlier_detection),
@@ -95,7 +98,7 @@ fn overlay(written: Option<TrafficPolicy>, made: Option<TrafficPolicy>) -> Optio
         tunnel: written.tunnel.or(made.tunnel),
         proxy_protocol: written.proxy_protocol.or(made.proxy_protocol),
         retry_budget: written.retry_budget.or(made.retry_budget),
-    })
+    }))
 }
 
 fn overlay_ports(

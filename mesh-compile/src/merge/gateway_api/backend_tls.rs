@@ -8,7 +8,7 @@ use mesh_model::gateway_api::{BackendTlsPolicy, BackendTlsValidation, PolicyTarg
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Origin;
-use mesh_model::part::{ClientTlsMode, ClientTlsSettings, PortSelector, PortTrafficPolicy, TrafficPolicy};
+use mesh_model::part::{ClientTlsMode, ClientTlsSettings, PortSelector, PortTrafficPolicy};
 
 use super::{MADE, Scope, listener_tls, report_at};
 use crate::merge::destination_rule::{MergedDestinationRule, RuleSource};
@@ -127,7 +127,7 @@ fn add(
                 if !is_taken {
                     policies.port_level_settings.push(PortTrafficPolicy {
                         port: Some(PortSelector { number: *number }),
-                        tls: Some(settings.clone()),
+                        tls: Some(Box::new(settings.clone())),
                         ..PortTrafficPolicy::default()
                     });
                     policies
@@ -135,7 +135,7 @@ fn add(
                         .sort_by_key(|port| port.port.as_ref().map(|port| port.number));
                 }
             }
-            None => policies.tls = policies.tls.take().or_else(|| Some(settings.clone())),
+            None => policies.tls = policies.tls.take().or_else(|| Some(Box::new(settings.clone()))),
         }
         if !rule.from.contains(&policy.provenance) {
             rule.from.push(Arc::clone(&policy.provenance));
@@ -158,7 +158,7 @@ fn empty_rule(
         name: name.into(),
         spec: DestinationRule {
             host: host.to_owned(),
-            traffic_policy: Some(TrafficPolicy::default()),
+            traffic_policy: Some(Box::default()),
             ..DestinationRule::default()
         },
         export_to: BTreeSet::new(),

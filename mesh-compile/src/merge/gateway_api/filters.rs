@@ -7,6 +7,7 @@ use mesh_model::gateway_api::{
     HeaderFilter, HeaderValue, HttpPathModifier, HttpRequestMirrorFilter, HttpRequestRedirectFilter,
     HttpUrlRewriteFilter, RouteFilter,
 };
+use mesh_model::name::StringMap;
 use mesh_model::networking::virtual_service::spec::{
     HttpMirrorPolicy, HttpRedirect, HttpRewrite, HttpRoute, RedirectPortSelection, RegexRewrite,
 };
@@ -45,13 +46,13 @@ impl Translation<'_> {
                     }
                 }
                 ("RequestRedirect", Protocol::Http) => {
-                    route.redirect = filter.request_redirect.as_ref().map(redirect);
+                    route.redirect = filter.request_redirect.as_ref().map(redirect).map(Box::new);
                 }
                 ("URLRewrite", Protocol::Http) => {
-                    route.rewrite = filter.url_rewrite.as_ref().and_then(rewrite);
+                    route.rewrite = filter.url_rewrite.as_ref().and_then(rewrite).map(Box::new);
                 }
                 ("CORS", Protocol::Http) => {
-                    route.cors_policy = filter.cors.as_ref().map(cors::policy);
+                    route.cors_policy = filter.cors.as_ref().map(cors::policy).map(Box::new);
                 }
                 (other, _) => {
                     return Err(Refusal::new(
@@ -97,7 +98,7 @@ impl Translation<'_> {
 }
 
 /// Header operations of a backend; it can have no other filters.
-pub(super) fn headers(filters: &[RouteFilter], field: &str) -> Result<Option<Headers>, Refusal> {
+pub(super) fn headers(filters: &[RouteFilter], field: &str) -> Result<Option<Box<Headers>>, Refusal> {
     let mut headers = None;
     for (index, filter) in filters.iter().enumerate() {
         let field = format!("{field}[{index}]");
@@ -110,18 +111,22 @@ pub(super) fn headers(filters: &[RouteFilter], field: &str) -> Result<Option<Hea
 }
 
 /// Takes a filter that changes headers; says whether it was one.
-fn header_filter(filter: &RouteFilter, field: &str, headers: &mut Option<Headers>) -> Result<bool, Refusal> {
+fn header_filter(
+    filter: &RouteFilter,
+    field: &str,
+    headers: &mut Option<Box<Headers>>,
+) -> Result<bool, Refusal> {
     match filter.r#type.as_str() {
         "RequestHeaderModifier" => {
             if let Some(written) = &filter.request_header_modifier {
                 let operations = operations(written, &format!("{field}.requestHeaderModifier"))?;
-                headers.get_or_insert_default().request = Some(operations);
+                headers.get_or_insert_default().request = Some(Box::new(operations));
             }
         }
         "ResponseHeaderModifier" => {
             if let Some(written) = &filter.response_header_modifier {
                 let operations = operations(written, &format!("{field}.responseHeaderModifier"))?;
-                headers.get_or_insert_default().response = Some(operations);
+                headers.get_or_insert_default().response = Some(Box::new(operations));
             }
         }
         _ => return Ok(false),
@@ -141,12 +146,12 @@ fn operations(written: &HeaderFilter, field: &str) -> Result<HeaderOperations, R
 }
 
 /// Names in lower case; the first value of a name counts.
-fn by_name(headers: &[HeaderValue]) -> BTreeMap<String, String> {
+fn by_name(headers: &[HeaderValue]) -> StringMap {
     let mut found = BTreeMap::new();
     for header in headers {
-        found.entry(header.name.to_ascii_lowercase()).or_insert_with(|| header.value.clone());
+        found.entry(header.name.to_ascii_lowercase()).or_insert(header.value.as_str());
     }
-    found
+    found.into_iter().collect()
 }
 
 fn is_header_value(value: &str) -> bool {

@@ -140,7 +140,7 @@ impl Builder<'_> {
         let in_cluster = |name: &str| format!("{name}.{}.svc.{DOMAIN}", meta.namespace);
         if self.is_managed() {
             let default = || format!("{}-{}", meta.name, spec.gateway_class_name);
-            let name = meta.annotations.get(NAME_OVERRIDE).cloned().unwrap_or_else(default);
+            let name = meta.annotations.get(NAME_OVERRIDE).map(str::to_owned).unwrap_or_else(default);
             return [in_cluster(&name)].into();
         }
         let is_host = |kind: &Option<String>| kind.as_deref().is_none_or(|kind| kind == "Hostname");
@@ -189,7 +189,7 @@ impl Builder<'_> {
                 ..Port::default()
             }),
             hosts: self.hosts(listener),
-            tls,
+            tls: tls.map(Box::new),
             ..Server::default()
         };
         Some((server, is_valid))
@@ -217,7 +217,7 @@ impl Builder<'_> {
                 let mut names: BTreeSet<String> = BTreeSet::new();
                 for namespace in self.config.namespaces.iter() {
                     let mut labels = namespace.meta.labels.clone();
-                    labels.insert(NAMESPACE_NAME.to_owned(), namespace.meta.name.to_string());
+                    labels.insert(NAMESPACE_NAME, &namespace.meta.name);
                     let is_own_cluster = namespace.meta.cluster == self.gateway.meta.cluster;
                     if is_own_cluster && selector.matches(&labels) {
                         names.insert(namespace.meta.name.to_string());

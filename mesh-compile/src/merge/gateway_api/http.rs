@@ -73,7 +73,8 @@ impl Translation<'_> {
         report: &mut Report,
     ) -> Result<(), Refusal> {
         if !has_weight(references) && route.redirect.is_none() {
-            route.direct_response = Some(HttpDirectResponse { status: 500, ..HttpDirectResponse::default() });
+            route.direct_response =
+                Some(Box::new(HttpDirectResponse { status: 500, ..HttpDirectResponse::default() }));
             return Ok(());
         }
         route.route = self.http_destinations(references, field, report)?;

@@ -65,7 +65,7 @@ impl Context<'_> {
 
     fn terminate(&self, listener: &Listener, tls: &ListenerTls) -> Result<Terminated, Problem> {
         let mut settings = ServerTlsSettings { mode: ServerTlsMode::Simple, ..ServerTlsSettings::default() };
-        match tls.options.get(MODE_OPTION).map(String::as_str) {
+        match tls.options.get(MODE_OPTION) {
             Some("MUTUAL") => settings.mode = ServerTlsMode::Mutual,
             Some("OPTIONAL_MUTUAL") => settings.mode = ServerTlsMode::OptionalMutual,
             Some("ISTIO_SIMPLE") => {
@@ -156,7 +156,7 @@ impl Context<'_> {
         let is_insecure = validation.mode == "AllowInsecureFallback";
         settings.mode = if is_insecure { ServerTlsMode::OptionalMutual } else { ServerTlsMode::Mutual };
         settings.insecure_skip_verify = Some(is_insecure);
-        match tls.options.get(MODE_OPTION).map(String::as_str) {
+        match tls.options.get(MODE_OPTION) {
             Some("MUTUAL") => settings.mode = ServerTlsMode::Mutual,
             Some("OPTIONAL_MUTUAL") => settings.mode = ServerTlsMode::OptionalMutual,
             _ => return Ok(()),

@@ -109,11 +109,11 @@ fn gateway(ingress: &Object<Ingress>, mesh: &MeshConfig) -> Object<Gateway> {
         .map(|(index, entry)| Server {
             port: port(443, "HTTPS", format!("https-443-{suffix}-{index}")),
             hosts: if entry.hosts.is_empty() { vec!["*".to_owned()] } else { entry.hosts.clone() },
-            tls: Some(ServerTlsSettings {
+            tls: Some(Box::new(ServerTlsSettings {
                 mode: ServerTlsMode::Simple,
                 credential_name: entry.secret_name.clone(),
                 ..ServerTlsSettings::default()
-            }),
+            })),
             ..Server::default()
         })
         .collect();

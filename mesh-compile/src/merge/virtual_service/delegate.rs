@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, nearest_reference};
+use mesh_model::name::StringMap;
 use mesh_model::networking::virtual_service::spec::{Delegate, HttpMatchRequest, HttpRoute};
 use mesh_model::part::StringMatch;
 
@@ -245,7 +246,7 @@ fn merge_match(root: &HttpMatchRequest, delegate: &HttpMatchRequest) -> HttpMatc
         authority: or(&delegate.authority, &root.authority),
         headers: union(&root.headers, &delegate.headers),
         port: if delegate.port == 0 { root.port } else { delegate.port },
-        source_labels: union(&root.source_labels, &delegate.source_labels),
+        source_labels: root.source_labels.iter().chain(&delegate.source_labels).collect(),
         gateways: gateways.clone(),
         query_params: union(&root.query_params, &delegate.query_params),
         ignore_uri_case: delegate.ignore_uri_case,
@@ -278,7 +279,7 @@ fn maps_conflict(root: &BTreeMap<String, StringMatch>, delegate: &BTreeMap<Strin
     delegate.iter().any(|(key, narrow)| strings_conflict(root.get(key), Some(narrow)))
 }
 
-fn labels_conflict(root: &BTreeMap<String, String>, delegate: &BTreeMap<String, String>) -> bool {
+fn labels_conflict(root: &StringMap, delegate: &StringMap) -> bool {
     delegate.iter().any(|(key, value)| root.get(key).is_some_and(|other| other != value))
 }
 

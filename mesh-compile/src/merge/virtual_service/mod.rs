@@ -179,7 +179,7 @@ pub fn merge_one(
 
 /// The delegates that a VirtualService of `namespace` names, by namespace and name.
 pub fn references(spec: &VirtualService, namespace: &Arc<str>) -> Vec<HostKey> {
-    let named = spec.http.iter().filter_map(|route| route.delegate.as_ref());
+    let named = spec.http.iter().filter_map(|route| route.delegate.as_deref());
     let key = |delegate: &Delegate| {
         let own = delegate.namespace.is_empty();
         let namespace = if own { Arc::clone(namespace) } else { delegate.namespace.as_str().into() };

@@ -18,7 +18,10 @@ pub(in crate::merge) fn resolve(spec: &mut VirtualService, namespace: &str) {
         }
         let weighted = route.route.iter_mut().filter_map(|entry| entry.destination.as_mut());
         let mirrored = route.mirrors.iter_mut().filter_map(|entry| entry.destination.as_mut());
-        weighted.chain(route.mirror.as_mut()).chain(mirrored).for_each(|found| complete(found, namespace));
+        weighted
+            .chain(route.mirror.as_deref_mut())
+            .chain(mirrored)
+            .for_each(|found| complete(found, namespace));
     }
     for route in &mut spec.tcp {
         for matched in &mut route.r#match {

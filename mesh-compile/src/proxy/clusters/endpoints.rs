@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use mesh_model::name::StringMap;
 use mesh_model::part::{ClientTlsMode, TrafficPolicy};
 
 use super::names::push_decimal;
@@ -163,12 +164,12 @@ fn sends_unhealthy(service: &Service, policy: &Policy<'_>) -> bool {
 }
 
 /// The labels of the subset; `None`: every endpoint (T-237).
-fn subset_labels<'a>(selection: Selection<'a>) -> Option<&'a BTreeMap<String, String>> {
+fn subset_labels<'a>(selection: Selection<'a>) -> Option<&'a StringMap> {
     let subset = selection.rule?.spec.subsets.iter().find(|subset| subset.name == selection.subset)?;
     Some(&subset.labels).filter(|labels| !selection.subset.is_empty() && !labels.is_empty())
 }
 
-fn is_subset(wanted: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+fn is_subset(wanted: &StringMap, labels: &StringMap) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 

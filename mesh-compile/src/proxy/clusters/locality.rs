@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 use mesh_model::origin::Origin;
 use mesh_model::part::{LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting};
 
@@ -116,7 +117,7 @@ pub(super) struct Client<'c> {
     /// `region/zone/subzone`.
     pub locality: &'c str,
     /// The proxy's labels, topology labels added.
-    pub labels: &'c BTreeMap<String, String>,
+    pub labels: &'c StringMap,
 }
 
 /// Whether priorities by label can be computed (they are not for subsets of DNS clusters).
@@ -228,7 +229,7 @@ fn by_region(groups: &mut [Group], client: &Client<'_>, failover: Option<&str>) 
 }
 
 /// Labels in common with the client, the most telling first (T-260).
-fn by_priority_labels(groups: &mut Vec<Group>, wanted: &[String], own: &BTreeMap<String, String>) {
+fn by_priority_labels(groups: &mut Vec<Group>, wanted: &[String], own: &StringMap) {
     // `name=value` fixes the client's value, for every entry of that name.
     let split: Vec<Vec<&str>> = wanted.iter().map(|label| label.split('=').collect()).collect();
     let names: Vec<&str> = split.iter().filter_map(|parts| parts.first().copied()).collect();
@@ -239,14 +240,13 @@ fn by_priority_labels(groups: &mut Vec<Group>, wanted: &[String], own: &BTreeMap
             _ => None,
         })
         .collect();
-    let value_of =
-        |name: &str| fixed.get(name).copied().unwrap_or_else(|| own.get(name).map_or("", String::as_str));
+    let value_of = |name: &str| fixed.get(name).copied().unwrap_or_else(|| own.get(name).unwrap_or_default());
     let network_first = wanted.first().is_some_and(|label| label == "topology.istio.io/network");
     let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
-    let priority = |labels: &BTreeMap<String, String>| {
+    let priority = |labels: &StringMap| {
         let mut other_network = 0;
         for (position, name) in (0u32..).zip(&names) {
-            if value_of(name) == labels.get(*name).map_or("", String::as_str) {
+            if value_of(name) == labels.get(*name).unwrap_or_default() {
                 continue;
             }
             if position == 0 && network_first {

@@ -20,11 +20,11 @@ mod policy;
 mod tests;
 mod tls;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::name::StringMap;
 use mesh_model::part::ServerTlsMode;
 
 pub(super) use endpoints::socket_address;
@@ -137,7 +137,7 @@ struct Context<'c> {
     proxy: &'c Proxy,
     sidecar: bool,
     /// The proxy's labels with its place in the topology (T-260).
-    labels: BTreeMap<String, String>,
+    labels: StringMap,
     client_files: Option<ClientFiles>,
     peers: Peers<'c>,
 }
@@ -172,7 +172,7 @@ fn client_files(proxy: &Proxy) -> Option<ClientFiles> {
     })
 }
 
-fn topology_labels(proxy: &Proxy) -> BTreeMap<String, String> {
+fn topology_labels(proxy: &Proxy) -> StringMap {
     let mut labels = proxy.labels.clone();
     let mut place = proxy.locality.splitn(3, '/');
     let metadata = |key: &str| proxy.metadata.get(key).map(String::as_str);
@@ -186,7 +186,7 @@ fn topology_labels(proxy: &Proxy) -> BTreeMap<String, String> {
     ];
     for (name, value) in topology {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            labels.insert(name.to_owned(), value.to_owned());
+            labels.insert(name, value);
         }
     }
     labels

@@ -4,8 +4,11 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use mesh_model::name::StringMap;
 
 use super::Context;
 use super::endpoints::{Group, Member};
@@ -110,7 +113,7 @@ fn member(gateway: &NetworkGateway, weight: u32, sample: &Member) -> Member {
         address: Arc::clone(&gateway.address),
         more_addresses: Vec::new(),
         port: gateway.port,
-        labels: Arc::new(augment(&BTreeMap::new(), place)),
+        labels: Arc::new(augment(&StringMap::new(), place)),
         namespace: Arc::clone(&none),
         identity: Arc::clone(&none),
         mtls: true,

@@ -91,7 +91,7 @@ impl<'t> Target<'t> {
         let Some(rule) = self.rule else { return };
         for (subset, origin) in rule.spec.subsets.iter().zip(&rule.subset_origins) {
             let at = Some(SubsetAt { subset, origin });
-            let own_policy = subset.traffic_policy.as_ref();
+            let own_policy = subset.traffic_policy.as_deref();
             let cluster = match &template {
                 Some(template) if own_policy.is_none() => {
                     let settings = self.of_template(template, context, SubsetAt { subset, origin }, &top);
@@ -129,7 +129,7 @@ impl<'t> Target<'t> {
     /// there are none, or a PASSTHROUGH makes a difference between them.
     fn template(&self, whole: &Cluster, found: Discovery) -> Option<Cluster> {
         let rule = self.rule?;
-        let is_plain = whole.discovery == found && !plain_passthrough(rule.spec.traffic_policy.as_ref());
+        let is_plain = whole.discovery == found && !plain_passthrough(rule.spec.traffic_policy.as_deref());
         let is_used = rule.spec.subsets.iter().any(|subset| subset.traffic_policy.is_none());
         // TLS names the cluster: each subset gets its own.
         (is_plain && is_used).then(|| Cluster { tls: UpstreamTls::Plaintext, ..whole.clone() })
@@ -282,8 +282,8 @@ impl<'t> Target<'t> {
         let name = subset.map_or("", |at| at.subset.name.as_str());
         // Whole-cluster TLS looks at the block of the cluster's own level only (E-074).
         let plain = match subset {
-            Some(at) => at.subset.traffic_policy.as_ref(),
-            None => self.rule.and_then(|rule| rule.spec.traffic_policy.as_ref()),
+            Some(at) => at.subset.traffic_policy.as_deref(),
+            None => self.rule.and_then(|rule| rule.spec.traffic_policy.as_deref()),
         };
         let sni = (discovery != Discovery::Custom)
             .then(|| names::sni(self.port.number, name, &self.service.hostname));

@@ -124,21 +124,21 @@ impl<'r> Policy<'r> {
 
     fn plain(policy: &'r TrafficPolicy, origin: Level<'r>) -> Self {
         Self {
-            connection_pool: Block::of(policy.connection_pool.as_ref(), origin, ".connectionPool"),
-            load_balancer: Block::of(policy.load_balancer.as_ref(), origin, ".loadBalancer"),
-            outlier_detection: Block::of(policy.outlier_detection.as_ref(), origin, ".outlierDetection"),
-            tls: Block::of(policy.tls.as_ref(), origin, ".tls"),
+            connection_pool: Block::of(policy.connection_pool.as_deref(), origin, ".connectionPool"),
+            load_balancer: Block::of(policy.load_balancer.as_deref(), origin, ".loadBalancer"),
+            outlier_detection: Block::of(policy.outlier_detection.as_deref(), origin, ".outlierDetection"),
+            tls: Block::of(policy.tls.as_deref(), origin, ".tls"),
             proxy_protocol: Block::of(policy.proxy_protocol.as_ref(), origin, ".proxyProtocol"),
-            retry_budget: Block::of(policy.retry_budget.as_ref(), origin, ".retryBudget"),
+            retry_budget: Block::of(policy.retry_budget.as_deref(), origin, ".retryBudget"),
         }
     }
 
     fn of_port(entry: &'r PortTrafficPolicy, origin: Level<'r>) -> Self {
         Self {
-            connection_pool: Block::of(entry.connection_pool.as_ref(), origin, ".connectionPool"),
-            load_balancer: Block::of(entry.load_balancer.as_ref(), origin, ".loadBalancer"),
-            outlier_detection: Block::of(entry.outlier_detection.as_ref(), origin, ".outlierDetection"),
-            tls: Block::of(entry.tls.as_ref(), origin, ".tls"),
+            connection_pool: Block::of(entry.connection_pool.as_deref(), origin, ".connectionPool"),
+            load_balancer: Block::of(entry.load_balancer.as_deref(), origin, ".loadBalancer"),
+            outlier_detection: Block::of(entry.outlier_detection.as_deref(), origin, ".outlierDetection"),
+            tls: Block::of(entry.tls.as_deref(), origin, ".tls"),
             proxy_protocol: None,
             retry_budget: None,
         }
@@ -212,6 +212,6 @@ pub(super) fn port_entry(policy: &TrafficPolicy, port: u16) -> Option<(usize, &P
 /// Whether the plain load-balancer block of a policy says PASSTHROUGH; port entries are not looked at (E-074).
 pub(super) fn plain_passthrough(policy: Option<&TrafficPolicy>) -> bool {
     policy
-        .and_then(|policy| policy.load_balancer.as_ref())
+        .and_then(|policy| policy.load_balancer.as_deref())
         .is_some_and(|lb| lb.simple == Some(SimpleLb::Passthrough))
 }

@@ -99,7 +99,8 @@ fn is_proxy(wanted: &ProxyMatch, proxy: &Proxy) -> bool {
         || (expression.len() <= VERSION_BYTES_MAX
             && !version.is_empty()
             && Pattern::search(expression).is_ok_and(|it| it.is_match(version.as_bytes())));
-    is_version && wanted.metadata.iter().all(|(key, value)| proxy.metadata.get(key) == Some(value))
+    is_version
+        && wanted.metadata.iter().all(|(key, value)| proxy.metadata.get(key).is_some_and(|own| own == value))
 }
 
 impl Patch {

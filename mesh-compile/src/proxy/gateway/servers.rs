@@ -126,7 +126,7 @@ fn bound_ports(
 impl GatewayServer<'_> {
     /// Its TLS settings; HTTP servers may have some for the sake of `httpsRedirect`.
     pub(super) fn tls(&self) -> Option<&ServerTlsSettings> {
-        self.spec.tls.as_ref()
+        self.spec.tls.as_deref()
     }
 
     /// Whether it takes TLS, terminated or not (T-410).

@@ -37,7 +37,7 @@ pub(super) fn action(
         [only] => {
             let single = entry.destination(0, only, 100);
             (hashed, hash_policy) = entry.hash(only);
-            let mut own = Levels::of(only.headers.as_ref());
+            let mut own = Levels::of(only.headers.as_deref());
             authority = authority.or_else(|| own.authority.take());
             levels.append(own);
             Destinations::Single(Box::new(single))
@@ -49,7 +49,7 @@ pub(super) fn action(
                 let Some(weight) = u32::try_from(written.weight).ok().filter(|weight| *weight > 0) else {
                     continue;
                 };
-                let own = Levels::of(written.headers.as_ref());
+                let own = Levels::of(written.headers.as_deref());
                 let mut destination = entry.destination(index, written, weight);
                 destination.request_headers = own.request.into_ops();
                 destination.response_headers = own.response.into_ops();
@@ -76,7 +76,7 @@ pub(super) fn action(
         authority_rewrite: authority.map(AuthorityRewrite::Literal),
         mirrors: mirrors(entry).into(),
         hash_policy: hash_policy.into(),
-        fault: http.fault.as_ref().and_then(fault::convert).map(Box::new),
+        fault: http.fault.as_deref().and_then(fault::convert).map(Box::new),
         cors: http
             .cors_policy
             .as_ref()
@@ -188,7 +188,7 @@ fn mirrors(entry: &Entry<'_, '_, '_, '_>) -> Vec<Mirror> {
         (None, Some(percent)) => f64::from(percent),
         (None, None) => 100.0,
     };
-    let single = http.mirror.as_ref().map(|target| (target, share, ".mirror".to_owned()));
+    let single = http.mirror.as_deref().map(|target| (target, share, ".mirror".to_owned()));
     let several = http.mirrors.iter().enumerate().filter_map(|(index, policy)| {
         let share = policy.percentage.map_or(100.0, |percentage| percentage.value);
         Some((policy.destination.as_ref()?, share, format!(".mirrors[{index}]")))

@@ -34,17 +34,17 @@ pub(super) fn of_destination<'r>(
         .subsets
         .iter()
         .find(|subset| subset.name == destination.subset)
-        .and_then(|subset| subset.traffic_policy.as_ref());
-    let top = rule.spec.traffic_policy.as_ref();
+        .and_then(|subset| subset.traffic_policy.as_deref());
+    let top = rule.spec.traffic_policy.as_deref();
     let of_port = |settings: &'r [PortTrafficPolicy]| {
         let entry = settings.iter().find(|entry| port.is_some() && port_of(entry) == port)?;
-        of_load_balancer(entry.load_balancer.as_ref())
+        of_load_balancer(entry.load_balancer.as_deref())
     };
     subset
         .and_then(|policy| of_port(&policy.port_level_settings))
-        .or_else(|| subset.and_then(|policy| of_load_balancer(policy.load_balancer.as_ref())))
+        .or_else(|| subset.and_then(|policy| of_load_balancer(policy.load_balancer.as_deref())))
         .or_else(|| top.and_then(|policy| of_port(&policy.port_level_settings)))
-        .or_else(|| top.and_then(|policy| of_load_balancer(policy.load_balancer.as_ref())))
+        .or_else(|| top.and_then(|policy| of_load_balancer(policy.load_balancer.as_deref())))
 }
 
 /// The hash policy of a default route: the port's entry where it has a consistent hash, else the top (T-248).
@@ -55,8 +55,8 @@ pub(super) fn of_service(view: &View<'_>, service: &Service, port: &ServicePort)
         .port_level_settings
         .iter()
         .find(|entry| port_of(entry) == Some(u32::from(port.number)))
-        .and_then(|entry| of_load_balancer(entry.load_balancer.as_ref()));
-    policy(entry.or_else(|| of_load_balancer(top.load_balancer.as_ref()))?)
+        .and_then(|entry| of_load_balancer(entry.load_balancer.as_deref()));
+    policy(entry.or_else(|| of_load_balancer(top.load_balancer.as_deref()))?)
 }
 
 /// The key of a consistent hash; `None` where it names none.
@@ -96,5 +96,5 @@ fn port_of(entry: &PortTrafficPolicy) -> Option<u32> {
 }
 
 fn of_load_balancer(settings: Option<&LoadBalancerSettings>) -> Option<&ConsistentHashLb> {
-    settings.and_then(|settings| settings.consistent_hash.as_ref())
+    settings.and_then(|settings| settings.consistent_hash.as_deref())
 }

@@ -1,8 +1,8 @@
 //! Header operations in the order in which they take effect (T-176 to T-179).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::name::StringMap;
 use mesh_model::part::{HeaderOperations, Headers};
 
 use crate::route_table::action::{HeaderOp, HeaderOps};
@@ -25,8 +25,8 @@ pub(super) struct Level {
 
 impl Levels {
     pub(super) fn of(headers: Option<&Headers>) -> Self {
-        let request = headers.and_then(|headers| headers.request.as_ref());
-        let response = headers.and_then(|headers| headers.response.as_ref());
+        let request = headers.and_then(|headers| headers.request.as_deref());
+        let response = headers.and_then(|headers| headers.response.as_deref());
         let authority = request
             .and_then(|request| authority(&request.set).or_else(|| authority(&request.add)))
             .map(Arc::from);
@@ -67,11 +67,8 @@ impl Level {
 }
 
 /// Entries that are header operations, names in lower case, in byte order of the names as written.
-fn writable(entries: &BTreeMap<String, String>) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
-    entries
-        .iter()
-        .filter(|(name, _)| !is_reserved(name))
-        .map(|(name, value)| (lower(name), Arc::from(value.as_str())))
+fn writable(entries: &StringMap) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
+    entries.iter().filter(|(name, _)| !is_reserved(name)).map(|(name, value)| (lower(name), Arc::from(value)))
 }
 
 /// Pseudo-headers and `host` cannot be changed by name (T-179).
@@ -79,11 +76,11 @@ fn is_reserved(name: &str) -> bool {
     name.starts_with(':') || name.eq_ignore_ascii_case("host")
 }
 
-fn authority(entries: &BTreeMap<String, String>) -> Option<&str> {
+fn authority(entries: &StringMap) -> Option<&str> {
     entries
         .iter()
         .rfind(|(name, _)| name.eq_ignore_ascii_case("host") || name.eq_ignore_ascii_case(":authority"))
-        .map(|(_, value)| value.as_str())
+        .map(|(_, value)| value)
         .filter(|value| !value.is_empty())
 }
 

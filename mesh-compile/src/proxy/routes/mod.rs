@@ -155,7 +155,7 @@ impl Entry<'_, '_, '_, '_> {
             Some(condition) => matches::route_match(condition, self.semantics, &origin, report)?,
             None => RouteMatch::path(PathMatch::Prefix("/".into(), Case::Sensitive)),
         };
-        let levels = headers::Levels::of(self.http.headers.as_ref());
+        let levels = headers::Levels::of(self.http.headers.as_deref());
         let mut route = Route {
             name: self.name(condition),
             matcher,

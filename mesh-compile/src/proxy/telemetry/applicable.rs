@@ -1,9 +1,9 @@
 //! Which Telemetry resources are for a proxy.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_authz::selection::{applies, references};
+use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use mesh_model::resolved::Level;
 use mesh_model::telemetry::Telemetry;
@@ -44,5 +44,5 @@ pub(super) fn of<'s>(view: &View<'s>) -> Vec<Found<'s>> {
 /// Neither labels nor references: then it is for a namespace.
 fn is_for_all(spec: &Telemetry) -> bool {
     let labels = spec.selector.as_ref().map(|selector| &selector.match_labels);
-    labels.is_none_or(BTreeMap::is_empty) && references(spec).is_empty()
+    labels.is_none_or(StringMap::is_empty) && references(spec).is_empty()
 }

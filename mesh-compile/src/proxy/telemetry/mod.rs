@@ -9,7 +9,7 @@ mod access_logs;
 mod applicable;
 mod formats;
 mod metrics;
-mod providers;
+pub(super) mod providers;
 mod spans;
 #[cfg(test)]
 mod tests;

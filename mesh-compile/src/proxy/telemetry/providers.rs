@@ -20,7 +20,7 @@ pub struct ProviderTarget {
 
 /// Why a provider cannot be used.
 pub(super) const UNKNOWN: &str = "no extension provider of MeshConfig has this name";
-pub(super) const NO_SERVICE: &str =
+pub(in crate::proxy) const NO_SERVICE: &str =
     "its service is not in the mesh, or is in several namespaces and names none of them";
 
 /// The first provider of a name, whatever its case.
@@ -29,7 +29,7 @@ pub(super) fn find<'m>(mesh: &'m MeshConfig, name: &str) -> Option<&'m Extension
 }
 
 /// The service `HOST` or `NAMESPACE/HOST`; without a namespace there must be one only.
-pub(super) fn target(view: &View<'_>, service: &str, port: u32) -> Option<ProviderTarget> {
+pub(in crate::proxy) fn target(view: &View<'_>, service: &str, port: u32) -> Option<ProviderTarget> {
     let (namespace, host) = match service.split_once('/') {
         Some((_, rest)) if rest.contains('/') => (None, service),
         Some((namespace, host)) => (Some(namespace), host),

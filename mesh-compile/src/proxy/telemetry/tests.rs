@@ -164,6 +164,23 @@ fn sides_are_set_apart_and_a_log_can_be_switched_off() {
     assert!(of(r#""accessLogFile": "/f""#, &yaml).server.access_logs.is_empty());
 }
 
+/// Spec: istio pilot/pkg/model/telemetry.go, mergeLogs: `disabled` is said of providers, and nothing said of any is
+/// nothing said at all.
+#[test]
+fn disabled_of_no_provider_leaves_the_file_of_the_mesh() {
+    let file = r#""accessLogFile": "/f""#;
+    let disabled = |providers: &str| {
+        resource("shop", "ns", 1, &format!("{{accessLogging: [{{disabled: true{providers}}}]}}"))
+    };
+    assert_eq!(logs(&of(file, &disabled("")).server), ["accessLogFile"]);
+    assert_eq!(logs(&of(file, &disabled(", providers: [{name: nobody}]")).server), ["accessLogFile"]);
+    assert!(logs(&of(file, &disabled(", providers: [{name: logs}]")).server).is_empty());
+    let by_default = format!(r#"{file}, "defaultProviders": {{"accessLogging": ["logs"]}}"#);
+    assert!(logs(&of(&by_default, &disabled("")).server).is_empty());
+    let client = disabled(", match: {mode: CLIENT}, providers: [{name: logs}]");
+    assert_eq!(logs(&of(file, &client).server), ["accessLogFile"]);
+}
+
 #[test]
 fn a_filter_counts_with_the_providers_beside_it_only() {
     let inherited = resource("shop", "ns", 2, "{accessLogging: [{filter: {expression: 'false'}}]}");
@@ -324,7 +341,7 @@ fn a_gateway_of_the_gateway_api_is_named_by_reference() {
     let (snapshot, _) = resolve_with(&format!("{{{PROVIDERS}}}"), &yaml);
     let mut proxy = gateway("edge", "gw");
     assert!(compile(&View::new(&snapshot, &proxy)).applied.is_empty());
-    proxy.labels.insert("gateway.networking.k8s.io/gateway-name".into(), "mine".into());
+    proxy.labels.insert("gateway.networking.k8s.io/gateway-name", "mine");
     let found = compile(&View::new(&snapshot, &proxy));
     assert_eq!((found.applied.len(), logs(&found.client)), (1, vec!["logs"]));
 }

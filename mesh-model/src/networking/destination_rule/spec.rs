@@ -1,10 +1,9 @@
 //! DestinationRule as it is written.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::{TrafficPolicy, WorkloadSelector, is_default};
 
@@ -18,7 +17,7 @@ pub struct DestinationRule {
     pub host: String,
     /// The policy of the whole service (T-232..T-236).
     #[serde(skip_serializing_if = "is_default")]
-    pub traffic_policy: Option<TrafficPolicy>,
+    pub traffic_policy: Option<Box<TrafficPolicy>>,
     /// Named parts of the service (T-237).
     #[serde(skip_serializing_if = "is_default")]
     pub subsets: Vec<Subset>,
@@ -27,7 +26,7 @@ pub struct DestinationRule {
     pub export_to: Vec<String>,
     /// The clients that it is for, in its own namespace; unset: all.
     #[serde(skip_serializing_if = "is_default")]
-    pub workload_selector: Option<WorkloadSelector>,
+    pub workload_selector: Option<Box<WorkloadSelector>>,
 }
 
 impl Kind for DestinationRule {
@@ -50,8 +49,8 @@ pub struct Subset {
     pub name: String,
     /// Labels that its endpoints carry; empty: every endpoint (T-237).
     #[serde(skip_serializing_if = "is_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// Laid over the rule's policy, block by block (T-233).
     #[serde(skip_serializing_if = "is_default")]
-    pub traffic_policy: Option<TrafficPolicy>,
+    pub traffic_policy: Option<Box<TrafficPolicy>>,
 }

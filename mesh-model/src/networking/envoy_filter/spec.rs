@@ -1,7 +1,5 @@
 //! EnvoyFilter as it is written.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,6 +9,7 @@ pub use super::object_match::{
     RouteConfigurationMatch, RouteMatch, SubFilterMatch, VirtualHostMatch, WaypointMatch, WaypointRouteMatch,
 };
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{NetworkingWorkloadSelector, PolicyTargetReference, is_default};
@@ -83,7 +82,7 @@ pub struct ProxyMatch {
     pub proxy_version: String,
     /// Metadata that the proxy reports, each equal.
     #[serde(skip_serializing_if = "is_default")]
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: StringMap,
 }
 
 /// What is done with an object.

@@ -1,10 +1,9 @@
 //! Gateway as it is written.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::{ServerTlsSettings, is_default};
 
@@ -18,7 +17,7 @@ pub struct Gateway {
     pub servers: Vec<Server>,
     /// Labels that the gateway's pods carry; empty: every gateway (T-400).
     #[serde(skip_serializing_if = "is_default")]
-    pub selector: BTreeMap<String, String>,
+    pub selector: StringMap,
 }
 
 impl Kind for Gateway {
@@ -47,7 +46,7 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// TLS; unset: none.
     #[serde(skip_serializing_if = "is_default")]
-    pub tls: Option<ServerTlsSettings>,
+    pub tls: Option<Box<ServerTlsSettings>>,
     /// Not implemented by Istio.
     #[serde(skip_serializing_if = "is_default")]
     pub default_endpoint: String,

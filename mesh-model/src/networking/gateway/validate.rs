@@ -68,7 +68,7 @@ fn server(found: &mut Checker<'_>, at: &Path<'_>, server: &Server) {
         tls::server(found, &at.field("tls"), settings);
     }
     if let Some(port) = &server.port {
-        protocol_and_tls(found, at, Protocol::parse(&port.protocol), server.tls.as_ref());
+        protocol_and_tls(found, at, Protocol::parse(&port.protocol), server.tls.as_deref());
     }
 }
 

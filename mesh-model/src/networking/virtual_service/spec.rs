@@ -11,6 +11,7 @@ pub use self::http_action::{
     HttpMirrorPolicy, HttpRedirect, HttpRewrite, RedirectPortSelection, RegexRewrite, UnmatchedPreflights,
 };
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::{Destination, Headers, HttpRetry, Percent, StringMatch, is_default};
 use crate::value::Duration;
@@ -66,16 +67,16 @@ pub struct HttpRoute {
     pub route: Vec<HttpRouteDestination>,
     /// Answer with a redirect (T-170..T-172).
     #[serde(skip_serializing_if = "is_default")]
-    pub redirect: Option<HttpRedirect>,
+    pub redirect: Option<Box<HttpRedirect>>,
     /// Answer with a fixed response (T-173).
     #[serde(skip_serializing_if = "is_default")]
-    pub direct_response: Option<HttpDirectResponse>,
+    pub direct_response: Option<Box<HttpDirectResponse>>,
     /// Put another VirtualService's routes here (T-125..T-131).
     #[serde(skip_serializing_if = "is_default")]
-    pub delegate: Option<Delegate>,
+    pub delegate: Option<Box<Delegate>>,
     /// Change path and authority before forwarding (T-174, T-175).
     #[serde(skip_serializing_if = "is_default")]
-    pub rewrite: Option<HttpRewrite>,
+    pub rewrite: Option<Box<HttpRewrite>>,
     /// Time for the whole exchange with all tries; unset or `0s`: no limit (T-168).
     #[serde(skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
@@ -84,10 +85,10 @@ pub struct HttpRoute {
     pub retries: Option<HttpRetry>,
     /// Delays and aborts on purpose (T-182).
     #[serde(skip_serializing_if = "is_default")]
-    pub fault: Option<HttpFaultInjection>,
+    pub fault: Option<Box<HttpFaultInjection>>,
     /// Send a copy here too; excludes `mirrors` (T-183).
     #[serde(skip_serializing_if = "is_default")]
-    pub mirror: Option<Destination>,
+    pub mirror: Option<Box<Destination>>,
     /// Send copies to each of these (T-183).
     #[serde(skip_serializing_if = "is_default")]
     pub mirrors: Vec<HttpMirrorPolicy>,
@@ -99,10 +100,10 @@ pub struct HttpRoute {
     pub mirror_percentage: Option<Percent>,
     /// Answers to cross-origin requests (T-184).
     #[serde(skip_serializing_if = "is_default")]
-    pub cors_policy: Option<CorsPolicy>,
+    pub cors_policy: Option<Box<CorsPolicy>>,
     /// Header changes, whatever the destination (T-176).
     #[serde(skip_serializing_if = "is_default")]
-    pub headers: Option<Headers>,
+    pub headers: Option<Box<Headers>>,
 }
 
 /// Conditions that must all hold.
@@ -133,7 +134,7 @@ pub struct HttpMatchRequest {
     pub port: u32,
     /// Labels that the client must carry; on sidecars only (T-117).
     #[serde(skip_serializing_if = "is_default")]
-    pub source_labels: BTreeMap<String, String>,
+    pub source_labels: StringMap,
     /// Gateways of the route, fewer than the VirtualService's; replaces the label checks (T-117, T-505).
     #[serde(skip_serializing_if = "is_default")]
     pub gateways: Vec<String>,
@@ -167,7 +168,7 @@ pub struct HttpRouteDestination {
     pub weight: i32,
     /// Header changes for this destination only (T-177, T-178).
     #[serde(skip_serializing_if = "is_default")]
-    pub headers: Option<Headers>,
+    pub headers: Option<Box<Headers>>,
 }
 
 /// A route of TLS that is not terminated.
@@ -199,7 +200,7 @@ pub struct TlsMatchAttributes {
     pub port: u32,
     /// Labels that the client must carry; not looked at on gateways (T-192).
     #[serde(skip_serializing_if = "is_default")]
-    pub source_labels: BTreeMap<String, String>,
+    pub source_labels: StringMap,
     /// Gateways of the route, fewer than the VirtualService's.
     #[serde(skip_serializing_if = "is_default")]
     pub gateways: Vec<String>,
@@ -237,7 +238,7 @@ pub struct L4MatchAttributes {
     pub source_subnet: String,
     /// Labels that the client must carry; not looked at on gateways (T-192).
     #[serde(skip_serializing_if = "is_default")]
-    pub source_labels: BTreeMap<String, String>,
+    pub source_labels: StringMap,
     /// Gateways of the route, fewer than the VirtualService's.
     #[serde(skip_serializing_if = "is_default")]
     pub gateways: Vec<String>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::is_default;
 
@@ -21,7 +22,7 @@ pub struct WorkloadEntry {
     pub ports: BTreeMap<String, u32>,
     /// Its labels (T-332).
     #[serde(skip_serializing_if = "is_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// The network it is in; empty: the mesh's default.
     #[serde(skip_serializing_if = "is_default")]
     pub network: String,

@@ -1,11 +1,10 @@
 //! WorkloadGroup as it is written.
 // Spec: istio/api networking/v1alpha3/workload_group.proto.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::name::StringMap;
 use crate::networking::workload_entry::spec::WorkloadEntry;
 use crate::object::{Kind, Object};
 use crate::part::{ReadinessProbe, is_default};
@@ -43,8 +42,8 @@ impl Kind for WorkloadGroup {
 pub struct EntryMetadata {
     /// Labels; they go before those of the template (T-336).
     #[serde(skip_serializing_if = "is_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: StringMap,
     /// Annotations.
     #[serde(skip_serializing_if = "is_default")]
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: StringMap,
 }

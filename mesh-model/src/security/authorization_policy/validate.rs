@@ -59,7 +59,7 @@ fn dry_run(found: &mut Checker<'_>, object: &Object<AuthorizationPolicy>) {
     }
     const BOOLEANS: [&str; 12] =
         ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"];
-    found.require(BOOLEANS.contains(&value.as_str()), &at, || {
+    found.require(BOOLEANS.contains(&value), &at, || {
         Problem::invalid(format!("`{}` is neither `true` nor `false`", short(value)))
             .help("write `\"true\"` or `\"false\"`")
     });

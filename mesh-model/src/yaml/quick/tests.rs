@@ -9,6 +9,7 @@ use super::super::text::{Cut, split};
 use super::super::{Budget, events};
 use super::*;
 use crate::diagnostic::Report;
+use crate::document::{Document, Source};
 
 #[path = "../../../../benches/benches/mesh_text/mod.rs"]
 #[expect(unreachable_pub, reason = "a bench has it too")]
@@ -46,7 +47,7 @@ fn same(text: &str, cut: Cut, options: &LoadOptions) -> Result<bool, String> {
         return Err(format!("findings are lost: {report:?}\n{part}"));
     }
     match long.as_slice() {
-        [long] if long.root() == short.root() => Ok(true),
+        [long] if long.root() == short.root() => rests(short),
         [long] => Err(format!(
             "{part}\n{}\n{}\n{}",
             short.root().to_json(),
@@ -54,6 +55,18 @@ fn same(text: &str, cut: Cut, options: &LoadOptions) -> Result<bool, String> {
             first_difference(short.root(), long.root())
         )),
         _ => Err(format!("{} documents\n{part}", long.len())),
+    }
+}
+
+/// Whether the tree is the same when it is read again from the text that is kept.
+fn rests(short: Tree) -> Result<bool, String> {
+    let source = Source { file: "t.yaml".into(), cluster: "Kubernetes".into() };
+    let document = Document::new(source, 0, short);
+    match document.at_rest() {
+        Some(rest) if rest.root() != document.root() => Err(format!("{} at rest", document.root().to_json())),
+        Some(_) => Ok(true),
+        None if document.status().is_some() || document.is_ending() => Ok(true),
+        None => Err("it does not go to rest".to_owned()),
     }
 }
 

@@ -11,9 +11,7 @@ mod messages;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::http::StatusCode;
 use ::http::header::{HeaderName, HeaderValue};
-use bytes::Bytes;
 use mesh_authz::external_authorizer::{AuthorizerProtocol, CheckAnswer, CheckOutcome, ExternalAuthorizer};
 use mesh_authz::request_authn::RequestChange;
 use mesh_authz::verdict::ExternalAuthz;
@@ -114,10 +112,8 @@ async fn ask(connection: &Connection, generation: &Generation, question: Questio
             return own.ask(question).await;
         }
         let Some(cluster) = cluster(generation, authorizer) else {
-            // As in Istio, a service that the mesh does not have is denied by, whatever `failOpen` says.
-            let status = StatusCode::from_u16(authorizer.status_on_error).unwrap_or(StatusCode::FORBIDDEN);
-            tracing::warn!(provider = &*authorizer.name, "the authorizer's service is not in the mesh");
-            return Answer::Denied(Refusal { status, headers: Vec::new(), body: Bytes::new() });
+            // The mesh has the service, else nobody would be told to ask (S-106); this proxy does not see it.
+            return Answer::Silent("its service is not among this proxy's clusters".to_owned());
         };
         match &authorizer.protocol {
             AuthorizerProtocol::Http(_) => http::OverHttp { proxy, cluster }.ask(question).await,

@@ -218,7 +218,7 @@ impl Own {
     pub(super) fn of(proxy: &Identity) -> Self {
         let label = |keys: &[&str], other: &str| {
             let found = keys.iter().find_map(|key| proxy.labels.get(*key));
-            found.cloned().unwrap_or_else(|| other.to_owned())
+            found.map(str::to_owned).unwrap_or_else(|| other.to_owned())
         };
         let known = |text: &str| if text.is_empty() { UNKNOWN.to_owned() } else { text.to_owned() };
         Self {

@@ -145,7 +145,7 @@ fn header(written: &ProviderHeader) -> Option<(HeaderName, HeaderValue)> {
 
 /// What is said of the proxy that sends.
 fn attributes(provider: &OpenTelemetryProvider, workload: Option<&Identity>) -> Vec<(String, String)> {
-    let label = |key: &str| workload.and_then(|workload| workload.labels.get(key)).map(String::as_str);
+    let label = |key: &str| workload.and_then(|workload| workload.labels.get(key));
     let namespace = workload.map_or("default", |workload| &*workload.namespace);
     let canonical = label("service.istio.io/canonical-name").or_else(|| label("app"));
     let by_convention = [

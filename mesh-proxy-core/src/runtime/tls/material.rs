@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use crate::seam::certificate_source::Identity;
 
@@ -35,6 +35,17 @@ pub(crate) fn roots(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
         return Err("no usable certificate authority".to_owned());
     }
     Ok(Arc::new(store))
+}
+
+/// Revocation lists.
+///
+/// # Errors
+/// One of them is none, or there is none among them: then nothing could be told of any certificate.
+pub(super) fn revocations(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("revocation list: {error}"))?;
+    if lists.is_empty() { Err("no revocation list".to_owned()) } else { Ok(lists) }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

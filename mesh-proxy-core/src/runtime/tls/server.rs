@@ -111,9 +111,13 @@ impl Tls {
                     .authorities(name)
                     .ok_or_else(|| format!("authority `{name}` is not there"))?;
                 let roots = material::roots(&pem).map_err(|error| format!("{name}: {error}"))?;
-                let built =
-                    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build();
-                Some(built.map_err(|error| format!("{name}: {error}"))?)
+                let mut builder =
+                    WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
+                if let Some(pem) = self.source.revocations(name) {
+                    let lists = material::revocations(&pem).map_err(|error| format!("{name}: {error}"))?;
+                    builder = builder.with_crls(lists).enforce_revocation_expiration();
+                }
+                Some(builder.build().map_err(|error| format!("{name}: {error}"))?)
             }
         };
         Ok(ClientVerifier {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use mesh_compile::proxy::cluster::UpstreamTlsContext;
-use rustls::ClientConfig;
-use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
@@ -77,9 +77,10 @@ impl Tls {
                 Some(material::roots(&pem).map_err(|error| format!("{name}: {error}"))?)
             }
         };
-        if context.crl.is_some() {
-            return Err("certificate revocation lists are not read".to_owned());
-        }
+        let chain = match &roots {
+            Some(roots) => self.revoking_verifier(context, roots)?,
+            None => None,
+        };
         let certified = match &context.certificate {
             None => None,
             Some(name) => {
@@ -92,6 +93,7 @@ impl Tls {
         };
         let verifier = ServerVerifier {
             roots,
+            chain,
             provider: Arc::clone(&self.provider),
             names: context
                 .sans
@@ -123,6 +125,31 @@ impl Tls {
             .map(|name| name.as_bytes().to_vec())
             .collect();
         Ok(Arc::new(config))
+    }
+}
+
+impl Tls {
+    /// What checks chains against revocation lists; `None`: there are none to check against.
+    fn revoking_verifier(
+        &self,
+        context: &UpstreamTlsContext,
+        roots: &Arc<RootCertStore>,
+    ) -> Result<Option<Arc<WebPkiServerVerifier>>, String> {
+        let pem = match &context.crl {
+            // A list that is asked for and cannot be had would let revoked certificates pass.
+            Some(path) => {
+                let lists = self.source.revocations(&format!("file-crl:{path}"));
+                Some(lists.ok_or_else(|| format!("revocation list `{path}` is not there"))?)
+            }
+            None => context.root.as_ref().and_then(|root| self.source.revocations(root)),
+        };
+        let Some(pem) = pem else { return Ok(None) };
+        let lists = material::revocations(&pem)?;
+        let roots = Arc::clone(roots);
+        let builder = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
+        // As OpenSSL has it: every certificate of the chain, by lists that are in date.
+        let built = builder.with_crls(lists).enforce_revocation_expiration().build();
+        built.map(Some).map_err(|error| format!("revocation list: {error}"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mesh_model::name::SpiffeId;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -165,6 +165,8 @@ impl ClientCertVerifier for ClientVerifier {
 pub(super) struct ServerVerifier {
     /// `None`: nothing is checked.
     pub(super) roots: Option<Arc<RootCertStore>>,
+    /// What checks chains where revocation lists count; `None`: none do.
+    pub(super) chain: Option<Arc<WebPkiServerVerifier>>,
     pub(super) provider: Arc<CryptoProvider>,
     /// SANs of which one must be there; empty: any.
     pub(super) names: Vec<Arc<str>>,
@@ -184,7 +186,19 @@ impl ServerCertVerifier for ServerVerifier {
         let Some(roots) = &self.roots else { return Ok(ServerCertVerified::assertion()) };
         let parsed = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
+        match &self.chain {
+            None => {
+                verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
+            }
+            Some(chain) => match chain.verify_server_cert(end_entity, intermediates, server_name, &[], now) {
+                // The name is looked at last; which one counts is decided below.
+                Ok(_)
+                | Err(Error::InvalidCertificate(
+                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                )) => {}
+                Err(error) => return Err(error),
+            },
+        }
         if !self.names.is_empty() {
             let names = Names::of(end_entity);
             if !names.is_some_and(|names| self.names.iter().any(|wanted| names.has(wanted))) {

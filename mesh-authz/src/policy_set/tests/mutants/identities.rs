@@ -2,12 +2,15 @@
 
 use super::*;
 
+/// Of the list of attacks.
+const ODD_IDENTITIES: &str = "T02";
+
 pub(super) fn identities() -> Vec<Mutant> {
     use Bug::{Reads, Sees, Skips};
     let account = |value: &str| allow(source(json!({ "serviceAccounts": [value] })));
     let odd = |bug, change: fn(Call) -> Call, odd: &'static str| {
         mutant(
-            "T02",
+            if odd.contains('\0') { "24" } else { ODD_IDENTITIES },
             bug,
             Sees(change),
             vec![allow(principals(&["cluster.local/ns/web/sa/front"]))],
@@ -102,6 +105,14 @@ pub(super) fn identities() -> Vec<Mutant> {
             "a NUL ends an identity",
             |call| peer(call, |peer| peer.split('\0').next().unwrap().to_owned()),
             "spiffe://cluster.local/ns/web/sa/front\0.evil",
+        ),
+        mutant(
+            "24",
+            "a NUL ends a namespace",
+            Sees(|call| peer(call, |peer| peer.replace('\0', ""))),
+            vec![allow(source(json!({ "namespaces": ["web"] })))],
+            get("/").from("spiffe://cluster.local/ns/web\0/sa/front"),
+            false,
         ),
         odd(
             "a slash at the end does not count",

@@ -206,7 +206,7 @@ proptest! {
         let whole = policy::Policy::top(Some(&rule), 80).over_mesh(default);
         let subset = rule.spec.subsets.first().unwrap();
         let origin = rule.subset_origins.first().unwrap();
-        let of_subset = whole.under_subset(subset.traffic_policy.as_ref(), origin, 80);
+        let of_subset = whole.under_subset(subset.traffic_policy.as_deref(), origin, 80);
         for (name, policy) in [(WHOLE, &whole), (SUBSET, &of_subset)] {
             let told = of_cluster(&view, name).unwrap();
             let said = |block: &str| {

@@ -35,7 +35,7 @@ pub(super) fn http_route(found: &mut Checker<'_>, at: &Path<'_>, route: &HttpRou
         http_action::rewrite(found, &at.field("rewrite"), rewrite);
         authority = &rewrite.authority;
     }
-    header::one_authority(found, at, authority, route.headers.as_ref());
+    header::one_authority(found, at, authority, route.headers.as_deref());
     destinations(found, &at.field("route"), route);
     if let Some(timeout) = route.timeout {
         found.check(&at.field("timeout"), value::duration(timeout));

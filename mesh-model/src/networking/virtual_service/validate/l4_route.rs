@@ -1,10 +1,9 @@
 //! Routes of TLS and TCP (T-186, T-189, T-190).
 
-use std::collections::BTreeMap;
-
 use super::{Checker, Path, Problem, Scope, destination, gateways, host, port, short, weights};
 use crate::check::label;
 use crate::diagnostic::Code;
+use crate::name::StringMap;
 use crate::name::host_subset_of;
 use crate::networking::virtual_service::spec::{
     L4MatchAttributes, RouteDestination, TcpRoute, TlsMatchAttributes, TlsRoute,
@@ -83,7 +82,7 @@ fn sni_host(found: &mut Checker<'_>, at: &Path<'_>, name: &str, scope: Scope<'_>
 struct Shared<'m> {
     destination_subnets: &'m [String],
     port: u32,
-    source_labels: &'m BTreeMap<String, String>,
+    source_labels: &'m StringMap,
     gateways: &'m [String],
 }
 

@@ -1,0 +1,142 @@
+//! Signatures spoilt in the ways of the Wycheproof suite, for every algorithm; and the suite itself, where it is at hand.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use super::*;
+
+/// Of the list of attacks.
+const ROW: &str = "J02";
+
+const ALGORITHMS: [&str; 13] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384",
+    "HS512", "EdDSA",
+];
+
+/// What is done to a signature.
+type Spoil = fn(&[u8]) -> Vec<u8>;
+
+const SPOILT: &[(&str, Spoil)] = &[
+    ("nothing but zeros", |bytes| vec![0; bytes.len()]),
+    ("nothing but ones", |bytes| vec![0xff; bytes.len()]),
+    ("one zero", |_| vec![0]),
+    ("a byte less in front", |bytes| bytes[1..].to_vec()),
+    ("a byte less at the end", |bytes| bytes[..bytes.len() - 1].to_vec()),
+    ("a zero in front", |bytes| [&[0][..], bytes].concat()),
+    ("a zero at the end", |bytes| [bytes, &[0]].concat()),
+    ("the first bit changed", |bytes| [&[bytes[0] ^ 0x80][..], &bytes[1..]].concat()),
+    ("the last bit changed", |bytes| [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat()),
+    ("backwards", |bytes| bytes.iter().rev().copied().collect()),
+    ("twice", |bytes| bytes.repeat(2)),
+    ("its halves changed about", |bytes| [&bytes[bytes.len() / 2..], &bytes[..bytes.len() / 2]].concat()),
+    ("half of it nothing", |bytes| [&bytes[..bytes.len() / 2], vec![0; bytes.len() / 2].as_slice()].concat()),
+    ("the other half of it nothing", |bytes| {
+        [vec![0; bytes.len() / 2].as_slice(), &bytes[bytes.len() / 2..]].concat()
+    }),
+    ("in the form of DER", |bytes| {
+        let (r, s) = bytes.split_at(bytes.len() / 2);
+        let integer =
+            |number: &[u8]| [&[2, u8::try_from(number.len() + 1).unwrap_or(0x7f), 0][..], number].concat();
+        let both = [integer(r), integer(s)].concat();
+        [&[0x30, u8::try_from(both.len()).unwrap_or(0x7f)][..], &both].concat()
+    }),
+];
+
+fn verdict(token: &str, keys: &KeySet) -> Result<(), Status> {
+    keys.verify(&take_apart(token.as_bytes())?)
+}
+
+#[test]
+fn j02_two_hundred_spoilt_signatures_are_refused() {
+    let data = testdata();
+    let keys = key_set(EVERY_KEY, |key| drop(key.as_object_mut().unwrap().remove("kid")));
+    let mut cases = 0;
+    for algorithm in ALGORITHMS {
+        let good = data["by_algorithm"][algorithm].as_str().unwrap();
+        assert_eq!(verdict(good, &keys), Ok(()), "{algorithm}");
+        let (signed, signature) = good.rsplit_once('.').unwrap();
+        let bytes = BASE64.decode(signature).unwrap();
+        for (how, spoil) in SPOILT {
+            let token = format!("{signed}.{}", BASE64.encode(spoil(&bytes)));
+            assert!(verdict(&token, &keys).is_err(), "{algorithm}: {how}");
+            cases += 1;
+        }
+        let (header, payload) = signed.split_once('.').unwrap();
+        // Signed by the same key, for another algorithm, or about something else.
+        for other in ALGORITHMS.into_iter().filter(|other| *other != algorithm) {
+            let foreign = data["by_algorithm"][other].as_str().unwrap();
+            let token = format!("{signed}.{}", foreign.rsplit_once('.').unwrap().1);
+            assert!(verdict(&token, &keys).is_err(), "{algorithm} with the signature of {other}");
+            let token = format!("{}.{payload}.{signature}", foreign.split_once('.').unwrap().0);
+            assert!(verdict(&token, &keys).is_err(), "{algorithm} under the header of {other}");
+            cases += 2;
+        }
+        let token = format!("{header}.{}.{signature}", BASE64.encode(r#"{"iss":"i","sub":"root"}"#));
+        assert!(verdict(&token, &keys).is_err(), "{algorithm} with another payload");
+        cases += 1;
+    }
+    assert!(cases >= 500, "{cases}");
+}
+
+/// One that takes what only looks like a signature is told from ours: every way to spoil one is needed for some mutant.
+#[test]
+fn j02_a_check_left_out_is_seen() {
+    let data = testdata();
+    let keys = key_set(EVERY_KEY, |key| drop(key.as_object_mut().unwrap().remove("kid")));
+    let good = data["by_algorithm"]["ES256"].as_str().unwrap();
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let right = BASE64.decode(signature).unwrap();
+    // What a mutant takes for the signature that it was given.
+    let mutants: &[(&str, Spoil)] = &[
+        ("zeros in front are none", |bytes| bytes.iter().copied().skip_while(|byte| *byte == 0).collect()),
+        ("the end is cut off", |bytes| bytes[..bytes.len().min(64)].to_vec()),
+        ("one bit more or less does not matter", |bytes| {
+            [&bytes[..bytes.len() - 1], &[bytes[bytes.len() - 1] ^ 1]].concat()
+        }),
+        ("it may stand backwards", |bytes| bytes.iter().rev().copied().collect()),
+    ];
+    for (bug, reads) in mutants {
+        let is_seen = SPOILT.iter().any(|(_, spoil)| {
+            let spoilt = spoil(&right);
+            let text = |bytes: &[u8]| format!("{signed}.{}", BASE64.encode(bytes));
+            let mutant_takes_it = spoilt != right && verdict(&text(&reads(&spoilt)), &keys).is_ok();
+            mutant_takes_it && verdict(&text(&spoilt), &keys).is_err()
+        });
+        assert!(is_seen, "row {ROW}: nobody would see: {bug}");
+    }
+}
+
+/// The suite itself, from a folder that the environment names: `json_web_signature_test.json` and its neighbours.
+#[test]
+fn j02_the_wycheproof_vectors_where_they_are_at_hand() {
+    let Ok(folder) = std::env::var("MESH_WYCHEPROOF") else { return };
+    let mut counts = [0; 3];
+    for file in
+        ["json_web_signature_test", "json_web_crypto_test", "json_web_key_test", "json_web_encryption_test"]
+    {
+        let text = std::fs::read_to_string(format!("{folder}/{file}.json")).unwrap();
+        let suite: Value = serde_json::from_str(&text).unwrap();
+        for group in suite["testGroups"].as_array().unwrap() {
+            let key = group.get("public").unwrap_or(&group["private"]);
+            let set = if key.get("keys").is_some() { key.clone() } else { json!({ "keys": [key] }) };
+            let keys = parse_keys(&set.to_string());
+            for test in group["tests"].as_array().unwrap() {
+                let Some(text) = test["jws"].as_str().or_else(|| test["jwe"].as_str()) else {
+                    counts[2] += 1;
+                    continue;
+                };
+                let is_valid = test["result"] == "valid" && test["jwe"].is_null();
+                let ours = Token::signed_alone(text.as_bytes().to_vec().leak())
+                    .and_then(|token| keys.verify(&token));
+                let place = format!("{file} {} {}: {ours:?}", test["tcId"], test["comment"]);
+                if is_valid != ours.is_ok() {
+                    println!("{place}, {} {}", test["result"], test["flags"]);
+                    counts[1] += 1;
+                } else {
+                    counts[0] += 1;
+                }
+            }
+        }
+    }
+    println!("as the suite says, otherwise, of other forms: {counts:?}");
+}

@@ -1,0 +1,144 @@
+//! Certificates that were taken back, or need not be there.
+
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::ca::Ca;
+use crate::client::{Answer, exchange_on, get};
+use crate::fixture::{GATEWAY, SIDECAR, config, start_with};
+use crate::tls::{GET, WEB, client, parts, provider, secure_door};
+use crate::upstream::Upstream;
+
+#[tokio::test]
+async fn a_gateway_refuses_clients_whose_certificate_was_taken_back() {
+    let ca = Ca::new();
+    let held = Arc::new(InMemory::default());
+    held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    held.put_authorities("kubernetes://shop-cacert", ca.pem());
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let text = secure_door("{mode: MUTUAL, credentialName: shop}");
+    let source = Arc::clone(&held);
+    let proxy = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(source)
+    })
+    .await;
+    let status = async |identity: &Identity| {
+        let Ok(stream) = client(proxy.address(), &ca, "shop.example", &[], Some(identity)).await else {
+            return 0;
+        };
+        Answer::parse(&exchange_on(stream, GET).await).status
+    };
+    let (good, bad) = (ca.issue_numbered(&["one.example"], 1), ca.issue_numbered(&["two.example"], 2));
+    assert_eq!((status(&good).await, status(&bad).await), (200, 200), "no list, nothing taken back");
+    held.put_revocations("kubernetes://shop-cacert", ca.revoking(&[2], 2100));
+    assert_eq!((status(&good).await, status(&bad).await), (200, 0));
+    held.put_revocations("kubernetes://shop-cacert", ca.revoking(&[1, 2], 2100));
+    assert_eq!((status(&good).await, status(&bad).await), (0, 0), "a new list counts at once");
+    held.put_revocations("kubernetes://shop-cacert", ca.revoking(&[2], 2022));
+    assert_eq!(status(&good).await, 0, "a list out of date says nothing of anybody");
+    // A list that is none leaves the one before in use, as with certificates.
+    held.put_revocations("kubernetes://shop-cacert", ca.revoking(&[2], 2100));
+    assert_eq!(status(&good).await, 200);
+    held.put_revocations("kubernetes://shop-cacert", "junk");
+    assert_eq!((status(&good).await, status(&bad).await), (200, 0));
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_was_taken_back_is_not_spoken_to() {
+    let ca = Ca::new();
+    let (chain, key) = parts(&ca.issue_numbered(&["api.bank.example"], 7));
+    let server = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bank = listener.local_addr().unwrap();
+    let upstream = Upstream::start("unused").await;
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = TlsAcceptor::from(Arc::new(server.clone())).accept(stream).await {
+                tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "bank"));
+            }
+        }
+    });
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: bank, namespace: shop}
+spec:
+  hosts: [api.bank.example]
+  addresses: [240.0.0.7]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 443}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.9.9}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: bank, namespace: shop}
+spec:
+  host: api.bank.example
+  trafficPolicy: {tls: {mode: SIMPLE, sni: SNI, caCertificates: /authority.pem, caCrl: /revoked.pem}}
+";
+    // Which list there is, what is asked of the name, and what comes of it.
+    for (list, sni, wanted) in [
+        (Some(ca.revoking(&[8], 2100)), "api.bank.example", 200),
+        (Some(ca.revoking(&[8], 2100)), "other.example", 503),
+        (Some(ca.revoking(&[7], 2100)), "api.bank.example", 503),
+        (Some(ca.revoking(&[8], 2022)), "api.bank.example", 503),
+        (Some(Ca::new().revoking(&[8], 2100)), "api.bank.example", 503),
+        (None, "api.bank.example", 503),
+    ] {
+        let held = InMemory::default();
+        held.put_authorities("file-root:/authority.pem", ca.pem());
+        if let Some(list) = &list {
+            held.put_revocations("file-crl:/revoked.pem", list.clone());
+        }
+        let text = text.replace("sni: SNI", &format!("sni: {sni}, subjectAltNames: [{sni}]"));
+        let proxy = start_with(
+            config(&text, SIDECAR),
+            &["80"],
+            &[("10.9.9.9:443", bank)],
+            Options::default(),
+            |builder| builder.certificates(held),
+        )
+        .await;
+        let answer = get(proxy.address(), "api.bank.example", "/").await;
+        assert_eq!(answer.status, wanted, "{sni} {:?}: {}", list.map(|list| list.len()), answer.body);
+    }
+}
+
+#[tokio::test]
+async fn optional_mutual_tls_takes_no_certificate_or_a_good_one() {
+    let (ca, other) = (Ca::new(), Ca::new());
+    let held = InMemory::default();
+    held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+    held.put_authorities("kubernetes://shop-cacert", ca.pem());
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let text = secure_door("{mode: OPTIONAL_MUTUAL, credentialName: shop}");
+    let proxy = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+        builder.certificates(held)
+    })
+    .await;
+    let status = async |identity: Option<Identity>| {
+        let Ok(stream) = client(proxy.address(), &ca, "shop.example", &[], identity.as_ref()).await else {
+            return 0;
+        };
+        Answer::parse(&exchange_on(stream, GET).await).status
+    };
+    assert_eq!(status(None).await, 200);
+    assert_eq!(upstream.only().header("x-forwarded-client-cert"), None);
+    assert_eq!(status(Some(ca.issue(&[WEB]))).await, 200);
+    assert_eq!(upstream.only().header("x-forwarded-client-cert"), Some(&*format!("URI={WEB}")));
+    assert_eq!(status(Some(other.issue(&[WEB]))).await, 0, "one that is shown is verified");
+}
