@@ -35,10 +35,10 @@ pub fn run(command: &ExplainRequest) -> Result<ExitCode, Unusable> {
     match command.format {
         Format::Json => writeln!(out, "{explained:#}")?,
         Format::Human => {
-            for step in explained["steps"].as_array().into_iter().flatten() {
+            for step in explained.get("steps").and_then(Value::as_array).into_iter().flatten() {
                 self::step(&mut out, step)?;
             }
-            road::decision(&mut out, &explained["decision"])?;
+            road::decision(&mut out, explained.get("decision").unwrap_or(&Value::Null))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -42,7 +42,7 @@ fn telemetry(spec: &str) -> String {
     )
 }
 
-fn mesh(providers: Value) -> MeshConfig {
+fn mesh(providers: &Value) -> MeshConfig {
     let written = json!({"extensionProviders": providers, "defaultProviders": {"metrics": ["prom"]}});
     MeshConfig::with_defaults().overlay(serde_json::from_value(written).unwrap())
 }
@@ -82,7 +82,7 @@ async fn logs_are_filtered_by_expressions() {
     let providers = json!([file("errors", &errors), file("typed", &typed)]);
     let mut options = Options::default();
     options.mesh_logs = true;
-    let config = config_with(&(text + wide), SIDECAR, mesh(providers));
+    let config = config_with(&(text + wide), SIDECAR, mesh(&providers));
     let running = start_with(config, &["9080"], &endpoints, options, |builder| builder).await;
     assert_eq!(get(running.address(), "reviews", "/known/1").await.status, 200);
     assert_eq!(get(running.address(), "reviews", "/2").await.status, 404);
@@ -109,7 +109,7 @@ async fn metrics_follow_the_configuration() {
              {match: {metric: REQUEST_SIZE}, disabled: true}]}]}",
         );
     let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
-    let config = config_with(&text, SIDECAR, mesh(json!([{"name": "prom", "prometheus": {}}])));
+    let config = config_with(&text, SIDECAR, mesh(&json!([{"name": "prom", "prometheus": {}}])));
     let running = start_with(config, &["9080"], &endpoints, Options::default(), |builder| {
         builder.metrics(metrics.clone())
     })
@@ -140,7 +140,7 @@ async fn open_connections_are_reported_between_times() {
     let text = service("db", "10.96.0.40", "10.0.4.1", "tcp")
         + &telemetry("{metrics: [{providers: [{name: prom}], reportingInterval: 50ms}]}");
     let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
-    let config = config_with(&text, SIDECAR, mesh(json!([{"name": "prom", "prometheus": {}}])));
+    let config = config_with(&text, SIDECAR, mesh(&json!([{"name": "prom", "prometheus": {}}])));
     let running = start_with(
         config,
         &["10.96.0.40:4317"],
@@ -282,7 +282,7 @@ async fn traced(
         ("10.0.5.1:4317", address),
     ];
     let text = reviews(ROUTES) + &service("otel", "10.96.0.50", "10.0.5.1", port) + &telemetry(spec);
-    let config = config_with(&text, SIDECAR, mesh(json!([provider])));
+    let config = config_with(&text, SIDECAR, mesh(&json!([provider])));
     start_with(config, &["9080"], &endpoints, Options::default(), |builder| {
         builder.workload(serde_json::from_str(SIDECAR).unwrap())
     })

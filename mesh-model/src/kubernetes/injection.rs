@@ -88,7 +88,7 @@ impl SidecarAnnotations {
         let text = |name: &str| annotations.get(name).map(str::to_owned);
         let mut read = Reader { annotations, problems: &mut problems };
         let include = "traffic.sidecar.istio.io/includeOutboundIPRanges";
-        let include_outbound_ip_ranges = match annotations.get(include).map(|text| text.trim()) {
+        let include_outbound_ip_ranges = match annotations.get(include).map(str::trim) {
             Some("*") => Some(IpRanges::All),
             _ => read.blocks(include).map(IpRanges::Blocks),
         };

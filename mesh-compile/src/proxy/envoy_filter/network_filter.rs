@@ -130,10 +130,11 @@ fn merge_manager(
             "normalize_path" => value.as_bool().map(|it| paths.normalizes = it),
             "merge_slashes" => value.as_bool().map(|it| paths.merges = it),
             "path_with_escaped_slashes_action" => match value.as_str() {
-                Some("KEEP_UNCHANGED" | "IMPLEMENTATION_SPECIFIC_DEFAULT") => Some(paths.unescapes = false),
-                Some("UNESCAPE_AND_FORWARD") => Some(paths.unescapes = true),
+                Some("KEEP_UNCHANGED" | "IMPLEMENTATION_SPECIFIC_DEFAULT") => Some(false),
+                Some("UNESCAPE_AND_FORWARD") => Some(true),
                 _ => None,
-            },
+            }
+            .map(|it| paths.unescapes = it),
             "stream_idle_timeout" => {
                 duration_ms(value).map(|it| manager.limits.stream_idle_timeout_ms = Some(it))
             }

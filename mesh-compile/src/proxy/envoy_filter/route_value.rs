@@ -200,7 +200,7 @@ pub(super) fn destinations(
                 }
                 _ => match Headers::of(&name, value) {
                     Some(operations) => {
-                        operations.put(&mut destination.request_headers, &mut destination.response_headers)
+                        operations.put(&mut destination.request_headers, &mut destination.response_headers);
                     }
                     None => left_out.push((format!("route.{at}.{name}"), UNKNOWN)),
                 },
