@@ -49,7 +49,8 @@ fn ask(command: &ExplainRequest) -> std::io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let id = escaped(&command.id);
-    write!(stream, "GET /explain/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let request = format!("GET /explain/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(answer)
