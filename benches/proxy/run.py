@@ -25,7 +25,7 @@ from driver import cells, mesh_text, peers, table  # noqa: E402
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--proxies", default="all", help="names, separated by commas: " + ", ".join(peers.NAMES))
-    parser.add_argument("--cells", default="saturated,single,connections", help="what is measured of each")
+    parser.add_argument("--cells", default="saturated,single,connections", help="what is measured of each; also: swap")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a cell, at most 5")
     parser.add_argument("--repeat", type=int, default=1, help="each proxy so often; the table has the medians")
     parser.add_argument("--hosts", type=int, default=10_000, help="virtual hosts of mesh-full")

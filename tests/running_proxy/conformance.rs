@@ -103,9 +103,25 @@ async fn gateway() {
 
 /// The larger areas take minutes without optimisation.
 #[tokio::test]
+#[ignore = "takes a minute: run it by name"]
+async fn other_destination() {
+    area("destination", 0).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute: run it by name"]
+async fn other_registry() {
+    area("registry", 0).await;
+}
+
+#[tokio::test]
 #[ignore = "takes minutes: run it by name"]
-async fn all_other_areas() {
-    for name in ["destination", "registry", "scenarios", "gateway-api"] {
-        area(name, 0).await;
-    }
+async fn other_scenarios() {
+    area("scenarios", 0).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes: run it by name"]
+async fn other_gateway_api() {
+    area("gateway-api", 0).await;
 }

@@ -70,4 +70,21 @@ def connections(proxy, stream, _seconds, count=2000):
             client.close()
 
 
-KINDS = {"saturated": saturated, "single": single, "connections": connections}
+def swap(proxy, stream, seconds):
+    """The configuration read again under load: every file of it counts as changed, all tables are made anew."""
+    if not proxy.reload:
+        return {}
+    steady = wrk(proxy, stream, 64, seconds)
+    before = proxy.rss_kib()
+    proxy.reload()
+    swapped = wrk(proxy, stream, 64, 5)
+    return {
+        "swap_steady_p99_us": steady["p99_us"],
+        "swap_p99_us": swapped["p99_us"],
+        "swap_failed": swapped["failed"],
+        "swap_rss_before_kib": before,
+        "swap_rss_peak_kib": proxy.rss_kib("VmHWM"),
+    }
+
+
+KINDS = {"saturated": saturated, "single": single, "connections": connections, "swap": swap}

@@ -10,7 +10,7 @@ from pathlib import Path
 from . import mesh_text
 
 PROXY_CORE, CLIENT_CORE = "0", "1"
-NAMES = ["none", "relay", "haproxy", "nginx", "hyper", "envoy", "envoy-rbac-log", "mesh-one", "mesh-full"]
+NAMES = ["none", "relay", "haproxy", "nginx", "hyper", "envoy", "envoy-rbac-log", "mesh-one", "mesh-one-log", "mesh-full"]
 
 
 class Skipped(Exception):
@@ -39,8 +39,9 @@ def wait_for(port, process, seconds):
 class Process:
     """A program on a core, until the block is left."""
 
-    def __init__(self, command, port, core, patience=30, environment=None):
+    def __init__(self, command, port, core, patience=30, environment=None, reload=None):
         self.port = port
+        self.reload = reload
         started = time.monotonic()
         self.process = subprocess.Popen(
             ["taskset", "-c", core, *map(str, command)],
@@ -67,9 +68,9 @@ class Process:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def rss_kib(self):
+    def rss_kib(self, which="VmRSS"):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(which + ":"):
                 return int(line.split()[1])
         return 0
 
@@ -89,6 +90,7 @@ class Itself:
     """No proxy at all: the upstream, which shares its core with the client."""
 
     ready_s = 0
+    reload = None
 
     def __init__(self, upstream):
         self.port = upstream.port
@@ -139,7 +141,10 @@ def gateway(options, folder, port, upstream, size, more):
         raise Skipped("not built: `just bench-proxy` builds it")
     mesh, proxy = mesh_text.write(folder, *size, upstream.address)
     command = [program, "--config", mesh, "--proxy", proxy, "--port-map", f"80=127.0.0.1:{port}", *more]
-    return Process(command, port, PROXY_CORE, patience=200, environment={**os.environ, "RUST_LOG": "error"})
+    quiet = {**os.environ, "RUST_LOG": "error"}
+    base = mesh / "base.json"
+    reload = lambda: base.write_text(base.read_text())
+    return Process(command, port, PROXY_CORE, patience=200, environment=quiet, reload=reload)
 
 
 def installed(program):
@@ -173,7 +178,7 @@ def haproxy(work, port, upstream):
     text = f"""
 global
   nbthread 1
-  maxconn 16384
+  maxconn 8192
 defaults
   mode http
   timeout client 60s

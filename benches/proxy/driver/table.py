@@ -6,6 +6,7 @@ COLUMNS = [
     ("cpu_us", "CPU us/request", 1), ("requests_per_s", "requests/s", 0), ("c64_p99_us", "c=64 p99 us", 0),
     ("c1_p50_us", "c=1 p50 us", 0), ("c1_p99_us", "c=1 p99 us", 0), ("rss_idle_kib", "RSS MiB at start", 1),
     ("rss_kib", "RSS MiB", 1), ("kib_per_connection", "KiB/connection", 1), ("ready_s", "ready s", 1),
+    ("swap_steady_p99_us", "p99 us before a swap", 0), ("swap_p99_us", "p99 us with a swap", 0),
 ]
 
 
@@ -13,17 +14,18 @@ def of(cells):
     by_proxy = {}
     for cell in cells:
         by_proxy.setdefault(cell["proxy"], []).append(cell)
+    columns = [column for column in COLUMNS if any(column[0] in cell for cell in cells)]
     base = median(by_proxy.get("hyper", []), "cpu_us")
-    lines = ["| proxy | " + " | ".join(title for _, title, _ in COLUMNS) + " | CPU : hyper |"]
-    lines.append("|---" * (len(COLUMNS) + 2) + "|")
+    lines = ["| proxy | " + " | ".join(title for _, title, _ in columns) + " | CPU : hyper |"]
+    lines.append("|---" * (len(columns) + 2) + "|")
     for proxy, runs in by_proxy.items():
         skipped = [run["skipped"] for run in runs if "skipped" in run]
         if len(skipped) == len(runs):
-            lines.append(f"| {proxy} | skipped: {skipped[0]} |" + " |" * len(COLUMNS))
+            lines.append(f"| {proxy} | skipped: {skipped[0]} |" + " |" * len(columns))
             continue
         own = median(runs, "cpu_us")
         ratio = f"{own / base:.2f}" if own and base and proxy != "none" else ""
-        lines.append(f"| {proxy} | " + " | ".join(text(runs, *column) for column in COLUMNS) + f" | {ratio} |")
+        lines.append(f"| {proxy} | " + " | ".join(text(runs, *column) for column in columns) + f" | {ratio} |")
     return "\n".join(lines)
 
 

@@ -135,12 +135,34 @@ impl Dial for StageDial {
             _ => Vec::new(),
         };
         let reached = Arc::clone(&self.reached);
+        let is_proxied =
+            self.config.clusters.get(&target.address).is_some_and(|cluster| cluster.proxy_protocol.is_some());
         Box::pin(async move {
-            let (near, far) = UnixStream::pair()?;
-            tokio::spawn(upstream(Box::new(far), cluster, names, reached));
+            let (near, mut far) = UnixStream::pair()?;
+            tokio::spawn(async move {
+                if !is_proxied || take_proxy_header(&mut far).await.is_ok() {
+                    upstream(Box::new(far), cluster, names, reached).await;
+                }
+            });
             Ok(Box::new(near) as BoxIo)
         })
     }
+}
+
+/// Reads the PROXY protocol header that the cluster's connections begin with; an error where there is none.
+async fn take_proxy_header(stream: &mut UnixStream) -> std::io::Result<()> {
+    let mut begin = [0; 16];
+    stream.read_exact(&mut begin).await?;
+    if begin.starts_with(b"\r\n\r\n\0\r\nQUIT\n") {
+        let mut addresses = vec![0; usize::from(u16::from_be_bytes([begin[14], begin[15]]))];
+        return stream.read_exact(&mut addresses).await.map(drop);
+    }
+    let mut line = begin.to_vec();
+    while line.last() != Some(&b'\n') && line.len() < 108 {
+        line.push(stream.read_u8().await?);
+    }
+    let is_one = line.starts_with(b"PROXY ") && line.ends_with(b"\r\n");
+    if is_one { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
 }
 
 /// Ends TLS where there is some, answers requests, sends other bytes back.
