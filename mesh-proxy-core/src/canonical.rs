@@ -8,7 +8,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
 use crate::decision::{LocalReply, ReplyReason};
-use crate::http_syntax::{is_http1_method, lower_case};
+use crate::http_syntax::{is_above_controls, is_graphic, is_http1_method, lower_case};
 use crate::path_normalization::normalize;
 
 /// A request in the form that authentication, policies, routes and the upstream share.
@@ -60,7 +60,7 @@ pub fn canonicalize<'a>(
     if is_http1 && !is_http1_method(&request.method) {
         return bad(ReplyReason::BadRequest);
     }
-    if !all(request.path.as_bytes(), |byte| byte.is_ascii_graphic()) {
+    if !is_graphic(request.path.as_bytes()) {
         return bad(ReplyReason::BadPath);
     }
     if !request.headers.entries.iter().all(|(name, value)| is_header(name, value)) {
@@ -96,20 +96,18 @@ pub fn canonicalize<'a>(
 }
 
 fn is_header(name: &str, value: &[u8]) -> bool {
+    let bad_name = |byte: u8| byte.is_ascii_control() || byte == b' ';
     !name.is_empty()
-        && all(name.as_bytes(), |byte| !byte.is_ascii_control() && byte != b' ')
-        && all(value, |byte| !matches!(byte, 0 | b'\r' | b'\n'))
-}
-
-/// Whether all bytes are of a sort. Looks at every one, so that many can be looked at in one step.
-fn all(bytes: &[u8], is_of_sort: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(true, |all, byte| all & is_of_sort(*byte))
+        && (is_graphic(name.as_bytes()) || !name.bytes().any(bad_name))
+        && (is_above_controls(value) || !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')))
 }
 
 /// E-013. An empty one is accepted.
 fn is_authority(authority: &str) -> bool {
-    const REFUSED: &[u8] = b"\"#/<>?\\^`{|}";
-    authority.bytes().all(|byte| byte.is_ascii_graphic() && !REFUSED.contains(&byte))
+    let is_refused = |byte: &u8| {
+        matches!(byte, b'"' | b'#' | b'/' | b'<' | b'>' | b'?' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    };
+    is_graphic(authority.as_bytes()) && !authority.as_bytes().iter().any(is_refused)
 }
 
 /// The request target, taken apart where it is in absolute form (HTTP/1, RFC 9112, 3.2.2).

@@ -12,7 +12,58 @@ pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether all bytes are visible ASCII characters. Eight of them are looked at in one step: every header of every
+/// request comes by here.
+pub(crate) fn is_graphic(bytes: &[u8]) -> bool {
+    const DELETE: u64 = ONES * 0x7f;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let odd = words.iter().fold(0, |odd, word| {
+        let word = u64::from_ne_bytes(*word);
+        // Bytes below `!`, the byte of `DEL`, and bytes that are not ASCII.
+        odd | below(word, b'!') | below(word ^ DELETE, 1) | word
+    });
+    odd & HIGH == 0 && rest.iter().all(u8::is_ascii_graphic)
+}
+
+/// Whether no byte is below a space. What is, is looked at again, one by one.
+pub(crate) fn is_above_controls(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let odd = words.iter().fold(0, |odd, word| odd | below(u64::from_ne_bytes(*word), b' '));
+    odd & HIGH == 0 && rest.iter().all(|byte| *byte >= b' ')
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The highest bits of bytes below a limit (at most 128); exact as to whether there is any.
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(ONES * u64::from(limit)) & !word
+}
+
 /// A method that the HTTP/1 codec takes: any but those with lower-case letters (E-089).
 pub(crate) fn is_http1_method(method: &str) -> bool {
     !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn looking_at_eight_bytes_finds_what_looking_at_one_does(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(is_graphic(&bytes), bytes.iter().all(u8::is_ascii_graphic));
+            prop_assert_eq!(is_above_controls(&bytes), bytes.iter().all(|byte| *byte >= b' '));
+        }
+
+        #[test]
+        fn one_odd_byte_is_found_wherever_it_is(length in 1_usize..40, at in 0_usize..40, odd in any::<u8>()) {
+            let mut bytes = vec![b'a'; length];
+            bytes[at % length] = odd;
+            prop_assert_eq!(is_graphic(&bytes), odd.is_ascii_graphic());
+            prop_assert_eq!(is_above_controls(&bytes), odd >= b' ');
+        }
+    }
 }

@@ -1,9 +1,11 @@
-//! Clients that nobody here wrote: curl and openssl. Skipped, in so many words, where they are not installed.
+//! Clients that nobody here wrote: curl, h2load, openssl, and Google's gRPC for Python. Skipped, in so many words, where they are not installed.
 
+use std::net::SocketAddr;
 use std::process::Stdio;
 
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::InMemory;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::ca::Ca;
@@ -88,6 +90,29 @@ async fn curl_is_answered_over_http1_http2_and_tls() {
 }
 
 #[tokio::test]
+async fn h2load_is_answered_over_http1_http2_and_tls() {
+    let ca = Ca::new();
+    let (proxy, upstream) = gateway(&ca).await;
+    let plain = format!("http://{}/load", proxy.addresses[0]);
+    let secure = format!("https://shop.example:{}/load", proxy.addresses[1].port());
+    let connect = format!("--connect-to={}", proxy.addresses[1]);
+    let load = ["-n", "2000", "-c", "16", "-m", "10", "-T", "10", "-N", "10"];
+    for arguments in [
+        [&load[..], &["--h1", &plain]].concat(),
+        [&load[..], &[&plain]].concat(),
+        [&load[..], &[&connect, &secure]].concat(),
+        // 64 KiB of body each way cross the windows of flow control.
+        [&load[..], &["-d", "Cargo.lock", "-n", "100", &plain]].concat(),
+    ] {
+        let Some(printed) = run("h2load", &arguments).await else { return };
+        let total = if arguments.contains(&"-d") { 100 } else { 2000 };
+        let wanted = format!("{total} done, {total} succeeded, 0 failed, 0 errored, 0 timeout");
+        assert!(printed.contains(&wanted), "{arguments:?}: {printed}");
+    }
+    assert_eq!(upstream.take().len(), 3 * 2000 + 100);
+}
+
+#[tokio::test]
 async fn openssl_gets_the_versions_that_are_offered() {
     let ca = Ca::new();
     let (proxy, _upstream) = gateway(&ca).await;
@@ -97,4 +122,38 @@ async fn openssl_gets_the_versions_that_are_offered() {
     assert!(new.contains("ALPN protocol: h2") && new.contains("TLSv1.3"), "{new}");
     let old = run("openssl", &[&base[..], &["-tls1_2"]].concat()).await.unwrap();
     assert!(!old.contains("ALPN protocol: h2") && old.contains("alert"), "{old}");
+}
+
+/// The Python that has `grpcio`: `MESH_GRPC_PYTHON`, else any that is there.
+fn grpc_python() -> String {
+    std::env::var("MESH_GRPC_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+}
+
+#[tokio::test]
+async fn grpc_of_python_streams_both_ways_with_trailers_and_deadlines() {
+    let python = grpc_python();
+    let has_grpc = run(&python, &["-c", "import grpc; print('yes')"]).await;
+    if has_grpc.is_none_or(|printed| printed.trim() != "yes") {
+        println!("skipped: {python} has no `grpcio`; MESH_GRPC_PYTHON may name one that does");
+        return;
+    }
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/running_proxy/grpc_peer.py");
+    let mut server = Command::new(&python)
+        .args([peer, "serve"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap()));
+    let text = format!("{REVIEWS}{EDGE}").replace("{name: http, port: 9080}", "{name: grpc, port: 9080}");
+    let endpoints = [("10.0.1.1:9080", address), ("10.0.1.2:9080", address)];
+    let options = Options::default();
+    let proxy = start_with(config(&text, GATEWAY), &["80"], &endpoints, options, |builder| builder).await;
+    let printed = run(&python, &[peer, "call", &proxy.address().to_string()]).await.unwrap();
+    assert_eq!(printed.trim(), "ok");
+    let records = proxy.records.take();
+    // The one that took too long may still be on its way.
+    assert!(records.len() >= 7, "{}", records.len());
 }

@@ -19,19 +19,18 @@ use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
 use super::forward::{self, Forwarding, Outcome};
-use super::head::{self, Head};
+use super::head::{self, Head, HeaderChanges};
 use super::http_server::HttpConnection;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
 use super::traces::Traced;
-use super::{ext_authz, header_ops, hop_by_hop, request_headers};
+use super::{ext_authz, header_ops, hop_by_hop, outward, request_headers};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
 use crate::seam::dice::Throw;
-use crate::seam::filter::RequestHead;
 use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::{Record, RequestRecord};
 
@@ -44,7 +43,8 @@ pub(crate) struct Closed;
 enum Plan {
     Close,
     Reply(Box<Planned>),
-    Forward(Box<Forwarding>),
+    /// With what becomes of the codec's header lines.
+    Forward(Box<Forwarding>, HeaderChanges),
     /// External authorizers are asked first.
     Ask(Vec<ExternalAuthz>, Box<RequestFacts<'static>>),
 }
@@ -71,7 +71,7 @@ pub(crate) async fn serve(
     let standing = server.standing().ok_or(Closed)?;
     let upgrade = hop_by_hop::upgrade(request.headers(), request.version())
         .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
     let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
@@ -94,16 +94,22 @@ pub(crate) async fn serve(
             Err(reply) => plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() })),
         }
     }
-    let mut held = Held { body: body.clone(), active: None, lent: None };
+    let mut held = Held { body: body.clone(), is_grpc, active: None, lent: None };
     let mut deadline = None;
     let mut response = match plan {
         // Nobody is asked twice.
         Plan::Close | Plan::Ask(..) => return Err(Closed),
         Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
-        Plan::Forward(mut forwarding) => {
+        Plan::Forward(mut forwarding, changes) => {
+            forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
             forwarding.upgrade = upgrade;
             let cors = forwarding.cors.clone();
-            match forward::run(connection, &standing, *forwarding, body, &mut record).await {
+            let outcome =
+                match outward::prepare(connection, &standing, &mut forwarding, &mut record, &mut traced) {
+                    Some(answer) => Outcome::Reply(answer, Vec::new()),
+                    None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
+                };
+            match outcome {
                 Outcome::Reply(made, ops) => {
                     let planned = Planned { reply: made, cors, ops, fault: None };
                     finish_reply(connection, planned, is_grpc, &mut record)
@@ -165,10 +171,6 @@ fn plan(
     record: &mut Record,
     traced: &mut Option<Traced>,
 ) -> Plan {
-    let mut trace = |headers: &mut HeaderMap| {
-        let (proxy, config) = (&connection.proxy, &standing.generation.config);
-        *traced = proxy.traces.begin(config, connection.arrival.direction, headers, &*proxy.dice);
-    };
     let Some(chain) = standing.chain() else { return Plan::Close };
     let Network::Http(manager) = &chain.network else { return Plan::Close };
     let facts = match head::facts(parts, connection.is_terminated()) {
@@ -201,6 +203,10 @@ fn plan(
         _ => CorsHeaders::default(),
     };
     let head = seen.request.as_ref().map(|canonical| Head::of(canonical, parts));
+    let changes = || {
+        let canonical = seen.request.as_ref()?;
+        Some(HeaderChanges::of(&canonical.request.headers, &parts.headers))
+    };
     if let (Some(request), Some(head)) = (&mut record.request, &head) {
         request.path.clone_from(&head.path);
         request.authority.clone_from(&head.authority);
@@ -224,10 +230,10 @@ fn plan(
                 let credentials = cors_policy.is_some_and(|policy| policy.allow_credentials == Some(true));
                 cors = CorsHeaders::of_preflight(answer, credentials);
             }
-            if let (Some(request), Some(mut head)) = (&mut record.request, head) {
-                request_headers::identify(&mut head.headers, connection, manager.use_remote_address);
-                trace(&mut head.headers);
-                request.headers = head.headers;
+            if let (Some(request), Some(changes)) = (&mut record.request, changes()) {
+                request.headers = changes.apply(parts.headers.clone());
+                request_headers::identify(&mut request.headers, connection, manager.use_remote_address);
+                *traced = outward::trace(connection, standing, &mut request.headers);
             }
             let url = url(record);
             let LocalReply { fault, response_headers, .. } = &*reply;
@@ -239,33 +245,19 @@ fn plan(
             }))
         }
         Action::Forward(forward) => {
-            let Some(mut head) = head else { return Plan::Close };
+            let (Some(mut head), Some(changes)) = (head, changes()) else { return Plan::Close };
             let original_path = std::mem::take(&mut head.path);
-            request_headers::prepare(&mut head.headers, connection, manager.use_remote_address);
-            trace(&mut head.headers);
-            for filter in &connection.proxy.filters {
-                let mut seen = RequestHead {
-                    method: &parts.method,
-                    authority: &head.authority,
-                    path: &original_path,
-                    headers: &mut head.headers,
-                    client: connection.client,
-                    principal: connection.peer(),
-                };
-                if let Some(answer) = filter.request(&mut seen) {
-                    let reply = Reply::of_filter(answer);
-                    return Plan::Reply(Box::new(Planned { reply, cors, ..Planned::default() }));
-                }
-            }
             let no_cluster_status = forward_action.map_or(503, |forward| forward.no_cluster_status);
-            Plan::Forward(Box::new(Forwarding {
+            let forwarding = Forwarding {
                 head,
                 original_path,
                 forward: *forward,
                 no_cluster_status,
+                is_edge: manager.use_remote_address,
                 cors,
                 upgrade: None,
-            }))
+            };
+            Plan::Forward(Box::new(forwarding), changes)
         }
     }
 }
@@ -323,6 +315,7 @@ fn finish_reply(
 /// What is held until the last byte of the answer has passed.
 struct Held {
     body: Replay,
+    is_grpc: bool,
     active: Option<Active>,
     lent: Option<Lent>,
 }
@@ -353,7 +346,7 @@ fn finish(
     {
         request.headers = parts.headers.clone();
     }
-    let messages = head::is_grpc(&parts.headers).then(MessageCounter::default);
+    let messages = held.is_grpc.then(MessageCounter::default);
     let finish = Finish { connection: Arc::clone(connection), held, record, started, messages, traced };
     let body = std::mem::replace(response.body_mut(), Body::Empty);
     let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));

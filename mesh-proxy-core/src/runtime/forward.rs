@@ -36,6 +36,8 @@ pub(crate) struct Forwarding {
     pub(crate) forward: Forward,
     /// Status where the drawn cluster does not exist.
     pub(crate) no_cluster_status: u16,
+    /// Whether the proxy is an edge: what a client says of itself counts for less there.
+    pub(crate) is_edge: bool,
     pub(crate) cors: CorsHeaders,
     /// The protocol that the client wants to change to.
     pub(crate) upgrade: Option<(HeaderValue, OnUpgrade)>,
@@ -72,7 +74,8 @@ pub(crate) async fn run(
     body: Replay,
     record: &mut Record,
 ) -> Outcome {
-    let Forwarding { mut head, original_path, forward, no_cluster_status, cors: _, upgrade } = forwarding;
+    let Forwarding { mut head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
+        forwarding;
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
@@ -115,12 +118,16 @@ pub(crate) async fn run(
     let tries = Tries { connection, cluster: &cluster, http: &http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
     let patience = timeout(&http, &head);
-    let outcome = tokio::select! {
-        biased;
-        outcome = tries.run(&mut head, &body, record) => outcome,
-        () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
-        () = body_stops(&body, connection.proxy.options.patience.request_body) => {
-            Err((Failure::ClientIdle, false))
+    let outcome = if patience.is_none() && body.is_complete() {
+        tries.run(&mut head, &body, record).await
+    } else {
+        tokio::select! {
+            biased;
+            outcome = tries.run(&mut head, &body, record) => outcome,
+            () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
+            () = body_stops(&body, connection.proxy.options.patience.request_body) => {
+                Err((Failure::ClientIdle, false))
+            }
         }
     };
     let mut ops = choice.response_headers.clone();

@@ -116,6 +116,7 @@ pub(crate) struct Read {
 
 impl Head {
     /// The canonical request's own head. Header lines that are none are left out: the codec lets none of them in.
+    /// Its header lines are still the codec's: see [`HeaderChanges`].
     pub(crate) fn of(canonical: &Canonical<'_>, parts: &Parts) -> Self {
         let request = &canonical.request;
         let read = Read { path: parts.uri.path_and_query().cloned(), host: parts.headers.get(HOST).cloned() };
@@ -125,7 +126,7 @@ impl Head {
             scheme: if request.scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP },
             authority: request.authority.to_string(),
             path: request.path.to_string(),
-            headers: headers(&request.headers, &parts.headers),
+            headers: HeaderMap::new(),
             read,
         }
     }
@@ -164,29 +165,61 @@ impl Head {
     }
 }
 
-/// Header lines as the upstream receives them. Most are lines that the codec read, in the same order: those are shared
-/// with it, and only what rules wrote is read as header lines again.
-fn headers(canonical: &Headers<'_>, read: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 6);
-    let mut lines = read.iter();
-    for (name, value) in &canonical.entries {
-        if let Cow::Borrowed(value) = value {
-            // What lies between is what rules took out. A line that is not found costs the lines behind it a copy.
-            let is_it = |line: &(&HeaderName, &HeaderValue)| {
-                std::ptr::eq(line.1.as_bytes(), *value) && line.0.as_str() == name
+/// How the header lines of a canonical request differ from those that the codec read. There are few differences as a
+/// rule, so the codec's own map is changed and sent on.
+#[derive(Debug)]
+pub(crate) enum HeaderChanges {
+    /// Names whose lines go, then lines that come.
+    Few(Vec<HeaderName>, Vec<(HeaderName, HeaderValue)>),
+    /// All lines.
+    Whole(HeaderMap),
+}
+
+impl HeaderChanges {
+    /// Lines of the canonical request that are none are left out: the codec lets none of them in.
+    pub(crate) fn of(canonical: &Headers<'_>, read: &HeaderMap) -> Self {
+        let mut lines = canonical.entries.iter().peekable();
+        let mut gone = Vec::new();
+        for (name, value) in read {
+            let is_it = |(its, line): &&(Cow<'_, str>, Cow<'_, [u8]>)| {
+                // Empty values may all be at one address.
+                let is_same = |line: &&[u8]| std::ptr::eq(*line, value.as_bytes());
+                matches!(line, Cow::Borrowed(line) if is_same(line)) && its == name.as_str()
             };
-            if let Some((name, value)) = lines.find(is_it) {
-                headers.append(name.clone(), value.clone());
-                continue;
+            if lines.next_if(is_it).is_none() {
+                gone.push(name.clone());
             }
         }
-        let name = HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
+        // Of a name with several lines some may have stayed.
+        if gone.iter().any(|name| read.get_all(name).iter().nth(1).is_some()) {
+            let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 4);
+            for (name, value) in canonical.entries.iter().filter_map(line) {
+                headers.append(name, value);
+            }
+            return Self::Whole(headers);
+        }
+        Self::Few(gone, lines.filter_map(line).collect())
+    }
+
+    /// Makes the codec's lines those of the canonical request.
+    pub(crate) fn apply(self, mut read: HeaderMap) -> HeaderMap {
+        match self {
+            Self::Whole(headers) => headers,
+            Self::Few(gone, come) => {
+                for name in gone {
+                    read.remove(name);
+                }
+                for (name, value) in come {
+                    read.append(name, value);
+                }
+                read
+            }
         }
     }
-    headers
+}
+
+fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, HeaderValue)> {
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
 }
 
 /// `application/grpc`, alone or with a suffix.
@@ -202,5 +235,47 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 impl HeaderValues for HeaderMap {
     fn values<'h>(&'h self, name: &str) -> Box<dyn Iterator<Item = &'h str> + 'h> {
         Box::new(self.get_all(name).iter().filter_map(|value| value.to_str().ok()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Line = (&'static str, &'static [u8]);
+
+    fn lines() -> impl Strategy<Value = Vec<Line>> {
+        let name = prop::sample::select(vec!["accept", "x-a", "x-b", "x-c"]);
+        let value = prop::sample::select(vec![&b""[..], b"one", b"two"]);
+        prop::collection::vec((name, value), 0..6)
+    }
+
+    fn map(lines: &[Line]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(*name, HeaderValue::from_static(std::str::from_utf8(value).unwrap()));
+        }
+        map
+    }
+
+    proptest! {
+        /// The canonical request keeps some of the codec's lines, in their order, and others come.
+        #[test]
+        fn changed_lines_are_those_of_the_canonical_request(
+            read in lines(), kept in prop::collection::vec(any::<bool>(), 6), come in lines()
+        ) {
+            let read = map(&read);
+            let stay = read.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(line, _)| line);
+            let stay = stay.map(|(name, value)| (Cow::Borrowed(name.as_str()), Cow::Borrowed(value.as_bytes())));
+            let come = come.iter().map(|(name, value)| (Cow::Borrowed(*name), Cow::Owned(value.to_vec())));
+            let canonical = Headers { entries: stay.chain(come).collect() };
+            let mut slow = HeaderMap::new();
+            for (name, value) in canonical.entries.iter().filter_map(line) {
+                slow.append(name, value);
+            }
+            prop_assert_eq!(HeaderChanges::of(&canonical, &read).apply(read.clone()), slow);
+        }
     }
 }

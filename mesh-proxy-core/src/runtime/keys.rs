@@ -12,7 +12,7 @@ use mesh_authz::request_authn::RemoteKeys;
 use mesh_compile::proxy::ProxyConfig;
 use tokio::sync::{Notify, Semaphore};
 
-use super::live::Generation;
+use super::live::{Generation, Retired};
 use super::proxy::Inner;
 use crate::seam::key_fetch::KeyFetch;
 
@@ -46,12 +46,12 @@ impl Keys {
     }
 
     /// Puts another configuration of the program in force, with the keys that are there; the number of the generation.
-    pub(crate) fn apply(&self, live: &ArcSwap<Generation>, config: ProxyConfig) -> u64 {
+    pub(crate) fn apply(&self, live: &ArcSwap<Generation>, retired: &Retired, config: ProxyConfig) -> u64 {
         let mut state = self.lock();
         state.base = Arc::new(config);
         let base = Arc::clone(&state.base);
         state.store.want(base.remote_keys(), self.now());
-        let number = state.publish(live);
+        let number = state.publish(live, retired);
         drop(state);
         self.wake.notify_one();
         number
@@ -88,13 +88,13 @@ impl Keys {
     }
 
     /// What is to be fetched now, and how long there is nothing more to do. Keys that have come or gone are put in force.
-    fn turn(&self, live: &ArcSwap<Generation>) -> (Vec<Fetch>, Duration) {
+    fn turn(&self, live: &ArcSwap<Generation>, retired: &Retired) -> (Vec<Fetch>, Duration) {
         const LONGEST: u64 = 3_600_000;
         let now = self.now();
         let mut state = self.lock();
         state.store.expire(now);
         if state.store.revision() != state.in_force {
-            state.publish(live);
+            state.publish(live, retired);
         }
         let due = state.store.due(now);
         let wait = state.store.next_due().map_or(LONGEST, |next| next.saturating_sub(now)).clamp(5, LONGEST);
@@ -107,7 +107,7 @@ impl Keys {
 }
 
 impl State {
-    fn publish(&mut self, live: &ArcSwap<Generation>) -> u64 {
+    fn publish(&mut self, live: &ArcSwap<Generation>, retired: &Retired) -> u64 {
         self.in_force = self.store.revision();
         let config = if self.base.remote_keys().next().is_none() {
             Arc::clone(&self.base)
@@ -120,7 +120,7 @@ impl State {
         };
         let next = live.load_full().next(config);
         let number = next.number;
-        live.store(Arc::new(next));
+        retired.keep(live.swap(Arc::new(next)));
         number
     }
 }
@@ -129,7 +129,10 @@ impl State {
 pub(crate) async fn run(proxy: Arc<Inner>) {
     let places = Arc::new(Semaphore::new(FETCHES_MAX));
     loop {
-        let (due, wait) = proxy.keys.turn(&proxy.live);
+        // Keys that have come are put in force, which takes as long as a configuration is large.
+        let turning = Arc::clone(&proxy);
+        let turn = tokio::task::spawn_blocking(move || turning.keys.turn(&turning.live, &turning.retired));
+        let Ok((due, wait)) = turn.await else { return };
         for fetch in due {
             let (proxy, places) = (Arc::clone(&proxy), Arc::clone(&places));
             tokio::spawn(async move {

@@ -147,6 +147,10 @@ async fn sweep(proxy: Arc<Inner>) {
         for cluster in proxy.live.load().clusters.values() {
             cluster.sweep();
         }
+        let unused = proxy.retired.take_unused();
+        if !unused.is_empty() {
+            tokio::task::spawn_blocking(move || drop(unused));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The configuration in force, swapped whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_compile::proxy::ProxyConfig;
 
@@ -48,5 +48,39 @@ impl Generation {
             })
             .collect();
         Self { number, config, clusters, balancers }
+    }
+}
+
+/// Generations that are no longer in force. Taking a large one apart takes as long as a hundred thousand requests, so
+/// the last request that leaves one must not be who does it.
+#[derive(Debug, Default)]
+pub(crate) struct Retired(Mutex<Vec<Arc<Generation>>>);
+
+impl Retired {
+    pub(crate) fn keep(&self, generation: Arc<Generation>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(generation);
+    }
+
+    /// Those that nobody has any more, for a thread that may take its time.
+    pub(crate) fn take_unused(&self) -> Vec<Arc<Generation>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unused = |generation: &mut Arc<Generation>| Arc::strong_count(generation) == 1;
+        kept.extract_if(.., is_unused).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_kept_until_nobody_has_it() {
+        let first = Arc::new(Generation::first(Arc::default(), Balancers::default()));
+        let retired = Retired::default();
+        retired.keep(Arc::clone(&first));
+        assert!(retired.take_unused().is_empty());
+        drop(first);
+        assert_eq!(retired.take_unused().len(), 1);
+        assert!(retired.take_unused().is_empty());
     }
 }

@@ -47,7 +47,7 @@ impl LogWriter {
 
 impl Sink for LogWriter {
     fn finished(&self, record: &Record) {
-        self.lines.send(self.format.line(record));
+        self.lines.send(&self.format.line(record));
     }
 }
 
@@ -96,13 +96,13 @@ impl Lines {
     }
 
     /// Lets a line wait to be written, or drops it.
-    pub(crate) fn send(&self, line: String) {
+    pub(crate) fn send(&self, line: &str) {
         let mut waiting = self.shared.lock();
         if waiting.lines >= WAITING_MAX {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        waiting.text.push_str(&line);
+        waiting.text.push_str(line);
         waiting.lines += 1;
         if waiting.lines == 1 {
             self.shared.changed.notify_all();
@@ -170,7 +170,7 @@ mod tests {
         let out = Out::default();
         let lines = Lines::new(out.clone());
         let wanted: String = (0..5_000).map(|number| format!("line {number}\n")).collect();
-        wanted.lines().for_each(|line| lines.send(format!("{line}\n")));
+        wanted.lines().for_each(|line| lines.send(&format!("{line}\n")));
         drop(lines);
         assert_eq!(String::from_utf8(out.0.lock().unwrap().clone()).unwrap(), wanted);
     }
@@ -194,7 +194,7 @@ mod tests {
     fn a_reader_that_sleeps_costs_lines_and_nobody_waits() {
         let lines = Lines::new(Stuck);
         let sent = 3 * WAITING_MAX;
-        (0..sent).for_each(|_| lines.send("x\n".to_owned()));
+        (0..sent).for_each(|_| lines.send("x\n"));
         let dropped = usize::try_from(lines.dropped.load(Ordering::Relaxed)).unwrap();
         assert!(dropped >= sent - 2 * WAITING_MAX, "{dropped}");
         drop(lines);

@@ -59,7 +59,7 @@ impl MeshLogs {
                 Traffic::Tcp => record.request.is_none(),
             };
             if is_wanted && log.filter.as_ref().is_none_or(|filter| filter.holds(record)) {
-                log.lines.send(log.format.line_of(record, log.omits_empty));
+                log.lines.send(&log.format.line_of(record, log.omits_empty));
             }
         }
     }

@@ -40,6 +40,7 @@ mod listen;
 mod mesh_logs;
 mod mirror;
 mod names;
+mod outward;
 mod pool;
 mod proxy_protocol;
 mod recent;

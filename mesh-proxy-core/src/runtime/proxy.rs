@@ -17,7 +17,7 @@ use super::cluster::Balancers;
 use super::connection;
 use super::key_fetch::OverHttp;
 use super::keys::Keys;
-use super::live::Generation;
+use super::live::{Generation, Retired};
 use super::mesh_logs::MeshLogs;
 use super::metrics::{Metrics, Told};
 use super::options::Options;
@@ -49,6 +49,7 @@ pub struct Proxy {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) live: ArcSwap<Generation>,
+    pub(crate) retired: Retired,
     pub(crate) options: Options,
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) dice: Arc<dyn SharedDice>,
@@ -205,6 +206,7 @@ impl Builder {
         let keys = self.keys.unwrap_or_else(|| Box::new(OverHttp::new()));
         let inner = Inner {
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), self.balancers)),
+            retired: Retired::default(),
             keys: Keys::new(keys, self.options.keys, config),
             resolver: self.resolver,
             logs: MeshLogs::default(),
@@ -255,29 +257,43 @@ impl Proxy {
     /// Puts another configuration in force, for all requests that arrive from now on, with the keys that were fetched;
     /// the number of the generation. Of two calls at once one comes after the other.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
-        let number = self.inner.keys.apply(&self.inner.live, config);
+        let number = self.inner.keys.apply(&self.inner.live, &self.inner.retired, config);
+        // Whoever changes the configuration may wait; requests may not.
+        drop(self.inner.retired.take_unused());
         self.inner.changed.notify_one();
         number
     }
 
     /// Puts every configuration of a source in force, until a drain begins. Problems are logged; what cannot be loaded
-    /// changes nothing.
-    pub async fn follow(&self, mut source: impl ConfigSource) {
+    /// changes nothing. Loading may take long: it is done on a thread of its own.
+    pub async fn follow(&self, mut source: impl ConfigSource + 'static) {
         loop {
             tokio::select! {
                 () = self.inner.draining.cancelled() => return,
                 () = source.changed() => {}
             }
-            match source.load() {
-                Ok(loaded) => {
-                    for problem in &loaded.report {
-                        tracing::warn!("{problem}");
-                    }
-                    let generation = self.apply(loaded.config);
-                    tracing::info!(generation, "the configuration was reloaded");
+            let proxy = self.clone();
+            let loading = tokio::task::spawn_blocking(move || {
+                proxy.load_from(&mut source);
+                source
+            });
+            source = match loading.await {
+                Ok(source) => source,
+                Err(error) => return tracing::error!(%error, "the configuration is followed no more"),
+            };
+        }
+    }
+
+    fn load_from(&self, source: &mut impl ConfigSource) {
+        match source.load() {
+            Ok(loaded) => {
+                for problem in &loaded.report {
+                    tracing::warn!("{problem}");
                 }
-                Err(problem) => tracing::warn!(problem, "the configuration stays as it is"),
+                let generation = self.apply(loaded.config);
+                tracing::info!(generation, "the configuration was reloaded");
             }
+            Err(problem) => tracing::warn!(problem, "the configuration stays as it is"),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use http::header::HeaderValue;
+use http::header::{HeaderName, HeaderValue};
 use hyper::body::Incoming;
 use mesh_compile::proxy::cluster::Discovery;
 use mesh_compile::route_table::action::RetryPolicy;
@@ -24,6 +24,10 @@ use crate::cluster::upstream::Wish;
 use crate::decision::{HttpForward, UpstreamAuthority};
 use crate::seam::dice::Throw;
 use crate::telemetry::record::Record;
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
 /// A request that may be tried several times.
 pub(crate) struct Tries<'r> {
@@ -126,8 +130,8 @@ fn of_answer(response: &Response<Incoming>) -> Try {
     Try::Response {
         status: response.status().as_u16(),
         grpc_status: grpc_status(response),
-        rate_limited: headers.contains_key("x-envoy-ratelimited"),
-        overloaded: headers.contains_key("x-envoy-overloaded"),
+        rate_limited: headers.contains_key(&RATE_LIMITED),
+        overloaded: headers.contains_key(&OVERLOADED),
     }
 }
 
@@ -148,7 +152,7 @@ fn of_failure(failure: &Failure) -> Try {
 }
 
 fn grpc_status(response: &Response<Incoming>) -> Option<u32> {
-    response.headers().get("grpc-status")?.to_str().ok()?.parse().ok()
+    response.headers().get(&GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }
 
 /// The status that outlier detection counts: that of gRPC in terms of HTTP, where the answer has one at once.

@@ -1,9 +1,11 @@
 //! Format strings with Envoy's command operators: `%REQ(X-REQUEST-ID)%`, `%DURATION%` and so on.
 
-use std::net::SocketAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 
 use super::record::{Record, RequestRecord};
 
@@ -20,12 +22,56 @@ enum Part {
 }
 
 /// `%NAME(ARGUMENT?ALTERNATIVE):LENGTH%`
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Operator {
-    name: String,
-    argument: String,
-    alternative: Option<String>,
+    value: Value,
     length: Option<usize>,
+}
+
+/// What an operator tells, found once so that a line costs no comparisons of names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    /// By a format of its own; empty: ISO 8601 to the millisecond.
+    StartTime(String),
+    Request(Vec<RequestField>),
+    Response(Vec<HeaderName>),
+    Trailer(Vec<HeaderName>),
+    Protocol,
+    ResponseCode,
+    ResponseCodeDetails,
+    ResponseFlags,
+    ResponseFlagsLong,
+    UpstreamTransportFailureReason,
+    BytesReceived,
+    BytesSent,
+    Duration,
+    UpstreamHost,
+    UpstreamCluster,
+    UpstreamRequestAttemptCount,
+    DownstreamLocalAddress,
+    DownstreamLocalAddressWithoutPort,
+    DownstreamLocalPort,
+    DownstreamRemoteAddress,
+    DownstreamRemoteAddressWithoutPort,
+    DownstreamRemotePort,
+    DownstreamPeerUriSan,
+    RequestedServerName,
+    RouteName,
+    /// Its name in a form: `CAMEL_STRING` (where none is given), `SNAKE_STRING`, `NUMBER`.
+    GrpcStatus(String),
+    GrpcStatusNumber,
+    /// Not known here: its name.
+    Unknown(String),
+}
+
+/// What `%REQ(..)%` may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RequestField {
+    Method,
+    Path,
+    Authority,
+    Scheme,
+    Header(HeaderName),
 }
 
 impl Format {
@@ -64,16 +110,11 @@ impl Format {
 
     /// The text for a record; `missing` stands for values that are not there.
     pub fn text(&self, record: &Record, missing: &str) -> String {
-        let mut made = String::new();
+        let mut made = String::with_capacity(16 * self.parts.len());
         for part in &self.parts {
             match part {
                 Part::Text(text) => made.push_str(text),
-                Part::Operator(operator) => {
-                    let value = operator.value(record);
-                    made.push_str(&printable(
-                        value.as_deref().filter(|value| !value.is_empty()).unwrap_or(missing),
-                    ));
-                }
+                Part::Operator(operator) => operator.write(record, missing, &mut made),
             }
         }
         made
@@ -85,75 +126,229 @@ fn operator(text: &str) -> Option<(Operator, &str)> {
     let name_length =
         text.find(|byte: char| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == '_'))?;
     let (name, mut rest) = text.split_at_checked(name_length).filter(|(name, _)| !name.is_empty())?;
-    let mut operator = Operator { name: name.to_owned(), ..Operator::default() };
+    let (mut argument, mut alternative) = ("", None);
     if let Some(inside) = rest.strip_prefix('(') {
-        let (argument, after) = inside.split_once(')')?;
+        let (inside, after) = inside.split_once(')')?;
         // A start time's own format is written with percent signs and question marks of its own.
-        match argument.split_once('?').filter(|_| name != "START_TIME") {
-            Some((argument, alternative)) => {
-                operator.argument = argument.to_owned();
-                operator.alternative = Some(alternative.to_owned());
-            }
-            None => operator.argument = argument.to_owned(),
-        }
+        (argument, alternative) = match inside.split_once('?').filter(|_| name != "START_TIME") {
+            Some((argument, alternative)) => (argument, Some(alternative)),
+            None => (inside, None),
+        };
         rest = after;
     }
+    let mut length = None;
     if let Some(after) = rest.strip_prefix(':') {
-        let (length, _) = after.split_once('%')?;
-        operator.length = Some(length.parse().ok()?);
-        rest = after.get(length.len()..)?;
+        let (digits, _) = after.split_once('%')?;
+        length = Some(digits.parse().ok()?);
+        rest = after.get(digits.len()..)?;
     }
+    let operator = Operator { value: Value::of(name, argument, alternative), length };
     Some((operator, rest.strip_prefix('%')?))
 }
 
-impl Operator {
-    fn value(&self, record: &Record) -> Option<String> {
-        let value = self.whole_value(record)?;
-        Some(match self.length {
-            Some(length) => value.chars().take(length).collect(),
-            None => value,
-        })
-    }
-
-    fn whole_value(&self, record: &Record) -> Option<String> {
-        let request = record.request.as_ref();
-        match self.name.as_str() {
-            "START_TIME" => start_time(record.start, &self.argument),
-            "REQ" => self.header(|name| request.and_then(|request| request_header(request, name))),
-            "RESP" => self.header(|name| header(&record.response_headers, name)),
-            "TRAILER" => self.header(|name| header(&record.response_trailers, name)),
-            "PROTOCOL" => request.map(|request| request.protocol.to_owned()),
-            "RESPONSE_CODE" => Some(record.status.to_string()),
-            "RESPONSE_CODE_DETAILS" => Some(record.details.clone()),
-            "RESPONSE_FLAGS" => Some(record.flags.clone()),
-            "RESPONSE_FLAGS_LONG" => super::response_flags::long(&record.flags),
-            "UPSTREAM_TRANSPORT_FAILURE_REASON" => Some(record.upstream_failure.clone()),
-            "BYTES_RECEIVED" => Some(record.bytes_received.to_string()),
-            "BYTES_SENT" => Some(record.bytes_sent.to_string()),
-            "DURATION" => Some(record.duration.as_millis().to_string()),
-            "UPSTREAM_HOST" => record.endpoint.as_deref().map(str::to_owned),
-            "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => record.cluster.as_deref().map(str::to_owned),
-            "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Some(record.attempts.to_string()),
-            "DOWNSTREAM_LOCAL_ADDRESS" => Some(record.destination.to_string()),
-            "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => Some(record.destination.ip().to_string()),
-            "DOWNSTREAM_LOCAL_PORT" => Some(record.destination.port().to_string()),
-            "DOWNSTREAM_REMOTE_ADDRESS" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS" => Some(address(record.peer)),
+impl Value {
+    fn of(name: &str, argument: &str, alternative: Option<&str>) -> Self {
+        let names = || std::iter::once(argument).chain(alternative);
+        let headers = || names().filter_map(|name| HeaderName::try_from(name).ok()).collect();
+        match name {
+            "START_TIME" => Self::StartTime(argument.to_owned()),
+            "REQ" => Self::Request(names().filter_map(RequestField::of).collect()),
+            "RESP" => Self::Response(headers()),
+            "TRAILER" => Self::Trailer(headers()),
+            "PROTOCOL" => Self::Protocol,
+            "RESPONSE_CODE" => Self::ResponseCode,
+            "RESPONSE_CODE_DETAILS" => Self::ResponseCodeDetails,
+            "RESPONSE_FLAGS" => Self::ResponseFlags,
+            "RESPONSE_FLAGS_LONG" => Self::ResponseFlagsLong,
+            "UPSTREAM_TRANSPORT_FAILURE_REASON" => Self::UpstreamTransportFailureReason,
+            "BYTES_RECEIVED" => Self::BytesReceived,
+            "BYTES_SENT" => Self::BytesSent,
+            "DURATION" => Self::Duration,
+            "UPSTREAM_HOST" => Self::UpstreamHost,
+            "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => Self::UpstreamCluster,
+            "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Self::UpstreamRequestAttemptCount,
+            "DOWNSTREAM_LOCAL_ADDRESS" => Self::DownstreamLocalAddress,
+            "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => Self::DownstreamLocalAddressWithoutPort,
+            "DOWNSTREAM_LOCAL_PORT" => Self::DownstreamLocalPort,
+            "DOWNSTREAM_REMOTE_ADDRESS" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS" => Self::DownstreamRemoteAddress,
             "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" | "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT" => {
-                Some(record.peer.ip().to_canonical().to_string())
+                Self::DownstreamRemoteAddressWithoutPort
             }
-            "DOWNSTREAM_REMOTE_PORT" => Some(record.peer.port().to_string()),
-            "DOWNSTREAM_PEER_URI_SAN" => record.peer_principal.clone(),
-            "REQUESTED_SERVER_NAME" => record.server_name.clone(),
-            "ROUTE_NAME" => record.route.as_deref().map(str::to_owned),
-            "GRPC_STATUS" => grpc_status(record).map(|code| grpc_name(&code, &self.argument)),
-            "GRPC_STATUS_NUMBER" => grpc_status(record),
-            _ => None,
+            "DOWNSTREAM_REMOTE_PORT" => Self::DownstreamRemotePort,
+            "DOWNSTREAM_PEER_URI_SAN" => Self::DownstreamPeerUriSan,
+            "REQUESTED_SERVER_NAME" => Self::RequestedServerName,
+            "ROUTE_NAME" => Self::RouteName,
+            "GRPC_STATUS" => Self::GrpcStatus(argument.to_owned()),
+            "GRPC_STATUS_NUMBER" => Self::GrpcStatusNumber,
+            name => Self::Unknown(name.to_owned()),
         }
     }
 
-    fn header(&self, value: impl Fn(&str) -> Option<String>) -> Option<String> {
-        value(&self.argument).or_else(|| value(self.alternative.as_deref()?))
+    /// Writes it; nothing where it is not there.
+    fn write(&self, record: &Record, out: &mut String) {
+        let request = record.request.as_ref();
+        match self {
+            Self::StartTime(format) => start_time(record.start, format, out),
+            Self::Request(fields) => {
+                let Some(request) = request else { return };
+                fields.iter().any(|field| field.write(request, out));
+            }
+            Self::Response(names) => first_header(&record.response_headers, names, out),
+            Self::Trailer(names) => first_header(&record.response_trailers, names, out),
+            Self::Protocol => out.push_str(request.map_or("", |request| request.protocol)),
+            Self::ResponseCode => number(u64::from(record.status), out),
+            Self::ResponseCodeDetails => out.push_str(&record.details),
+            Self::ResponseFlags => out.push_str(&record.flags),
+            Self::ResponseFlagsLong => {
+                out.push_str(&super::response_flags::long(&record.flags).unwrap_or_default());
+            }
+            Self::UpstreamTransportFailureReason => out.push_str(&record.upstream_failure),
+            Self::BytesReceived => number(record.bytes_received, out),
+            Self::BytesSent => number(record.bytes_sent, out),
+            Self::Duration => number(u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX), out),
+            Self::UpstreamHost => out.push_str(record.endpoint.as_deref().unwrap_or_default()),
+            Self::UpstreamCluster => out.push_str(record.cluster.as_deref().unwrap_or_default()),
+            Self::UpstreamRequestAttemptCount => number(u64::from(record.attempts), out),
+            Self::DownstreamLocalAddress => address(record.destination, out),
+            Self::DownstreamLocalAddressWithoutPort => ip(record.destination.ip(), out),
+            Self::DownstreamLocalPort => number(u64::from(record.destination.port()), out),
+            Self::DownstreamRemoteAddress => address(canonical(record.peer), out),
+            Self::DownstreamRemoteAddressWithoutPort => ip(record.peer.ip().to_canonical(), out),
+            Self::DownstreamRemotePort => number(u64::from(record.peer.port()), out),
+            Self::DownstreamPeerUriSan => out.push_str(record.peer_principal.as_deref().unwrap_or_default()),
+            Self::RequestedServerName => out.push_str(record.server_name.as_deref().unwrap_or_default()),
+            Self::RouteName => out.push_str(record.route.as_deref().unwrap_or_default()),
+            Self::GrpcStatus(form) => {
+                let code = grpc_status(record);
+                out.push_str(&code.map(|code| grpc_name(&code, form)).unwrap_or_default());
+            }
+            Self::GrpcStatusNumber => out.push_str(&grpc_status(record).unwrap_or_default()),
+            Self::Unknown(_) => {}
+        }
     }
+}
+
+impl Operator {
+    fn write(&self, record: &Record, missing: &str, out: &mut String) {
+        let start = out.len();
+        self.value.write(record, out);
+        if let Some(length) = self.length {
+            let end = out.get(start..).and_then(|text| text.char_indices().nth(length));
+            out.truncate(end.map_or(out.len(), |(at, _)| start + at));
+        }
+        if out.len() == start {
+            out.push_str(missing);
+        }
+        one_line(out, start);
+    }
+}
+
+impl RequestField {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            ":method" => Self::Method,
+            ":path" => Self::Path,
+            ":authority" | "host" => Self::Authority,
+            ":scheme" => Self::Scheme,
+            name => Self::Header(HeaderName::try_from(name).ok()?),
+        })
+    }
+
+    /// Writes it; whether it is there, be it empty.
+    fn write(&self, request: &RequestRecord, out: &mut String) -> bool {
+        let text = match self {
+            Self::Method => request.method.as_str(),
+            Self::Path => &request.path,
+            Self::Authority => &request.authority,
+            Self::Scheme => &request.scheme,
+            Self::Header(name) => return write_header(&request.headers, name, out),
+        };
+        out.push_str(text);
+        true
+    }
+}
+
+/// A number, without the machinery of formatting.
+fn number(mut number: u64, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut count = 0;
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
+        count += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    let written = digits.get(digits.len() - count..).unwrap_or_default();
+    out.push_str(std::str::from_utf8(written).unwrap_or_default());
+}
+
+/// The last digits of a number, as many as there is to be.
+fn padded(number: u32, digits: u32, out: &mut String) {
+    for place in (0..digits).rev() {
+        out.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
+    }
+}
+
+fn ip(ip: IpAddr, out: &mut String) {
+    let IpAddr::V4(ip) = ip else { return display(ip, out) };
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push('.');
+        }
+        number(u64::from(octet), out);
+    }
+}
+
+fn address(address: SocketAddr, out: &mut String) {
+    match address {
+        SocketAddr::V4(address) => {
+            ip(IpAddr::V4(*address.ip()), out);
+            out.push(':');
+            number(u64::from(address.port()), out);
+        }
+        SocketAddr::V6(address) => display(address, out),
+    }
+}
+
+fn display(value: impl std::fmt::Display, out: &mut String) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The first of some headers that is there.
+fn first_header(headers: &HeaderMap, names: &[HeaderName], out: &mut String) {
+    names.iter().any(|name| write_header(headers, name, out));
+}
+
+/// The lines of a header, joined; whether there are any.
+fn write_header(headers: &HeaderMap, name: &HeaderName, out: &mut String) -> bool {
+    let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let Some(first) = lines.next() else { return false };
+    out.push_str(&first);
+    for line in lines {
+        out.push(',');
+        out.push_str(&line);
+    }
+    true
+}
+
+/// The lines of a header, joined.
+pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut out = String::new();
+    write_header(headers, &HeaderName::try_from(name).ok()?, &mut out).then_some(out)
+}
+
+/// What `%REQ(..)%` tells of a request.
+#[cfg_attr(not(feature = "cel"), expect(dead_code, reason = "expressions ask for it"))]
+pub(super) fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
+    let mut out = String::new();
+    RequestField::of(name)?.write(request, &mut out).then_some(out)
 }
 
 /// The status of gRPC, of trailers or of an answer without a body.
@@ -200,199 +395,44 @@ fn grpc_name(code: &str, format: &str) -> String {
     snake
 }
 
-fn address(address: SocketAddr) -> String {
-    SocketAddr::new(address.ip().to_canonical(), address.port()).to_string()
-}
-
-pub(super) fn request_header(request: &RequestRecord, name: &str) -> Option<String> {
-    match name.to_ascii_lowercase().as_str() {
-        ":method" => Some(request.method.to_string()),
-        ":path" => Some(request.path.clone()),
-        ":authority" | "host" => Some(request.authority.clone()),
-        ":scheme" => Some(request.scheme.clone()),
-        name => header(&request.headers, name),
+fn start_time(start: SystemTime, format: &str, out: &mut String) {
+    let Ok(timestamp) = jiff::Timestamp::try_from(start) else { return };
+    if !format.is_empty() {
+        out.push_str(&jiff::fmt::strtime::format(format, timestamp).unwrap_or_default());
+        return;
     }
-}
-
-/// The lines of a header, joined.
-pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let mut joined = lines.next()?.into_owned();
-    for line in lines {
-        joined.push(',');
-        joined.push_str(&line);
+    let at = jiff::tz::Offset::UTC.to_datetime(timestamp);
+    let Ok(year @ 0..=9999) = u32::try_from(at.year()) else { return display(timestamp, out) };
+    padded(year, 4, out);
+    let small = |value: i8| u32::try_from(value).unwrap_or_default();
+    let parts =
+        [('-', at.month()), ('-', at.day()), ('T', at.hour()), (':', at.minute()), (':', at.second())];
+    for (before, value) in parts {
+        out.push(before);
+        padded(small(value), 2, out);
     }
-    Some(joined)
+    out.push('.');
+    padded(u32::try_from(at.millisecond()).unwrap_or_default(), 3, out);
+    out.push('Z');
 }
 
-/// ISO 8601 to the millisecond where no format is given.
-fn start_time(start: SystemTime, format: &str) -> Option<String> {
-    let timestamp = jiff::Timestamp::try_from(start).ok()?;
-    let format = if format.is_empty() { "%Y-%m-%dT%H:%M:%S%.3fZ" } else { format };
-    jiff::fmt::strtime::format(format, timestamp).ok()
-}
-
-/// One line, whatever a client sent: control characters are written as escapes.
-fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return std::borrow::Cow::Borrowed(text);
+/// Keeps what was written on one line, whatever a client sent: control characters become escapes.
+fn one_line(out: &mut String, start: usize) {
+    let written = out.get(start..).unwrap_or_default();
+    // Other control characters than these are two bytes long.
+    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte);
+    if written.bytes().all(is_plain) || !written.contains(char::is_control) {
+        return;
     }
-    text.chars()
-        .flat_map(|character| {
-            let escaped = character.is_control().then(|| character.escape_default());
-            let plain = escaped.is_none().then_some(character);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect::<String>()
-        .into()
+    let written = out.split_off(start);
+    for character in written.chars() {
+        if character.is_control() {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use http::HeaderValue;
-    use mesh_compile::proxy::listener::Direction;
-
-    use super::*;
-
-    fn record() -> Record {
-        let address = "10.0.0.1:80".parse().unwrap();
-        let mut record = Record::begin(Direction::Outbound, "10.0.0.2:4000".parse().unwrap(), address);
-        record.start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        record.status = 200;
-        let mut request =
-            RequestRecord { path: "/a".to_owned(), protocol: "HTTP/1.1", ..RequestRecord::default() };
-        request.headers.append("x-one", HeaderValue::from_static("1"));
-        request.headers.append("x-one", HeaderValue::from_static("2"));
-        request.headers.insert("x-odd", HeaderValue::from_bytes(b"a\xffb\tc").unwrap());
-        record.request = Some(request);
-        record
-    }
-
-    fn text(format: &str) -> String {
-        Format::parse(format).text(&record(), "-")
-    }
-
-    #[test]
-    fn operators_are_envoys() {
-        assert_eq!(text("[%START_TIME%] %REQ(:PATH)% %PROTOCOL%"), "[2023-11-14T22:13:20.123Z] /a HTTP/1.1");
-        assert_eq!(text("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(X-One)% %REQ(X-ONE):1%"), "/a 1,2 1");
-        assert_eq!(text("%START_TIME(%s)% %RESPONSE_CODE% %UPSTREAM_HOST%"), "1700000000 200 -");
-        assert_eq!(text("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"), "10.0.0.2");
-    }
-
-    /// A record in which every value is there.
-    fn full() -> Record {
-        let mut record = record();
-        record.duration = Duration::from_millis(12);
-        record.peer_principal = Some("spiffe://d/ns/a/sa/b".to_owned());
-        record.server_name = Some("sni.example".to_owned());
-        record.response_headers.insert("x-envoy-upstream-service-time", HeaderValue::from_static("9"));
-        record.response_trailers.insert("grpc-status", HeaderValue::from_static("14"));
-        record.response_trailers.insert("x-end", HeaderValue::from_static("e"));
-        record.flags = "UF,URX".to_owned();
-        record.details = "via_upstream".to_owned();
-        record.upstream_failure = "refused".to_owned();
-        (record.bytes_received, record.bytes_sent, record.attempts) = (5, 7, 2);
-        record.cluster = Some("outbound|80||a".into());
-        record.endpoint = Some("10.0.1.1:9080".into());
-        record.route = Some("r".into());
-        if let Some(request) = &mut record.request {
-            (request.authority, request.scheme) = ("a.example".to_owned(), "http".to_owned());
-            for name in ["x-forwarded-for", "user-agent", "x-request-id"] {
-                request.headers.insert(name, HeaderValue::from_static(name));
-            }
-        }
-        record
-    }
-
-    /// Every operator that Istio's formats are made of, and the others that are known here.
-    const OPERATORS: [(&str, &str); 40] = [
-        ("%START_TIME%", "2023-11-14T22:13:20.123Z"),
-        ("%START_TIME(%Y/%m)%", "2023/11"),
-        ("%REQ(:METHOD)%", "GET"),
-        ("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "/a"),
-        ("%REQ(:AUTHORITY)%", "a.example"),
-        ("%REQ(:SCHEME)%", "http"),
-        ("%REQ(X-FORWARDED-FOR)%", "x-forwarded-for"),
-        ("%REQ(USER-AGENT)%", "user-agent"),
-        ("%REQ(X-REQUEST-ID)%", "x-request-id"),
-        ("%REQ(X-NONE)%", "-"),
-        ("%PROTOCOL%", "HTTP/1.1"),
-        ("%RESPONSE_CODE%", "200"),
-        ("%RESPONSE_FLAGS%", "UF,URX"),
-        ("%RESPONSE_FLAGS_LONG%", "UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
-        ("%RESPONSE_CODE_DETAILS%", "via_upstream"),
-        // Set by filters that are not here.
-        ("%CONNECTION_TERMINATION_DETAILS%", "-"),
-        ("%UPSTREAM_TRANSPORT_FAILURE_REASON%", "refused"),
-        ("%BYTES_RECEIVED%", "5"),
-        ("%BYTES_SENT%", "7"),
-        ("%DURATION%", "12"),
-        ("%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", "9"),
-        ("%TRAILER(X-END)%", "e"),
-        ("%UPSTREAM_HOST%", "10.0.1.1:9080"),
-        ("%UPSTREAM_CLUSTER%", "outbound|80||a"),
-        ("%UPSTREAM_CLUSTER_RAW%", "outbound|80||a"),
-        // The seam that makes connections does not tell.
-        ("%UPSTREAM_LOCAL_ADDRESS%", "-"),
-        ("%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "2"),
-        ("%DOWNSTREAM_LOCAL_ADDRESS%", "10.0.0.1:80"),
-        ("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"),
-        ("%DOWNSTREAM_LOCAL_PORT%", "80"),
-        ("%DOWNSTREAM_REMOTE_ADDRESS%", "10.0.0.2:4000"),
-        ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "10.0.0.2"),
-        ("%DOWNSTREAM_REMOTE_PORT%", "4000"),
-        ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "10.0.0.2:4000"),
-        ("%DOWNSTREAM_PEER_URI_SAN%", "spiffe://d/ns/a/sa/b"),
-        ("%REQUESTED_SERVER_NAME%", "sni.example"),
-        ("%ROUTE_NAME%", "r"),
-        ("%GRPC_STATUS%", "Unavailable"),
-        ("%GRPC_STATUS(SNAKE_STRING)%", "UNAVAILABLE"),
-        ("%GRPC_STATUS_NUMBER%", "14"),
-    ];
-
-    #[test]
-    fn every_operator_has_its_value() {
-        for (operator, value) in OPERATORS {
-            assert_eq!(Format::parse(operator).text(&full(), "-"), value, "{operator}");
-        }
-        let invalid = ["GRPC_STATUS(SNAKE_STRING)", "GRPC_STATUS(NUMBER)"].map(|text| format!("%{text}%"));
-        let mut record = full();
-        record.response_trailers.insert("grpc-status", HeaderValue::from_static("3"));
-        assert_eq!(invalid.map(|text| Format::parse(&text).text(&record, "-")), ["INVALID_ARGUMENT", "3"]);
-    }
-
-    #[test]
-    fn every_operator_of_the_ledger_is_in_the_table() {
-        let Some(shared) = std::env::var_os("MESH_SHARED") else { return };
-        let path = std::path::Path::new(&shared).join("ledger/access_log.md");
-        let ledger = std::fs::read_to_string(path).unwrap();
-        let mut found = 0;
-        for line in ledger.lines().filter(|line| line.contains('%')) {
-            let operators = Format::parse(line).parts.into_iter().filter_map(|part| match part {
-                Part::Operator(operator) => Some(operator),
-                Part::Text(_) => None,
-            });
-            for operator in operators {
-                let known = OPERATORS
-                    .iter()
-                    .any(|(text, _)| Format::parse(text).parts == [Part::Operator(operator.clone())]);
-                assert!(known, "{operator:?}");
-                found += 1;
-            }
-        }
-        assert!(found > 40, "{found}");
-    }
-
-    #[test]
-    fn what_is_no_operator_stands_for_itself() {
-        assert_eq!(text("100%% % %REQ( %lower% %NOT_KNOWN%"), "100% % %REQ( %lower% -");
-    }
-
-    #[test]
-    fn clients_cannot_break_the_line() {
-        assert_eq!(text("%REQ(X-ODD)%"), "a\u{fffd}b\\tc");
-    }
-}
+mod tests;

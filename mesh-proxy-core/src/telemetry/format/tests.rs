@@ -1,0 +1,146 @@
+use std::time::Duration;
+
+use http::HeaderValue;
+use mesh_compile::proxy::listener::Direction;
+
+use super::*;
+
+fn record() -> Record {
+    let address = "10.0.0.1:80".parse().unwrap();
+    let mut record = Record::begin(Direction::Outbound, "10.0.0.2:4000".parse().unwrap(), address);
+    record.start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    record.status = 200;
+    let mut request =
+        RequestRecord { path: "/a".to_owned(), protocol: "HTTP/1.1", ..RequestRecord::default() };
+    request.headers.append("x-one", HeaderValue::from_static("1"));
+    request.headers.append("x-one", HeaderValue::from_static("2"));
+    request.headers.insert("x-odd", HeaderValue::from_bytes(b"a\xffb\tc").unwrap());
+    record.request = Some(request);
+    record
+}
+
+fn text(format: &str) -> String {
+    Format::parse(format).text(&record(), "-")
+}
+
+#[test]
+fn operators_are_envoys() {
+    assert_eq!(text("[%START_TIME%] %REQ(:PATH)% %PROTOCOL%"), "[2023-11-14T22:13:20.123Z] /a HTTP/1.1");
+    assert_eq!(text("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(X-One)% %REQ(X-ONE):1%"), "/a 1,2 1");
+    assert_eq!(text("%START_TIME(%s)% %RESPONSE_CODE% %UPSTREAM_HOST%"), "1700000000 200 -");
+    assert_eq!(text("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"), "10.0.0.2");
+}
+
+/// A record in which every value is there.
+fn full() -> Record {
+    let mut record = record();
+    record.duration = Duration::from_millis(12);
+    record.peer_principal = Some("spiffe://d/ns/a/sa/b".to_owned());
+    record.server_name = Some("sni.example".to_owned());
+    record.response_headers.insert("x-envoy-upstream-service-time", HeaderValue::from_static("9"));
+    record.response_trailers.insert("grpc-status", HeaderValue::from_static("14"));
+    record.response_trailers.insert("x-end", HeaderValue::from_static("e"));
+    record.flags = "UF,URX".to_owned();
+    record.details = "via_upstream".to_owned();
+    record.upstream_failure = "refused".to_owned();
+    (record.bytes_received, record.bytes_sent, record.attempts) = (5, 7, 2);
+    record.cluster = Some("outbound|80||a".into());
+    record.endpoint = Some("10.0.1.1:9080".into());
+    record.route = Some("r".into());
+    if let Some(request) = &mut record.request {
+        (request.authority, request.scheme) = ("a.example".to_owned(), "http".to_owned());
+        for name in ["x-forwarded-for", "user-agent", "x-request-id"] {
+            request.headers.insert(name, HeaderValue::from_static(name));
+        }
+    }
+    record
+}
+
+/// Every operator that Istio's formats are made of, and the others that are known here.
+const OPERATORS: [(&str, &str); 40] = [
+    ("%START_TIME%", "2023-11-14T22:13:20.123Z"),
+    ("%START_TIME(%Y/%m)%", "2023/11"),
+    ("%REQ(:METHOD)%", "GET"),
+    ("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "/a"),
+    ("%REQ(:AUTHORITY)%", "a.example"),
+    ("%REQ(:SCHEME)%", "http"),
+    ("%REQ(X-FORWARDED-FOR)%", "x-forwarded-for"),
+    ("%REQ(USER-AGENT)%", "user-agent"),
+    ("%REQ(X-REQUEST-ID)%", "x-request-id"),
+    ("%REQ(X-NONE)%", "-"),
+    ("%PROTOCOL%", "HTTP/1.1"),
+    ("%RESPONSE_CODE%", "200"),
+    ("%RESPONSE_FLAGS%", "UF,URX"),
+    ("%RESPONSE_FLAGS_LONG%", "UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
+    ("%RESPONSE_CODE_DETAILS%", "via_upstream"),
+    // Set by filters that are not here.
+    ("%CONNECTION_TERMINATION_DETAILS%", "-"),
+    ("%UPSTREAM_TRANSPORT_FAILURE_REASON%", "refused"),
+    ("%BYTES_RECEIVED%", "5"),
+    ("%BYTES_SENT%", "7"),
+    ("%DURATION%", "12"),
+    ("%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", "9"),
+    ("%TRAILER(X-END)%", "e"),
+    ("%UPSTREAM_HOST%", "10.0.1.1:9080"),
+    ("%UPSTREAM_CLUSTER%", "outbound|80||a"),
+    ("%UPSTREAM_CLUSTER_RAW%", "outbound|80||a"),
+    // The seam that makes connections does not tell.
+    ("%UPSTREAM_LOCAL_ADDRESS%", "-"),
+    ("%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "2"),
+    ("%DOWNSTREAM_LOCAL_ADDRESS%", "10.0.0.1:80"),
+    ("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"),
+    ("%DOWNSTREAM_LOCAL_PORT%", "80"),
+    ("%DOWNSTREAM_REMOTE_ADDRESS%", "10.0.0.2:4000"),
+    ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "10.0.0.2"),
+    ("%DOWNSTREAM_REMOTE_PORT%", "4000"),
+    ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%", "10.0.0.2:4000"),
+    ("%DOWNSTREAM_PEER_URI_SAN%", "spiffe://d/ns/a/sa/b"),
+    ("%REQUESTED_SERVER_NAME%", "sni.example"),
+    ("%ROUTE_NAME%", "r"),
+    ("%GRPC_STATUS%", "Unavailable"),
+    ("%GRPC_STATUS(SNAKE_STRING)%", "UNAVAILABLE"),
+    ("%GRPC_STATUS_NUMBER%", "14"),
+];
+
+#[test]
+fn every_operator_has_its_value() {
+    for (operator, value) in OPERATORS {
+        assert_eq!(Format::parse(operator).text(&full(), "-"), value, "{operator}");
+    }
+    let invalid = ["GRPC_STATUS(SNAKE_STRING)", "GRPC_STATUS(NUMBER)"].map(|text| format!("%{text}%"));
+    let mut record = full();
+    record.response_trailers.insert("grpc-status", HeaderValue::from_static("3"));
+    assert_eq!(invalid.map(|text| Format::parse(&text).text(&record, "-")), ["INVALID_ARGUMENT", "3"]);
+}
+
+#[test]
+fn every_operator_of_the_ledger_is_in_the_table() {
+    let Some(shared) = std::env::var_os("MESH_SHARED") else { return };
+    let path = std::path::Path::new(&shared).join("ledger/access_log.md");
+    let ledger = std::fs::read_to_string(path).unwrap();
+    let mut found = 0;
+    for line in ledger.lines().filter(|line| line.contains('%')) {
+        let operators = Format::parse(line).parts.into_iter().filter_map(|part| match part {
+            Part::Operator(operator) => Some(operator),
+            Part::Text(_) => None,
+        });
+        for operator in operators {
+            let known = OPERATORS
+                .iter()
+                .any(|(text, _)| Format::parse(text).parts == [Part::Operator(operator.clone())]);
+            assert!(known, "{operator:?}");
+            found += 1;
+        }
+    }
+    assert!(found > 40, "{found}");
+}
+
+#[test]
+fn what_is_no_operator_stands_for_itself() {
+    assert_eq!(text("100%% % %REQ( %lower% %NOT_KNOWN%"), "100% % %REQ( %lower% -");
+}
+
+#[test]
+fn clients_cannot_break_the_line() {
+    assert_eq!(text("%REQ(X-ODD)%"), "a\u{fffd}b\\tc");
+}
