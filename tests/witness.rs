@@ -113,8 +113,7 @@ fn asks_for_absence(documents: &[Arc<Document>], origin: &Origin) -> bool {
             _ => false,
         }
     }
-    let is_it = |document: &&Arc<Document>| Arc::ptr_eq(document, &origin.object().unwrap().document);
-    let Some(document) = documents.iter().find(is_it) else { return false };
+    let Some(document) = documents.iter().find(|document| wrote(document, origin)) else { return false };
     find(&mut document.root().to_json(), origin.field()).is_some_and(|value| any(value))
 }
 
@@ -136,11 +135,16 @@ fn winner(trace: &Trace) -> Option<&Origin> {
         .find(|origin| origin.object().is_some() && origin.field().starts_with("spec."))
 }
 
+/// Whether the origin's object was written in this document. What the store keeps is another copy of it, at rest.
+fn wrote(document: &Document, origin: &Origin) -> bool {
+    let kept = &origin.object().unwrap().document;
+    kept.is_same_text(document)
+}
+
 /// The documents with other values at the origin; `None` where no value stands there.
 fn with_other_values(documents: &[Arc<Document>], origin: &Origin) -> Option<Vec<Arc<Document>>> {
     let mut documents = documents.to_vec();
-    let document =
-        documents.iter_mut().find(|document| Arc::ptr_eq(document, &origin.object().unwrap().document))?;
+    let document = documents.iter_mut().find(|document| wrote(document, origin))?;
     let mut json = document.root().to_json();
     if alter(find(&mut json, origin.field())?) == 0 {
         return None;

@@ -35,10 +35,10 @@ pub fn run(command: &ExplainRequest) -> Result<ExitCode, Unusable> {
     match command.format {
         Format::Json => writeln!(out, "{explained:#}")?,
         Format::Human => {
-            for step in explained["steps"].as_array().into_iter().flatten() {
+            for step in explained.get("steps").and_then(Value::as_array).into_iter().flatten() {
                 self::step(&mut out, step)?;
             }
-            road::decision(&mut out, &explained["decision"])?;
+            road::decision(&mut out, explained.get("decision").unwrap_or(&Value::Null))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -49,7 +49,8 @@ fn ask(command: &ExplainRequest) -> std::io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let id = escaped(&command.id);
-    write!(stream, "GET /explain/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let request = format!("GET /explain/{id} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(answer)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mesh_authz::verdict::{ExternalAuthz, RuleRef};
 use mesh_compile::proxy::listener::Tunnel;
-use mesh_compile::route_table::action::{Fault, HashPolicy, HeaderOp, Mirror, RetryPolicy};
+use mesh_compile::route_table::action::{Fault, HashPolicy, HeaderOp, LocalRateLimit, Mirror, RetryPolicy};
 
 /// What a proxy does with one connection or request.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +91,10 @@ pub struct HttpForward {
     pub mirrors: Vec<Mirror>,
     /// Faults that may be injected.
     pub fault: Option<Fault>,
+    /// Local rate limits that it meets, in order (EnvoyFilters).
+    pub rate_limits: Vec<Arc<LocalRateLimit>>,
+    /// A larger body is answered with 413 (EnvoyFilters).
+    pub max_request_bytes: Option<u32>,
 }
 
 /// The authority that an upstream receives.

@@ -1,6 +1,8 @@
 //! The JSON of a decision, exactly as `conformance/FORMAT.md` has it.
 
-use mesh_compile::route_table::action::{Fault, FaultAbort, HashPolicy, HeaderOp, Mirror, RetryPolicy};
+use mesh_compile::route_table::action::{
+    Fault, FaultAbort, HashPolicy, HeaderOp, LocalRateLimit, Mirror, RetryPolicy,
+};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -72,7 +74,27 @@ fn http_entries<M: SerializeMap>(map: &mut M, http: &HttpForward) -> Result<(), 
         let mirrors: Vec<Value> = http.mirrors.iter().map(mirror).collect();
         map.serialize_entry("mirrors", &mirrors)?;
     }
+    if !http.rate_limits.is_empty() {
+        let limits: Vec<Value> = http.rate_limits.iter().map(|limit| rate_limit(limit)).collect();
+        map.serialize_entry("local_rate_limits", &limits)?;
+    }
+    if let Some(bytes) = http.max_request_bytes {
+        map.serialize_entry("max_request_bytes", &bytes)?;
+    }
     fault_entry(map, http.fault.as_ref())
+}
+
+/// A local rate limit as data; percentages as configured.
+pub(crate) fn rate_limit(limit: &LocalRateLimit) -> Value {
+    json!({
+        "max_tokens": limit.max_tokens,
+        "tokens_per_fill": limit.tokens_per_fill,
+        "fill_interval_ms": limit.fill_interval_ms,
+        "enabled_percent": number(limit.enabled_percent),
+        "enforced_percent": number(limit.enforced_percent),
+        "status": limit.status,
+        "response_headers": header_ops(&limit.response_headers.ops),
+    })
 }
 
 fn reply_entries<M: SerializeMap>(map: &mut M, reply: &LocalReply) -> Result<(), M::Error> {
@@ -118,7 +140,7 @@ fn cluster(choice: &ClusterChoice, carries_http: bool) -> Value {
     Value::Object(entry)
 }
 
-fn header_ops(ops: &[HeaderOp]) -> Value {
+pub(crate) fn header_ops(ops: &[HeaderOp]) -> Value {
     ops.iter()
         .map(|op| match op {
             HeaderOp::Set(name, value) => json!(["set", **name, **value]),

@@ -209,7 +209,7 @@ fn route<'q, O: Observer>(
     match virtual_host.find(request, claims.map(Claims::payload), observer) {
         Some(route) => {
             seen.route = Some(route);
-            route_action::act(connected.config, canonical, route, observer)
+            route_action::act(connected.config, canonical, route, manager.filters.as_deref(), observer)
         }
         None => LocalReply::new(ReplyReason::NoRoute, 404).into(),
     }

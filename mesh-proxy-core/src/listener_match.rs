@@ -161,6 +161,7 @@ mod tests {
                     http_inspector: false,
                     http10: false,
                     proxy_protocol: false,
+                    buffer_bytes: None,
                     filter_chains: Vec::new(),
                     default_chain: None,
                     origin: Origin::built_in("test"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::http_filters::{FilterEffect, HttpFilters};
 use mesh_compile::route_table::Route;
 use mesh_compile::route_table::action::{
     AuthorityRewrite, Destination, Destinations, DirectResponse, Fault, FaultAbort, Forward, HeaderOp,
@@ -21,14 +22,15 @@ pub(crate) fn act<O: Observer>(
     config: &ProxyConfig,
     canonical: &Canonical<'_>,
     route: &Route,
+    filters: Option<&HttpFilters>,
     observer: &mut O,
 ) -> Decision {
     match &route.action {
         RouteAction::Redirect(redirect) => redirect_reply(canonical, route, redirect).into(),
         RouteAction::Respond(response) => direct_response(route, response).into(),
-        RouteAction::Forward(forward) => match early_reply(config, canonical, forward, observer) {
+        RouteAction::Forward(forward) => match early_reply(config, canonical, forward, filters, observer) {
             Some(reply) => reply.into(),
-            None => upstream(canonical, route, forward, observer),
+            None => upstream(canonical, route, forward, filters, observer),
         },
     }
 }
@@ -56,17 +58,20 @@ fn early_reply<O: Observer>(
     config: &ProxyConfig,
     canonical: &Canonical<'_>,
     forward: &Forward,
+    filters: Option<&HttpFilters>,
     observer: &mut O,
 ) -> Option<LocalReply> {
-    let reply = abort(forward)
-        .or_else(|| preflight(canonical, forward, observer))
+    let fault = fault(forward, filters);
+    let answers_preflights = filters.is_none_or(|filters| filters.has(HttpFilters::CORS));
+    let reply = abort(fault.as_ref())
+        .or_else(|| answers_preflights.then(|| preflight(canonical, forward, observer)).flatten())
         .or_else(|| no_cluster(config, forward, observer))?;
-    Some(LocalReply { fault: fault(forward), ..reply })
+    Some(LocalReply { fault, ..reply })
 }
 
 /// An abort of 100 % answers every request.
-fn abort(forward: &Forward) -> Option<LocalReply> {
-    let (abort, percent) = forward.fault.as_ref()?.abort?;
+fn abort(fault: Option<&Fault>) -> Option<LocalReply> {
+    let (abort, percent) = fault?.abort?;
     if percent < 100.0 {
         return None;
     }
@@ -109,15 +114,18 @@ fn no_cluster<O: Observer>(config: &ProxyConfig, forward: &Forward, observer: &m
     (!any).then(|| LocalReply::new(ReplyReason::NoCluster, forward.no_cluster_status))
 }
 
-/// The fault as configured; one that does nothing is none.
-fn fault(forward: &Forward) -> Option<Fault> {
-    forward.fault.as_deref().cloned().filter(|fault| fault.delay.is_some() || fault.abort.is_some())
+/// The fault as configured; one that does nothing, or that no filter injects, is none.
+fn fault(forward: &Forward, filters: Option<&HttpFilters>) -> Option<Fault> {
+    let is_injected = filters.is_none_or(|filters| filters.has(HttpFilters::FAULT));
+    let fault = forward.fault.as_deref().filter(|_| is_injected)?;
+    (fault.delay.is_some() || fault.abort.is_some()).then(|| fault.clone())
 }
 
 fn upstream<O: Observer>(
     canonical: &Canonical<'_>,
     route: &Route,
     forward: &Forward,
+    filters: Option<&HttpFilters>,
     observer: &mut O,
 ) -> Decision {
     note_settings(forward, observer);
@@ -134,13 +142,17 @@ fn upstream<O: Observer>(
         retries: forward.retries.clone(),
         // A share of 0 % is no mirror; one whose cluster does not exist is kept, as it is configured (T-153, T-183).
         mirrors: forward.mirrors.iter().filter(|mirror| mirror.percent > 0.0).cloned().collect(),
-        fault: fault(forward),
+        fault: fault(forward, filters),
+        rate_limits: filters
+            .map(|filters| filters.rate_limits(forward.rate_limit.as_ref()).cloned().collect())
+            .unwrap_or_default(),
+        max_request_bytes: filters.and_then(HttpFilters::max_request_bytes),
     };
     Action::Forward(Box::new(decision::Forward {
         clusters: forward
             .destinations
             .iter()
-            .map(|destination| choice(route, forward, destination))
+            .map(|destination| choice(route, forward, filters, destination))
             .collect(),
         hash_policy: forward.hash_policy.to_vec(),
         tunnel: None,
@@ -174,13 +186,28 @@ fn authority(forward: &Forward) -> Option<UpstreamAuthority> {
     }
 }
 
-fn choice(route: &Route, forward: &Forward, destination: &Destination) -> ClusterChoice {
+fn choice(
+    route: &Route,
+    forward: &Forward,
+    filters: Option<&HttpFilters>,
+    destination: &Destination,
+) -> ClusterChoice {
+    let (mut request_headers, mut response_headers) = (Vec::new(), Vec::new());
+    for filter in filters.map_or(&[][..], |filters| &filters.order) {
+        if let FilterEffect::Headers { request, response } = &filter.does {
+            request_headers.extend(request.ops.iter().cloned());
+            response_headers.extend(response.ops.iter().cloned());
+        }
+    }
+    request_headers.extend(in_order(&destination.request_headers, &route.request_headers));
+    // Answers pass the router first, and the other filters on their way out.
+    response_headers.splice(0..0, in_order(&destination.response_headers, &route.response_headers));
     let is_weighted = matches!(forward.destinations, Destinations::Weighted(_));
     ClusterChoice {
         cluster: Arc::clone(&destination.cluster),
         weight: destination.weight,
-        request_headers: in_order(&destination.request_headers, &route.request_headers),
-        response_headers: in_order(&destination.response_headers, &route.response_headers),
+        request_headers,
+        response_headers,
         authority: destination
             .authority
             .clone()

@@ -15,7 +15,7 @@ pub(super) enum ManyValues {
     /// Blocks.
     Addresses(Attribute, AddressSet),
     /// Anything else: each value is filed under its keys as a rule would be, by its position.
-    Filed { attribute: Attribute, values: Vec<Pattern>, index: RuleIndex },
+    Filed { attribute: Attribute, values: Vec<Pattern>, index: Box<RuleIndex> },
 }
 
 impl ManyValues {
@@ -43,7 +43,11 @@ impl ManyValues {
             let condition = Condition::When { from: Vec::new(), to: Vec::new(), when: vec![field] };
             filing.push(at, &Rule { index: None, dry_run: false, condition });
         }
-        Some(Self::Filed { attribute: attribute.clone(), values: values.to_vec(), index: filing.index()? })
+        Some(Self::Filed {
+            attribute: attribute.clone(),
+            values: values.to_vec(),
+            index: Box::new(filing.index()?),
+        })
     }
 
     /// Whether one of them fits.

@@ -50,7 +50,7 @@ fn named(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationPo
 
 fn dry_run(spec: Value, written: &str) -> Arc<Object<AuthorizationPolicy>> {
     let mut object = Arc::unwrap_or_clone(named("shop", "dry", spec));
-    object.meta.annotations.insert("istio.io/dry-run".to_owned(), written.to_owned());
+    object.meta.annotations.insert("istio.io/dry-run", written);
     Arc::new(object)
 }
 

@@ -8,6 +8,7 @@ use mesh_authz::policy_set::PolicySet;
 use mesh_authz::request_authn::RequestAuthn;
 use mesh_model::origin::{Origin, Provenance};
 
+use super::http_filters::HttpFilters;
 use crate::route_table::action::{Destination, Destinations, HashPolicy};
 
 /// Which traffic a listener takes.
@@ -46,6 +47,8 @@ pub struct Listener {
     /// Whether every connection begins with a PROXY protocol header (`gatewayTopology.proxyProtocol`); one without is
     /// closed.
     pub proxy_protocol: bool,
+    /// Bytes that are held for a connection on each side; `None`: the proxy's default.
+    pub buffer_bytes: Option<u32>,
     /// In order; selection is by [`ChainMatch`] specificity, not by order.
     pub filter_chains: Vec<FilterChain>,
     /// Taken where no chain fits.
@@ -80,6 +83,8 @@ pub struct FilterChain {
     pub tls: Option<Arc<DownstreamTls>>,
     /// What runs.
     pub network: Network,
+    /// More connections than this are closed (an EnvoyFilter's); `None`: no limit.
+    pub max_connections: Option<u64>,
     /// Why it exists.
     pub origin: Origin,
 }
@@ -130,6 +135,10 @@ pub struct DownstreamTls {
     pub max_version: Arc<str>,
     /// OpenSSL names; empty: the default list.
     pub cipher_suites: Vec<Arc<str>>,
+    /// File with certificates of clients that are revoked; `None`: none.
+    pub crl: Option<Arc<str>>,
+    /// Curves for the key exchange; empty: the proxy's own.
+    pub ecdh_curves: Vec<Arc<str>>,
     /// SHA-256 hashes of public keys (base64) of which the client's must be one; with
     /// [`certificate_hashes`](Self::certificate_hashes) empty too: any.
     pub key_hashes: Vec<Arc<str>>,
@@ -174,6 +183,40 @@ pub struct HttpManager {
     pub use_remote_address: bool,
     /// Trusted hops of X-Forwarded-For.
     pub trusted_hops: u32,
+    /// Limits that differ from Istio's (an EnvoyFilter's).
+    pub limits: HttpLimits,
+    /// HTTP filters that differ from Istio's (an EnvoyFilter's); `None`: Istio's own, in its order.
+    pub filters: Option<Arc<HttpFilters>>,
+}
+
+impl HttpManager {
+    /// HTTP by a table, and nothing else.
+    pub fn bare(route_table: impl Into<Arc<str>>) -> Self {
+        Self {
+            route_table: route_table.into(),
+            authn: None,
+            authz: None,
+            normalization: PathNormalization::Base,
+            http10: false,
+            use_remote_address: false,
+            trusted_hops: 0,
+            limits: HttpLimits::default(),
+            filters: None,
+        }
+    }
+}
+
+/// Limits of HTTP connections and requests; `None`: as Istio has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HttpLimits {
+    /// Connections without requests are closed after so many milliseconds.
+    pub idle_timeout_ms: Option<i64>,
+    /// Requests and answers on which nothing moves are given up after so many milliseconds; 0: never.
+    pub stream_idle_timeout_ms: Option<i64>,
+    /// Requests have to be whole after so many milliseconds; 0: never.
+    pub request_timeout_ms: Option<i64>,
+    /// The most kibibytes of a request's headers.
+    pub max_request_headers_kb: Option<u32>,
 }
 
 /// `MeshConfig.pathNormalization`.

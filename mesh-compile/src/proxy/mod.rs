@@ -7,6 +7,7 @@ mod credential;
 pub mod envoy_filter;
 pub mod extensions;
 pub mod gateway;
+pub mod http_filters;
 pub mod inbound;
 mod keys;
 pub mod listener;

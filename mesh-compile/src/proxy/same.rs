@@ -50,6 +50,7 @@ impl Listener {
             http_inspector,
             http10,
             proxy_protocol,
+            buffer_bytes,
             filter_chains,
             default_chain,
             origin,
@@ -57,7 +58,7 @@ impl Listener {
         *name == other.name
             && (direction, address, port) == (&other.direction, &other.address, &other.port)
             && (catch_all, http_inspector, http10) == (&other.catch_all, &other.http_inspector, &other.http10)
-            && *proxy_protocol == other.proxy_protocol
+            && (proxy_protocol, buffer_bytes) == (&other.proxy_protocol, &other.buffer_bytes)
             && filter_chains.len() == other.filter_chains.len()
             && filter_chains.iter().zip(&other.filter_chains).all(|(a, b)| a.is_same_as(b))
             && both(default_chain.as_ref(), other.default_chain.as_ref(), FilterChain::is_same_as)
@@ -67,13 +68,14 @@ impl Listener {
 
 impl FilterChain {
     fn is_same_as(&self, other: &Self) -> bool {
-        let Self { name, matches, tls, network, origin } = self;
+        let Self { name, matches, tls, network, max_connections, origin } = self;
         let same_network = match (network, &other.network) {
             (Network::Http(a), Network::Http(b)) => a.is_same_as(b),
             (Network::Tcp(a), Network::Tcp(b)) => a.is_same_as(b),
             _ => false,
         };
-        (name, matches, tls) == (&other.name, &other.matches, &other.tls)
+        (name, matches, tls, max_connections)
+            == (&other.name, &other.matches, &other.tls, &other.max_connections)
             && same_network
             && origin.is_same_place(&other.origin)
     }
@@ -81,10 +83,21 @@ impl FilterChain {
 
 impl HttpManager {
     fn is_same_as(&self, other: &Self) -> bool {
-        let Self { route_table, authn, authz, normalization, http10, use_remote_address, trusted_hops } =
-            self;
+        let Self {
+            route_table,
+            authn,
+            authz,
+            normalization,
+            http10,
+            use_remote_address,
+            trusted_hops,
+            limits,
+            filters,
+        } = self;
         (route_table, normalization, http10) == (&other.route_table, &other.normalization, &other.http10)
             && (use_remote_address, trusted_hops) == (&other.use_remote_address, &other.trusted_hops)
+            && *limits == other.limits
+            && both(filters.as_ref(), other.filters.as_ref(), Arc::ptr_eq)
             && both(authn.as_ref(), other.authn.as_ref(), Arc::ptr_eq)
             && both(authz.as_ref(), other.authz.as_ref(), Arc::ptr_eq)
     }

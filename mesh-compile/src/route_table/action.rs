@@ -41,8 +41,38 @@ pub struct Forward {
     pub fault: Option<Box<Fault>>,
     /// CORS policy.
     pub cors: Option<Box<CorsPolicy>>,
+    /// The local rate limit of its own, in place of that of the chain's filters (an EnvoyFilter's).
+    pub rate_limit: Option<Arc<LocalRateLimit>>,
     /// Status where the cluster does not exist: 503, or 500 for routes of the Gateway API (T-153).
     pub no_cluster_status: u16,
+}
+
+/// A token bucket of one proxy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalRateLimit {
+    /// The most tokens in it.
+    pub max_tokens: u32,
+    /// Tokens that come in at once.
+    pub tokens_per_fill: u32,
+    /// How often, in milliseconds.
+    pub fill_interval_ms: i64,
+    /// Share of requests that ask the bucket, in percent.
+    pub enabled_percent: f64,
+    /// Share of those without a token that are answered, in percent; the others go on.
+    pub enforced_percent: f64,
+    /// The status of the answer.
+    pub status: u16,
+    /// Operations on the answer's headers.
+    pub response_headers: HeaderOps,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+impl LocalRateLimit {
+    /// Whether any request can be answered for it.
+    pub fn is_enforced(&self) -> bool {
+        self.enabled_percent > 0.0 && self.enforced_percent > 0.0
+    }
 }
 
 /// One or several weighted clusters.

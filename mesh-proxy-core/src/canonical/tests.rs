@@ -17,6 +17,7 @@ fn manager() -> HttpManager {
         http10: false,
         use_remote_address: false,
         trusted_hops: 0,
+        ..HttpManager::bare("")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hand-made configurations, one question each.
 
 mod builder;
+mod filters;
 mod http;
 mod mutants;
 mod property;

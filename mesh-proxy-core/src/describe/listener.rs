@@ -1,10 +1,14 @@
 //! Listeners and filter chains as data.
 
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::http_filters::{FilterEffect, HttpFilters};
 use mesh_compile::proxy::listener::{
-    ChainMatch, ClientCertificate, Direction, DownstreamTls, FilterChain, Listener, Network, Transport,
+    ChainMatch, ClientCertificate, Direction, DownstreamTls, FilterChain, HttpLimits, Listener, Network,
+    Transport,
 };
 use serde_json::{Value, json};
+
+use crate::decision_format::{header_ops, rate_limit};
 
 /// Every listener, in order.
 pub fn listeners(config: &ProxyConfig) -> Value {
@@ -24,6 +28,8 @@ fn listener_json(listener: &Listener) -> Value {
         "port": listener.port,
         "catch_all": listener.catch_all,
         "http_inspector": listener.http_inspector,
+        "proxy_protocol": listener.proxy_protocol,
+        "buffer_bytes": listener.buffer_bytes,
         "filter_chains": listener.filter_chains.iter().map(chain).collect::<Vec<_>>(),
         "default_chain": listener.default_chain.as_ref().map(chain),
         "origin": listener.origin,
@@ -36,6 +42,7 @@ fn chain(chain: &FilterChain) -> Value {
         "matches": conditions(&chain.matches),
         "tls": chain.tls.as_deref().map(tls),
         "network": network(&chain.network),
+        "max_connections": chain.max_connections,
         "origin": chain.origin,
     })
 }
@@ -68,6 +75,8 @@ fn tls(tls: &DownstreamTls) -> Value {
         "min_version": &*tls.min_version,
         "max_version": &*tls.max_version,
         "cipher_suites": tls.cipher_suites,
+        "crl": tls.crl,
+        "ecdh_curves": tls.ecdh_curves,
         "key_hashes": tls.key_hashes,
         "certificate_hashes": tls.certificate_hashes,
     })
@@ -83,6 +92,8 @@ fn network(network: &Network) -> Value {
                 "http10": manager.http10,
                 "use_remote_address": manager.use_remote_address,
                 "trusted_hops": manager.trusted_hops,
+                "limits": limits(manager.limits),
+                "filters": manager.filters.as_deref().map(filters),
             }
         }),
         Network::Tcp(proxy) => json!({
@@ -103,4 +114,41 @@ fn network(network: &Network) -> Value {
             }
         }),
     }
+}
+
+/// Those that are set.
+fn limits(limits: HttpLimits) -> Value {
+    let HttpLimits { idle_timeout_ms, stream_idle_timeout_ms, request_timeout_ms, max_request_headers_kb } =
+        limits;
+    if limits == HttpLimits::default() {
+        return Value::Null;
+    }
+    json!({
+        "idle_timeout_ms": idle_timeout_ms,
+        "stream_idle_timeout_ms": stream_idle_timeout_ms,
+        "request_timeout_ms": request_timeout_ms,
+        "max_request_headers_kb": max_request_headers_kb,
+    })
+}
+
+/// Filters in order, where they are not those that Istio puts there.
+fn filters(filters: &HttpFilters) -> Value {
+    let does = |does: &FilterEffect| match does {
+        FilterEffect::Own => Value::Null,
+        FilterEffect::RateLimit(None) => "a local rate limit where a route has one".into(),
+        FilterEffect::RateLimit(Some(limit)) => json!({"local_rate_limit": rate_limit(limit)}),
+        FilterEffect::Headers { request, response } => {
+            json!({"request_headers": header_ops(&request.ops), "response_headers": header_ops(&response.ops)})
+        }
+        FilterEffect::Buffer { max_request_bytes } => json!({"max_request_bytes": max_request_bytes}),
+        FilterEffect::Unknown => "not known here".into(),
+    };
+    filters
+        .order
+        .iter()
+        .map(|filter| match &filter.does {
+            FilterEffect::Own => json!(&*filter.name),
+            effect => json!({"name": &*filter.name, "does": does(effect), "origin": filter.origin}),
+        })
+        .collect()
 }

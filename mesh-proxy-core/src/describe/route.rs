@@ -6,6 +6,8 @@ use mesh_compile::route_table::matcher::{Case, PathMatch, RouteMatch, TextMatch,
 use mesh_compile::route_table::{Route, RouteTable, VirtualHost};
 use serde_json::{Map, Value, json};
 
+use crate::decision_format::rate_limit;
+
 /// Every route table by name.
 pub fn route_tables(config: &ProxyConfig) -> Value {
     config
@@ -92,6 +94,7 @@ fn forwarding(forward: &Forward) -> Value {
             "on": &*retries.on,
             "origin": retries.origin,
         })),
+        "local_rate_limit": forward.rate_limit.as_deref().map(rate_limit),
         "mirrors": forward.mirrors.iter().map(|mirror| &*mirror.cluster).collect::<Vec<_>>(),
     })
 }

@@ -221,7 +221,7 @@ pub(super) fn policies(specs: &[(Value, bool)]) -> Vec<Arc<Object<AuthorizationP
     let policy = |(at, (spec, dry_run)): (usize, &(Value, bool))| {
         let mut object = Arc::unwrap_or_clone(named("a", &format!("p{at}"), spec.clone()));
         if *dry_run {
-            object.meta.annotations.insert("istio.io/dry-run".to_owned(), "true".to_owned());
+            object.meta.annotations.insert("istio.io/dry-run", "true");
         }
         Arc::new(object)
     };

@@ -42,12 +42,15 @@ fn j01_lines_of_authorization_in_both_profiles() {
     }
 }
 
+/// What the rule says beside its issuer, the path, headers, whether a token is found (`None`: refused).
+type Placed<'h> = (Value, String, Vec<(&'h str, String)>, Option<bool>);
+
 #[test]
 fn j01_other_places_of_a_token() {
     let good = good();
     let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
     let query = |name: &str, token: &str| format!("/?{name}={token}");
-    let cases: Vec<(Value, String, Vec<(&str, String)>, Option<bool>)> = vec![
+    let cases: Vec<Placed<'_>> = vec![
         // S-269: both of the usual places; S-265: all that is there must be good.
         (json!({}), query("access_token", &good), vec![], Some(true)),
         (json!({}), query("access_token", "x"), vec![], None),

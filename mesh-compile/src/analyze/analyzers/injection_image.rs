@@ -111,12 +111,7 @@ impl<'a> Variants<'a> {
 /// The kind of image that the Pod is to have; empty: the usual one.
 fn variant(context: &Context<'_>, variants: &Variants<'_>, pod: &Object<Pod>) -> String {
     let of = |config: &ProxyConfig| config.image.as_ref().map(|image| image.image_type.clone());
-    let own = pod
-        .meta
-        .annotations
-        .get("proxy.istio.io/config")
-        .and_then(|text| written(text))
-        .and_then(|own| of(&own));
+    let own = pod.meta.annotations.get("proxy.istio.io/config").and_then(written).and_then(|own| of(&own));
     let mesh = of(context.mesh.default_config());
     let levels = std::iter::once(mesh).chain(variants.of_pod(pod)).chain([own]);
     let last = levels.flatten().rfind(|variant| !variant.is_empty()).unwrap_or_default();

@@ -117,7 +117,7 @@ fn cluster_endpoint(group: &Group, member: &Member) -> ClusterEndpoint {
 }
 
 /// `10.0.0.1:80`, `[::1]:80`, `name:80`; a Unix path as it is.
-pub(super) fn socket_address(address: &str, port: u16) -> Arc<str> {
+pub(in crate::proxy) fn socket_address(address: &str, port: u16) -> Arc<str> {
     if port == 0 {
         return address.strip_prefix("unix://").unwrap_or(address).into();
     }

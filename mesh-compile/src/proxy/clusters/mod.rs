@@ -27,6 +27,7 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::StringMap;
 use mesh_model::part::ServerTlsMode;
 
+pub(super) use endpoints::socket_address;
 pub use names::{ClusterDirection, cluster_name};
 
 use super::cluster::Cluster;

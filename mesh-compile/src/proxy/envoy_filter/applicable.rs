@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use mesh_authz::selection::{Home, attaches};
 use mesh_model::networking::envoy_filter::spec::{
-    ApplyTo, ClusterMatch, EnvoyConfigObjectPatch, EnvoyFilter, ObjectMatch, PatchContext, PatchOperation,
-    ProxyMatch, RouteAction as WantedAction, RouteConfigurationMatch,
+    ApplyTo, ClusterMatch, EnvoyConfigObjectPatch, EnvoyFilter, FilterMatch, ListenerMatch, ObjectMatch,
+    PatchContext, PatchOperation, ProxyMatch, RouteAction as WantedAction, RouteConfigurationMatch,
 };
 use mesh_model::object::Object;
 use mesh_model::origin::Origin;
 use serde_json::{Map, Value};
 
 use super::{PatchOutcome, without_equivalent};
+use crate::proxy::listener::{Direction, Listener};
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::route_table::action::RouteAction;
 use crate::route_table::pattern::Pattern;
@@ -133,7 +134,7 @@ impl Patch {
             apply_to: self.apply_to.as_str(),
             operation: self.operation.as_str(),
             changed: Vec::new(),
-            left_out: why.map(|why| (String::new(), why)).into_iter().collect(),
+            left_out: why.map(|why| (String::new(), why.into())).into_iter().collect(),
         }
     }
 
@@ -168,6 +169,42 @@ impl Patches {
             PatchContext::Gateway => self.kind == Some(ProxyKind::Gateway),
             PatchContext::Waypoint => false,
         }
+    }
+
+    /// Whether a patch means a listener, as far as its context, name and port go.
+    pub(super) fn means_listener(&self, patch: &Patch, listener: &Listener) -> bool {
+        self.is_in_context(patch, listener.direction == Direction::Inbound)
+            && super::listener_match::means(patch, listener)
+    }
+
+    /// On which side an added listener or cluster is; `None`: the proxy has no such side. Without a context it is that of
+    /// what goes out.
+    pub(super) fn direction_of_added(&self, patch: &Patch) -> Option<Direction> {
+        let outwards = match self.kind? {
+            ProxyKind::Sidecar => Direction::Outbound,
+            ProxyKind::Gateway => Direction::Gateway,
+        };
+        match patch.context() {
+            PatchContext::Any => Some(outwards),
+            PatchContext::SidecarOutbound => Some(outwards).filter(|it| *it == Direction::Outbound),
+            PatchContext::SidecarInbound if outwards == Direction::Outbound => Some(Direction::Inbound),
+            PatchContext::Gateway => Some(outwards).filter(|it| *it == Direction::Gateway),
+            PatchContext::SidecarInbound | PatchContext::Waypoint => None,
+        }
+    }
+
+    /// The extension configurations that patches add, by name, each with the place of its patch.
+    pub(super) fn extension_configs(&self) -> impl Iterator<Item = (usize, Arc<str>)> {
+        let name = |patch: &Patch| Some(super::value::field(patch.value()?, "name")?.as_str()?.into());
+        self.of(ApplyTo::ExtensionConfig).filter_map(move |(place, patch)| Some((place, name(patch)?)))
+    }
+
+    /// The extension configuration of a name.
+    pub(super) fn extension_config(&self, name: &str) -> Option<&Map<String, Value>> {
+        let is_named = |value: &&Map<String, Value>| {
+            super::value::field(value, "name").and_then(Value::as_str) == Some(name)
+        };
+        self.of(ApplyTo::ExtensionConfig).filter_map(|(_, patch)| patch.value()).find(is_named)
     }
 
     /// Whether a patch means the cluster of a name (`outbound|80|v1|host`).
@@ -216,6 +253,33 @@ impl Patches {
 }
 
 impl Patch {
+    /// What it asks of listeners.
+    pub(super) fn listener(&self) -> Option<&ListenerMatch> {
+        match self.object_match()? {
+            ObjectMatch::Listener(wanted) => Some(wanted),
+            _ => None,
+        }
+    }
+
+    fn filter(&self) -> Option<&FilterMatch> {
+        self.listener()?.filter_chain.as_ref()?.filter.as_ref()
+    }
+
+    /// The network filter that it goes by.
+    pub(super) fn network_filter(&self) -> Option<&str> {
+        self.filter().map(|it| it.name.as_str())
+    }
+
+    /// The HTTP filter that it goes by.
+    pub(super) fn http_filter(&self) -> Option<&str> {
+        self.filter()?.sub_filter.as_ref().map(|it| it.name.as_str())
+    }
+
+    /// Whether it goes by a route.
+    pub(super) fn names_a_route(&self) -> bool {
+        self.routes().and_then(|it| it.vhost.as_ref()).is_some_and(|it| it.route.is_some())
+    }
+
     fn routes(&self) -> Option<&RouteConfigurationMatch> {
         match self.object_match()? {
             ObjectMatch::RouteConfiguration(wanted) => Some(wanted),

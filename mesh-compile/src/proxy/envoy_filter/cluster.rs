@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::applicable::{Patch, Patches};
 use super::value::{count, duration_ms, field, fields, integer};
-use super::{Notes, Once};
+use super::{Notes, Once, cluster_value};
 use crate::proxy::cluster::{
     Cluster, HttpOptions, LbPolicy, Limits, Outlier, TcpKeepalive, UpstreamProtocol,
 };
@@ -21,13 +21,16 @@ pub(super) fn patch(patches: &Patches, before: &Arc<Cluster>) -> Option<Once<Clu
         if !patches.means_cluster(patch, &before.name) {
             continue;
         }
+        if patch.operation == PatchOperation::Add {
+            continue;
+        }
         if patch.operation == PatchOperation::Remove {
             notes.changed.push((place, Arc::clone(&before.name)));
             is_removed = true;
             break;
         }
         let cluster = cluster.get_or_insert_with(|| (**before).clone());
-        let mut merge = Merge { cluster, patch, place, notes: &mut notes, is_changed: false };
+        let mut merge = Merge { cluster, patch, place, notes: &mut notes, is_changed: false, is_new: false };
         merge.all();
         let is_changed = merge.is_changed;
         if is_changed {
@@ -45,6 +48,29 @@ pub(super) fn patch(patches: &Patches, before: &Arc<Cluster>) -> Option<Once<Clu
     Some(Once { before: Arc::clone(before), after, notes })
 }
 
+/// The clusters that patches add, and what is left out of them.
+pub(super) fn added(patches: &Patches) -> (Vec<(usize, Arc<Cluster>)>, Notes) {
+    let mut notes = Notes::default();
+    let mut clusters = Vec::new();
+    for (place, patch) in patches.of(ApplyTo::Cluster) {
+        if patch.operation != PatchOperation::Add || patches.direction_of_added(patch).is_none() {
+            continue;
+        }
+        let origin = patch.origin().child(".patch.value");
+        match patch.value().map_or(Err(UNREADABLE), |value| cluster_value::cluster(value, &origin)) {
+            Ok(mut cluster) => {
+                let notes = &mut notes;
+                let mut merge =
+                    Merge { cluster: &mut cluster, patch, place, notes, is_changed: false, is_new: true };
+                merge.all();
+                clusters.push((place, Arc::new(cluster)));
+            }
+            Err(why) => notes.left_out.push((place, String::new(), why.into())),
+        }
+    }
+    (clusters, notes)
+}
+
 /// One value being merged into one cluster.
 struct Merge<'m> {
     cluster: &'m mut Cluster,
@@ -52,6 +78,8 @@ struct Merge<'m> {
     place: usize,
     notes: &'m mut Notes,
     is_changed: bool,
+    /// Whether the cluster is the patch's own.
+    is_new: bool,
 }
 
 const UNKNOWN: &str = "compiled clusters have no such field";
@@ -62,6 +90,7 @@ impl Merge<'_> {
         let Some(value) = self.patch.value().cloned() else { return };
         for (name, value) in fields(&value) {
             let result = match name.as_str() {
+                name if self.is_new && cluster_value::FIELDS.contains(&name) => continue,
                 "connect_timeout" => self.connect_timeout(value),
                 "lb_policy" => self.lb_policy(value),
                 "outlier_detection" => self.outlier(value),
@@ -80,7 +109,7 @@ impl Merge<'_> {
     }
 
     fn leave_out(&mut self, field: impl Into<String>, why: &'static str) {
-        self.notes.left_out.push((self.place, field.into(), why));
+        self.notes.left_out.push((self.place, field.into(), why.into()));
     }
 
     /// Notes that a setting of the cluster comes from this patch.
@@ -126,7 +155,7 @@ impl Merge<'_> {
     /// Envoy takes the first entry of a priority: entries that are appended to Istio's count for nothing.
     fn limits(&mut self, value: &Value) -> Result<(), &'static str> {
         let map = value.as_object().ok_or(UNREADABLE)?;
-        if !self.patch.replaces_lists() {
+        if !self.is_new && !self.patch.replaces_lists() {
             return Err(
                 "Istio's thresholds come first, and Envoy takes the first; MERGE_AND_REPLACE_LIST replaces them",
             );

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use mesh_model::networking::envoy_filter::spec::{ApplyTo, PatchOperation};
+use mesh_model::origin::Origin;
 use serde_json::{Map, Value};
 
 use super::applicable::{Patch, Patches};
+use super::listener::place_in;
+use super::route_value::{self, LeftOut, virtual_host};
 use super::value::{count, duration_ms, field, fields};
 use super::{Notes, Once};
-use crate::route_table::action::{HeaderOp, HeaderOps, PathRewrite, RetryPolicy, RouteAction};
+use crate::route_table::action::{Forward, HeaderOp, HeaderOps, RetryPolicy, RouteAction};
 use crate::route_table::{Route, RouteTable, VirtualHost};
 
-const UNKNOWN: &str = "compiled routes have no such field";
-const UNREADABLE: &str = "the value cannot be read";
+pub(super) const UNKNOWN: &str = "compiled routes have no such field";
+pub(super) const UNREADABLE: &str = "the value cannot be read";
 const NOT_FORWARDED: &str = "the route does not forward";
 
 /// Applies the patches that mean a table, or something in it; `None`: none does.
@@ -31,10 +34,13 @@ pub(super) fn patch(patches: &Patches, before: &Arc<RouteTable>) -> Option<Once<
             hosts.push(host);
         }
     }
+    for (place, patch) in of_hosts.iter().filter(|(_, patch)| patch.operation == PatchOperation::Add) {
+        add_host(&before.name, &mut hosts, patch, *place, &mut notes);
+    }
     for (place, patch) in of_tables {
         let mut is_changed = false;
         for host in &mut hosts {
-            is_changed |= merge_into_host(host, patch, place, &mut notes);
+            is_changed |= merge_headers(host, patch, place, &mut notes);
         }
         if is_changed {
             notes.changed.push((place, Arc::clone(&before.name)));
@@ -52,6 +58,23 @@ pub(super) fn patch(patches: &Patches, before: &Arc<RouteTable>) -> Option<Once<
 
 type Placed<'p> = (usize, &'p Patch);
 
+/// Adds a virtual host at the end, as long as its domains are its own.
+fn add_host(table: &str, hosts: &mut Vec<Arc<VirtualHost>>, patch: &Patch, place: usize, notes: &mut Notes) {
+    let mut left_out = Vec::new();
+    let origin = patch.origin().child(".patch.value");
+    let new = patch.value().and_then(|value| virtual_host(value, &origin, &mut left_out));
+    notes.leave_out(place, left_out);
+    let Some(new) = new else { return };
+    if let Some(taken) = new.domains.iter().find(|it| hosts.iter().any(|host| host.domains.contains(it))) {
+        let why =
+            format!("table `{table}` has `{taken}` already, and Envoy refuses a table that has it twice");
+        notes.left_out.push((place, "domains".into(), why.into()));
+        return;
+    }
+    notes.changed.push((place, format!("{table}/{}", new.name).into()));
+    hosts.push(Arc::new(new));
+}
+
 /// A virtual host after its patches and those of its routes; `None`: it is removed.
 fn patch_host(
     table: &str,
@@ -62,26 +85,59 @@ fn patch_host(
 ) -> Option<Arc<VirtualHost>> {
     let mut host = Arc::clone(before);
     let name: Arc<str> = format!("{table}/{}", host.name).into();
+    let mut merges = Vec::new();
     for (place, patch) in of_hosts.iter().filter(|(_, patch)| patch.means_host(before)) {
-        if patch.operation == PatchOperation::Remove {
-            notes.changed.push((*place, name));
-            return None;
-        }
-        if merge_into_host(&mut host, patch, *place, notes) {
-            notes.changed.push((*place, Arc::clone(&name)));
+        match patch.operation {
+            PatchOperation::Add => {}
+            PatchOperation::Remove => {
+                notes.changed.push((*place, name));
+                return None;
+            }
+            PatchOperation::Replace => {
+                let mut left_out = Vec::new();
+                let origin = patch.origin().child(".patch.value");
+                let new = patch.value().and_then(|value| virtual_host(value, &origin, &mut left_out));
+                notes.leave_out(*place, left_out);
+                if let Some(new) = new {
+                    host = Arc::new(new);
+                    merges.clear();
+                    notes.changed.push((*place, Arc::clone(&name)));
+                }
+            }
+            _ => {
+                if merge_parts(&mut host, patch) {
+                    notes.changed.push((*place, Arc::clone(&name)));
+                }
+                merges.push((*place, *patch));
+            }
         }
     }
+    let of_routes: Vec<_> = of_routes.iter().filter(|(_, patch)| patch.means_host(before)).copied().collect();
+    if !of_routes.is_empty() {
+        host = patch_routes(&host, &name, &of_routes, notes);
+    }
+    for (place, patch) in merges {
+        if merge_headers(&mut host, patch, place, notes) {
+            notes.changed.push((place, Arc::clone(&name)));
+        }
+    }
+    Some(host)
+}
+
+/// Patches the routes of a virtual host: what is there first, then what comes in.
+fn patch_routes(
+    host: &Arc<VirtualHost>,
+    name: &Arc<str>,
+    of_routes: &[Placed<'_>],
+    notes: &mut Notes,
+) -> Arc<VirtualHost> {
     let mut routes: Vec<Route> = Vec::new();
     let mut is_changed = false;
-    let of_routes: Vec<_> = of_routes.iter().filter(|(_, patch)| patch.means_host(before)).collect();
-    if of_routes.is_empty() {
-        return Some(host);
-    }
     'routes: for route in host.routes.iter() {
         let mut route = route.clone();
         let path: Arc<str> = format!("{name}/{}", route.name).into();
-        for (place, patch) in &of_routes {
-            if !patch.means_route(&route) {
+        for (place, patch) in of_routes {
+            if inserts(patch.operation) || !patch.means_route(&route) {
                 continue;
             }
             if patch.operation == PatchOperation::Remove {
@@ -96,10 +152,58 @@ fn patch_host(
         }
         routes.push(route);
     }
-    if is_changed {
-        host = with_routes(&host, routes);
+    for (place, patch) in of_routes.iter().filter(|(_, patch)| inserts(patch.operation)) {
+        let mut left_out = Vec::new();
+        let origin = patch.origin().child(".patch.value");
+        let new = patch.value().and_then(|value| route_value::route(value, &origin, &mut left_out));
+        notes.leave_out(*place, left_out);
+        let Some(new) = new else { continue };
+        let means = |route: &Route| patch.means_route(route);
+        let is_named = patch.names_a_route();
+        // A route to go by that is not there keeps even the one for the beginning out.
+        if patch.operation == PatchOperation::InsertFirst && is_named && !routes.iter().any(means) {
+            continue;
+        }
+        let path: Arc<str> = format!("{name}/{}", new.name).into();
+        if place_in(&mut routes, patch.operation, is_named, new, means) {
+            notes.changed.push((*place, path));
+            is_changed = true;
+        }
     }
-    Some(host)
+    if is_changed { with_routes(host, routes) } else { Arc::clone(host) }
+}
+
+fn inserts(operation: PatchOperation) -> bool {
+    use PatchOperation::{Add, InsertAfter, InsertBefore, InsertFirst};
+    matches!(operation, Add | InsertAfter | InsertBefore | InsertFirst)
+}
+
+/// Merges the domains, the routes and the want of TLS that a patch has for a virtual host. Says whether anything changed.
+fn merge_parts(host: &mut Arc<VirtualHost>, patch: &Patch) -> bool {
+    let Some(value) = patch.value() else { return false };
+    let origin = patch.origin().child(".patch.value");
+    let VirtualHost { name, domains, require_tls, routes, origin: own } = &**host;
+    let (mut domains, mut require_tls, mut routes) = (domains.clone(), *require_tls, routes.to_vec());
+    let mut is_changed = false;
+    for (field_name, value) in fields(value) {
+        match (field_name.as_str(), value) {
+            ("domains", Value::Array(list)) => domains.extend(route_value::domains_of(list)),
+            // What cannot be read of them is told of where headers are merged, which looks at every field.
+            ("routes", Value::Array(list)) => {
+                routes.extend(route_value::routes_of(list, &origin, &mut Vec::new()));
+            }
+            ("require_tls", Value::String(text)) if text == "ALL" || text == "NONE" => {
+                require_tls = text == "ALL";
+            }
+            _ => continue,
+        }
+        is_changed = true;
+    }
+    if is_changed {
+        let new = VirtualHost::new(Arc::clone(name), domains, require_tls, routes, own.clone());
+        *host = Arc::new(new);
+    }
+    is_changed
 }
 
 fn with_routes(host: &VirtualHost, routes: Vec<Route>) -> Arc<VirtualHost> {
@@ -109,7 +213,7 @@ fn with_routes(host: &VirtualHost, routes: Vec<Route>) -> Arc<VirtualHost> {
 
 /// Merges what a virtual host or a whole table can say for every route: operations on headers, which Envoy does after those
 /// of the route, so they stand behind them here. Says whether anything changed.
-fn merge_into_host(host: &mut Arc<VirtualHost>, patch: &Patch, place: usize, notes: &mut Notes) -> bool {
+fn merge_headers(host: &mut Arc<VirtualHost>, patch: &Patch, place: usize, notes: &mut Notes) -> bool {
     let Some(value) = patch.value() else { return false };
     let mut routes: Vec<Route> = host.routes.to_vec();
     let mut is_changed = false;
@@ -117,96 +221,116 @@ fn merge_into_host(host: &mut Arc<VirtualHost>, patch: &Patch, place: usize, not
     for (name, value) in fields(value) {
         match Headers::of(&name, value) {
             Some(operations) => all.push(operations),
-            None => notes.left_out.push((place, name, "compiled virtual hosts have no such field")),
+            None if patch.apply_to == ApplyTo::VirtualHost && is_part(&name, value) => {
+                if let (Some(list), "routes") = (value.as_array(), name.as_str()) {
+                    let mut left_out = Vec::new();
+                    route_value::routes_of(list, &patch.origin(), &mut left_out);
+                    notes.leave_out(place, left_out);
+                }
+            }
+            None => {
+                notes.left_out.push((place, name, "compiled virtual hosts have no such field".into()));
+            }
         }
     }
-    // One level removes before it adds.
-    all.sort_by_key(|it| !it.are_removals);
-    for operations in &all {
-        for route in &mut routes {
-            operations.list(route).extend(operations.ops.iter().cloned());
-        }
-        is_changed = true;
-    }
+    is_changed |= !all.is_empty();
+    add_host_headers(&mut routes, all);
     if is_changed {
         *host = with_routes(host, routes);
     }
     is_changed
 }
 
+/// Whether [`merge_parts`] has merged it.
+fn is_part(name: &str, value: &Value) -> bool {
+    match name {
+        "domains" | "routes" => value.is_array(),
+        "require_tls" => matches!(value.as_str(), Some("ALL" | "NONE")),
+        name => name == "name",
+    }
+}
+
+/// Puts operations that a virtual host has for all of its routes behind their own.
+pub(super) fn add_host_headers(routes: &mut [Route], mut all: Vec<Headers>) {
+    // One level removes before it adds.
+    all.sort_by_key(|it| !it.are_removals);
+    for operations in &all {
+        for route in &mut *routes {
+            operations.list(route).extend(operations.ops.iter().cloned());
+        }
+    }
+}
+
 /// Merges a value into a route. Says whether anything changed.
 fn merge_into_route(route: &mut Route, patch: &Patch, place: usize, notes: &mut Notes) -> bool {
     let Some(value) = patch.value() else { return false };
     let mut is_changed = false;
+    let mut left_out = Vec::new();
+    let origin = patch.origin().child(".patch.value");
     for (name, value) in fields(value) {
         if let Some(operations) = Headers::of(&name, value) {
             operations.merge_into(route);
             is_changed = true;
-        } else if let ("route", Some(map)) = (name.as_str(), value.as_object()) {
-            is_changed |= merge_action(route, map, patch, &mut |field, why| {
-                notes.left_out.push((place, format!("route.{field}"), why));
-            });
-        } else {
-            notes.left_out.push((place, name, UNKNOWN));
+            continue;
+        }
+        match (name.as_str(), value.as_object()) {
+            ("route", Some(map)) => {
+                let mut own = Vec::new();
+                is_changed |= merge_action(route, map, patch, &origin.child(".route"), &mut own);
+                left_out.extend(own.into_iter().map(|(field, why)| (format!("route.{field}"), why)));
+            }
+            ("redirect" | "direct_response", Some(map)) => {
+                // One kind of action takes the place of another.
+                let whole = Map::from_iter([(name.clone(), Value::Object(map.clone()))]);
+                match route_value::action(&whole, &origin, &mut left_out) {
+                    Some(action) => {
+                        route.action = action;
+                        is_changed = true;
+                    }
+                    None => left_out.push((name, UNREADABLE)),
+                }
+            }
+            ("typed_per_filter_config", Some(_)) => {
+                let before = left_out.len();
+                route_value::route_filters(route, value, &origin, &mut left_out);
+                is_changed |= left_out.len() == before;
+            }
+            _ => left_out.push((name, UNKNOWN)),
         }
     }
+    notes.leave_out(place, left_out);
     is_changed
 }
 
+/// Merges a forwarding action: into the one that is there, or in place of another kind.
 fn merge_action(
     route: &mut Route,
     map: &Map<String, Value>,
     patch: &Patch,
-    leave_out: &mut dyn FnMut(&str, &'static str),
+    origin: &Origin,
+    left_out: &mut LeftOut,
 ) -> bool {
-    let origin = patch.origin().child(".patch.value.route");
-    let mut is_changed = false;
-    for (name, value) in fields(map) {
-        let RouteAction::Forward(forward) = &mut route.action else {
-            leave_out(&name, NOT_FORWARDED);
-            continue;
-        };
-        let done = match name.as_str() {
-            "timeout" => duration_ms(value).and_then(|it| u64::try_from(it).ok()).map(|timeout| {
-                forward.timeout_ms = timeout;
-                forward.timeout_origin = Some(origin.child(".timeout"));
-            }),
-            "prefix_rewrite" => value.as_str().map(|it| {
-                forward.path_rewrite = Some(PathRewrite::Matched(it.into()));
-            }),
-            "retry_policy" => value.as_object().map(|map| {
-                let new = || RetryPolicy {
-                    attempts: 1,
-                    on: "".into(),
-                    codes: Vec::new(),
-                    per_try_timeout_ms: None,
-                    backoff_ms: None,
-                    avoid_previous_hosts: false,
-                    remote_localities: false,
-                    origin: origin.child(".retry_policy"),
-                };
-                let retries = Arc::make_mut(forward.retries.get_or_insert_with(|| Arc::new(new())));
-                merge_retries(retries, map, patch.replaces_lists(), leave_out);
-                retries.origin = origin.child(".retry_policy");
-            }),
-            _ => {
-                leave_out(&name, UNKNOWN);
-                continue;
-            }
-        };
-        match done {
-            Some(()) => is_changed = true,
-            None => leave_out(&name, UNREADABLE),
-        }
+    let destinations = route_value::destinations(map, origin, left_out);
+    if let (Some(destinations), false) = (&destinations, matches!(route.action, RouteAction::Forward(_))) {
+        route.action = RouteAction::Forward(Box::new(Forward::to_all(destinations.clone())));
     }
-    is_changed
+    let RouteAction::Forward(forward) = &mut route.action else {
+        left_out.extend(fields(map).map(|(name, _)| (name, NOT_FORWARDED)));
+        return false;
+    };
+    let mut is_changed = false;
+    if let Some(destinations) = destinations {
+        forward.destinations = destinations;
+        is_changed = true;
+    }
+    is_changed | route_value::merge_forward(forward, map, origin, patch.replaces_lists(), left_out)
 }
 
-fn merge_retries(
+pub(super) fn merge_retries(
     retries: &mut RetryPolicy,
     map: &Map<String, Value>,
     replaces: bool,
-    leave_out: &mut dyn FnMut(&str, &'static str),
+    left_out: &mut LeftOut,
 ) {
     for (name, value) in fields(map) {
         let done = match name.as_str() {
@@ -229,18 +353,18 @@ fn merge_retries(
                 .and_then(|it| u64::try_from(it).ok())
                 .map(|it| retries.backoff_ms = Some(it)),
             _ => {
-                leave_out(&format!("retry_policy.{name}"), UNKNOWN);
+                left_out.push((format!("retry_policy.{name}"), UNKNOWN));
                 continue;
             }
         };
         if done.is_none() {
-            leave_out(&format!("retry_policy.{name}"), UNREADABLE);
+            left_out.push((format!("retry_policy.{name}"), UNREADABLE));
         }
     }
 }
 
 /// Operations on the headers of requests or of responses.
-struct Headers {
+pub(super) struct Headers {
     is_request: bool,
     ops: Vec<HeaderOp>,
     /// Removals come before what is added at the same level.
@@ -249,7 +373,7 @@ struct Headers {
 
 impl Headers {
     /// `None`: the field is another one, or cannot be read.
-    fn of(field_name: &str, value: &Value) -> Option<Self> {
+    pub(super) fn of(field_name: &str, value: &Value) -> Option<Self> {
         let list = value.as_array()?;
         let (is_request, are_removals) = match field_name {
             "request_headers_to_add" => (true, false),
@@ -268,8 +392,24 @@ impl Headers {
         ops.as_vec_mut()
     }
 
+    /// Behind those that are there.
+    pub(super) fn put(&self, request: &mut HeaderOps, response: &mut HeaderOps) {
+        let HeaderOps { ops } = if self.is_request { request } else { response };
+        ops.as_vec_mut().extend(self.ops.iter().cloned());
+    }
+
+    /// A mutation of a header by a filter: `append` or `remove`.
+    pub(super) fn mutation(value: &Value) -> Option<HeaderOp> {
+        let map = value.as_object()?;
+        match (field(map, "append"), field(map, "remove")) {
+            (Some(written), None) => addition(written),
+            (None, Some(name)) => removal(name),
+            _ => None,
+        }
+    }
+
     /// At the level of the route itself.
-    fn merge_into(&self, route: &mut Route) {
+    pub(super) fn merge_into(&self, route: &mut Route) {
         let ops = self.list(route);
         if self.are_removals {
             let at = ops.iter().position(|it| !matches!(it, HeaderOp::Remove(_))).unwrap_or(ops.len());

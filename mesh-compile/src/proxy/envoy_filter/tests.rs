@@ -1,3 +1,6 @@
+mod added;
+mod filters;
+
 use std::sync::Arc;
 
 use super::*;
@@ -156,7 +159,7 @@ fn clusters_and_virtual_hosts_can_be_removed() {
 
 #[test]
 fn routes_take_timeouts_retries_and_headers() {
-    let value = "{route: {timeout: 3s, retry_policy: {num_retries: 9}, cluster: x}, request_headers_to_add: [{header: {key: A, value: b}}]}";
+    let value = "{route: {timeout: 3s, retry_policy: {num_retries: 9}, idle_timeout: 1s}, request_headers_to_add: [{header: {key: A, value: b}}]}";
     let route = format!(
         "{{applyTo: HTTP_ROUTE, match: {{routeConfiguration: {{portNumber: 80, vhost: {{route: {{action: ROUTE}}}}}}}}, \
          patch: {{operation: MERGE, value: {value}}}}}"
@@ -169,29 +172,36 @@ fn routes_take_timeouts_retries_and_headers() {
     let RouteAction::Forward(forward) = &route.action else { panic!() };
     assert_eq!((forward.timeout_ms, forward.retries.as_ref().unwrap().attempts), (3000, 9));
     let wanted = [
+        // Envoy asks the route before its virtual host.
+        HeaderOp::Add("a".into(), "b".into()),
         HeaderOp::Remove("e".into()),
         HeaderOp::Set("c".into(), "d".into()),
-        HeaderOp::Add("a".into(), "b".into()),
     ];
     assert_eq!(*route.request_headers.ops, wanted);
     let found: Vec<_> = report.iter().map(|it| it.message.as_str()).collect();
     assert_eq!(found.len(), 1);
-    assert!(found[0].contains("route.cluster is not applied here"), "{found:?}");
+    assert!(found[0].contains("route.idle_timeout is not applied here"), "{found:?}");
 }
 
 #[test]
-fn filters_of_requests_have_no_equivalent_and_are_told_of_where_they_would_be() {
+fn what_stands_outside_the_tables_is_told_of_where_it_would_be() {
     let patch = |context: &str| {
         format!(
             "{{applyTo: HTTP_FILTER, match: {{context: {context}}}, patch: {{operation: INSERT_BEFORE, value: {{name: lua}}}}}}"
         )
     };
+    let edge =
+        "{selector: {app: gw}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}";
     let yaml =
-        filter("istio-system", "f", "", &format!("{}, {}", patch("GATEWAY"), patch("SIDECAR_INBOUND")));
+        filter("istio-system", "f", "", &format!("{}, {}", patch("GATEWAY"), patch("SIDECAR_INBOUND")))
+            + &crate::testing::istio("Gateway", "edge", "g", edge);
     let found = |proxy: &Proxy| {
         let (_, report) = of(&yaml, proxy);
         report.iter().map(|it| it.at.field.clone()).collect::<Vec<_>>()
     };
     assert_eq!(found(&gateway("edge", "gw")), ["spec.configPatches[0]"]);
     assert_eq!(found(&sidecar("shop", "client")), ["spec.configPatches[1]"]);
+    let bootstrap = filter("shop", "b", "", "{applyTo: BOOTSTRAP, patch: {operation: MERGE, value: {}}}");
+    let (_, report) = client(&bootstrap);
+    assert!(report.iter().next().unwrap().message.contains("there is no bootstrap here"));
 }

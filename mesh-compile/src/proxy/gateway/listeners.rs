@@ -12,7 +12,9 @@ use super::merge::{Group, GroupKey, Merged};
 use super::passthrough::{self, TakenNames};
 use super::servers::GatewayServer;
 use super::{tcp, tls};
-use crate::proxy::listener::{ChainMatch, Direction, FilterChain, HttpManager, Listener, Network};
+use crate::proxy::listener::{
+    ChainMatch, Direction, FilterChain, HttpLimits, HttpManager, Listener, Network,
+};
 use crate::proxy::policies::Policies;
 use crate::proxy::settings;
 use crate::view::View;
@@ -105,6 +107,7 @@ fn listener(bind: &Bind, port: u16, origin: Origin) -> Listener {
         http_inspector: false,
         http10: false,
         proxy_protocol: false,
+        buffer_bytes: None,
         filter_chains: Vec::new(),
         default_chain: None,
         origin,
@@ -191,6 +194,8 @@ impl Builder<'_, '_> {
             http10: settings::http10(self.view),
             use_remote_address: true,
             trusted_hops: settings::trusted_hops(self.view),
+            limits: HttpLimits::default(),
+            filters: None,
         };
         self.chain(server, Network::Http(Box::new(manager)))
     }
@@ -204,6 +209,7 @@ impl Builder<'_, '_> {
             matches: ChainMatch { server_names, ..ChainMatch::default() },
             tls,
             network,
+            max_connections: None,
             origin: server.origin.clone(),
         }
     }

@@ -121,6 +121,7 @@ impl Route<'_> {
             },
             tls: None,
             network: Network::Tcp(Box::new(proxy)),
+            max_connections: None,
             origin,
         })
     }
@@ -179,6 +180,7 @@ fn chain_named(cluster: &Arc<str>, proxy: TcpProxy, origin: Origin) -> FilterCha
         },
         tls: None,
         network: Network::Tcp(Box::new(proxy)),
+        max_connections: None,
         origin,
     }
 }

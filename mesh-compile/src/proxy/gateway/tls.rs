@@ -39,9 +39,29 @@ pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<
         min_version,
         max_version,
         cipher_suites: cipher_suites(view, tls),
+        crl: crl(tls),
+        ecdh_curves: ecdh_curves(view, tls),
         key_hashes: pinned(tls, &tls.verify_certificate_spki),
         certificate_hashes: pinned(tls, &tls.verify_certificate_hash),
     }))
+}
+
+/// Revoked certificates of clients: a file counts where clients are checked, and not by a secret, which brings its own.
+fn crl(tls: &ServerTlsSettings) -> Option<Arc<str>> {
+    let by_secret = tls.mode != ServerTlsMode::IstioMutual
+        && (!tls.credential_name.is_empty() || !tls.credential_names.is_empty());
+    let checks = client_certificate(tls.mode) != ClientCertificate::None;
+    Some(tls.ca_crl.as_str()).filter(|path| checks && !by_secret && !path.is_empty()).map(Into::into)
+}
+
+/// The server's, else those of `tlsDefaults`; mesh TLS has its own.
+fn ecdh_curves(view: &View<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
+    if tls.mode == ServerTlsMode::IstioMutual {
+        return Vec::new();
+    }
+    let of_mesh = view.mesh().tls_defaults.as_ref().map_or(&[][..], |defaults| &defaults.ecdh_curves);
+    let curves = if tls.ecdh_curves.is_empty() { of_mesh } else { &tls.ecdh_curves };
+    curves.iter().map(|curve| curve.as_str().into()).collect()
 }
 
 /// Hashes that a client's certificate must fit: they count only where clients are checked against the authorities of a

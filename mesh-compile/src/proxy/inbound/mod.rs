@@ -17,7 +17,7 @@ use mesh_model::origin::Origin;
 use super::Fragment;
 use super::clusters::names;
 use super::listener::{
-    ChainMatch, Direction, DownstreamTls, FilterChain, HttpManager, Listener, Network, TcpProxy,
+    ChainMatch, Direction, DownstreamTls, FilterChain, HttpLimits, HttpManager, Listener, Network, TcpProxy,
 };
 use super::policies::Policies;
 use super::settings;
@@ -117,6 +117,7 @@ impl Builder<'_, '_> {
             matches: ChainMatch { destination_port: Some(number), ..ChainMatch::default() },
             tls: None,
             network: Network::Tcp(Box::new(TcpProxy::to(names::BLACK_HOLE, origin.clone()))),
+            max_connections: None,
             origin,
         }
     }
@@ -168,6 +169,7 @@ impl Builder<'_, '_> {
             matches: shape.matches(target.port, self.http10),
             tls,
             network,
+            max_connections: None,
             origin: mode_origin.clone(),
         }
     }
@@ -185,6 +187,8 @@ impl Builder<'_, '_> {
             http10: self.http10,
             use_remote_address: false,
             trusted_hops: settings::trusted_hops(self.view),
+            limits: HttpLimits::default(),
+            filters: None,
         }
     }
 
@@ -240,6 +244,8 @@ fn mesh_tls(view: &View<'_>, speaks: Speaks) -> DownstreamTls {
         cipher_suites: settings.map_or_else(Vec::new, |tls| {
             tls.cipher_suites.iter().map(|name| Arc::from(name.as_str())).collect()
         }),
+        crl: None,
+        ecdh_curves: Vec::new(),
         key_hashes: Vec::new(),
         certificate_hashes: Vec::new(),
     }
@@ -262,6 +268,7 @@ fn listener(
         http_inspector: true,
         http10: false,
         proxy_protocol: false,
+        buffer_bytes: None,
         filter_chains,
         default_chain: None,
         origin: origin.clone(),

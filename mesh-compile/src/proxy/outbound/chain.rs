@@ -94,7 +94,14 @@ impl Chain {
             Content::Http(table) => Network::Http(Box::new(client.http_manager(&table.to_text()))),
             Content::Tcp(proxy) => Network::Tcp(proxy),
         };
-        FilterChain { name: self.name, matches, tls: None, network, origin: self.origin }
+        FilterChain {
+            name: self.name,
+            matches,
+            tls: None,
+            network,
+            max_connections: None,
+            origin: self.origin,
+        }
     }
 
     fn conditions(&self) -> ChainMatch {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mesh_model::mesh_config::InterceptionMode;
 use mesh_model::name::Protocol;
 
-use crate::proxy::listener::HttpManager;
+use crate::proxy::listener::{HttpLimits, HttpManager};
 use crate::proxy::settings;
 use crate::view::{OutboundPolicy, View};
 
@@ -62,6 +62,8 @@ impl<'v, 's> Client<'v, 's> {
             http10: settings::http10(self.view),
             use_remote_address: false,
             trusted_hops: 0,
+            limits: HttpLimits::default(),
+            filters: None,
         }
     }
 

@@ -52,6 +52,7 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
                 },
                 tls: None,
                 network: Network::Http(Box::new(client.http_manager(DYNAMIC_DNS_TABLE))),
+                max_connections: None,
                 origin: client.policy.origin.clone(),
             });
         }
@@ -70,6 +71,7 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
             http_inspector: dynamic_dns,
             http10: false,
             proxy_protocol: false,
+            buffer_bytes: None,
             filter_chains: chains,
             default_chain: Some(rest),
             origin: client.policy.origin.clone(),
@@ -87,6 +89,7 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
             http_inspector: false,
             http10: false,
             proxy_protocol: false,
+            buffer_bytes: None,
             origin: blocked.origin.clone(),
             filter_chains: vec![blocked],
             default_chain: None,
@@ -117,6 +120,7 @@ fn chain(name: &str, matches: ChainMatch, cluster: Arc<str>, origin: &Origin) ->
         matches,
         tls: None,
         network: Network::Tcp(Box::new(TcpProxy::to(cluster, origin.clone()))),
+        max_connections: None,
         origin: origin.clone(),
     }
 }

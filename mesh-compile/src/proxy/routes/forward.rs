@@ -81,6 +81,7 @@ pub(super) fn action(
             .cors_policy
             .as_ref()
             .map(|policy| Box::new(cors::convert(policy, &entry.origin_of(".corsPolicy"), report))),
+        rate_limit: None,
         no_cluster_status: if entry.semantics == RouteSemantics::GatewayApi { 500 } else { 503 },
     };
     Some((RouteAction::Forward(Box::new(forward)), levels))

@@ -246,8 +246,13 @@ impl Route {
 impl Forward {
     /// To one cluster: no timeout, no retries, nothing changed.
     pub(crate) fn to(destination: Destination) -> Self {
+        Self::to_all(Destinations::Single(Box::new(destination)))
+    }
+
+    /// To some clusters, nothing else.
+    pub(crate) fn to_all(destinations: Destinations) -> Self {
         Self {
-            destinations: Destinations::Single(Box::new(destination)),
+            destinations,
             timeout_ms: 0,
             timeout_origin: None,
             retries: None,
@@ -257,6 +262,7 @@ impl Forward {
             hash_policy: Few::default(),
             fault: None,
             cors: None,
+            rate_limit: None,
             no_cluster_status: 503,
         }
     }

@@ -34,11 +34,12 @@ pub(super) fn manager(table: &str) -> HttpManager {
         http10: false,
         use_remote_address: false,
         trusted_hops: 0,
+        ..HttpManager::bare("")
     }
 }
 
 pub(super) fn chain(name: &str, matches: ChainMatch, network: Network) -> FilterChain {
-    FilterChain { name: name.into(), matches, tls: None, network, origin: origin() }
+    FilterChain { name: name.into(), matches, tls: None, network, max_connections: None, origin: origin() }
 }
 
 pub(super) fn http(table: &str) -> Network {
@@ -60,6 +61,8 @@ pub(super) fn tls(client_certificate: ClientCertificate) -> DownstreamTls {
         min_version: "".into(),
         max_version: "".into(),
         cipher_suites: Vec::new(),
+        crl: None,
+        ecdh_curves: Vec::new(),
         key_hashes: Vec::new(),
         certificate_hashes: Vec::new(),
     }
@@ -75,6 +78,7 @@ pub(super) fn listener(direction: Direction, address: &str, port: u16, chains: V
         http_inspector: false,
         http10: false,
         proxy_protocol: false,
+        buffer_bytes: None,
         filter_chains: chains,
         default_chain: None,
         origin: origin(),
@@ -112,6 +116,7 @@ pub(super) fn forward(destinations: Destinations) -> Forward {
         hash_policy: Few::default(),
         fault: None,
         cors: None,
+        rate_limit: None,
         no_cluster_status: 503,
     }
 }
