@@ -109,16 +109,20 @@ impl Reader<'_, '_> {
         is_colon.then_some(())
     }
 
-    /// After a value: whether another follows; `false` once the closing bracket is passed.
+    /// After a value: whether another follows; `false` once the closing bracket is passed. YAML lets a comma stand
+    /// before it.
     fn goes_on(&mut self, lines: Lines, closing: u8) -> Option<bool> {
         self.skip_blanks(lines);
-        let byte = self.peek()?;
-        self.at += 1;
-        if byte == b',' {
+        if self.peek()? == b',' {
+            self.at += 1;
             self.skip_blanks(lines);
-            return Some(true);
+            if self.peek()? != closing {
+                return Some(true);
+            }
         }
-        (byte == closing).then_some(false)
+        let is_closed = self.peek()? == closing;
+        self.at += 1;
+        is_closed.then_some(false)
     }
 
     /// A plain word of harmless characters.
