@@ -40,6 +40,28 @@ fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(ONES * u64::from(limit)) & !word
 }
 
+/// A byte of a token: of methods and names of headers (RFC 9110, 5.6.2).
+#[cfg(feature = "runtime")]
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    ) || byte.is_ascii_alphanumeric()
+}
+
 /// A method that the HTTP/1 codec takes: any but those with lower-case letters (E-089).
 pub(crate) fn is_http1_method(method: &str) -> bool {
     !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_lowercase())

@@ -77,6 +77,21 @@ mod tests {
     const POLICIES: [&str; 2] =
         ["{action: DENY, rules: [{when: [{key: source.color, values: [red]}]}]}", "{action: DENY}"];
 
+    /// A plaintext connection of nobody known.
+    fn stranger() -> Facts<'static> {
+        let ip = Ipv4Addr::new(10, 9, 9, 9).into();
+        Facts {
+            direct_ip: ip,
+            remote_ip: ip,
+            dst_ip: ip,
+            dst_port: 8080,
+            sni: None,
+            peer: None,
+            request: None,
+            claims: None,
+        }
+    }
+
     #[test]
     fn the_hardened_profile_of_a_mesh_reaches_every_workload() {
         for policy in POLICIES {
@@ -86,21 +101,10 @@ mod tests {
                 service("shop", "web")
             );
             let proxy = sidecar("shop", "web");
-            let ip = Ipv4Addr::new(10, 9, 9, 9).into();
-            let facts = Facts {
-                direct_ip: ip,
-                remote_ip: ip,
-                dst_ip: ip,
-                dst_port: 8080,
-                sni: None,
-                peer: None,
-                request: None,
-                claims: None,
-            };
             for (profile, passes) in [(Profile::Istio, true), (Profile::Hardened, false)] {
                 let snapshot = resolve(&text).with_profile(profile);
                 let policies = Policies::compile(&View::new(&snapshot, &proxy), &mut Report::new());
-                let verdict = policies.tcp.as_ref().unwrap().decide(&facts, &mut ()).allowed;
+                let verdict = policies.tcp.as_ref().unwrap().decide(&stranger(), &mut ()).allowed;
                 assert_eq!(verdict, passes, "{policy} {profile:?}");
             }
         }
@@ -115,17 +119,6 @@ mod tests {
             {"name": "elsewhere", "envoyExtAuthzGrpc":
                 {"service": "other/web.shop.svc.cluster.local", "port": 80, "failOpen": true}}
         ]}"#;
-        let ip = Ipv4Addr::new(10, 9, 9, 9).into();
-        let facts = Facts {
-            direct_ip: ip,
-            remote_ip: ip,
-            dst_ip: ip,
-            dst_port: 8080,
-            sni: None,
-            peer: None,
-            request: None,
-            claims: None,
-        };
         for (provider, asked) in [("there", 1), ("gone", 0), ("elsewhere", 0)] {
             let text = format!(
                 "{}---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
@@ -137,7 +130,7 @@ mod tests {
             let proxy = sidecar("shop", "web");
             let policies = Policies::compile(&View::new(&snapshot, &proxy), &mut Report::new());
             let tcp = policies.tcp.unwrap();
-            let verdict = tcp.decide(&facts, &mut ());
+            let verdict = tcp.decide(&stranger(), &mut ());
             assert_eq!((verdict.allowed, verdict.external.len()), (asked == 1, asked), "{provider}");
         }
     }

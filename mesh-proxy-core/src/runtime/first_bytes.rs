@@ -11,7 +11,7 @@ use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::wrap::writes_to_inner;
-use crate::http_syntax::is_http1_method;
+use crate::http_syntax::{is_http1_method, is_token_byte};
 
 /// What a connection begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,8 +141,7 @@ fn request_line(seen: &[u8]) -> Option<FirstBytes> {
     // Empty lines before a request line are allowed for (RFC 9112, 2.2).
     let start = seen.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
     let seen = seen.get(start..)?;
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let method_end = seen.iter().position(|byte| !is_token(byte));
+    let method_end = seen.iter().position(|byte| !is_token_byte(*byte));
     match method_end.and_then(|at| seen.get(at)) {
         None => return if seen.len() > 64 { Some(FirstBytes::Other) } else { None },
         Some(b' ') => {}

@@ -29,6 +29,7 @@ mod ext_authz;
 mod first_bytes;
 mod forward;
 mod frame_budget;
+mod grpc;
 mod head;
 mod header_ops;
 mod hop_by_hop;

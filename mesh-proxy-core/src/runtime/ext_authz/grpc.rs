@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, TE};
+use ::http::header::{HeaderName, HeaderValue};
 use ::http::uri::Scheme;
 use ::http::{HeaderMap, Method, StatusCode};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use mesh_model::facts::{HttpVersion, RequestFacts};
 use prost::Message;
 
@@ -18,6 +18,7 @@ use super::messages::{
 };
 use super::{ANSWER_BYTES_MAX, header_change, host};
 use crate::runtime::cluster::ClusterState;
+use crate::runtime::grpc;
 use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry::{self, Whole};
 use crate::runtime::proxy::Inner;
@@ -38,7 +39,7 @@ impl Authorizer for OverGrpc<'_> {
 
 impl OverGrpc<'_> {
     async fn asked(&self, question: Question<'_>) -> Answer {
-        let message = framed(&check(&question));
+        let message = grpc::framed(&check(&question));
         let head = head(&question);
         match inquiry::ask(self.proxy, self.cluster, &head, message, ANSWER_BYTES_MAX).await {
             Ok(whole) => match read(&whole) {
@@ -52,8 +53,7 @@ impl OverGrpc<'_> {
 
 fn head(question: &Question<'_>) -> Head {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(TE, HeaderValue::from_static("trailers"));
+    grpc::mark(&mut headers);
     // At most eight digits (gRPC over HTTP/2, Timeout).
     let millis = question.authorizer.timeout_ms.min(99_999_999);
     if let Ok(timeout) = HeaderValue::try_from(format!("{millis}m")) {
@@ -165,28 +165,12 @@ fn headers(request: &RequestFacts<'_>, body: Option<&ShownBody>) -> BTreeMap<Str
     headers
 }
 
-/// One message of a gRPC stream, not compressed.
-fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut framed = BytesMut::with_capacity(length + 5);
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    // A growing buffer takes everything.
-    let _ = message.encode(&mut framed);
-    framed.freeze()
-}
-
 /// The message of an answer: exactly one, of a call that succeeded.
 fn read(whole: &Whole) -> Result<CheckResponse, String> {
     if whole.status != StatusCode::OK {
         return Err(format!("it answered {}", whole.status));
     }
-    let status = whole.trailers.get("grpc-status").or_else(|| whole.headers.get("grpc-status"));
-    match status.map(HeaderValue::as_bytes) {
-        Some(b"0") => {}
-        Some(code) => return Err(format!("gRPC status {}", String::from_utf8_lossy(code))),
-        None => return Err("no gRPC status".to_owned()),
-    }
+    grpc::succeeded(whole)?;
     let (prefix, rest) = whole.body.split_at_checked(5).ok_or("no message")?;
     let [0, length @ ..] = prefix else { return Err("a compressed message".to_owned()) };
     let length =
@@ -249,7 +233,7 @@ mod tests {
 
     #[test]
     fn u08_what_is_not_one_whole_message_of_a_good_call_is_no_answer() {
-        let good = framed(&CheckResponse::default());
+        let good = grpc::framed(&CheckResponse::default());
         assert!(read(&whole(200, Some("0"), &good)).is_ok());
         let mut longer = good.to_vec();
         longer.push(0);

@@ -1,7 +1,8 @@
 //! A chunked body, byte by byte where it is framing and in strides where it is data.
 
 use super::Rules;
-use super::head::{Refusal, bad, is_token_byte, is_value_byte, too_large};
+use super::head::{Refusal, bad, is_value_byte, too_large};
+use crate::http_syntax::is_token_byte;
 
 /// Bytes of all extensions of a body.
 const EXTENSIONS_MAX: usize = 16 * 1024;

@@ -1,7 +1,7 @@
 //! The lines of a request's head.
 
 use super::Rules;
-use crate::http_syntax::is_http1_method;
+use crate::http_syntax::{is_http1_method, is_token_byte};
 
 /// Why a message is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -212,26 +212,6 @@ fn trimmed(value: &[u8]) -> &[u8] {
     let start = value.iter().position(is_content).unwrap_or(value.len());
     let end = value.iter().rposition(is_content).map_or(start, |last| last + 1);
     value.get(start..end).unwrap_or_default()
-}
-
-pub(super) const fn is_token_byte(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'#'
-            | b'$'
-            | b'%'
-            | b'&'
-            | b'\''
-            | b'*'
-            | b'+'
-            | b'-'
-            | b'.'
-            | b'^'
-            | b'_'
-            | b'`'
-            | b'|'
-            | b'~'
-    ) || byte.is_ascii_alphanumeric()
 }
 
 /// Printable, whitespace or obs-text (RFC 9110, 5.5).

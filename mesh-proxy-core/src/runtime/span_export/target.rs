@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, TE};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{HeaderMap, Method};
 use mesh_compile::proxy::telemetry::Spans;
@@ -14,6 +13,7 @@ use mesh_model::mesh_config::{OpenTelemetryProvider, ProviderHeader, ServiceAttr
 use prost::Message;
 
 use super::messages::{self, ExportResponse, Resource};
+use crate::runtime::grpc;
 use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry::{self, Whole};
 use crate::runtime::proxy::Inner;
@@ -74,7 +74,7 @@ impl Target {
             return Err("the collector's cluster is not there".to_owned());
         };
         let message = messages::export(&self.resource, spans);
-        let body = if self.path.is_some() { message.encode_to_vec().into() } else { framed(&message) };
+        let body = if self.path.is_some() { message.encode_to_vec().into() } else { grpc::framed(&message) };
         let head = self.head();
         let asking = inquiry::ask(proxy, &cluster, &head, body, ANSWER_BYTES_MAX);
         let whole = tokio::time::timeout(self.patience, asking)
@@ -86,14 +86,13 @@ impl Target {
 
     fn head(&self) -> Head {
         let mut headers = self.headers.clone();
-        let (kind, version) = match self.path {
-            None => ("application/grpc", HttpVersion::Http2),
-            Some(_) => ("application/x-protobuf", HttpVersion::Http11),
+        let version = if self.path.is_none() {
+            grpc::mark(&mut headers);
+            HttpVersion::Http2
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+            HttpVersion::Http11
         };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        if self.path.is_none() {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-        }
         Head {
             version,
             method: Method::POST,
@@ -113,10 +112,7 @@ impl Target {
         let message = if self.path.is_some() {
             Some(&*whole.body)
         } else {
-            let status = whole.trailers.get("grpc-status").or_else(|| whole.headers.get("grpc-status"));
-            if status.is_none_or(|status| status != "0") {
-                return Err(format!("gRPC status {status:?}"));
-            }
+            grpc::succeeded(whole)?;
             whole.body.get(5..)
         };
         // What cannot be read says nothing of refused spans.
@@ -176,15 +172,4 @@ fn attributes(provider: &OpenTelemetryProvider, workload: Option<&Identity>) -> 
         }
     }
     attributes
-}
-
-/// One message of a gRPC stream, not compressed.
-fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut framed = BytesMut::with_capacity(length + 5);
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    // A growing buffer takes everything.
-    let _ = message.encode(&mut framed);
-    framed.freeze()
 }
