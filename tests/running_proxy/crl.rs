@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use hyper_util::rt::TokioIo;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
-use rustls::ServerConfig;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::ca::Ca;
 use crate::client::{Answer, exchange_on, get};
 use crate::fixture::{GATEWAY, SIDECAR, config, start_with};
-use crate::tls::{GET, WEB, client, parts, provider, secure_door};
+use crate::tls::{GET, WEB, client, https, secure_door};
 use crate::upstream::Upstream;
 
 #[tokio::test]
@@ -53,24 +49,7 @@ async fn a_gateway_refuses_clients_whose_certificate_was_taken_back() {
 #[tokio::test]
 async fn a_server_whose_certificate_was_taken_back_is_not_spoken_to() {
     let ca = Ca::new();
-    let (chain, key) = parts(&ca.issue_numbered(&["api.bank.example"], 7));
-    let server = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bank = listener.local_addr().unwrap();
-    let upstream = Upstream::start("unused").await;
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            if let Ok(stream) = TlsAcceptor::from(Arc::new(server.clone())).accept(stream).await {
-                tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "bank"));
-            }
-        }
-    });
+    let bank = https("bank", &ca.issue_numbered(&["api.bank.example"], 7), &[]).await.unwrap();
     let text = "
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

@@ -1,8 +1,8 @@
 //! What runs out, what panics, what is written into logs: nothing of it stops the proxy.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::{exchange, get};
-use crate::fixture::{GATEWAY, SIDECAR, config, door, reviews, start_with};
+use crate::fixture::{GATEWAY, SIDECAR, Shared, config, door, reviews, start_with};
 use crate::http2_attacks::{answer, connect, succeeded, with};
 use crate::upstream::Upstream;
 
@@ -125,20 +125,6 @@ async fn q06_a_panic_takes_its_own_connection_only() {
     tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
         .await
         .expect("a place is still taken");
-}
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Shared {

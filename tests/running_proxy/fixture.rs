@@ -1,7 +1,8 @@
 //! A proxy that runs for one test.
 
+use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mesh::compile::compiler::compile;
 use mesh::compile::proxy::ProxyConfig;
@@ -142,4 +143,19 @@ pub fn door(http: &str) -> String {
          ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n\
          metadata: {{name: door, namespace: edge}}\nspec:\n  hosts: ['*']\n  gateways: [door]\n  http:\n{http}"
     )
+}
+
+/// What is written is kept for the test.
+#[derive(Clone, Default)]
+pub struct Shared(pub Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use mesh::proxy_core::runtime::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fixture::{GATEWAY, config, door, start_with};
-use crate::upstream::{Seen, Upstream};
+use crate::http2_attacks::gateway;
+use crate::upstream::Seen;
 
 /// What must come of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -429,13 +428,7 @@ fn problem(fate: Fate, heard: &[Seen], statuses: &[u16]) -> Option<&'static str>
 
 #[tokio::test]
 async fn hostile_messages_do_not_reach_the_upstream() {
-    let upstream = Upstream::start("reviews").await;
-    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
-    let text = door(
-        "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n",
-    );
-    let running =
-        start_with(config(&text, GATEWAY), &["80"], &endpoints, Options::default(), |builder| builder).await;
+    let (running, upstream) = gateway().await;
     let all = all();
     assert!(all.len() >= 170, "{} cases", all.len());
     let mut wrong = Vec::new();

@@ -1,7 +1,5 @@
 //! What is told of requests: logs, metrics, explanations, the administration endpoint.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mesh::model::mesh_config::MeshConfig;
@@ -12,7 +10,7 @@ use mesh::proxy_core::telemetry::access_log::LineFormat;
 use serde_json::Value;
 
 use crate::client::{get, request};
-use crate::fixture::{SIDECAR, config, config_with, reviews, start_with};
+use crate::fixture::{SIDECAR, Shared, config, config_with, reviews, start_with};
 use crate::upstream::Upstream;
 
 const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
@@ -20,20 +18,6 @@ const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
     headers: {request: {set: {x-from: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% 100%%'}}}
     route: [{destination: {host: reviews}}]
 ";
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn requests_are_logged_counted_and_explained() {

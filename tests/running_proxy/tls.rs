@@ -32,6 +32,33 @@ pub(crate) fn parts(identity: &Identity) -> (Vec<CertificateDer<'static>>, Priva
     (chain, PrivateKeyDer::from_pem_slice(&identity.key).unwrap())
 }
 
+/// A server behind TLS, one certificate for everybody. Upstream's answers are under this name.
+pub(crate) async fn https(
+    name: &'static str,
+    identity: &Identity,
+    alpn: &[&str],
+) -> Result<SocketAddr, rustls::Error> {
+    let (chain, key) = parts(identity);
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let upstream = Upstream::start("unused").await;
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(stream) = acceptor.accept(stream).await {
+                tokio::spawn(upstream.clone().serve(TokioIo::new(stream), name));
+            }
+        }
+    });
+    Ok(address)
+}
+
 pub(crate) fn roots(ca: &Ca) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&ca.pem()).map(Result::unwrap));
@@ -428,25 +455,7 @@ async fn permissive_takes_both() {
 #[tokio::test]
 async fn passthrough_goes_by_the_server_name_and_leaves_tls_alone() {
     let ca = Ca::new();
-    let (chain, key) = parts(&ca.issue(&["shop.example"]));
-    let mut config_of_server = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config_of_server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let behind = listener.local_addr().unwrap();
-    let upstream = Upstream::start("unused").await;
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            if let Ok(stream) = TlsAcceptor::from(Arc::new(config_of_server.clone())).accept(stream).await {
-                tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "behind"));
-            }
-        }
-    });
+    let behind = https("behind", &ca.issue(&["shop.example"]), &["http/1.1"]).await.unwrap();
     let text = secure_door("{mode: PASSTHROUGH}")
         .replace("protocol: HTTPS", "protocol: TLS")
         .replace("  http:\n  - route", "  tls:\n  - match: [{sniHosts: [shop.example]}]\n    route");
@@ -481,24 +490,7 @@ spec:
   trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /authority.pem}}
 ";
     for (name, status) in [("api.bank.example", 200), ("other.example", 503)] {
-        let (chain, key) = parts(&ca.issue(&[name]));
-        let server = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let bank = listener.local_addr().unwrap();
-        let upstream = Upstream::start("unused").await;
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                if let Ok(stream) = TlsAcceptor::from(Arc::new(server.clone())).accept(stream).await {
-                    tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "bank"));
-                }
-            }
-        });
+        let bank = https("bank", &ca.issue(&[name]), &[]).await.unwrap();
         let held = InMemory::default();
         held.put_authorities("file-root:/authority.pem", ca.pem());
         let proxy = start_with(

@@ -17,8 +17,8 @@ use crate::ca::Ca;
 use crate::client::{Answer, get};
 use crate::fixture::{GATEWAY, SIDECAR, config, reviews, start_with};
 use crate::tls::{
-    REVIEWS_ID, SERVER, STRICT, WEB, gateway, mesh_certificates, offer, parts, provider, roots, secure_door,
-    server,
+    REVIEWS_ID, SERVER, STRICT, WEB, gateway, https, mesh_certificates, offer, parts, provider, roots,
+    secure_door, server,
 };
 use crate::upstream::Upstream;
 
@@ -134,27 +134,10 @@ async fn t03_names_of_upstreams_are_matched_label_by_label() {
              metadata: {{name: bank, namespace: shop}}\nspec:\n  host: {asked}\n  \
              trafficPolicy: {{tls: {{mode: SIMPLE, caCertificates: /authority.pem}}}}\n"
         );
-        let (chain, key) = parts(&ca.issue(&[name]));
-        let server = rustls::ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key);
-        let Ok(server) = server else {
+        let Ok(bank) = https("bank", &ca.issue(&[name]), &[]).await else {
             assert!(!fits, "{name}");
             continue;
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let bank = listener.local_addr().unwrap();
-        let upstream = Upstream::start("unused").await;
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server.clone()));
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    tokio::spawn(upstream.clone().serve(hyper_util::rt::TokioIo::new(stream), "bank"));
-                }
-            }
-        });
         let held = InMemory::default();
         held.put_authorities("file-root:/authority.pem", ca.pem());
         let endpoints = [("10.9.9.9:443", bank)];
