@@ -37,6 +37,9 @@ pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
     let mut out = anstream::stdout().lock();
     match command.format {
         Format::Json => writeln!(out, "{value:#}")?,
+        Format::Human if leaf(&value).is_some_and(|text| text.is_empty()) => {
+            writeln!(anstream::stderr().lock(), "note: this proxy has nothing of the kind")?;
+        }
         Format::Human => outline(&mut out, &value, 0)?,
     }
     Ok(ExitCode::SUCCESS)

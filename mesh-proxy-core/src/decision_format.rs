@@ -159,11 +159,13 @@ fn retries(policy: &RetryPolicy) -> Value {
     })
 }
 
-fn mirror(mirror: &Mirror) -> Value {
+/// A copy of requests and how many of them, in percent.
+pub(crate) fn mirror(mirror: &Mirror) -> Value {
     json!({"cluster": *mirror.cluster, "percent": number(mirror.percent)})
 }
 
-fn fault(fault: &Fault) -> Value {
+/// What a fault delays and breaks off, and how often, in percent.
+pub(crate) fn fault(fault: &Fault) -> Value {
     let mut entry = Map::new();
     if let Some((delay_ms, percent)) = fault.delay {
         entry.insert("delay_ms".into(), Value::from(delay_ms));
@@ -180,7 +182,8 @@ fn fault(fault: &Fault) -> Value {
     Value::Object(entry)
 }
 
-fn hash_policy(policy: &HashPolicy) -> Value {
+/// What a request is hashed by.
+pub(crate) fn hash_policy(policy: &HashPolicy) -> Value {
     match policy {
         HashPolicy::Header(name) => json!({"header": **name}),
         HashPolicy::Cookie { name, ttl_ms, path, attributes } => {

@@ -4,11 +4,11 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::http_filters::{FilterEffect, HttpFilters};
 use mesh_compile::proxy::listener::{
     ChainMatch, ClientCertificate, Direction, DownstreamTls, FilterChain, HttpLimits, Listener, Network,
-    Transport,
+    PathNormalization, Transport,
 };
 use serde_json::{Value, json};
 
-use crate::decision_format::{header_ops, rate_limit};
+use crate::decision_format::{hash_policy, header_ops, rate_limit};
 
 /// Every listener, in order.
 pub fn listeners(config: &ProxyConfig) -> Value {
@@ -90,6 +90,12 @@ fn network(network: &Network) -> Value {
                 "authentication": manager.authn.is_some(),
                 "authorization": manager.authz.is_some(),
                 "http10": manager.http10,
+                "path_normalization": match manager.normalization {
+                    PathNormalization::None => "NONE",
+                    PathNormalization::Base => "BASE",
+                    PathNormalization::MergeSlashes => "MERGE_SLASHES",
+                    PathNormalization::DecodeAndMergeSlashes => "DECODE_AND_MERGE_SLASHES",
+                },
                 "use_remote_address": manager.use_remote_address,
                 "trusted_hops": manager.trusted_hops,
                 "limits": limits(manager.limits),
@@ -103,6 +109,7 @@ fn network(network: &Network) -> Value {
                     .iter()
                     .map(|destination| json!({"cluster": &*destination.cluster, "weight": destination.weight}))
                     .collect::<Vec<_>>(),
+                "hash_policy": proxy.hash_policy.iter().map(hash_policy).collect::<Vec<_>>(),
                 "authorization": proxy.authz.is_some(),
                 "sni_cluster": proxy.sni_cluster,
                 "idle_timeout_ms": proxy.idle_timeout_ms,

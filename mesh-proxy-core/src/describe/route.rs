@@ -1,12 +1,15 @@
 //! Route tables as data.
 
 use mesh_compile::proxy::ProxyConfig;
-use mesh_compile::route_table::action::{Forward, Redirect, RedirectPath, RouteAction};
+use mesh_compile::route_table::action::{
+    AuthorityRewrite, CorsPolicy, Destination, Forward, HeaderOps, PathRewrite, Redirect, RedirectPath,
+    RetryPolicy, RouteAction,
+};
 use mesh_compile::route_table::matcher::{Case, PathMatch, RouteMatch, TextMatch, ValueMatch};
 use mesh_compile::route_table::{Route, RouteTable, VirtualHost};
 use serde_json::{Map, Value, json};
 
-use crate::decision_format::rate_limit;
+use crate::decision_format::{fault, hash_policy, header_ops, mirror, rate_limit};
 
 /// Every route table by name.
 pub fn route_tables(config: &ProxyConfig) -> Value {
@@ -36,9 +39,26 @@ fn route(route: &Route) -> Value {
     let (kind, action) = match &route.action {
         RouteAction::Forward(forward) => ("forward", forwarding(forward)),
         RouteAction::Redirect(redirect) => ("redirect", redirection(redirect)),
-        RouteAction::Respond(response) => ("respond", json!({"status": response.status})),
+        RouteAction::Respond(response) => {
+            ("respond", json!({"status": response.status, "body": response.body.as_deref()}))
+        }
     };
-    json!({"name": &*route.name, "match": conditions(&route.matcher), kind: action, "origin": route.origin})
+    let mut out = Map::new();
+    out.insert("name".into(), (&*route.name).into());
+    out.insert("match".into(), conditions(&route.matcher));
+    out.insert(kind.into(), action);
+    put_headers(&mut out, &route.request_headers, &route.response_headers);
+    out.insert("origin".into(), json!(route.origin));
+    out.into()
+}
+
+/// What is done to headers, where anything is.
+fn put_headers(out: &mut Map<String, Value>, request: &HeaderOps, response: &HeaderOps) {
+    for (key, ops) in [("request_headers", request), ("response_headers", response)] {
+        if !ops.ops.is_empty() {
+            out.insert(key.into(), header_ops(&ops.ops));
+        }
+    }
 }
 
 fn conditions(matcher: &RouteMatch) -> Value {
@@ -53,14 +73,18 @@ fn conditions(matcher: &RouteMatch) -> Value {
     };
     out.insert(key.to_owned(), text.into());
     for header in &matcher.headers {
-        out.insert(format!("{}header {}", not(header.invert), header.name), value(&header.value));
+        put_condition(
+            &mut out,
+            &format!("{}header {}", not(header.invert), header.name),
+            value(&header.value),
+        );
     }
     for query in &matcher.query {
-        out.insert(format!("query {}", query.name), value(&query.value));
+        put_condition(&mut out, &format!("query {}", query.name), value(&query.value));
     }
     for claim in &matcher.claims {
         let path = claim.path.iter().map(|name| &**name).collect::<Vec<_>>().join(".");
-        out.insert(format!("{}claim {path}", not(claim.invert)), value(&claim.value));
+        put_condition(&mut out, &format!("{}claim {path}", not(claim.invert)), value(&claim.value));
     }
     out.into()
 }
@@ -69,33 +93,110 @@ fn not(invert: bool) -> &'static str {
     if invert { "not " } else { "" }
 }
 
+/// Several conditions may ask for one name: the second and later ones stand under the name with a number.
+fn put_condition(out: &mut Map<String, Value>, name: &str, wanted: Value) {
+    let key = (2..).map(|turn| format!("{name} ({turn})"));
+    let free = std::iter::once(name.to_owned()).chain(key).find(|key| !out.contains_key(key));
+    out.extend(free.map(|key| (key, wanted)));
+}
+
 fn value(value: &ValueMatch) -> Value {
     match value {
         ValueMatch::Present => "present".into(),
         ValueMatch::Absent => "absent".into(),
-        ValueMatch::Text(TextMatch::Exact(text)) => json!({"exact": &**text}),
-        ValueMatch::Text(TextMatch::Prefix(text)) => json!({"prefix": &**text}),
-        ValueMatch::Text(TextMatch::Suffix(text)) => json!({"suffix": &**text}),
-        ValueMatch::Text(TextMatch::Contains(text)) => json!({"contains": &**text}),
-        ValueMatch::Text(TextMatch::Regex(pattern)) => json!({"regex": pattern.text()}),
+        ValueMatch::Text(wanted) => text(wanted),
+    }
+}
+
+fn text(wanted: &TextMatch) -> Value {
+    match wanted {
+        TextMatch::Exact(text) => json!({"exact": &**text}),
+        TextMatch::Prefix(text) => json!({"prefix": &**text}),
+        TextMatch::Suffix(text) => json!({"suffix": &**text}),
+        TextMatch::Contains(text) => json!({"contains": &**text}),
+        TextMatch::Regex(pattern) => json!({"regex": pattern.text()}),
     }
 }
 
 fn forwarding(forward: &Forward) -> Value {
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Option<Value>| {
+        out.extend(value.map(|value| (key.to_owned(), value)));
+    };
+    put("clusters", Some(forward.destinations.iter().map(destination).collect()));
+    put("timeout_ms", Some(forward.timeout_ms.into()));
+    put("retries", Some(forward.retries.as_deref().map(retries).into()));
+    put("local_rate_limit", Some(forward.rate_limit.as_deref().map(rate_limit).into()));
+    put("mirrors", Some(forward.mirrors.iter().map(mirror).collect()));
+    put("timeout_origin", forward.timeout_origin.as_ref().map(|origin| json!(origin)));
+    put("path_rewrite", forward.path_rewrite.as_ref().map(path_rewrite));
+    put("authority_rewrite", forward.authority_rewrite.as_ref().map(authority_rewrite));
+    let hashes = forward.hash_policy.iter().map(hash_policy);
+    put("hash_policy", (!forward.hash_policy.is_empty()).then(|| hashes.collect()));
+    put("fault", forward.fault.as_deref().map(fault));
+    put("cors", forward.cors.as_deref().map(cors));
+    put("no_cluster_status", (forward.no_cluster_status != 503).then(|| forward.no_cluster_status.into()));
+    out.into()
+}
+
+fn destination(destination: &Destination) -> Value {
+    let mut out = Map::new();
+    out.insert("cluster".into(), (&*destination.cluster).into());
+    out.insert("weight".into(), destination.weight.into());
+    put_headers(&mut out, &destination.request_headers, &destination.response_headers);
+    if let Some(authority) = &destination.authority {
+        out.insert("authority".into(), (&**authority).into());
+    }
+    out.into()
+}
+
+fn retries(retries: &RetryPolicy) -> Value {
+    let mut out = Map::new();
+    out.insert("attempts".into(), retries.attempts.into());
+    out.insert("on".into(), (&*retries.on).into());
+    if !retries.codes.is_empty() {
+        out.insert("codes".into(), json!(retries.codes));
+    }
+    for (key, ms) in [("per_try_timeout_ms", retries.per_try_timeout_ms), ("backoff_ms", retries.backoff_ms)]
+    {
+        out.extend(ms.map(|ms| (key.to_owned(), ms.into())));
+    }
+    for (key, is_set) in [
+        ("avoid_previous_hosts", retries.avoid_previous_hosts),
+        ("remote_localities", retries.remote_localities),
+    ] {
+        out.extend(is_set.then(|| (key.to_owned(), true.into())));
+    }
+    out.insert("origin".into(), json!(retries.origin));
+    out.into()
+}
+
+fn path_rewrite(rewrite: &PathRewrite) -> Value {
+    match rewrite {
+        PathRewrite::Matched(text) => json!({"matched": &**text}),
+        PathRewrite::Whole(text) => json!({"whole": &**text}),
+        PathRewrite::Regex { pattern, substitution } => {
+            json!({"regex": pattern.text(), "substitution": &**substitution})
+        }
+    }
+}
+
+fn authority_rewrite(rewrite: &AuthorityRewrite) -> Value {
+    match rewrite {
+        AuthorityRewrite::Literal(text) => (&**text).into(),
+        AuthorityRewrite::UpstreamHost => "<upstream host>".into(),
+    }
+}
+
+fn cors(policy: &CorsPolicy) -> Value {
     json!({
-        "clusters": forward
-            .destinations
-            .iter()
-            .map(|destination| json!({"cluster": &*destination.cluster, "weight": destination.weight}))
-            .collect::<Vec<_>>(),
-        "timeout_ms": forward.timeout_ms,
-        "retries": forward.retries.as_ref().map(|retries| json!({
-            "attempts": retries.attempts,
-            "on": &*retries.on,
-            "origin": retries.origin,
-        })),
-        "local_rate_limit": forward.rate_limit.as_deref().map(rate_limit),
-        "mirrors": forward.mirrors.iter().map(|mirror| &*mirror.cluster).collect::<Vec<_>>(),
+        "allow_origins": policy.allow_origins.iter().map(text).collect::<Vec<_>>(),
+        "allow_methods": &*policy.allow_methods,
+        "allow_headers": &*policy.allow_headers,
+        "expose_headers": &*policy.expose_headers,
+        "max_age": &*policy.max_age,
+        "allow_credentials": policy.allow_credentials,
+        "forward_unmatched_preflights": policy.forward_unmatched_preflights,
     })
 }
 
@@ -110,5 +211,6 @@ fn redirection(redirect: &Redirect) -> Value {
             RedirectPath::Whole(path) => json!({"whole": &**path}),
             RedirectPath::Prefix(path) => json!({"prefix": &**path}),
         },
+        "strip_query": redirect.strip_query,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
+use mesh_model::name::compare_specificity;
 use mesh_model::origin::Origin;
 
 use super::hosts;
@@ -154,10 +155,13 @@ impl<'v, 's> Table<'v, 's> {
         })
     }
 
-    /// Domains with the same routes share a virtual host; a table without any answers 404 to all (T-419).
+    /// Domains with the same routes share a virtual host, named after the most specific; a table without any answers
+    /// 404 to all (T-419).
     fn finish(self, name: Arc<str>) -> RouteTable {
         let Self { hosts, routes, empty, .. } = self;
         let mut shared: BTreeMap<Content, (Draft, Vec<Arc<str>>)> = BTreeMap::new();
+        let mut hosts = Vec::from_iter(hosts);
+        hosts.sort_by(|(a, _), (b, _)| compare_specificity(a, b));
         for (domain, draft) in hosts {
             let key = (draft.requires_tls, draft.contributions.clone());
             shared.entry(key).or_insert_with(|| (draft, Vec::new())).1.push(domain.into());

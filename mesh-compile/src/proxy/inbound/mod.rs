@@ -186,7 +186,8 @@ impl Builder<'_, '_> {
             normalization: settings::path_normalization(self.view),
             http10: self.http10,
             use_remote_address: false,
-            trusted_hops: settings::trusted_hops(self.view),
+            // S-221: a sidecar trusts none, whatever `gatewayTopology` says.
+            trusted_hops: 0,
             limits: HttpLimits::default(),
             filters: None,
         }
