@@ -41,7 +41,7 @@ pub(super) fn candidates(index: &RuleIndex, asked: &Asked<'_>, visit: impl FnMut
         search.token(index, claims);
     }
     if let Some(request) = facts.request {
-        search.http(index, request, asked.path);
+        search.http(index, request, asked);
     }
     // Last: they are asked only up to the first that is found before.
     (search.visit)(&index.always);
@@ -184,16 +184,18 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         }
     }
 
-    fn http(&mut self, index: &RuleIndex, request: &RequestFacts<'_>, path: &str) {
+    fn http(&mut self, index: &RuleIndex, request: &RequestFacts<'_>, asked: &Asked<'_>) {
         let plan = &index.plan;
         if !plan.host.is_empty() {
             self.text(&plan.host, &lower_case(&request.authority));
         }
         self.text(&plan.method, request.method.as_bytes());
-        self.text(&plan.path, path.as_bytes());
+        if !plan.path.is_empty() {
+            self.text(&plan.path, asked.path().as_bytes());
+        }
         if !plan.segments.is_empty() {
             let mut wanted = plan.segments.iter().peekable();
-            for (at, segment) in path.split('/').enumerate() {
+            for (at, segment) in asked.path().split('/').enumerate() {
                 let Some(next) = wanted.peek() else { break };
                 if **next == at {
                     self.number(of_segment(at, segment));

@@ -1,11 +1,14 @@
 //! Rules as bytes, one after the other: what a decision reads, on as few cache lines as may be.
 //!
-//! A rule is `LENGTH SOURCE RULE FLAGS FROM TO WHEN`; numbers are in groups of seven bits, low ones first. `from` and
-//! `to` are counted alternatives of counted fields; a field is its attribute, its values and its `not` values; a value is
-//! an operation (`op`) and what it compares with. Where more than one comes and a reader may stop early, the length of
-//! all of them stands in front. Names, origins and texts for people are not here: they are in the policies.
+//! A rule is `LENGTH SOURCE RULE FLAGS FIELD*`, the first three in four bytes each. A field (`layout`) has its values or
+//! its `not` values, and says how far on the next one is that is asked where it holds, and where it does not; `from`, `to`
+//! and `when` are nothing but that. A value is mostly eight bytes, or those and the rest of a text; one in an unusual form
+//! is an operation (`op`) and what it compares with (`any_form`). Names, origins and texts for people are not here: they
+//! are in the policies.
 
+mod any_form;
 mod asked;
+mod layout;
 mod matches;
 mod op;
 mod pack;
@@ -15,8 +18,6 @@ use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
-use self::matches::Matcher;
-use self::reader::Reader;
 use super::attribute::{Attribute, Pattern};
 use super::many_values::ManyValues;
 use super::rule::{Condition, Rule};
@@ -43,7 +44,7 @@ pub(super) struct Packed {
 #[derive(Debug, Clone, Default)]
 struct Making {
     attributes: HashMap<Attribute, usize>,
-    /// Where the conditions of rules begin, by what they say, and whose they are.
+    /// Where rules begin, by what their conditions say, and whose they are.
     distinct: HashTable<(u64, u32, usize)>,
     scratch: Vec<u8>,
 }
@@ -57,6 +58,9 @@ pub(super) struct Found {
     pub(super) rule: Option<usize>,
     pub(super) dry_run: bool,
 }
+
+/// Bytes before a rule's flags.
+const HEAD: u32 = 12;
 
 /// The rule is of a CUSTOM policy in dry-run mode.
 const DRY_RUN: u8 = 1;
@@ -78,7 +82,7 @@ impl Packed {
     fn append(&mut self, source: usize, rule: Option<usize>, body: &[u8]) -> Option<u32> {
         let hash = pack::hash(body);
         let same = |(known, at, _): &(u64, u32, usize)| {
-            *known == hash && self.code.get(*at as usize..).is_some_and(|rest| rest.starts_with(body))
+            *known == hash && self.body(*at).is_some_and(|(_, known)| known == body)
         };
         if let Some((_, _, first)) = self.making.distinct.find(hash, same) {
             if *first != source {
@@ -88,14 +92,12 @@ impl Packed {
         }
         // A list that is too long to number its bytes cannot be written: a document has a few megabytes.
         let place = u32::try_from(self.code.len()).ok()?;
-        let mut head = Vec::with_capacity(8);
-        pack::number(&mut head, source);
-        pack::number(&mut head, rule.map_or(0, |rule| rule + 1));
-        pack::number(&mut self.code, head.len() + body.len());
-        self.code.extend(head);
-        let at = u32::try_from(self.code.len()).ok()?;
+        let head = [body.len(), source, rule.map_or(0, |rule| rule + 1)];
+        for number in head {
+            self.code.extend(u32::try_from(number).ok()?.to_le_bytes());
+        }
         self.code.extend(body);
-        self.making.distinct.insert_unique(hash, (hash, at, source), |(hash, ..)| *hash);
+        self.making.distinct.insert_unique(hash, (hash, place, source), |(hash, ..)| *hash);
         Some(place)
     }
 
@@ -118,32 +120,48 @@ impl Packed {
         spared.take_while(move |(first, _)| *first == source).map(|(_, other)| *other)
     }
 
-    /// The rule that begins at `place`, if it matches.
-    pub(super) fn matching(&self, place: u32, asked: &Asked<'_>) -> Option<Found> {
-        let mut reader = Reader::new(self.code.get(place as usize..)?);
-        self.next_matching(place, &mut reader, asked)
+    /// Source and rule with the body, of the rule that begins at `place`.
+    #[inline(always)]
+    fn body(&self, place: u32) -> Option<((u32, u32), &[u8])> {
+        let rest = self.code.get(place as usize..)?;
+        let (length, rest) = layout::number(rest)?;
+        let (source, rest) = layout::number(rest)?;
+        let (rule, rest) = layout::number(rest)?;
+        Some(((source, rule), rest.get(..length as usize)?))
     }
 
-    /// Reads one rule.
+    /// The rule that begins at `place`, if it matches.
+    pub(super) fn matching(&self, place: u32, asked: &Asked<'_>) -> Option<Found> {
+        self.ask(place, self.body(place)?, asked)
+    }
+
     #[inline(always)]
-    fn next_matching(&self, place: u32, reader: &mut Reader<'_>, asked: &Asked<'_>) -> Option<Found> {
-        let mut rule = reader.sized();
-        let (source, index) = (rule.number(), rule.number());
-        let dry_run = rule.byte() & DRY_RUN != 0;
-        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, many: &self.many, asked };
-        matcher.holds(rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
+    fn ask(
+        &self,
+        place: u32,
+        ((source, rule), body): ((u32, u32), &[u8]),
+        asked: &Asked<'_>,
+    ) -> Option<Found> {
+        let (flags, fields) = body.split_first()?;
+        self.holds(fields, asked).then(|| Found {
+            place,
+            source: source as usize,
+            rule: (rule as usize).checked_sub(1),
+            dry_run: flags & DRY_RUN != 0,
+        })
     }
 
     /// The first rule that matches and counts, each asked in turn; one in dry-run mode only where no other does.
     pub(super) fn first(&self, asked: &Asked<'_>, counts: impl Fn(&Found) -> bool) -> Option<Found> {
-        let mut reader = Reader::new(&self.code);
-        let mut first = None;
-        while !reader.is_empty() {
-            match self.next_matching(0, &mut reader, asked).filter(&counts) {
+        let (mut first, mut place) = (None, 0);
+        while let Some(rule) = self.body(place) {
+            match self.ask(place, rule, asked).filter(&counts) {
                 Some(found) if !found.dry_run => return Some(found),
                 Some(found) => first = first.or(Some(found)),
                 None => {}
             }
+            // Places are numbered up to the end.
+            place = place.saturating_add(HEAD + rule.1.len() as u32);
         }
         first
     }
