@@ -6,7 +6,7 @@ use crate::short_text;
 
 /// What a field looks at, and so what its values look like.
 ///
-/// The first four have texts: a [`key`] each, then what the text has before its last six bytes.
+/// The first four have texts: a [`key`] each, then what each text has before its last six bytes.
 pub(super) mod what {
     pub(in super::super) const IDENTITY: u8 = 0;
     pub(in super::super) const PATH: u8 = 1;
@@ -20,6 +20,8 @@ pub(super) mod what {
     pub(in super::super) const PORT: u8 = 7;
     /// The number of an attribute, then values of any form (`op`).
     pub(in super::super) const OTHER: u8 = 8;
+    /// Some texts are not exact values.
+    pub(in super::super) const MIXED: u8 = 0x40;
     /// None of the values may fit.
     pub(in super::super) const NOT: u8 = 0x80;
 }
@@ -54,17 +56,17 @@ impl Field {
     /// With the values, and whatever follows them.
     #[inline(always)]
     pub(super) fn read(code: &[u8]) -> Option<(Self, &[u8])> {
-        let (then, rest) = number(code)?;
-        let (otherwise, rest) = number(rest)?;
-        let (count, rest) = number(rest)?;
-        let (what, rest) = rest.split_first()?;
-        Some((Self { then, otherwise, count, what: *what }, rest))
+        let ([then, otherwise, count], what, rest) = head(code)?;
+        Some((Self { then, otherwise, count, what }, rest))
     }
 }
 
+/// Three numbers and a byte, with what follows: what a rule begins with, and what a field does.
 #[inline(always)]
-pub(super) fn number(code: &[u8]) -> Option<(u32, &[u8])> {
-    code.split_first_chunk::<4>().map(|(number, rest)| (u32::from_le_bytes(*number), rest))
+pub(super) fn head(code: &[u8]) -> Option<([u32; 3], u8, &[u8])> {
+    let (head, rest) = code.split_first_chunk::<13>()?;
+    let ([a, b, c], [byte]) = head.as_chunks::<4>() else { return None };
+    Some(([a, b, c].map(|number| u32::from_le_bytes(*number)), *byte, rest))
 }
 
 /// The text is this.
@@ -77,10 +79,10 @@ pub(super) const SUFFIX: u64 = 2 << 62;
 pub(super) const ANY_FORM: u64 = 3 << 62;
 
 /// Bytes of a text that are in its key.
-pub(super) const IN_KEY: usize = 6;
+const IN_KEY: usize = 6;
 
 /// The longest text that has a key.
-pub(super) const LENGTH_MAX: usize = 0x3fff;
+const LENGTH_MAX: usize = 0x3fff;
 
 const LENGTH_AT: u32 = 48;
 
@@ -102,20 +104,25 @@ fn length_only(length: usize) -> u64 {
     (length as u64) << LENGTH_AT
 }
 
-/// Appends a text that is to be compared in this form, unless it is too long.
-pub(super) fn write_text(code: &mut Vec<u8>, form: u64, text: &[u8]) -> bool {
-    let before = text.len().saturating_sub(IN_KEY);
-    code.extend((key(text) | form).to_le_bytes());
-    code.extend(text.iter().take(before));
+/// Appends a text that is to be compared in this form, unless it is too long: to keys, and to what stands behind them.
+pub(super) fn write_text(keys: &mut Vec<u8>, rests: &mut Vec<u8>, form: u64, text: &[u8]) -> bool {
+    keys.extend((key(text) | form).to_le_bytes());
+    rests.extend(text.iter().take(in_rest(text.len())));
     text.len() <= LENGTH_MAX
 }
 
-/// Appends a value of any form, unless it is too long.
-pub(super) fn write_any_form(code: &mut Vec<u8>, value: &[u8]) -> bool {
+/// The same for a value of any form.
+pub(super) fn write_any_form(keys: &mut Vec<u8>, rests: &mut Vec<u8>, value: &[u8]) -> bool {
     let length = value.len() + IN_KEY;
-    code.extend((length_only(length) | ANY_FORM).to_le_bytes());
-    code.extend(value);
+    keys.extend((length_only(length) | ANY_FORM).to_le_bytes());
+    rests.extend(value);
     length <= LENGTH_MAX
+}
+
+/// How many bytes of a text or value are not in its key.
+#[inline(always)]
+pub(super) fn in_rest(length: usize) -> usize {
+    length.saturating_sub(IN_KEY)
 }
 
 #[inline(always)]
@@ -145,7 +152,13 @@ fn few(text: &[u8]) -> u64 {
 /// Whether a text is the one with this key that has `before` before its last six bytes.
 #[inline(always)]
 pub(super) fn is_text(text: &[u8], form: u64, wanted: u64, before: &[u8]) -> bool {
-    key(text) | form == wanted && text.get(..before.len()).is_some_and(|part| short_text::equal(part, before))
+    key(text) | form == wanted && is_before(text, before)
+}
+
+/// Whether a text with the right length and end begins so.
+#[inline(always)]
+pub(super) fn is_before(text: &[u8], before: &[u8]) -> bool {
+    text.get(..before.len()).is_some_and(|part| short_text::equal(part, before))
 }
 
 /// A block of IPv4 addresses as eight bytes.
@@ -171,7 +184,7 @@ mod tests {
         #[test]
         fn a_text_is_found_by_its_key_and_its_start(one in "[ab]{0,20}", other in "[ab]{0,20}") {
             let wanted = other.as_bytes();
-            let before = &wanted[..wanted.len().saturating_sub(IN_KEY)];
+            let before = &wanted[..in_rest(wanted.len())];
             prop_assert_eq!(is_text(one.as_bytes(), SUFFIX, key(wanted) | SUFFIX, before), one == other);
             prop_assert!(is_text(wanted, EXACT, key(wanted), before));
             prop_assert_eq!(length_of(key(wanted)), wanted.len());

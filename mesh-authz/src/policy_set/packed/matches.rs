@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::layout::{self, ANY_FORM, EXACT, Field, IN_KEY, SUFFIX, form_of, is_text, key, length_of, what};
+use super::layout::{
+    self, ANY_FORM, EXACT, Field, PREFIX, SUFFIX, form_of, in_rest, is_before, is_text, key, length_of, what,
+};
 use super::{Asked, Packed};
 
 impl Packed {
@@ -29,7 +31,8 @@ impl Packed {
     fn one_fits(&self, field: &Field, values: &[u8], asked: &Asked<'_>) -> bool {
         let facts = asked.facts;
         let count = field.count as usize;
-        let text = match field.what & !what::NOT {
+        let kind = field.what & !(what::NOT | what::MIXED);
+        let text = match kind {
             what::IDENTITY => facts.peer.map(str::as_bytes),
             what::PATH => facts.request.map(|_| asked.path().as_bytes()),
             what::METHOD => facts.request.map(|request| request.method.as_bytes()),
@@ -43,36 +46,49 @@ impl Packed {
             }
             _ => return self.one_of_any_form(values, count, asked),
         };
-        text.is_some_and(|text| self.one_text(field.what & !what::NOT, text, values, count, asked))
+        let Some(text) = text else { return false };
+        let Some((keys, rests)) = values.split_at_checked(count * 8) else { return false };
+        let keys = keys.as_chunks::<8>().0;
+        if field.what & what::MIXED == 0 {
+            one_is(text, keys, rests)
+        } else {
+            self.one_text(kind, text, keys, rests, asked)
+        }
     }
 
-    #[inline(always)]
-    fn one_text(&self, kind: u8, text: &[u8], mut values: &[u8], count: usize, asked: &Asked<'_>) -> bool {
-        let whole = key(text);
-        for _ in 0..count {
-            let Some((wanted, rest)) = values.split_first_chunk::<8>() else { return false };
+    /// Whether one of the values fits a text.
+    fn one_text(&self, kind: u8, text: &[u8], keys: &[[u8; 8]], mut rests: &[u8], asked: &Asked<'_>) -> bool {
+        keys.iter().any(|wanted| {
             let wanted = u64::from_le_bytes(*wanted);
-            let length = length_of(wanted);
-            let Some((before, rest)) = rest.split_at_checked(length.saturating_sub(IN_KEY)) else {
-                return false;
+            let (form, length) = (form_of(wanted), length_of(wanted));
+            let (before, behind) = rests.split_at_checked(in_rest(length)).unwrap_or_default();
+            rests = behind;
+            let start = match form {
+                ANY_FORM => return self.is_of_any_form(kind, before, asked),
+                PREFIX => Some(0),
+                SUFFIX => text.len().checked_sub(length),
+                _ => return is_text(text, EXACT, wanted, before),
             };
-            let form = form_of(wanted);
-            let fits = if form == EXACT {
-                wanted == whole && is_text(text, EXACT, wanted, before)
-            } else if form == ANY_FORM {
-                self.is_of_any_form(kind, before, asked)
-            } else {
-                let start = if form == SUFFIX { text.len().wrapping_sub(length) } else { 0 };
-                let part = text.get(start..).and_then(|text| text.get(..length));
-                part.is_some_and(|part| is_text(part, form, wanted, before))
-            };
-            if fits {
-                return true;
-            }
-            values = rest;
-        }
-        false
+            let part = start.and_then(|start| text.get(start..)?.get(..length));
+            part.is_some_and(|part| is_text(part, form, wanted, before))
+        })
     }
+}
+
+/// Whether a text is one of the exact values.
+#[inline(always)]
+fn one_is(text: &[u8], keys: &[[u8; 8]], rests: &[u8]) -> bool {
+    let own = key(text).to_le_bytes();
+    keys.iter().enumerate().any(|(at, wanted)| *wanted == own && begins_as(text, keys, rests, at))
+}
+
+/// Whether a text whose key is that of the exact value `at` begins as it does.
+#[inline(never)]
+fn begins_as(text: &[u8], keys: &[[u8; 8]], rests: &[u8], at: usize) -> bool {
+    let rest = |key: &[u8; 8]| in_rest(length_of(u64::from_le_bytes(*key)));
+    let start = keys.iter().take(at).map(rest).sum::<usize>();
+    let before = rests.get(start..).and_then(|rests| rests.get(..in_rest(text.len())));
+    before.is_some_and(|before| is_before(text, before))
 }
 
 /// Whether an address is in one of the blocks.

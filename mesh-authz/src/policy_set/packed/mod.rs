@@ -59,11 +59,20 @@ pub(super) struct Found {
     pub(super) dry_run: bool,
 }
 
-/// Bytes before a rule's flags.
-const HEAD: u32 = 12;
+/// Bytes before a rule's fields.
+const HEAD: u32 = 13;
 
 /// The rule is of a CUSTOM policy in dry-run mode.
 const DRY_RUN: u8 = 1;
+
+/// A rule as it is written.
+struct Written<'c> {
+    source: u32,
+    /// One more than its position; 0: it is the policy as a whole.
+    rule: u32,
+    flags: u8,
+    fields: &'c [u8],
+}
 
 impl Packed {
     /// Appends a rule of the policy `source`. `None`: it needs no place, since it never matches, or an earlier one asks
@@ -72,17 +81,18 @@ impl Packed {
         let Condition::When { from, to, when } = &rule.condition else { return None };
         let mut body = std::mem::take(&mut self.making.scratch);
         body.clear();
-        body.push(if rule.dry_run { DRY_RUN } else { 0 });
         self.pack_condition(&mut body, from, to, when);
-        let place = self.append(source, rule.index, &body);
+        let flags = if rule.dry_run { DRY_RUN } else { 0 };
+        let place = self.append(source, rule.index, flags, &body);
         self.making.scratch = body;
         place
     }
 
-    fn append(&mut self, source: usize, rule: Option<usize>, body: &[u8]) -> Option<u32> {
+    fn append(&mut self, source: usize, rule: Option<usize>, flags: u8, body: &[u8]) -> Option<u32> {
         let hash = pack::hash(body);
         let same = |(known, at, _): &(u64, u32, usize)| {
-            *known == hash && self.body(*at).is_some_and(|(_, known)| known == body)
+            let same = |rule: Written<'_>| (rule.flags, rule.fields) == (flags, body);
+            *known == hash && self.rule(*at).is_some_and(same)
         };
         if let Some((_, _, first)) = self.making.distinct.find(hash, same) {
             if *first != source {
@@ -96,6 +106,7 @@ impl Packed {
         for number in head {
             self.code.extend(u32::try_from(number).ok()?.to_le_bytes());
         }
+        self.code.push(flags);
         self.code.extend(body);
         self.making.distinct.insert_unique(hash, (hash, place, source), |(hash, ..)| *hash);
         Some(place)
@@ -120,48 +131,39 @@ impl Packed {
         spared.take_while(move |(first, _)| *first == source).map(|(_, other)| *other)
     }
 
-    /// Source and rule with the body, of the rule that begins at `place`.
+    /// The rule that begins at `place`.
     #[inline(always)]
-    fn body(&self, place: u32) -> Option<((u32, u32), &[u8])> {
-        let rest = self.code.get(place as usize..)?;
-        let (length, rest) = layout::number(rest)?;
-        let (source, rest) = layout::number(rest)?;
-        let (rule, rest) = layout::number(rest)?;
-        Some(((source, rule), rest.get(..length as usize)?))
+    fn rule(&self, place: u32) -> Option<Written<'_>> {
+        let ([length, source, rule], flags, rest) = layout::head(self.code.get(place as usize..)?)?;
+        Some(Written { source, rule, flags, fields: rest.get(..length as usize)? })
     }
 
     /// The rule that begins at `place`, if it matches.
     pub(super) fn matching(&self, place: u32, asked: &Asked<'_>) -> Option<Found> {
-        self.ask(place, self.body(place)?, asked)
+        self.ask(place, &self.rule(place)?, asked)
     }
 
     #[inline(always)]
-    fn ask(
-        &self,
-        place: u32,
-        ((source, rule), body): ((u32, u32), &[u8]),
-        asked: &Asked<'_>,
-    ) -> Option<Found> {
-        let (flags, fields) = body.split_first()?;
-        self.holds(fields, asked).then(|| Found {
+    fn ask(&self, place: u32, rule: &Written<'_>, asked: &Asked<'_>) -> Option<Found> {
+        self.holds(rule.fields, asked).then(|| Found {
             place,
-            source: source as usize,
-            rule: (rule as usize).checked_sub(1),
-            dry_run: flags & DRY_RUN != 0,
+            source: rule.source as usize,
+            rule: (rule.rule as usize).checked_sub(1),
+            dry_run: rule.flags & DRY_RUN != 0,
         })
     }
 
     /// The first rule that matches and counts, each asked in turn; one in dry-run mode only where no other does.
     pub(super) fn first(&self, asked: &Asked<'_>, counts: impl Fn(&Found) -> bool) -> Option<Found> {
         let (mut first, mut place) = (None, 0);
-        while let Some(rule) = self.body(place) {
-            match self.ask(place, rule, asked).filter(&counts) {
+        while let Some(rule) = self.rule(place) {
+            match self.ask(place, &rule, asked).filter(&counts) {
                 Some(found) if !found.dry_run => return Some(found),
                 Some(found) => first = first.or(Some(found)),
                 None => {}
             }
             // Places are numbered up to the end.
-            place = place.saturating_add(HEAD + rule.1.len() as u32);
+            place = place.saturating_add(HEAD + rule.fields.len() as u32);
         }
         first
     }

@@ -97,8 +97,12 @@ impl Packed {
                 _ => None,
             };
             if let Some(usual) = usual {
-                head(usual, count).write(code);
-                if values.iter().all(|value| self.usual(code, attribute, value)) {
+                let is_exact = |value| text_of(value).is_some_and(|(form, _)| form == layout::EXACT);
+                let mixed = if values.iter().all(is_exact) { 0 } else { what::MIXED };
+                head(usual | mixed, count).write(code);
+                let mut rests = Vec::new();
+                if values.iter().all(|value| self.usual(code, &mut rests, attribute, value)) {
+                    code.extend(rests);
                     return;
                 }
                 code.truncate(start);
@@ -117,7 +121,13 @@ impl Packed {
     }
 
     /// Appends a value if it can stand in a field of this attribute that is laid out in the usual way.
-    fn usual(&mut self, code: &mut Vec<u8>, attribute: &Attribute, value: &Pattern) -> bool {
+    fn usual(
+        &mut self,
+        code: &mut Vec<u8>,
+        rests: &mut Vec<u8>,
+        attribute: &Attribute,
+        value: &Pattern,
+    ) -> bool {
         match (attribute, value) {
             (Attribute::SourceIp | Attribute::RemoteIp | Attribute::DestinationIp, Pattern::Ip(block)) => {
                 let IpAddr::V4(network) = block.network() else { return false };
@@ -130,11 +140,11 @@ impl Packed {
             }
             (Attribute::Identity | Attribute::Path | Attribute::Method | Attribute::Sni, value) => {
                 if let Some((form, text)) = text_of(value) {
-                    return layout::write_text(code, form, text);
+                    return layout::write_text(code, rests, form, text);
                 }
                 let mut written = Vec::new();
                 self.any_form(&mut written, attribute, value);
-                layout::write_any_form(code, &written)
+                layout::write_any_form(code, rests, &written)
             }
             _ => false,
         }
