@@ -8,10 +8,11 @@ use regex_automata::{Anchored, Input, MatchKind, PatternSet, meta};
 use regex_syntax::hir::Hir;
 
 use super::Route;
-use super::pattern::Pattern;
+use super::pattern::{Automaton, Pattern};
 
-/// Bound on the compiled size of the automaton, in bytes; beyond it regexes are tested one by one.
-const SIZE_LIMIT: usize = 32 << 20;
+/// Bound on the size of the automaton, in bytes; beyond it regexes are tested one by one. It is made when the first
+/// request asks, which may take some ten milliseconds at this size.
+const SIZE_LIMIT: usize = 4 << 20;
 
 /// Bound on the cache of lazily built states, in bytes per thread.
 const CACHE_LIMIT: usize = 8 << 20;
@@ -19,50 +20,86 @@ const CACHE_LIMIT: usize = 8 << 20;
 /// Regexes of one host under one automaton.
 #[derive(Debug, Clone)]
 pub(super) struct RegexSet {
+    members: Arc<Members>,
+}
+
+#[derive(Debug)]
+struct Members {
     /// Positions of the routes, ascending; the n-th belongs to the n-th pattern.
-    positions: Arc<[u32]>,
+    positions: Box<[u32]>,
+    patterns: Box<[Pattern]>,
+    /// Bytes that an automaton takes at most.
+    bytes: usize,
     /// Prefers the first pattern.
-    first: meta::Regex,
-    /// Finds every pattern; `None` where the first settles the question, having no further predicates beside it.
-    every: Option<meta::Regex>,
+    first: Automaton,
+    /// Finds every pattern.
+    every: Automaton,
+    /// Whether a match may fail for what stands beside it, so that later ones matter too.
+    conditional: bool,
 }
 
 impl RegexSet {
-    /// `None` for no regexes, or where the automaton would be too large.
+    /// `None` where one automaton is of no use (one regex at most), or would be too large.
     pub(super) fn new(members: &[(u32, &Route, &Pattern)]) -> Option<Self> {
-        if members.is_empty() {
+        let bytes =
+            members.iter().fold(0_usize, |sum, (.., pattern)| sum.saturating_add(pattern.size_bound()));
+        if members.len() < 2 || bytes > SIZE_LIMIT {
             return None;
         }
-        let hirs: Vec<Hir> =
-            members.iter().map(|(_, _, pattern)| pattern.full_match_syntax()).collect::<Option<_>>()?;
-        let conditional = members.iter().any(|(_, route, _)| route.matcher.looks_beyond_path());
-        Some(Self {
+        let members = Members {
             positions: members.iter().map(|(position, ..)| *position).collect(),
-            first: build(&hirs, MatchKind::LeftmostFirst)?,
-            every: if conditional { Some(build(&hirs, MatchKind::All)?) } else { None },
-        })
+            patterns: members.iter().map(|(.., pattern)| (*pattern).clone()).collect(),
+            bytes,
+            first: Automaton::default(),
+            every: Automaton::default(),
+            conditional: members.iter().any(|(_, route, _)| route.matcher.looks_beyond_path()),
+        };
+        Some(Self { members: Arc::new(members) })
     }
 
     /// The regexes that match a path; nothing is searched before it is asked for.
     pub(super) fn matches<'i>(&'i self, path: &'i [u8]) -> RegexMatches<'i> {
-        RegexMatches { set: self, path, state: State::Unasked }
+        RegexMatches { set: &self.members, path, state: State::Unasked }
+    }
+}
+
+impl Members {
+    fn build(&self, kind: MatchKind) -> Option<meta::Regex> {
+        let syntaxes = self.patterns.iter().map(Pattern::full_match_syntax).collect::<Option<Vec<_>>>()?;
+        build(&syntaxes, kind)
     }
 
     fn first(&self, path: &[u8]) -> Option<u32> {
-        let found = self.first.search_half(&input(path))?;
-        self.positions.get(found.pattern().as_usize()).copied()
+        match self.first.get(self.bytes, || self.build(MatchKind::LeftmostFirst)) {
+            Some(regex) => {
+                let found = regex.search_half(&input(path))?;
+                self.positions.get(found.pattern().as_usize()).copied()
+            }
+            None => self.one_by_one(path).next(),
+        }
     }
 
     /// All that match after a position.
     fn after(&self, position: u32, path: &[u8]) -> Vec<u32> {
-        let Some(every) = &self.every else { return Vec::new() };
-        let mut found = PatternSet::new(self.positions.len());
-        every.which_overlapping_matches(&input(path), &mut found);
-        found
-            .iter()
-            .filter_map(|pattern| self.positions.get(pattern.as_usize()).copied())
-            .filter(|other| *other > position)
-            .collect()
+        if !self.conditional {
+            return Vec::new();
+        }
+        let is_after = |other: &u32| *other > position;
+        match self.every.get(self.bytes, || self.build(MatchKind::All)) {
+            Some(regex) => {
+                let mut found = PatternSet::new(self.positions.len());
+                regex.which_overlapping_matches(&input(path), &mut found);
+                let positions = found.iter().filter_map(|pattern| self.positions.get(pattern.as_usize()));
+                positions.copied().filter(is_after).collect()
+            }
+            None => self.one_by_one(path).filter(is_after).collect(),
+        }
+    }
+
+    /// What the automaton says, where there is no room for it.
+    fn one_by_one<'i>(&'i self, path: &'i [u8]) -> impl Iterator<Item = u32> + 'i {
+        let members = self.positions.iter().zip(&self.patterns);
+        members.filter(move |(_, pattern)| pattern.is_match(path)).map(|(position, _)| *position)
     }
 }
 
@@ -82,7 +119,7 @@ fn build(hirs: &[Hir], kind: MatchKind) -> Option<meta::Regex> {
 /// A stream of matching positions, ascending.
 #[derive(Debug)]
 pub(super) struct RegexMatches<'i> {
-    set: &'i RegexSet,
+    set: &'i Members,
     path: &'i [u8],
     state: State,
 }
