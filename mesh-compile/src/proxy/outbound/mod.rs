@@ -36,6 +36,7 @@ use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
 use chain::TableName;
 use client::Client;
+pub(crate) use domains::namespace_named;
 pub use tables::{PortTables, Rewritten};
 
 /// Outbound listeners and route tables of a sidecar.
@@ -117,6 +118,22 @@ pub fn rewrite_service(
     report: &mut Report,
 ) -> Rewritten {
     tables.rewrite_service(view, service, cache, report)
+}
+
+/// Makes the default routes of a service in the tables of a port again.
+pub fn rewrite_defaults(
+    view: &View<'_>,
+    tables: &mut PortTables,
+    hostname: &str,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Rewritten {
+    tables.rewrite_defaults(view, hostname, cache, report)
+}
+
+/// Makes the tables of a port, which were another proxy's, those of one that knows these services by other names.
+pub fn rename(view: &View<'_>, tables: &mut PortTables, hostnames: &[Arc<str>]) -> Rewritten {
+    tables.rename(view, hostnames)
 }
 
 /// A VirtualService is compiled once a table: what it says about itself is said once.
