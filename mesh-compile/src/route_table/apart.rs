@@ -35,6 +35,10 @@ impl Apart {
     }
 }
 
+fn is_in(apart: Option<&Apart>, position: u32, domain: &Arc<str>) -> bool {
+    apart.is_some_and(|apart| apart.contains(position, domain))
+}
+
 impl RouteTable {
     /// A table of which some domains, with the positions of their virtual hosts, are indexed apart. They must be exact,
     /// in lower case, and of no other virtual host.
@@ -49,8 +53,7 @@ impl RouteTable {
         let apart = Apart::new(apart);
         let own = apart.as_deref();
         let domains = (0..).zip(&virtual_hosts).flat_map(|(id, host)| {
-            let is_apart = move |domain: &Arc<str>| own.is_some_and(|apart| apart.contains(id, domain));
-            host.domains.iter().filter(move |domain| !is_apart(domain)).map(move |domain| (id, domain))
+            host.domains.iter().filter(move |domain| !is_in(own, id, domain)).map(move |domain| (id, domain))
         });
         let hosts = Arc::new(HostIndex::new(domains));
         Self { name: name.into(), virtual_hosts, hosts, apart }
@@ -62,19 +65,19 @@ impl RouteTable {
     pub fn with_renamed(&self, renamed: Vec<(usize, Arc<VirtualHost>, Vec<Arc<str>>)>) -> Self {
         let mut virtual_hosts = self.virtual_hosts.clone();
         let before = self.apart.as_deref();
-        let mut apart: Vec<(u32, Arc<str>)> =
-            before.map(|before| before.domains.clone()).unwrap_or_default();
+        let mut apart: Vec<(u32, Arc<str>)> = before.map(|before| before.domains.clone()).unwrap_or_default();
         let positions: Vec<u32> =
             renamed.iter().filter_map(|(position, ..)| u32::try_from(*position).ok()).collect();
         apart.retain(|(position, _)| !positions.contains(position));
         let mut is_shared = true;
         for ((position, host, own), at) in renamed.into_iter().zip(positions) {
             let Some(slot) = virtual_hosts.get_mut(position) else { continue };
-            let old = slot
-                .domains
-                .iter()
-                .filter(|domain| !before.is_some_and(|before| before.contains(at, domain)));
-            is_shared &= old.eq(host.domains.iter().filter(|domain| !own.contains(domain)));
+            let mut old: Vec<_> = slot.domains.iter().filter(|it| !is_in(before, at, it)).collect();
+            let mut new: Vec<_> = host.domains.iter().filter(|it| !own.contains(it)).collect();
+            // They all lead to one virtual host, in whatever order.
+            old.sort_unstable();
+            new.sort_unstable();
+            is_shared &= old == new;
             apart.extend(own.into_iter().map(|domain| (at, domain)));
             *slot = host;
         }

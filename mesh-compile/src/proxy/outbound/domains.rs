@@ -8,9 +8,9 @@ use hashbrown::{HashMap, HashSet};
 
 use super::owners::Owner;
 use crate::proxy::clusters::names::push_decimal;
-use crate::registry::DOMAIN;
 use crate::registry::service::{RegistryKind, Resolution, Service};
 use crate::view::View;
+use crate::visibility::kubernetes_name;
 
 /// A domain that a virtual host would like to have.
 #[derive(Debug, Clone)]
@@ -81,11 +81,13 @@ pub(super) fn of_host(host: &str) -> Vec<Name> {
     vec![Name::new(bracketed(host))]
 }
 
+type OfService = (Arc<Service>, Arc<[Name]>);
+
 /// Domains of services without ports: tables of several ports have the same.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// By place in memory, with the service, so that no other comes to stand there.
-    by_service: HashMap<usize, (Arc<Service>, Arc<[Name]>), RandomState>,
+    by_service: HashMap<usize, OfService, RandomState>,
 }
 
 impl Known {
@@ -116,7 +118,9 @@ impl<'o> Taken<'o> {
     /// Nothing is taken. `port`: the table's, whose domains have none.
     pub(super) fn new(owners: &'o [Owner], port: Option<u16>) -> Self {
         let services = || {
-            owners.iter().flat_map(|owner| owner.services.iter().map(|(service, _)| (&*service.hostname, owner.port)))
+            owners
+                .iter()
+                .flat_map(|owner| owner.services.iter().map(|(service, _)| (&*service.hostname, owner.port)))
         };
         let room = owners.len();
         let mut known = HashSet::with_capacity_and_hasher(room, RandomState::default());
@@ -145,7 +149,9 @@ impl<'o> Taken<'o> {
     pub(super) fn take<'n>(&mut self, wanted: &'n [Name]) -> Vec<&'n Name> {
         let mut taken = Vec::with_capacity(wanted.len());
         for name in wanted {
-            if !(name.gives_way && self.is_known(&name.written)) && self.domains.insert(Arc::clone(&name.lower)) {
+            if !(name.gives_way && self.is_known(&name.written))
+                && self.domains.insert(Arc::clone(&name.lower))
+            {
                 taken.push(name);
             } else if !taken.iter().any(|own: &&Name| own.lower == name.lower) {
                 self.contended.insert(Arc::clone(&name.lower));
@@ -194,21 +200,6 @@ pub(super) fn alternates(hostname: &str, port: Option<u16>, namespace: &str) -> 
     let mut names = Vec::new();
     each_alternate(hostname, port, namespace, &mut |name, _| names.push(name));
     names
-}
-
-/// The namespace that a hostname of Kubernetes' form names: its clients know it by a name that others do not.
-pub(crate) fn namespace_named(hostname: &str) -> Option<&str> {
-    let own = kubernetes_name(hostname)?;
-    own.split_once('.').map(|(_, namespace)| namespace)
-}
-
-/// What stands before `.svc` in a Kubernetes name.
-fn kubernetes_name(hostname: &str) -> Option<&str> {
-    let is_kubernetes_name = hostname.strip_suffix(DOMAIN).is_some_and(|rest| rest.ends_with(".svc."));
-    if !is_kubernetes_name {
-        return None;
-    }
-    hostname.split_once(".svc.").map(|(own, _)| own)
 }
 
 /// The names with whether each is known to clients of the service's own namespace alone.

@@ -2,18 +2,20 @@
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
-//! is what becomes of everything else; `tables`, `owners` and `domains` make the route tables, `cache` knows what was
-//! made before.
+//! is what becomes of everything else; `tables`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
+//! them another proxy's, `cache` knows what was made before.
 
 mod cache;
 mod chain;
 mod client;
 mod conflicts;
 mod domains;
+mod drafts;
 mod earlier;
 mod entries;
 mod listeners;
 mod owners;
+mod rename;
 mod tables;
 mod tcp_chains;
 mod tcp_proxy;
@@ -36,7 +38,6 @@ use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
 use chain::TableName;
 use client::Client;
-pub(crate) use domains::namespace_named;
 pub use tables::{PortTables, Rewritten};
 
 /// Outbound listeners and route tables of a sidecar.

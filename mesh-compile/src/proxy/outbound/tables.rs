@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use mesh_model::diagnostic::Report;
 use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
-use smallvec::SmallVec;
 
 use super::cache::RouteCache;
 use super::chain::TableName;
 use super::client::Client;
-use super::domains::{self, Known, Name, Taken, with_port};
+use super::domains::{Known, with_port};
+use super::drafts::{Draft, drafts};
 use super::earlier::{Hosts, is_unchanged, keep_table};
-use super::owners::{Owner, Services, Source, as_in_table, services_of};
+use super::owners::{Services, Source, as_in_table, services_of};
 use super::unknown;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::registry::service::{Service, ServicePort};
@@ -34,23 +34,23 @@ struct Wanted {
 #[derive(Debug, Clone)]
 pub struct PortTables {
     /// 0 for what is no port.
-    port: u16,
+    pub(super) port: u16,
     /// Empty for a port.
-    bind: Arc<str>,
+    pub(super) bind: Arc<str>,
     wanted: Arc<[Wanted]>,
     /// Whether a listener of the scope serves the port; otherwise every host is unknown.
     is_served: bool,
-    services: Arc<Services>,
+    pub(super) services: Arc<Services>,
     /// By name.
-    drafts: Arc<Vec<Arc<Draft>>>,
+    pub(super) drafts: Arc<Vec<Arc<Draft>>>,
     /// VirtualServices that have routes here, by namespace and name.
     contributing: Arc<BTreeSet<(Arc<str>, Arc<str>)>>,
     /// Names of virtual hosts and domains that somebody wanted and did not get: what they hang on is planned anew.
-    contended: Arc<HashSet<Arc<str>, RandomState>>,
+    pub(super) contended: Arc<HashSet<Arc<str>, RandomState>>,
     /// For hosts that nobody knows.
     unknown: Arc<VirtualHost>,
     /// In the order of `wanted`.
-    tables: Vec<Arc<RouteTable>>,
+    pub(super) tables: Vec<Arc<RouteTable>>,
 }
 
 /// The tables of these names, one a listener. What a port's tables share is worked out once, and what an earlier
@@ -82,7 +82,13 @@ pub(super) fn build(
         .into_iter()
         .map(|((port, bind), wanted)| {
             let before = earlier.remove(&(port, Arc::from(bind)));
-            PortTables::build(client, (port, bind), wanted, before, &mut Making { cache, known: &mut known, report })
+            PortTables::build(
+                client,
+                (port, bind),
+                wanted,
+                before,
+                &mut Making { cache, known: &mut known, report },
+            )
         })
         .collect()
 }
@@ -150,8 +156,9 @@ impl PortTables {
         self.services = Arc::new(services_of(egress, port));
         let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
         let owners = source.owners(making.cache, making.report);
-        self.contributing =
-            Arc::new(owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect());
+        self.contributing = Arc::new(
+            owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect(),
+        );
         let (mut drafts, contended) = drafts(view, &owners, port, making.known);
         drafts.sort_by(|a, b| a.host.name.cmp(&b.host.name));
         self.drafts = Arc::new(drafts.into_iter().map(Arc::new).collect());
@@ -159,7 +166,7 @@ impl PortTables {
     }
 
     /// The port that services must have: explicit proxies and Unix sockets take every port of theirs (T-041).
-    fn port_of(&self, egress: &EgressScope) -> Option<u16> {
+    pub(super) fn port_of(&self, egress: &EgressScope) -> Option<u16> {
         Some(self.port).filter(|port| *port != 0 && !is_explicit_proxy(egress))
     }
 
@@ -197,7 +204,7 @@ impl PortTables {
     }
 
     /// Whether some tables are of one sniffed service.
-    fn sniffs(&self) -> bool {
+    pub(super) fn sniffs(&self) -> bool {
         self.wanted.iter().any(|wanted| matches!(wanted.name, TableName::Service(..)))
     }
 
@@ -249,7 +256,7 @@ impl PortTables {
     }
 
     /// Where the virtual host of this name stands, or would.
-    fn position(&self, name: &str) -> Result<usize, usize> {
+    pub(super) fn position(&self, name: &str) -> Result<usize, usize> {
         self.drafts.binary_search_by(|draft| (*draft.host.name).cmp(name))
     }
 
@@ -324,71 +331,6 @@ impl PortTables {
         self.replace_hosts(&positions)
     }
 
-    /// Takes in that this proxy knows services by other names than the one whose tables these were. The services are the
-    /// same, and so are their addresses.
-    pub(super) fn rename(&mut self, view: &View<'_>, hostnames: &[Arc<str>]) -> Rewritten {
-        let Some(egress) = view.egress_for(u32::from(self.port), &self.bind) else {
-            return Rewritten::Untouched;
-        };
-        let mut concerned = hostnames.iter().filter_map(|host| self.services.get(host)).peekable();
-        if concerned.peek().is_none() {
-            return Rewritten::Untouched;
-        }
-        let (Some(port), false, [table]) = (self.port_of(egress), self.sniffs(), self.tables.as_slice()) else {
-            return Rewritten::PlanAnew;
-        };
-        // What each has, and what it wants.
-        let mut renamed: Vec<(usize, Vec<Name>)> = Vec::new();
-        for service in concerned {
-            let name = with_port(&service.hostname, port);
-            if self.contended.contains(name.as_str()) {
-                return Rewritten::PlanAnew;
-            }
-            if let Ok(position) = self.position(&name) {
-                renamed.push((position, domains::of_service(service, None, view)));
-            }
-        }
-        let mut freed: HashSet<Arc<str>, RandomState> = HashSet::default();
-        for (draft, wanted) in renamed.iter().filter_map(|(at, wanted)| Some((self.drafts.get(*at)?, wanted))) {
-            let is_contended = |name: &Arc<str>| self.contended.contains(name);
-            if draft.host.domains.iter().any(is_contended) || wanted.iter().any(|it| is_contended(&it.lower)) {
-                return Rewritten::PlanAnew;
-            }
-            freed.extend(draft.host.domains.iter().cloned());
-        }
-        // None of them may meet another's, nor one that stays as it is.
-        let mut owner: HashMap<Arc<str>, usize, RandomState> = HashMap::default();
-        let mut drafts = Vec::with_capacity(renamed.len());
-        for (position, wanted) in &renamed {
-            let Some(draft) = self.drafts.get(*position) else { continue };
-            let mut taken: Vec<&Name> = Vec::with_capacity(wanted.len());
-            for name in wanted {
-                match owner.insert(Arc::clone(&name.lower), *position) {
-                    None => taken.push(name),
-                    Some(earlier) if earlier == *position => continue,
-                    Some(_) => return Rewritten::PlanAnew,
-                }
-                if !freed.contains(&*name.lower) && has_domain(table, &name.lower) {
-                    return Rewritten::PlanAnew;
-                }
-            }
-            drafts.push((*position, Arc::new(draft.with_domains(&taken))));
-        }
-        let changed: Vec<_> = drafts
-            .iter()
-            .map(|(at, draft)| (*at, Arc::clone(&draft.host), draft.near.to_vec()))
-            .collect();
-        let table = Arc::new(table.with_renamed(changed));
-        let all = Arc::make_mut(&mut self.drafts);
-        for (position, draft) in drafts {
-            if let Some(slot) = all.get_mut(position) {
-                *slot = draft;
-            }
-        }
-        self.tables = vec![table];
-        Rewritten::Changed
-    }
-
     /// Makes the tables with other virtual hosts at these positions of the drafts.
     fn replace_hosts(&mut self, positions: &[usize]) -> Rewritten {
         if self.sniffs() {
@@ -420,100 +362,8 @@ pub enum Rewritten {
     PlanAnew,
 }
 
-fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
+pub(super) fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
     (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name))
-}
-
-/// A virtual host with what it takes to change it.
-#[derive(Debug, Clone)]
-struct Draft {
-    /// The VirtualService whose routes it has.
-    owner: Option<(Arc<str>, Arc<str>)>,
-    host: Arc<VirtualHost>,
-    /// Those of its domains that clients of one namespace alone know: they are indexed apart.
-    near: SmallVec<[Arc<str>; 1]>,
-}
-
-impl Draft {
-    /// The virtual host with other domains.
-    fn answering(&self, domains: Vec<Arc<str>>) -> Arc<VirtualHost> {
-        Arc::new(VirtualHost { domains, ..VirtualHost::clone(&self.host) })
-    }
-
-    fn with_routes(&self, routes: RouteList, origin: Origin) -> Self {
-        let host = VirtualHost { routes, origin, ..VirtualHost::clone(&self.host) };
-        Self { host: Arc::new(host), ..self.clone() }
-    }
-
-    fn with_domains(&self, names: &[&Name]) -> Self {
-        let host = self.answering(names.iter().map(|name| Arc::clone(&name.lower)).collect());
-        Self { host, near: near(names), ..self.clone() }
-    }
-
-    /// Whether both are the same, the place they were written at included.
-    fn is_same_as(&self, other: &Self) -> bool {
-        self.owner == other.owner && self.near == other.near && is_unchanged(&self.host, &other.host)
-    }
-}
-
-fn near(names: &[&Name]) -> SmallVec<[Arc<str>; 1]> {
-    names.iter().filter(|name| name.is_near).map(|name| Arc::clone(&name.lower)).collect()
-}
-
-/// Whether a virtual host of a table has this very domain.
-fn has_domain(table: &RouteTable, domain: &str) -> bool {
-    table.virtual_host(domain).is_some_and(|host| host.domains.iter().any(|it| **it == *domain))
-}
-
-/// Virtual hosts of all owners, each domain given once (T-039), and what was wanted in vain.
-fn drafts(
-    view: &View<'_>,
-    owners: &[Owner],
-    port: Option<u16>,
-    known: &mut Known,
-) -> (Vec<Draft>, HashSet<Arc<str>, RandomState>) {
-    let mut taken = Taken::new(owners, port);
-    let mut drafts = Vec::with_capacity(owners.len());
-    for owner in owners {
-        let virtual_service = owner.virtual_service.as_deref().map(name_of);
-        let foreign = owner.hosts.iter().map(|(host, origin)| (host.as_str(), None, origin));
-        let own = owner.services.iter().map(|(service, origin)| (&*service.hostname, Some(service), origin));
-        for (hostname, service, origin) in foreign.chain(own) {
-            let wanted = match (service, port) {
-                (None, _) => domains::of_host(hostname).into(),
-                (Some(service), Some(_)) => known.of_service(service, view),
-                (Some(service), None) => domains::of_service(service, Some(owner.port), view).into(),
-            };
-            let name: Arc<str> = with_port(hostname, owner.port).into();
-            if !taken.take_name(&name) {
-                taken.refuse(&wanted);
-                continue;
-            }
-            let mut names = taken.take(&wanted);
-            // A table of one port holds that port's hosts alone; in those of all ports hosts of ports other than 80 are
-            // known with their port only (T-041).
-            match port {
-                Some(port) if owner.port != port => continue,
-                None if owner.port != 80 => names.retain(|name| name.lower.contains(':')),
-                _ => {}
-            }
-            if names.is_empty() {
-                continue;
-            }
-            drafts.push(Draft {
-                owner: virtual_service.clone(),
-                near: near(&names),
-                host: Arc::new(VirtualHost {
-                    name,
-                    domains: names.iter().map(|name| Arc::clone(&name.lower)).collect(),
-                    require_tls: false,
-                    routes: owner.routes.clone(),
-                    origin: origin.clone(),
-                }),
-            });
-        }
-    }
-    (drafts, taken.into_contended())
 }
 
 /// Drafts by domain; a domain is held by one draft only.
