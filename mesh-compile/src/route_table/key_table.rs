@@ -18,7 +18,7 @@ const ROOMS_PERCENT: [usize; 3] = [125, 150, 200];
 /// Keys for every pilot. With four it takes more room to find pilots of eight bits.
 const KEYS_PER_PILOT: usize = 3;
 
-/// Pilots that are kept beside the rest of the table, where its reader comes by anyway.
+/// Pilots that are kept beside the rest of the table, where its reader comes by anyway: those of a hundred keys.
 const PILOTS_BESIDE: usize = 36;
 
 /// Set in the mark of keys of the second sort.
@@ -26,11 +26,12 @@ const SECOND: u32 = 1 << 31;
 
 /// The table; it does not change once it is made.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(super) struct KeyTable {
-    /// INVARIANT: not empty.
-    pilots: SmallVec<[u8; PILOTS_BESIDE]>,
     slots: Box<[Slot]>,
     texts: Box<[u8]>,
+    /// INVARIANT: not empty.
+    pilots: SmallVec<[u8; PILOTS_BESIDE]>,
     /// Keys that no pilot could keep apart, which takes equal hashes.
     apart: Box<[Slot]>,
 }
