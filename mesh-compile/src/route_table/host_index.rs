@@ -99,7 +99,18 @@ impl HostIndex {
     #[inline]
     pub(super) fn find(&self, authority: &str) -> Option<u32> {
         // A name without colon and upper case is its own canonical form.
-        self.named(authority.as_bytes(), PLAIN).or_else(|| self.find_canonical(authority))
+        let is_it =
+            |(name, sort, _): &&(Box<[u8]>, Sort, u32)| *sort == PLAIN && **name == *authority.as_bytes();
+        match self.few.iter().find(is_it) {
+            Some((.., host)) => Some(*host),
+            None => self.find_among_many(authority),
+        }
+    }
+
+    #[inline(never)]
+    fn find_among_many(&self, authority: &str) -> Option<u32> {
+        let plain = if self.few.is_empty() { self.named(authority.as_bytes(), PLAIN) } else { None };
+        plain.or_else(|| self.find_canonical(authority))
     }
 
     fn find_canonical(&self, authority: &str) -> Option<u32> {

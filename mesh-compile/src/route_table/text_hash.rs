@@ -93,7 +93,7 @@ fn last_words(text: &[u8]) -> [u64; 2] {
     text.last_chunk::<BLOCK>().map_or_else(|| short_words(text), |last| words(*last))
 }
 
-#[inline]
+#[inline(never)]
 fn short_words(text: &[u8]) -> [u64; 2] {
     let ends = (text.first_chunk::<WORD>(), text.last_chunk::<WORD>());
     if let (Some(first), Some(last)) = ends {
@@ -300,10 +300,16 @@ impl<'p> HashedPath<'p> {
     #[inline]
     pub(super) fn beginning(&self, length: usize, mark: u32) -> Option<(u64, &'p [u8])> {
         let text = self.path.get(..length)?;
-        let Some(state) = self.states.get(chained_blocks(length)) else {
-            return Some((self.seed.hash(text, mark), text));
+        let hash = match self.states.get(chained_blocks(length)) {
+            Some(state) => self.seed.finish(*state, text, mark),
+            None => self.hash_long(text, mark),
         };
-        Some((self.seed.finish(*state, text, mark), text))
+        Some((hash, text))
+    }
+
+    #[cold]
+    fn hash_long(&self, text: &[u8], mark: u32) -> u64 {
+        self.seed.hash(text, mark)
     }
 }
 
@@ -344,6 +350,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn texts_written_against_a_known_seed_are_scattered_by_another() {
+        let texts: Vec<String> = (0..1_000).map(|n| format!("/api/v1/{n:08}/orders/resource/")).collect();
+        let count = |seed: Seed| {
+            let hashes: std::collections::HashSet<u64> =
+                texts.iter().map(|text| seed.hash(text.as_bytes(), 0)).collect();
+            hashes.len()
+        };
+        let known = Seed { start: 3, step: u64::from_le_bytes(*b"/api/v1/"), last: 5 };
+        assert_eq!(count(known), 1);
+        assert_eq!(count(Seed::random()), texts.len());
+    }
 
     proptest! {
         #[test]
