@@ -137,7 +137,7 @@ fn with_template<'r, T>(
     act: impl FnOnce(&RequestFacts<'_>) -> T,
 ) -> T {
     // Without a branch: the variant cannot be foreseen, and is no part of what is timed.
-    let Some(facts) = templates.get_mut(variant as usize) else { unreachable!("one for each variant") };
+    let facts = templates.get_mut(variant as usize).unwrap();
     facts.authority = Cow::Borrowed(host);
     facts.path = Cow::Borrowed(path);
     act(facts)

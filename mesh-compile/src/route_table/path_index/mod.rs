@@ -21,7 +21,7 @@ use super::text_hash::{HashedPath, Seed};
 use lengths::Lengths;
 
 /// Hosts with at most this many routes are scanned: up to there a scan costs no more than the index.
-pub(super) const SCANNED_MAX: usize = 8;
+pub(super) const SCANNED_MAX: usize = 10;
 
 /// At most this many routes are settled for a path.
 const SETTLED_MAX: usize = 8;
