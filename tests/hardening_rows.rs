@@ -68,6 +68,11 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         &["refuses_what_re2_or_go_refuses", "matches_what_re2_matches"],
     ),
     ("R03", PATTERNS, &["r03_other_dialects_are_refused_at_their_field"]),
+    (
+        "R04",
+        PATTERN_MEMORY,
+        &["r04_ten_thousand_hostile_patterns_cost_what_their_texts_cost_until_they_are_asked"],
+    ),
     ("R04", PATTERNS, &["r04_many_hostile_patterns_in_one_mesh_are_answered"]),
     ("R05", PATTERNS, &["r05_long_and_odd_texts_are_matched"]),
     ("R06", PATTERNS, &["r06_a_regex_matches_the_whole_path"]),
@@ -169,6 +174,7 @@ const RANDOM: &str = "mesh-model/src/yaml/tests/random.rs";
 const DECODE: &str = "mesh-model/src/decode/tests.rs";
 const VALUES: &str = "tests/bad_values.rs";
 const PATTERNS: &str = "tests/bad_patterns.rs";
+const PATTERN_MEMORY: &str = "tests/pattern_memory.rs";
 const CONFLICTS: &str = "mesh-compile/tests/conflicts.rs";
 const PRECEDENCE: &str = "mesh-compile/tests/precedence.rs";
 

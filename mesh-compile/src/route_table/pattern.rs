@@ -11,10 +11,12 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 use super::substitution::Substitution;
 
 mod automaton;
+mod on_demand;
 mod shared;
 
-pub(super) use automaton::Automaton;
-use automaton::size_bound;
+use automaton::Automaton;
+pub(super) use on_demand::OnDemand;
+use on_demand::size_bound;
 
 /// Bound on the size of one pattern's automaton, in bytes as [`size_bound`] reckons it, which is some times what it takes.
 const SIZE_LIMIT: usize = 32 << 20;
@@ -44,7 +46,7 @@ struct Engine {
     tail: Option<Tail>,
     /// Bytes that the automaton takes at most.
     bytes: usize,
-    automaton: Automaton,
+    automaton: OnDemand<meta::Regex>,
 }
 
 /// A full match in two steps: compare a literal, and ask an automaton about the rest. Patterns of a mesh repeat their ends
@@ -58,7 +60,7 @@ struct Tail {
 /// The automaton of a rest.
 #[derive(Default)]
 struct Rest {
-    automaton: Automaton,
+    automaton: OnDemand<Automaton>,
 }
 
 /// Why a text cannot become a [`Pattern`].
@@ -112,7 +114,7 @@ impl Pattern {
             captures,
             tail,
             bytes,
-            automaton: Automaton::default(),
+            automaton: OnDemand::default(),
         });
         Ok(Self { engine })
     }
@@ -138,8 +140,11 @@ impl Pattern {
     fn is_match_in_two(&self, tail: &Tail, input: &[u8]) -> bool {
         let Some(head) = self.engine.literal_start.get(..tail.head) else { return false };
         let Some(rest) = input.strip_prefix(head) else { return false };
-        let make = || build(&split(&syntax_of(self.text(), true).ok()?)?.1);
-        tail.rest.automaton.ask(self.engine.bytes, make, |regex| regex.is_match(rest)).unwrap_or(false)
+        let make = || Automaton::new(&split(&syntax_of(self.text(), true).ok()?)?.1);
+        tail.rest
+            .automaton
+            .ask(self.engine.bytes, make, |automaton| automaton.is_match(rest))
+            .unwrap_or(false)
     }
 
     /// Replaces every match by a substitution with `\0` to `\9` (T-174).

@@ -8,7 +8,7 @@ use regex_automata::{Anchored, Input, MatchKind, PatternSet, meta};
 use regex_syntax::hir::Hir;
 
 use super::Route;
-use super::pattern::{Automaton, Pattern};
+use super::pattern::{OnDemand, Pattern};
 
 /// Bound on the size of the automaton, in bytes; beyond it regexes are tested one by one. It is made when the first
 /// request asks, which may take some ten milliseconds at this size.
@@ -31,9 +31,9 @@ struct Members {
     /// Bytes that an automaton takes at most.
     bytes: usize,
     /// Prefers the first pattern.
-    first: Automaton,
+    first: OnDemand<meta::Regex>,
     /// Finds every pattern.
-    every: Automaton,
+    every: OnDemand<meta::Regex>,
     /// Whether a match may fail for what stands beside it, so that later ones matter too.
     conditional: bool,
 }
@@ -50,8 +50,8 @@ impl RegexSet {
             positions: members.iter().map(|(position, ..)| *position).collect(),
             patterns: members.iter().map(|(.., pattern)| (*pattern).clone()).collect(),
             bytes,
-            first: Automaton::default(),
-            every: Automaton::default(),
+            first: OnDemand::default(),
+            every: OnDemand::default(),
             conditional: members.iter().any(|(_, route, _)| route.matcher.looks_beyond_path()),
         };
         Some(Self { members: Arc::new(members) })

@@ -1,115 +1,102 @@
-//! Automata: made when they are first asked, and kept while there is room.
-//!
-//! Configuration may hold any number of patterns that are small to write and large to run. None of them costs more than its
-//! text before somebody asks it; and all large ones together keep no more than [`ROOM`] (HARDENING R04).
+//! The automaton of what follows a pattern's literal text: a small table where one is enough, which is asked in a step for
+//! every byte, or else the engine for everything, which borrows its scratch space from a pool first.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use regex_automata::dfa::dense;
+use regex_automata::dfa::{Automaton as _, StartKind};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::{Anchored, Input, meta};
+use regex_syntax::hir::Hir;
 
-use regex_automata::meta;
-use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind};
-use regex_syntax::utf8::Utf8Sequences;
+/// Bound on the bytes of a table.
+const TABLE_LIMIT: usize = 16 << 10;
 
-/// Bytes that large automata of the process take together at most.
-const ROOM: usize = 256 << 20;
+/// Bound on the bytes that are used while a table is made.
+const MAKING_LIMIT: usize = 64 << 10;
 
-/// Automata up to this size are not counted: they are what configuration is made of.
-const ORDINARY: usize = 16 << 10;
-
-/// Bytes in use by large automata.
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-/// An automaton, made when it is first asked.
-#[derive(Debug, Default)]
-pub(in crate::route_table) struct Automaton {
-    kept: OnceLock<Kept>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    /// `None`: it could not be made, which its bound ruled out.
-    regex: Option<meta::Regex>,
-    _share: Share,
-}
-
-/// Bytes of the room, given back when it is dropped.
-#[derive(Debug)]
-struct Share(usize);
-
-impl Share {
-    fn take(bytes: usize) -> Option<Self> {
-        let bytes = if bytes <= ORDINARY { 0 } else { bytes };
-        let more = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= ROOM);
-        let taken = bytes == 0 || IN_USE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        taken.then_some(Self(bytes))
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        IN_USE.fetch_sub(self.0, Ordering::Relaxed);
-    }
+/// An automaton for a syntax that has to match a whole text.
+pub(super) enum Automaton {
+    /// A table of states.
+    Table(Box<dense::DFA<Vec<u32>>>),
+    /// Where the table would be large.
+    Engine(meta::Regex),
 }
 
 impl Automaton {
-    /// The automaton, made now where it is not there yet; `None`: it cannot be made, or there is no room for `bytes`.
-    pub(in crate::route_table) fn get(
-        &self,
-        bytes: usize,
-        make: impl FnOnce() -> Option<meta::Regex>,
-    ) -> Option<&meta::Regex> {
-        let kept = match self.kept.get() {
-            Some(kept) => kept,
-            None => {
-                let share = Share::take(bytes)?;
-                self.kept.get_or_init(|| Kept { regex: make(), _share: share })
+    /// `None`: it would be too large.
+    pub(super) fn new(syntax: &Hir) -> Option<Self> {
+        match table(syntax) {
+            Some(table) => Some(Self::Table(Box::new(table))),
+            None => super::build(syntax).map(Self::Engine),
+        }
+    }
+
+    pub(super) fn is_match(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Table(table) => {
+                let input = Input::new(text).anchored(Anchored::Yes).earliest(true);
+                // It gives up at no byte: only Unicode word boundaries would make it.
+                table.try_search_fwd(&input).is_ok_and(|end| end.is_some())
             }
-        };
-        kept.regex.as_ref()
-    }
-
-    /// Asks the automaton; where there is no room for it, one that is made for this question alone.
-    pub(super) fn ask<T>(
-        &self,
-        bytes: usize,
-        make: impl Fn() -> Option<meta::Regex>,
-        question: impl FnOnce(&meta::Regex) -> T,
-    ) -> Option<T> {
-        match self.get(bytes, &make) {
-            Some(regex) => Some(question(regex)),
-            None if self.kept.get().is_some() => None,
-            None => make().as_ref().map(question),
+            Self::Engine(regex) => regex.is_match(text),
         }
     }
 }
 
-/// Bytes of a state with its transitions, generously.
-const STATE_BYTES: usize = 96;
-
-/// Bytes of a step between two bytes of a character, generously.
-const STEP_BYTES: usize = 48;
-
-/// Bytes that the automaton of a syntax takes at most.
-pub(super) fn size_bound(syntax: &Hir) -> usize {
-    let own = match syntax.kind() {
-        HirKind::Empty | HirKind::Look(_) => 0,
-        HirKind::Literal(literal) => literal.0.len().saturating_mul(STEP_BYTES),
-        HirKind::Class(Class::Unicode(class)) => steps(class).saturating_mul(STEP_BYTES),
-        HirKind::Class(Class::Bytes(class)) => class.ranges().len().saturating_mul(STEP_BYTES),
-        HirKind::Repetition(repetition) => {
-            let copies = repetition.max.unwrap_or(repetition.min).saturating_add(1) as usize;
-            size_bound(&repetition.sub).saturating_add(STATE_BYTES).saturating_mul(copies)
-        }
-        HirKind::Capture(capture) => size_bound(&capture.sub).saturating_add(2 * STATE_BYTES),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().fold(0, |sum, part| size_bound(part).saturating_add(sum))
-        }
-    };
-    own.saturating_add(STATE_BYTES)
+fn table(syntax: &Hir) -> Option<dense::DFA<Vec<u32>>> {
+    // Where something else than the ends of the text is looked for, the table might have to give up.
+    if syntax.properties().look_set().contains_word_unicode() {
+        return None;
+    }
+    let nfa = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(MAKING_LIMIT));
+    let nfa = thompson::Compiler::new().configure(nfa).build_from_hir(syntax).ok()?;
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .dfa_size_limit(Some(TABLE_LIMIT))
+        .determinize_size_limit(Some(MAKING_LIMIT));
+    dense::Builder::new().configure(config).build_from_nfa(&nfa).ok()
 }
 
-/// Bytes that stand in the UTF-8 forms of a class, as ranges: what an automaton that shares nothing would have steps.
-fn steps(class: &ClassUnicode) -> usize {
-    let of_range = |start, end| Utf8Sequences::new(start, end).map(|sequence| sequence.len()).sum::<usize>();
-    class.ranges().iter().map(|range| of_range(range.start(), range.end())).sum()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route_table::pattern::{TEXT_LIMIT, syntax_of};
+
+    #[test]
+    fn a_table_says_what_the_engine_says() {
+        let mut tables = 0;
+        for text in [
+            "[a-z]+/[0-9]+",
+            "",
+            "(a|ab)(c|bcd)?",
+            ".*",
+            "[^/]+",
+            "é?.",
+            "\\w+",
+            "(?i)ab|c",
+            "a{2,40}",
+            "\\pL{100}",
+        ] {
+            assert!(text.len() < TEXT_LIMIT);
+            let syntax = syntax_of(text, true).unwrap();
+            let engine = super::super::build(&syntax).unwrap();
+            let automaton = Automaton::new(&syntax).unwrap();
+            tables += usize::from(matches!(automaton, Automaton::Table(_)));
+            for input in ["", "a", "ab", "abcd", "abc/42", "é", "éa", "AB", "aa", "a/b", "a\n", "\u{10ffff}"]
+            {
+                assert_eq!(
+                    automaton.is_match(input.as_bytes()),
+                    engine.is_match(input.as_bytes()),
+                    "{text} {input}"
+                );
+            }
+            for bytes in [&b"\xff"[..], b"a\xc3", b"\xc3\xa9", b"\0"] {
+                assert_eq!(automaton.is_match(bytes), engine.is_match(bytes), "{text} {bytes:?}");
+            }
+        }
+        // Letters of all languages are too many for one.
+        assert!((6..10).contains(&tables), "{tables}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What Istio refuses or warns about in an AuthorizationPolicy (S-091 to S-104, S-129, S-153).
 
 mod condition;
+mod remarks;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,7 @@ fn rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &Rule, action: Action) {
             Some(one) => {
                 looks_at_connection.has_source = true;
                 looks_at_connection.by_source |= source::source(found, &at.field("source"), one, action);
+                remarks::source(found, &at.field("source"), one, action);
             }
             None => found
                 .find(&at, Problem::missing("`source` is required").help("put the fields under `source`")),
@@ -94,6 +96,7 @@ fn rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &Rule, action: Action) {
             Some(one) => {
                 looks_at_connection.has_operation = true;
                 looks_at_connection.by_operation |= operation(found, &at.field("operation"), one);
+                remarks::operation(found, &at.field("operation"), one, action);
             }
             None => found.find(
                 &at,

@@ -163,3 +163,42 @@ fn values_are_judged_as_by_istio() {
     }
     assert!(checked > 40, "only {checked} rows");
 }
+
+#[test]
+fn values_that_match_nothing_or_too_little_are_remarked() {
+    let to = |action: &str, operation: &Value| {
+        check(
+            &json!({"action": action, "rules": [{"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": operation}]}]}),
+        )
+    };
+    let at = |field: &str| vec![format!("doubtful spec.rules[0].to[0].operation.{field}")];
+    // G-10, G-11 (S-119)
+    for bad in ["*foo*", "/a/*/c", "**", "/a/*b"] {
+        assert_eq!(to("ALLOW", &json!({"paths": [bad]})), at("paths[0]"), "{bad}");
+    }
+    assert_eq!(to("ALLOW", &json!({"paths": ["/a/*", "*/c", "*", "/a/{*}/c", "/a/{**}"]})), NONE);
+    // G-20 (S-176)
+    assert_eq!(to("DENY", &json!({"methods": ["GET", "get"]})), at("methods[1]"));
+    // G-19, B-26 (S-178)
+    assert_eq!(to("DENY", &json!({"hosts": ["a.com"]})), at("hosts[0]"));
+    assert_eq!(to("ALLOW", &json!({"notHosts": ["a.com"]})), at("notHosts[0]"));
+    for fine in [json!(["a.com", "a.com:*"]), json!(["a.com*"]), json!(["*.a.com"]), json!(["a.com:80"])] {
+        assert_eq!(to("DENY", &json!({"hosts": fine})), NONE, "{fine}");
+    }
+    assert_eq!(to("ALLOW", &json!({"hosts": ["a.com"]})), NONE);
+}
+
+#[test]
+fn identities_that_are_nobodys_or_anybodys_are_remarked() {
+    let at = |field: &str| vec![format!("doubtful spec.rules[0].from[0].source.{field}")];
+    // G-23 (S-161)
+    assert_eq!(source(&json!({"principals": ["spiffe://cluster.local/ns/a/sa/b"]})), at("principals[0]"));
+    assert_eq!(source(&json!({"namespaces": ["*a*"]})), at("namespaces[0]"));
+    // B-19 (S-154)
+    assert_eq!(source(&json!({"notNamespaces": ["a"]})), at("notNamespaces"));
+    assert_eq!(source(&json!({"notNamespaces": ["a"], "principals": ["*"]})), NONE);
+    assert_eq!(
+        check(&json!({"action": "DENY", "rules": [{"from": [{"source": {"notPrincipals": ["*"]}}]}]})),
+        NONE
+    );
+}
