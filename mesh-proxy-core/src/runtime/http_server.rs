@@ -17,6 +17,7 @@ use super::frame_budget::Budgeted;
 use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
 use super::options::Options;
 use super::refuse;
+use super::when_woken::WhenWoken;
 use crate::seam::dial::Io;
 
 /// An HTTP connection, shared by its requests.
@@ -89,9 +90,12 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
     let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
     let builder = builder(options);
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let closing = pin!(proxy.closing.cancelled());
+    let closing = WhenWoken::new(closing);
     let result = tokio::select! {
+        biased;
         result = &mut serving => result,
-        () = proxy.closing.cancelled() => {
+        () = closing => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

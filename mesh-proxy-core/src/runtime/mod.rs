@@ -24,6 +24,7 @@ mod clock;
 mod cluster;
 mod connection;
 mod cors_response;
+mod direct;
 mod exchange;
 mod ext_authz;
 mod first_bytes;
@@ -55,6 +56,7 @@ mod tls;
 mod traces;
 mod tries;
 mod tunnel;
+mod when_woken;
 mod wrap;
 
 pub use arrival::Arrival;

@@ -48,7 +48,8 @@ pub(crate) struct Guarded<T> {
     /// How many of them may be passed on.
     good: usize,
     timer: Option<Pin<Box<Sleep>>>,
-    waits_for: Option<Wait>,
+    /// What the client is waited for, and until when. The timer goes off then or earlier.
+    waits_for: Option<(Wait, Instant)>,
     /// The client does not read what it was answered.
     is_write_blocked: bool,
     lingered: Option<usize>,
@@ -120,25 +121,35 @@ impl<T> Guarded<T> {
     }
 
     /// Ready when the wait, begun with the first call of it, has taken too long.
+    ///
+    /// A timer that is set anew for each request costs more than the look at its head. So it is left to go off as it was
+    /// set for an earlier wait, and only then set for the one that lasts; only a shorter wait sets it at once.
     fn poll_patience(&mut self, wait: Wait, context: &mut Context<'_>) -> Poll<()> {
-        if self.waits_for != Some(wait) {
-            self.waits_for = Some(wait);
-            let patience = match wait {
-                Wait::FirstByte => self.patience.idle,
-                Wait::Head => self.patience.head,
-                Wait::Write => self.patience.stalled,
-                Wait::Linger => LINGER,
-            };
-            let until = Instant::now() + patience;
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(until),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(until))),
+        let until = match self.waits_for {
+            Some((waits_for, until)) if waits_for == wait => until,
+            _ => {
+                let patience = match wait {
+                    Wait::FirstByte => self.patience.idle,
+                    Wait::Head => self.patience.head,
+                    Wait::Write => self.patience.stalled,
+                    Wait::Linger => LINGER,
+                };
+                let until = Instant::now() + patience;
+                self.waits_for = Some((wait, until));
+                until
             }
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if timer.deadline() > until {
+            timer.as_mut().reset(until);
         }
-        match &mut self.timer {
-            Some(timer) => timer.as_mut().poll(context),
-            None => Poll::Pending,
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() >= until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(until);
         }
+        Poll::Pending
     }
 
     /// Takes note of whether the client takes what it is sent, and gives it up once it has not for too long.
@@ -149,7 +160,7 @@ impl<T> Guarded<T> {
     ) -> Poll<io::Result<usize>> {
         self.is_write_blocked = polled.is_pending();
         if !self.is_write_blocked {
-            if self.waits_for == Some(Wait::Write) {
+            if matches!(self.waits_for, Some((Wait::Write, _))) {
                 self.waits_for = None;
             }
         } else if !self.patience.stalled.is_zero() && self.poll_patience(Wait::Write, context).is_ready() {
