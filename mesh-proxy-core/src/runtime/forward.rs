@@ -71,12 +71,12 @@ pub(crate) async fn delay(delay_ms: Option<u64>, record: &mut Record) {
 pub(crate) async fn run(
     connection: &Arc<Connection>,
     standing: &Standing,
-    forwarding: Forwarding,
+    forwarding: Box<Forwarding>,
     body: Replay,
     record: &mut Record,
 ) -> Outcome {
     let Forwarding { mut head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
-        forwarding;
+        *forwarding;
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(mut http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
@@ -119,15 +119,15 @@ pub(crate) async fn run(
     let tries = Tries { connection, cluster: &cluster, http: &http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
     let patience = timeout(&http, &head);
+    // One future for both ways: a request that waits holds room for each that is written out.
     let outcome = {
-        // One future for both ways: each would have its own room in every request.
-        let mut running = pin!(tries.run(&mut head, &body, record));
+        let mut trying = pin!(tries.run(&mut head, &body, record));
         if patience.is_none() && body.is_complete() {
-            running.await
+            trying.await
         } else {
             tokio::select! {
                 biased;
-                outcome = &mut running => outcome,
+                outcome = &mut trying => outcome,
                 () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
                 () = body_stops(&body, connection.proxy.options.patience.request_body) => {
                     Err((Failure::ClientIdle, false))

@@ -139,7 +139,7 @@ impl Http1 {
     pub(crate) async fn sender(&mut self) -> Result<&mut http1::SendRequest<Body>, Failure> {
         if let Driven::Request(direct) = &mut self.driven {
             let direct = direct.take().ok_or(Failure::Refused)?;
-            self.driven = Driven::Task(handshake_http1(direct.into_inner()).await?);
+            self.driven = Driven::Task(Box::pin(handshake_http1(direct.into_inner())).await?);
         }
         match &mut self.driven {
             Driven::Task(sender) => Ok(sender),
@@ -351,7 +351,7 @@ impl Pool {
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
             return Ok(Checkout::Http1(Http1::new(checked(stream), None), false));
         }
-        let sender = handshake_http2(stream, cluster).await?;
+        let sender = Box::pin(handshake_http2(stream, cluster)).await?;
         *slot = Some(sender.clone());
         Ok(Checkout::Http2(sender))
     }
