@@ -1,6 +1,7 @@
 //! Small questions about HTTP text that several stages ask.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
 
 /// Lower case; borrows where it already is.
 pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
@@ -80,6 +81,44 @@ fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(ONES * u64::from(limit)) & !word
 }
 
+/// An IPv4 address as text, without the machinery of formatting: every request at an edge is told of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ipv4Text {
+    bytes: [u8; 15],
+    length: usize,
+}
+
+impl Ipv4Text {
+    pub(crate) fn of(ip: Ipv4Addr) -> Self {
+        let mut bytes = [0; 15];
+        let mut places = bytes.iter_mut();
+        let mut length = 0;
+        let mut put = |byte: u8| {
+            if let Some(place) = places.next() {
+                *place = byte;
+                length += 1;
+            }
+        };
+        for (at, octet) in ip.octets().into_iter().enumerate() {
+            if at > 0 {
+                put(b'.');
+            }
+            if octet >= 100 {
+                put(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                put(b'0' + octet / 10 % 10);
+            }
+            put(b'0' + octet % 10);
+        }
+        Self { bytes, length }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
 /// A byte of a token: of methods and names of headers (RFC 9110, 5.6.2).
 #[cfg(feature = "runtime")]
 pub(crate) fn is_token_byte(byte: u8) -> bool {
@@ -153,6 +192,15 @@ mod tests {
             let is_good = |byte: &u8| *byte == 9 || (*byte >= 32 && *byte != 127);
             prop_assert_eq!(is_field_value(&bytes), bytes.iter().all(is_good));
             prop_assert_eq!(is_printable(&bytes), bytes.iter().all(|byte| (32..127).contains(byte)));
+        }
+
+        #[test]
+        fn addresses_are_written_as_the_standard_library_does(octets in any::<[u8; 4]>(), small in any::<[bool; 4]>()) {
+            let mut octets = octets;
+            octets.iter_mut().zip(small).filter(|(_, small)| *small).for_each(|(octet, _)| *octet %= 12);
+            let ip = Ipv4Addr::from(octets);
+            let text = Ipv4Text::of(ip);
+            prop_assert_eq!(text.as_str(), ip.to_string());
         }
 
         #[test]

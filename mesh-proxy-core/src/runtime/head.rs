@@ -12,6 +12,9 @@ use super::body::Body;
 use crate::canonical::Canonical;
 use crate::cluster::hash_key::HeaderValues;
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A request that the codec let pass and Envoy's would not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -234,7 +237,18 @@ impl HeaderChanges {
 }
 
 fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, HeaderValue)> {
-    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+    // What every request at an edge gets needs neither to be checked nor kept once more.
+    let name = match &**name {
+        "x-forwarded-for" => FORWARDED_FOR,
+        "x-forwarded-proto" => FORWARDED_PROTO,
+        name => HeaderName::from_bytes(name.as_bytes()).ok()?,
+    };
+    let value = match &**value {
+        b"http" => HeaderValue::from_static("http"),
+        b"https" => HeaderValue::from_static("https"),
+        value => HeaderValue::from_bytes(value).ok()?,
+    };
+    Some((name, value))
 }
 
 /// `application/grpc`, alone or with a suffix.

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod options;
 pub mod proxy;
 
+mod after_others;
 mod attempt;
 mod clock;
 mod cluster;

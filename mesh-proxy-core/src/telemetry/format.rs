@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::record::{Record, RequestRecord};
-use crate::http_syntax::is_printable;
+use crate::http_syntax::{Ipv4Text, is_printable};
 
 /// A format string, read once. An operator that is not known here gives the word for a missing value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -293,12 +293,9 @@ fn padded(number: u32, digits: u32, out: &mut String) {
 }
 
 fn ip(ip: IpAddr, out: &mut String) {
-    let IpAddr::V4(ip) = ip else { return display(ip, out) };
-    for (at, octet) in ip.octets().into_iter().enumerate() {
-        if at > 0 {
-            out.push('.');
-        }
-        number(u64::from(octet), out);
+    match ip {
+        IpAddr::V4(ip) => out.push_str(Ipv4Text::of(ip).as_str()),
+        IpAddr::V6(ip) => display(ip, out),
     }
 }
 

@@ -24,6 +24,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 pub(crate) use self::body::DirectBody;
 use self::head::{AnswerHead, Framed};
+use super::after_others;
 use super::body::Body;
 use super::head::Head;
 use super::pool::Failure;
@@ -106,6 +107,8 @@ impl Direct {
     }
 
     async fn write(&mut self, mut request: &[u8]) -> Result<(), Broken> {
+        let mut has_waited = false;
+        std::future::poll_fn(|context| after_others::poll(&mut has_waited, context)).await;
         let whole = request.len();
         while !request.is_empty() {
             match self.io.write(request).await {

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -14,6 +14,7 @@ use super::Rules;
 use super::gate::Gate;
 use super::head::Refusal;
 use super::message::Reader;
+use crate::runtime::after_others;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What the codec reads in the place of a refused head; the service answers it as the refusal has it.
@@ -53,6 +54,8 @@ pub(crate) struct Guarded<T> {
     timer: Option<Pin<Box<Sleep>>>,
     /// What the client is waited for, and until when. The timer goes off then or earlier.
     waits_for: Option<(Wait, Instant)>,
+    /// Whether the answer to what was read has had its turn to be written.
+    has_waited: bool,
     /// The client does not read what it was answered.
     is_write_blocked: bool,
     lingered: Option<usize>,
@@ -93,6 +96,7 @@ impl<T> Guarded<T> {
             good: 0,
             timer: None,
             waits_for: None,
+            has_waited: true,
             is_write_blocked: false,
             lingered: None,
             has_codec: false,
@@ -221,6 +225,7 @@ impl<T> Guarded<T> {
             Ok(length) => {
                 self.good = length;
                 self.waits_for = None;
+                self.has_waited = false;
                 Ok(true)
             }
             Err(Broken::Head(refusal)) => {
@@ -297,6 +302,7 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
                 buffer.set_filled(before + length);
                 if length > 0 {
                     self.waits_for = None;
+                    self.has_waited = false;
                 }
             }
             Err(broken) => {
@@ -453,6 +459,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(after_others::poll(&mut this.has_waited, context));
         let polled = Pin::new(&mut this.inner).poll_write(context, bytes);
         this.note_write(polled, context)
     }
@@ -493,6 +500,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(after_others::poll(&mut this.has_waited, context));
         let polled = Pin::new(&mut this.inner).poll_write_vectored(context, buffers);
         this.note_write(polled, context)
     }
