@@ -43,6 +43,7 @@ pub(crate) fn checked(namespace: &str, check: impl FnOnce(&mut Checker<'_>)) -> 
         namespace: namespace.into(),
         name: "a".into(),
         document: document(&Value::Null),
+        refused_at: None,
     });
     let object = Object { meta: ObjectMeta::default(), spec: (), provenance };
     let mut report = Report::new();
