@@ -101,7 +101,7 @@ fn token_rules_that_were_refused_refuse_every_request_but_a_preflight() {
     let all = || resources.in_effect();
     let found = request_authn::applicable(all(), "istio-system", "shop", &labels("orders"));
     let authn = RequestAuthn::compile(&found, &AuthnOptions::default()).0.unwrap();
-    assert_eq!(authn.refused().next().unwrap().place(), Some(("shop.yaml", 9, 8)));
+    assert_eq!(authn.refused().next().unwrap().place(), Some(("shop.yaml", 10, 8)));
     let preflight = [("origin", "http://a"), ("access-control-request-method", "GET")];
     for (method, headers, passes) in [
         ("GET", &[][..], false),
@@ -136,8 +136,8 @@ fn peer_authentication_that_was_refused_is_strict_for_whom_it_may_have_meant() {
     let open = of("b-open", "{mtls: {mode: PERMISSIVE}}");
     let legacy = of("a-legacy", "{selector: {matchLabels: {app: legacy}}, mtls: {mode: DISABLE}}");
     let mistyped = of("mistyped", "{selector: {matchLabels: {app: web}}, mtls: {mode: STRIKT}}");
-    assert_eq!(mode(&(open.clone() + &mistyped), "web"), (Mode::Strict, Some(9)));
-    assert_eq!(mode(&(open.clone() + &mistyped), "api"), (Mode::Permissive, Some(4)));
+    assert_eq!(mode(&(open.clone() + &mistyped), "web"), (Mode::Strict, Some(10)));
+    assert_eq!(mode(&(open.clone() + &mistyped), "api"), (Mode::Permissive, Some(5)));
     // For the namespace: the older of two counts, and what a workload has for itself.
     assert_eq!(mode(&(open.clone() + &of("a", "{mtls: {mode: 9}}")), "web").0, Mode::Strict);
     assert_eq!(mode(&(open.clone() + &of("c", "{mtls: {mode: 9}}")), "web").0, Mode::Permissive);

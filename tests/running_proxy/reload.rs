@@ -174,43 +174,6 @@ async fn files_are_read_again_and_a_broken_one_changes_nothing() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A policy file as an author mistypes it: at the start there is no good version, later there is.
-#[tokio::test]
-async fn c04_a_policy_that_cannot_be_read_denies_until_it_was_good_once() {
-    let folder = std::env::temp_dir().join(format!("mesh-c04-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let proxy = folder.join("proxy.txt");
-    std::fs::write(&proxy, SIDECAR).unwrap();
-    std::fs::write(folder.join("mesh.yaml"), answering("one")).unwrap();
-    let namespace: serde_json::Value = serde_json::from_str(SIDECAR).unwrap();
-    let namespace = namespace["namespace"].as_str().unwrap();
-    let file = folder.join("policy.yaml");
-    let policy = |rules: &str| {
-        format!(
-            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
-             metadata: {{name: orders, namespace: {namespace}}}\nspec: {{rules: {rules}}}\n"
-        )
-    };
-    let mut files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
-    let mut actions = |written: Option<&str>| {
-        match written {
-            Some(rules) => std::fs::write(&file, policy(rules)).unwrap(),
-            None => std::fs::remove_file(&file).unwrap(),
-        }
-        let loaded = files.load().unwrap();
-        let policies = mesh::proxy_core::describe::policies(&loaded.config).to_string();
-        ["DENY", "ALLOW"].map(|action| policies.contains(&format!("\"action\":\"{action}\"")))
-    };
-    let (bad, good) = ("[{to: 5}]", "[{}]");
-    assert_eq!(actions(Some(bad)), [true, false], "never good: it denies");
-    assert_eq!(actions(Some(good)), [false, true]);
-    assert_eq!(actions(Some(bad)), [false, true], "the last good version stays");
-    assert_eq!(actions(None), [false, false]);
-    assert_eq!(actions(Some(bad)), [true, false]);
-    assert_eq!(actions(None), [false, false], "what only denied goes with its file");
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
 /// Files as they are really replaced: emptied and written again, moved over, behind a link that is swapped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c09_a_file_is_taken_whole_however_it_is_replaced() {
