@@ -124,6 +124,8 @@ pub(super) fn enforces_nothing(document: &Document) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
+
     use serde_json::{Value as Json, json};
 
     use super::*;
