@@ -89,10 +89,10 @@ impl TreeBuilder {
         self.push(Kind::Map, 0, start..start);
     }
 
-    /// Moves the start of the list at `at`.
+    /// Moves the start of the list at `at`, which is open.
     pub(crate) fn start_at(&mut self, at: usize, start: u32) {
         if let Some(slot) = self.slots.get_mut(at) {
-            slot.start = start;
+            (slot.start, slot.end) = (start, start);
         }
     }
 
@@ -103,6 +103,12 @@ impl TreeBuilder {
             slot.data = inside;
             slot.end = end.max(slot.start);
         }
+    }
+
+    /// Whether a list or map at `at` is not closed yet.
+    pub(crate) fn is_open(&self, at: usize) -> bool {
+        self.is_collection(at)
+            && self.slots.get(at).is_some_and(|slot| slot.data == 0 && slot.start == slot.end)
     }
 
     /// Repeats the value at `from`, as the value of an alias that stands at `range`; what is inside of it stands

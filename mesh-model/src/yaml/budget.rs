@@ -8,7 +8,7 @@ pub struct Budget {
     pub input_bytes: usize,
     /// Bytes of one document (etcd refuses objects above 1.5 MiB, so 4 MiB is generous).
     pub document_bytes: usize,
-    /// Documents of one file, items of lists included.
+    /// Documents of one file, items of lists and broken ones included.
     pub documents: usize,
     /// Nodes of one document: keys and values, after aliases and merges are expanded.
     pub nodes: usize,
