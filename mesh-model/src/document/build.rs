@@ -325,7 +325,7 @@ impl TreeBuilder {
 
     /// The finished tree of a text that another tree has already.
     pub(crate) fn finish_like(&mut self, tree: &Tree) -> Tree {
-        self.freeze(Arc::clone(&tree.text), tree.origin)
+        self.freeze(Arc::clone(&tree.text), tree.origin).beside(tree)
     }
 
     fn push(&mut self, kind: Kind, data: u32, range: Range<u32>) {

@@ -46,7 +46,7 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    read_meta_as(document, Names::Checked, report)
+    read_meta_as(document, Names::Checked, FINDINGS_MAX, report)
 }
 
 /// Whether names that Kubernetes refuses spoil a resource.
@@ -58,10 +58,15 @@ pub(crate) enum Names {
     AsWritten,
 }
 
-/// [`read_meta`] with a choice of what names may be.
-pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
-    let before = report.len();
-    let mut reader = Reader { document, names, report, before, dropped: 0, failed: false };
+/// [`read_meta`] with a choice of what names may be, and of how many findings are kept: others are counted.
+pub(crate) fn read_meta_as(
+    document: &Arc<Document>,
+    names: Names,
+    room: usize,
+    report: &mut Report,
+) -> Option<Header> {
+    let most = report.len() + room.min(FINDINGS_MAX);
+    let mut reader = Reader { document, names, report, most, dropped: 0, failed: false };
     let header = reader.read().filter(|_| !reader.failed);
     reader.tell_dropped();
     header
@@ -82,8 +87,8 @@ struct Reader<'a> {
     document: &'a Arc<Document>,
     names: Names,
     report: &'a mut Report,
-    /// Findings that were there before.
-    before: usize,
+    /// The report may grow to so many findings.
+    most: usize,
     /// Findings that are only counted.
     dropped: usize,
     failed: bool,
@@ -220,17 +225,21 @@ impl<'a> Reader<'a> {
 
     /// Whether a finding more is only counted.
     fn is_full(&mut self) -> bool {
-        let is_full = self.report.len() - self.before >= FINDINGS_MAX;
+        let is_full = self.report.len() >= self.most;
         self.dropped += usize::from(is_full);
         is_full
     }
 
     /// Says how many findings are not shown.
     fn tell_dropped(&mut self) {
-        if self.dropped > 0 {
+        // What a head lacks or has wrong is an error, each time.
+        let severity = Severity::Error;
+        if self.dropped > 0 && self.most < FINDINGS_MAX {
+            // There was less room than a head has: who gave it tells the number, as if all had been kept.
+            self.report.leave_unsaid(severity, self.dropped.min(FINDINGS_MAX + 1 - self.most));
+        } else if self.dropped > 0 {
             let at = Place::in_document(self.document, resource(self.document.root()), "");
             let message = format!("{} more findings of this document are not shown", self.dropped);
-            let severity = if self.failed { Severity::Error } else { Severity::Warning };
             let finding = Diagnostic::new(Code::BudgetExceeded, at, message).severity(severity);
             self.report.push(finding.help("mend what is shown, then look again"));
         }
