@@ -20,13 +20,6 @@ pub(crate) fn begins(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|part| equal(part, start))
 }
 
-/// Whether the text ends so.
-#[inline]
-pub(crate) fn ends(text: &[u8], end: &[u8]) -> bool {
-    let start = text.len().checked_sub(end.len());
-    start.and_then(|start| text.get(start..)).is_some_and(|part| equal(part, end))
-}
-
 /// At most seven bytes as a number; among texts of one length, no two have the same.
 #[inline]
 fn few(text: &[u8]) -> u64 {
@@ -49,7 +42,6 @@ mod tests {
             prop_assert!(super::equal(one, one));
             prop_assert_eq!(super::equal(one, other), one == other);
             prop_assert_eq!(super::begins(one, other), one.starts_with(other));
-            prop_assert_eq!(super::ends(one, other), one.ends_with(other));
         }
     }
 }

@@ -101,27 +101,22 @@ async fn gateway() {
     area("gateway", 0).await;
 }
 
-/// The larger areas take minutes without optimisation.
 #[tokio::test]
-#[ignore = "takes a minute: run it by name"]
-async fn other_destination() {
+async fn destination() {
     area("destination", 0).await;
 }
 
 #[tokio::test]
-#[ignore = "takes a minute: run it by name"]
-async fn other_registry() {
+async fn registry() {
     area("registry", 0).await;
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: run it by name"]
-async fn other_scenarios() {
+async fn scenarios() {
     area("scenarios", 0).await;
 }
 
 #[tokio::test]
-#[ignore = "takes minutes: run it by name"]
-async fn other_gateway_api() {
+async fn gateway_api() {
     area("gateway-api", 0).await;
 }

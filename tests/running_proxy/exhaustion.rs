@@ -333,3 +333,55 @@ async fn x01_slow_clients_hold_nobody_up_and_all_of_them_go() {
         .await
         .expect("somebody is still there");
 }
+
+/// A connection that waits for more than a second does so without the codec, and is none the worse for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x01_a_connection_that_waits_goes_on_where_it_was_and_is_cut_in_time() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let mut options = Options::default();
+    options.patience.idle = Duration::from_secs(3);
+    options.patience.request_head = Duration::from_millis(500);
+    let running =
+        start_with(config(&door(ROUTE), GATEWAY), &["80"], &endpoints, options, |builder| builder).await;
+    let mut stream = TcpStream::connect(running.address()).await.unwrap();
+    let get = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    let answers = async |stream: &mut TcpStream, count: usize| {
+        let mut heard = Vec::new();
+        while heard.windows(11).filter(|window| window == b"\r\n\r\nreviews").count() < count {
+            heard.push(stream.read_u8().await.unwrap());
+        }
+    };
+    for (first, rest) in [(&get[..], &b""[..]), (&get[..9], &get[9..]), (&get[..1], &get[1..])] {
+        stream.write_all(first).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(rest).await.unwrap();
+        answers(&mut stream, 1).await;
+        tokio::time::sleep(Duration::from_millis(1300)).await;
+    }
+    let post = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nyes";
+    stream.write_all(&[&post[..], get, post].concat()).await.unwrap();
+    answers(&mut stream, 3).await;
+    assert_eq!(running.records.take().len(), 6);
+    // Neither its head nor its idleness is waited for longer than elsewhere.
+    let started = Instant::now();
+    assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0);
+    assert!((2500..4500).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    let mut slow = TcpStream::connect(running.address()).await.unwrap();
+    slow.write_all(get).await.unwrap();
+    answers(&mut slow, 1).await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    slow.write_all(&get[..9]).await.unwrap();
+    let mut heard = String::new();
+    slow.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
+    // A drain ends connections that wait at once.
+    let mut waiting = TcpStream::connect(running.address()).await.unwrap();
+    waiting.write_all(get).await.unwrap();
+    answers(&mut waiting, 1).await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    let started = Instant::now();
+    running.proxy.drain().await;
+    assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
+    assert_eq!(waiting.read(&mut [0; 64]).await.unwrap(), 0);
+}

@@ -16,6 +16,7 @@ mod envoy;
 mod exhaustion;
 mod ext_authz;
 mod fixture;
+mod h2spec;
 mod http;
 mod http1_attacks;
 mod http1_faults;

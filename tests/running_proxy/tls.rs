@@ -97,14 +97,14 @@ pub enum NoTls {
     Refused,
 }
 
-/// A client that offers what it is told to, and trusts whatever the server shows; whether its certificate was asked for.
+/// A client that offers what it is told to, and trusts whatever the server shows.
 pub async fn offer(
     stream: BoxIo,
     ca: &Ca,
     name: &str,
     alpn: &[String],
     identity: Option<&Identity>,
-) -> Result<(BoxIo, bool), NoTls> {
+) -> Result<Offered, NoTls> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -130,7 +130,18 @@ pub async fn offer(
     }
     let stream =
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|_| NoTls::Refused)?;
-    Ok((Box::new(stream), asked.load(Ordering::Relaxed)))
+    let asked = asked.load(Ordering::Relaxed);
+    let agreed = stream.get_ref().1.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+    Ok(Offered { stream: Box::new(stream), asked, agreed })
+}
+
+/// A connection that was offered.
+pub struct Offered {
+    pub stream: BoxIo,
+    /// Whether the client's certificate was asked for, where it has one.
+    pub asked: bool,
+    /// The protocol that both speak.
+    pub agreed: Option<String>,
 }
 
 /// A certificate, and whether the server wanted to see it.

@@ -28,7 +28,8 @@ const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: reviews:9080\r\nconnection: close\
 async fn status(address: std::net::SocketAddr, ca: &Ca, identity: Option<&Identity>) -> u16 {
     let stream: BoxIo = Box::new(TcpStream::connect(address).await.unwrap());
     let alpn = ["istio-http/1.1".to_owned(), "istio".to_owned()];
-    let Ok((mut stream, _)) = offer(stream, ca, "reviews", &alpn, identity).await else { return 0 };
+    let Ok(offered) = offer(stream, ca, "reviews", &alpn, identity).await else { return 0 };
+    let mut stream = offered.stream;
     if stream.write_all(GET).await.is_err() {
         return 0;
     }

@@ -12,6 +12,19 @@ pub(super) fn enforce<'s, O: Observer>(
     facts: &Facts<'_>,
     observer: &mut O,
 ) -> Verdict<'s> {
+    let (audited, dry_run) =
+        if set.is_only_enforced() { (Vec::new(), Vec::new()) } else { unenforced(set, facts, observer) };
+    let (allowed, decided_by) = set.enforced.decide(facts, observer);
+    Verdict { allowed, decided_by, external: Vec::new(), dry_run, audited }
+}
+
+/// The AUDIT rule that matches, and those in dry-run mode.
+#[inline(never)]
+fn unenforced<'s, O: Observer>(
+    set: &'s PolicySet,
+    facts: &Facts<'_>,
+    observer: &mut O,
+) -> (Vec<RuleAt<'s>>, Vec<RuleAt<'s>>) {
     let reference = |found: Match<'s>| found.rule;
     let mut dry_run = Vec::new();
     let audited = set.audit.first("AUDIT", facts, observer).map(reference);
@@ -19,8 +32,7 @@ pub(super) fn enforce<'s, O: Observer>(
     if let Some(allow) = &set.dry_run_allow {
         dry_run.extend(allow.first("ALLOW (dry run)", facts, observer).map(reference));
     }
-    let (allowed, decided_by) = set.enforced.decide(facts, observer);
-    Verdict { allowed, decided_by, external: Vec::new(), dry_run, audited: audited.into_iter().collect() }
+    (audited.into_iter().collect(), dry_run)
 }
 
 /// Step 1: which external authorizers are to be asked, and the rule that refuses where one cannot be

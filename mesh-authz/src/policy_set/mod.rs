@@ -217,6 +217,11 @@ impl PolicySet {
         self
     }
 
+    /// Whether there are neither AUDIT rules nor any in dry-run mode.
+    fn is_only_enforced(&self) -> bool {
+        self.audit.is_empty() && self.dry_run_deny.is_empty() && self.dry_run_allow.is_none()
+    }
+
     fn lists(&mut self) -> impl Iterator<Item = &mut RuleList> {
         let enforced = [&mut self.audit, self.enforced.list(), &mut self.dry_run_deny];
         let external = self.external.iter_mut().map(|external| &mut external.rules);

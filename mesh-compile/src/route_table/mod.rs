@@ -74,9 +74,10 @@ pub struct RouteList {
     shared: Arc<Indexed>,
 }
 
+#[repr(C)]
 struct Indexed {
-    routes: Vec<Route>,
     index: Option<PathIndex>,
+    routes: Vec<Route>,
 }
 
 impl RouteList {

@@ -9,9 +9,10 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::cluster::Cluster;
 use mesh_compile::proxy::listener::{Direction, FilterChain, Listener, Network, Transport};
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
+use tokio_rustls::server::TlsStream;
 
 use super::arrival::Arrival;
-use super::first_bytes::{self, FirstBytes, Wanted};
+use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
 use super::proxy::Inner;
 use super::tls::server::Client;
@@ -36,6 +37,8 @@ pub(crate) struct Connection {
     server_name: Option<String>,
     /// The client of the TLS that this proxy terminated; `None`: it did not.
     terminated: Option<Client>,
+    /// Whether client and proxy have agreed on HTTP/2 while they did so.
+    is_http2: bool,
 }
 
 /// A connection in one generation of the configuration.
@@ -91,6 +94,11 @@ impl Connection {
         self.terminated.is_some()
     }
 
+    /// Whether the handshake has settled that HTTP/2 is spoken.
+    pub(crate) fn has_agreed_on_http2(&self) -> bool {
+        self.is_http2
+    }
+
     /// URI SAN of the client certificate that this proxy verified.
     pub(crate) fn peer(&self) -> Option<&str> {
         self.facts.tls.as_ref().and_then(|tls| tls.peer.as_deref()).filter(|_| self.terminated.is_some())
@@ -126,38 +134,53 @@ impl Connection {
 }
 
 /// Serves a connection to its end. What no chain takes is closed.
-pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) {
+///
+/// Each stage is on the heap for as long as it lasts: connections wait in the last one by the thousand, and carry no room
+/// for those before.
+pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival) {
+    match Box::pin(open(proxy, stream, arrival)).await {
+        Ok(Opened::Plain(connection, standing, stream)) => run(connection, standing, stream).await,
+        Ok(Opened::Tls(connection, standing, stream)) => run(connection, standing, stream).await,
+        Err(why) => tracing::debug!(?arrival, %why, "a connection is not served"),
+    }
+}
+
+/// A connection whose chain is chosen, and what is left to read of it.
+enum Opened<T> {
+    Plain(Arc<Connection>, Standing, Prefixed<T>),
+    Tls(Arc<Connection>, Standing, Box<TlsStream<Prefixed<T>>>),
+}
+
+/// Why a connection is closed, for the log.
+type Why = Cow<'static, str>;
+
+/// Finds out what is spoken and who the client is.
+///
+/// # Errors
+/// It is not served.
+async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Result<Opened<T>, Why> {
     let mut facts = arrival.facts();
     let (wanted, is_proxied) = {
         let generation = proxy.live.load();
-        let Some(listener) = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
-        else {
-            tracing::debug!(?arrival, "nothing listens there");
-            return;
-        };
+        let listener = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
+            .ok_or("nothing listens there")?;
         (wanted(listener, facts.dst_port), listener.proxy_protocol)
     };
     let mut client = arrival.peer;
     if is_proxied {
         let reading = proxy_protocol::read(&mut stream);
-        match tokio::time::timeout(proxy.options.patience.detection, reading).await {
-            Ok(Ok(named)) => {
-                client = named.unwrap_or(client);
-                facts.proxied_ip = named.map(|named| named.ip().to_canonical());
-            }
-            Ok(Err(error)) => return tracing::debug!(?arrival, %error, "no PROXY protocol"),
-            Err(_) => return tracing::debug!(?arrival, "no PROXY protocol in time"),
-        }
+        let named = tokio::time::timeout(proxy.options.patience.detection, reading)
+            .await
+            .map_err(|_| "no PROXY protocol in time")?
+            .map_err(|error| format!("no PROXY protocol: {error}"))?;
+        client = named.unwrap_or(client);
+        facts.proxied_ip = named.map(|named| named.ip().to_canonical());
     }
     let options = &proxy.options;
-    let looked =
-        first_bytes::look(stream, wanted, options.limits.first_bytes, options.patience.detection).await;
-    let (first, stream) = match looked {
-        Ok(looked) => looked,
-        Err(error) => {
-            return tracing::debug!(?arrival, %error, "the connection broke before it said anything");
-        }
-    };
+    let (first, stream) =
+        first_bytes::look(stream, wanted, options.limits.first_bytes, options.patience.detection)
+            .await
+            .map_err(|error| format!("it broke before it said anything: {error}"))?;
     let mut sniffed = None;
     match first {
         FirstBytes::Tls(hello) => {
@@ -170,25 +193,30 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arri
         FirstBytes::Http(version, method) => sniffed = Some((version, method)),
         FirstBytes::Other => {}
     }
-    let Some(standing) = find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref()) else {
-        return tracing::debug!(?arrival, "no filter chain takes it");
-    };
-    let Some(chain) = standing.chain() else { return };
+    let standing = find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref())
+        .ok_or("no filter chain takes it")?;
+    let chain = standing.chain().ok_or("no filter chain takes it")?;
     let server_name = server_name(&facts);
     let Some(wanted) = chain.tls.clone() else {
-        if let Err(reason) = transport::accept(chain, &facts, &mut ()) {
-            return tracing::debug!(?arrival, reason = reason.as_str(), "refused");
-        }
-        let connection = Connection { proxy, arrival, client, facts, sniffed, server_name, terminated: None };
-        return run(connection, standing, stream).await;
+        transport::accept(chain, &facts, &mut ()).map_err(|reason| reason.as_str())?;
+        let connection = Connection {
+            proxy,
+            arrival,
+            client,
+            facts,
+            sniffed,
+            server_name,
+            terminated: None,
+            is_http2: false,
+        };
+        return Ok(Opened::Plain(Arc::new(connection), standing, stream));
     };
     let offered = facts.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
-    let handshake = proxy.tls.terminate(&wanted, &offered, stream);
-    let terminated = match tokio::time::timeout(proxy.options.patience.handshake, handshake).await {
-        Ok(Ok(terminated)) => terminated,
-        Ok(Err(error)) => return tracing::debug!(?arrival, %error, "the TLS handshake failed"),
-        Err(_) => return tracing::debug!(?arrival, "the TLS handshake took too long"),
-    };
+    let handshake = Box::pin(proxy.tls.terminate(&wanted, &offered, stream));
+    let terminated = tokio::time::timeout(proxy.options.patience.handshake, handshake)
+        .await
+        .map_err(|_| "the TLS handshake took too long")?
+        .map_err(|error| format!("the TLS handshake failed: {error}"))?;
     // A chain without inspected TLS has no facts of it.
     let tls = facts.tls.get_or_insert_default();
     if let Client::Verified(Some(peer)) = &terminated.client {
@@ -202,18 +230,19 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arri
         sniffed,
         server_name,
         terminated: Some(terminated.client),
+        is_http2: terminated.is_http2,
     };
     if !connection.fits(&standing) {
-        return tracing::debug!(?arrival, "the client's certificate is not accepted");
+        return Err("the client's certificate is not accepted".into());
     }
-    run(connection, standing, terminated.stream).await;
+    Ok(Opened::Tls(Arc::new(connection), standing, terminated.stream))
 }
 
-async fn run<T: Io>(connection: Connection, standing: Standing, stream: T) {
+async fn run<T: Io>(connection: Arc<Connection>, standing: Standing, stream: T) {
     let Some(chain) = standing.chain() else { return };
     match chain.network {
-        Network::Http(_) => http_server::serve(connection, standing, stream).await,
-        Network::Tcp(_) => tcp::serve(connection, standing, stream).await,
+        Network::Http(_) => Box::pin(http_server::serve(connection, standing, stream)).await,
+        Network::Tcp(_) => Box::pin(tcp::serve(connection, standing, stream)).await,
     }
 }
 

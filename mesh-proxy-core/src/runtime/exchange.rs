@@ -107,7 +107,7 @@ pub(crate) async fn serve(
             let outcome =
                 match outward::prepare(connection, &standing, &mut forwarding, &mut record, &mut traced) {
                     Some(answer) => Outcome::Reply(answer, Vec::new()),
-                    None => forward::run(connection, &standing, *forwarding, body, &mut record).await,
+                    None => forward::run(connection, &standing, forwarding, body, &mut record).await,
                 };
             match outcome {
                 Outcome::Reply(made, ops) => {

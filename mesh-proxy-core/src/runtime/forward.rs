@@ -1,5 +1,6 @@
 //! A request on its way to an upstream: faults, mirrors, the choice of a cluster, tries and their deadline.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -70,12 +71,12 @@ pub(crate) async fn delay(delay_ms: Option<u64>, record: &mut Record) {
 pub(crate) async fn run(
     connection: &Arc<Connection>,
     standing: &Standing,
-    forwarding: Forwarding,
+    forwarding: Box<Forwarding>,
     body: Replay,
     record: &mut Record,
 ) -> Outcome {
     let Forwarding { mut head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
-        forwarding;
+        *forwarding;
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
@@ -118,15 +119,19 @@ pub(crate) async fn run(
     let tries = Tries { connection, cluster: &cluster, http: &http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
     let patience = timeout(&http, &head);
-    let outcome = if patience.is_none() && body.is_complete() {
-        tries.run(&mut head, &body, record).await
-    } else {
-        tokio::select! {
-            biased;
-            outcome = tries.run(&mut head, &body, record) => outcome,
-            () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
-            () = body_stops(&body, connection.proxy.options.patience.request_body) => {
-                Err((Failure::ClientIdle, false))
+    // One future for both ways: a request that waits holds room for each that is written out.
+    let outcome = {
+        let mut trying = pin!(tries.run(&mut head, &body, record));
+        if patience.is_none() && body.is_complete() {
+            trying.await
+        } else {
+            tokio::select! {
+                biased;
+                outcome = &mut trying => outcome,
+                () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
+                () = body_stops(&body, connection.proxy.options.patience.request_body) => {
+                    Err((Failure::ClientIdle, false))
+                }
             }
         }
     };

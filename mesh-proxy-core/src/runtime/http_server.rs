@@ -1,6 +1,6 @@
 //! HTTP on a connection: hyper reads and writes it, every request becomes an exchange.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
@@ -10,12 +10,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
-use super::body::Body;
+use super::body::{Body, BoxError};
 use super::connection::{Connection, Standing};
 use super::exchange;
 use super::frame_budget::Budgeted;
-use super::http1_guard::{ClientPatience, Gate, Guarded, Refusal, Rules};
+use super::http1_guard::{ClientPatience, Gate, Guarded, Lent, Refusal, Rules};
 use super::options::Options;
+use super::proxy::Inner;
 use super::refuse;
 use crate::seam::dial::Io;
 
@@ -39,13 +40,12 @@ impl HttpConnection {
 }
 
 /// Serves requests until the client is done, or a drain begins and those in flight are.
-pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, stream: T) {
+pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing, stream: T) {
     let proxy = Arc::clone(&connection.proxy);
     let arrival = connection.arrival;
-    let shared = Arc::new(HttpConnection {
-        connection: Arc::new(connection),
-        standing: Mutex::new(Arc::new(standing)),
-    });
+    let is_http2 = connection.has_agreed_on_http2();
+    let standing = Mutex::new(Arc::new(standing));
+    let shared = Arc::new(HttpConnection { connection, standing });
     let gate = Arc::new(Gate::default());
     let service_gate = Arc::clone(&gate);
     let headers_max = proxy.options.limits.headers;
@@ -87,17 +87,44 @@ pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, str
         stalled: options.patience.stalled_write,
     };
     let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
+    let mut stream = Box::new(if is_http2 { stream.of_http2() } else { stream });
     let builder = builder(options);
-    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let result = tokio::select! {
+    loop {
+        // The codec and its buffers are there only while there is something to read or to write.
+        let has_something = tokio::select! {
+            has_something = stream.starts() => has_something,
+            () = proxy.closing.cancelled() => false,
+        };
+        if !has_something {
+            return stream.finish().await;
+        }
+        let (lent, home) = Lent::new(stream);
+        let serving = builder.serve_connection_with_upgrades(TokioIo::new(lent), service.clone());
+        let result = until_closing(Box::pin(serving), &proxy).await;
+        if let Err(error) = result {
+            tracing::debug!(?arrival, %error, "a connection ended");
+        }
+        let Some(parked) = home.parked() else { return };
+        stream = parked;
+    }
+}
+
+/// The codec's work, which it ends early once the proxy closes.
+async fn until_closing<I, S>(
+    mut serving: Pin<Box<auto::UpgradeableConnection<'_, I, S, TokioExecutor>>>,
+    proxy: &Inner,
+) -> Result<(), BoxError>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = exchange::Closed>,
+    S::Future: Send + 'static,
+{
+    tokio::select! {
         result = &mut serving => result,
         () = proxy.closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(?arrival, %error, "a connection ended");
     }
 }
 

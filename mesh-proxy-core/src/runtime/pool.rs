@@ -223,7 +223,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        let sender = handshake_http1(stream).await?;
+        let sender = Box::pin(handshake_http1(stream)).await?;
         Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: place }, false))
     }
 
@@ -287,10 +287,10 @@ impl Pool {
         }
         let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
-            let sender = handshake_http1(stream).await?;
+            let sender = Box::pin(handshake_http1(stream)).await?;
             return Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: None }, false));
         }
-        let sender = handshake_http2(stream, cluster).await?;
+        let sender = Box::pin(handshake_http2(stream, cluster)).await?;
         *slot = Some(sender.clone());
         Ok(Checkout::Http2(sender))
     }

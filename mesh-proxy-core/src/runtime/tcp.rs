@@ -25,7 +25,7 @@ use crate::tcp;
 use crate::telemetry::record::Record;
 
 /// Proxies the bytes of a connection until one side is done with it.
-pub(crate) async fn serve<T: Io>(connection: Connection, standing: Standing, stream: T) {
+pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing, stream: T) {
     let Some(Network::Tcp(network)) = standing.chain().map(|chain| &chain.network) else { return };
     let generation = &standing.generation;
     let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());

@@ -29,7 +29,7 @@ pub enum Heard {
 const BYTES: &[u8] = b"\x00bytes\n";
 
 pub async fn act(stage: &Stage, probe: &Probe, expected: &Value) -> Played {
-    if let Some(why) = cannot_be_acted(stage, expected) {
+    if let Some(why) = cannot_be_acted(stage, probe, expected) {
         return Played::NotActed(why);
     }
     stage.take();
@@ -59,7 +59,7 @@ fn reached(stage: &Stage, probe: &Probe) -> Vec<Reached> {
 /// Names the probe in what upstreams receive.
 const PROBE_ID: &str = "x-acted-probe";
 
-fn cannot_be_acted(stage: &Stage, expected: &Value) -> Option<&'static str> {
+fn cannot_be_acted(stage: &Stage, probe: &Probe, expected: &Value) -> Option<&'static str> {
     if expected.get("external_authz").is_some() {
         return Some("asks an external authorizer");
     }
@@ -72,6 +72,16 @@ fn cannot_be_acted(stage: &Stage, expected: &Value) -> Option<&'static str> {
     if percent("abort_percent") > 0.0 && !always {
         return Some("aborts by chance");
     }
+    // `docs/hardening.md`, T02: nobody with such a name gets through the handshake, whatever policies would say.
+    let peer = probe.conn.tls.as_ref().and_then(|tls| tls.peer.as_deref());
+    let is_denied = expected["reason"] == "rbac";
+    if is_denied && peer.is_some_and(|peer| peer.parse::<mesh::model::name::SpiffeId>().is_err()) {
+        return Some("the handshake refuses that identity");
+    }
+    let is_token = |name: &str| hyper::header::HeaderName::from_bytes(name.as_bytes()).is_ok();
+    if probe.http.iter().flat_map(|http| &http.headers).any(|(name, _)| !is_token(name)) {
+        return Some("a client cannot send that header");
+    }
     let clusters = expected["clusters"].as_array().map(Vec::as_slice).unwrap_or_default();
     let known = &stage.proxy.generation().config.clusters;
     let missing = |cluster: &Value| !known.contains_key(cluster["cluster"].as_str().unwrap_or_default());
@@ -83,6 +93,27 @@ fn cannot_be_acted(stage: &Stage, expected: &Value) -> Option<&'static str> {
 
 /// What the client heard, and whether its certificate was asked for where it has one.
 async fn play(stage: &Stage, probe: &Probe) -> Result<(Heard, bool), &'static str> {
+    let offered = probe.conn.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
+    if let Some(heard) = play_offering(stage, probe, &offered).await? {
+        return Ok(heard);
+    }
+    // Who has agreed on HTTP/2 speaks it: a client that wants to send HTTP/1 must not offer it.
+    let without: Vec<String> = offered.into_iter().filter(|name| !HTTP2.contains(&&**name)).collect();
+    if without.is_empty() {
+        return Err("who offers HTTP/2 alone speaks it");
+    }
+    play_offering(stage, probe, &without).await?.ok_or("HTTP/2 is agreed on though nobody offers it")
+}
+
+/// Names of HTTP/2 in handshakes.
+const HTTP2: [&str; 2] = ["h2", "istio-h2"];
+
+/// `None`: HTTP/2 was agreed on for a probe of HTTP/1.
+async fn play_offering(
+    stage: &Stage,
+    probe: &Probe,
+    alpn: &[String],
+) -> Result<Option<(Heard, bool)>, &'static str> {
     let direction = probe.direction.into();
     let arrival = Arrival {
         direction,
@@ -101,10 +132,20 @@ async fn play(stage: &Stage, probe: &Probe) -> Result<(Heard, bool), &'static st
                 Some(_) => return Err("a certificate cannot have that name"),
             };
             let sni = offered.sni.as_deref().unwrap_or_default();
-            match tls::offer(Box::new(near), &CA, sni, &offered.alpn, identity.as_ref()).await {
-                Ok(stream) => stream,
+            // The last dot of a name is never sent (RFC 6066, 3).
+            if sni.ends_with('.') {
+                return Err("a client cannot send that server name");
+            }
+            match tls::offer(Box::new(near), &CA, sni, alpn, identity.as_ref()).await {
+                Ok(offered) => {
+                    let is_http1 = probe.http.as_ref().is_some_and(|it| it.version != ProbeVersion::Http2);
+                    if is_http1 && offered.agreed.as_deref().is_some_and(|name| HTTP2.contains(&name)) {
+                        return Ok(None);
+                    }
+                    (offered.stream, offered.asked)
+                }
                 Err(tls::NoTls::BadName) => return Err("a client cannot send that server name"),
-                Err(tls::NoTls::Refused) => return Ok((Heard::Closed, true)),
+                Err(tls::NoTls::Refused) => return Ok(Some((Heard::Closed, true))),
             }
         }
     };
@@ -113,7 +154,7 @@ async fn play(stage: &Stage, probe: &Probe) -> Result<(Heard, bool), &'static st
         Some(request) if request.version == ProbeVersion::Http2 => http2(stream, probe, request).await?,
         Some(request) => heard(&exchange_on(stream, &http1(probe, request)).await),
     };
-    Ok((heard, was_asked))
+    Ok(Some((heard, was_asked)))
 }
 
 /// Sends bytes, then listens for a short while: other bytes are sent back, but nobody need close.

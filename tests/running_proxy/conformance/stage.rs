@@ -13,7 +13,7 @@ use mesh::proxy_core::runtime::options::Listen;
 use mesh::proxy_core::runtime::{Options, Proxy};
 use mesh::proxy_core::seam::certificate_source::{CertificateSource, Identity};
 use mesh::proxy_core::seam::dial::{BoxIo, Dial, Dialled, Target};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::ca::Ca;
@@ -165,6 +165,18 @@ async fn take_proxy_header(stream: &mut UnixStream) -> std::io::Result<()> {
     if is_one { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
 }
 
+/// Grants a `CONNECT`.
+async fn open_tunnel(stream: &mut BoxIo) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    if !head.starts_with(b"CONNECT ") {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await
+}
+
 /// Ends TLS where there is some, answers requests, sends other bytes back.
 async fn upstream(mut stream: BoxIo, cluster: String, names: Vec<String>, reached: Arc<Mutex<Vec<Reached>>>) {
     for _ in 0..3 {
@@ -177,6 +189,14 @@ async fn upstream(mut stream: BoxIo, cluster: String, names: Vec<String>, reache
             match tls::accept(prefixed, &names).await {
                 Some(ended) => stream = ended,
                 None => return,
+            }
+            continue;
+        }
+        if first[0] == b'C' {
+            // No probe has a method that begins so: it is a proxy that asks for a tunnel.
+            stream = prefixed;
+            if open_tunnel(&mut stream).await.is_err() {
+                return;
             }
             continue;
         }

@@ -1,307 +1,101 @@
 //! Asking a packed rule.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use serde_json::Value as Json;
+use super::layout::{
+    self, ANY_FORM, EXACT, Field, PREFIX, SUFFIX, form_of, in_rest, is_before, is_text, key, length_of, what,
+};
+use super::{Asked, Packed};
 
-use super::reader::Reader;
-use super::{Asked, op};
-use crate::policy_set::attribute::{Attribute, Pattern, find_claim};
-use crate::policy_set::identity;
-use crate::policy_set::many_values::ManyValues;
-use crate::{request_header, short_text};
-
-/// What a rule is asked with.
-pub(super) struct Matcher<'m> {
-    pub(super) attributes: &'m [Attribute],
-    pub(super) odd: &'m [Pattern],
-    pub(super) many: &'m [ManyValues],
-    pub(super) asked: &'m Asked<'m>,
-}
-
-/// What the request has of an attribute.
-#[derive(Clone, Copy)]
-enum Value<'r> {
-    Absent,
-    Address(IpAddr),
-    Port(u16),
-    Text(&'r [u8]),
-    /// Letters of either case are the same.
-    Host(&'r [u8]),
-    Identity(&'r str),
-    /// Each of its lines.
-    Header(&'r str),
-    /// A text, or each text of a list.
-    Claim(&'r Json),
-    /// Read by those values that ask for it.
-    Other,
-}
-
-impl<'m> Matcher<'m> {
-    /// Whether the rule matches; the rest of it is read as far as that needs.
+impl Packed {
+    /// Whether the fields of a rule hold.
     #[inline(always)]
-    pub(super) fn holds(&self, mut rule: Reader<'_>) -> bool {
-        self.alternatives(&mut rule) && self.alternatives(&mut rule) && self.fields(&mut rule)
-    }
-
-    /// Whether there are none, or one holds.
-    #[inline(always)]
-    fn alternatives(&self, reader: &mut Reader<'_>) -> bool {
-        match reader.number() {
-            0 => true,
-            1 => self.fields(reader),
-            count => self.several(count, reader.sized()),
-        }
-    }
-
-    /// Whether one of several holds.
-    #[inline(never)]
-    fn several(&self, count: usize, mut alternatives: Reader<'_>) -> bool {
-        (0..count).any(|_| self.fields(&mut alternatives.sized()))
-    }
-
-    /// Whether all hold.
-    // Readers are handed on by value: one whose address is known elsewhere does not stay in registers.
-    #[inline(always)]
-    fn fields(&self, reader: &mut Reader<'_>) -> bool {
-        for _ in 0..reader.number() {
-            let Some(rest) = self.field(*reader) else { return false };
-            *reader = rest;
+    pub(super) fn holds(&self, mut fields: &[u8], asked: &Asked<'_>) -> bool {
+        while !fields.is_empty() {
+            let Some((field, values)) = Field::read(fields) else { return false };
+            let one_fits = self.one_fits(&field, values, asked);
+            let next = if one_fits == (field.what & what::NOT == 0) {
+                field.then
+            } else if field.otherwise == 0 {
+                return false;
+            } else {
+                field.otherwise
+            };
+            fields = fields.get(next as usize..).unwrap_or_default();
         }
         true
     }
 
-    /// Whether one of the values fits, if there are any, and none of the `not` values: then what follows. One loop for
-    /// each sort of value, so that what is usual in it takes few steps.
+    /// Whether one of the values fits.
     #[inline(always)]
-    fn field<'c>(&self, mut reader: Reader<'c>) -> Option<Reader<'c>> {
-        let attribute = self.attributes.get(reader.number())?;
-        match self.value(attribute) {
-            value @ Value::Text(text) => {
-                fit(reader, &Text { text, other: Other { matcher: self, attribute, value } })
+    fn one_fits(&self, field: &Field, values: &[u8], asked: &Asked<'_>) -> bool {
+        let facts = asked.facts;
+        let count = field.count as usize;
+        let kind = field.what & !(what::NOT | what::MIXED);
+        let text = match kind {
+            what::IDENTITY => facts.peer.map(str::as_bytes),
+            what::PATH => facts.request.map(|_| asked.path().as_bytes()),
+            what::METHOD => facts.request.map(|request| request.method.as_bytes()),
+            what::SNI => facts.sni.map(str::as_bytes),
+            what::SOURCE_IP => return one_block(values, count, facts.direct_ip),
+            what::REMOTE_IP => return one_block(values, count, facts.remote_ip),
+            what::DESTINATION_IP => return one_block(values, count, facts.dst_ip),
+            what::PORT => {
+                let ports = values.as_chunks::<2>().0.iter().take(count);
+                return ports.into_iter().any(|port| u16::from_le_bytes(*port) == facts.dst_port);
             }
-            value @ Value::Identity(peer) => {
-                let text = peer.as_bytes();
-                fit(reader, &Text { text, other: Other { matcher: self, attribute, value } })
-            }
-            value @ Value::Address(IpAddr::V4(address)) => {
-                let address = address.to_bits();
-                fit(reader, &Address { address, other: Other { matcher: self, attribute, value } })
-            }
-            value => fit(reader, &Other { matcher: self, attribute, value }),
-        }
-    }
-
-    #[inline(always)]
-    fn value(&self, attribute: &'m Attribute) -> Value<'m> {
-        let facts = self.asked.facts;
-        let request = |value: Value<'m>| if facts.request.is_some() { value } else { Value::Absent };
-        match attribute {
-            Attribute::SourceIp => Value::Address(facts.direct_ip.to_canonical()),
-            Attribute::RemoteIp => Value::Address(facts.remote_ip.to_canonical()),
-            Attribute::DestinationIp => Value::Address(facts.dst_ip.to_canonical()),
-            Attribute::DestinationPort => Value::Port(facts.dst_port),
-            Attribute::Sni => facts.sni.map_or(Value::Absent, |sni| Value::Text(sni.as_bytes())),
-            Attribute::Identity => facts.peer.map_or(Value::Absent, Value::Identity),
-            Attribute::Claim(path) => {
-                let claim = facts.claims.and_then(|claims| find_claim(path, claims.payload()));
-                claim.map_or(Value::Absent, Value::Claim)
-            }
-            Attribute::Header(name) => request(Value::Header(name)),
-            Attribute::Host => {
-                facts.request.map_or(Value::Absent, |request| Value::Host(request.authority.as_bytes()))
-            }
-            Attribute::Method => {
-                facts.request.map_or(Value::Absent, |request| Value::Text(request.method.as_bytes()))
-            }
-            Attribute::Path => request(Value::Text(self.asked.path.as_bytes())),
-            Attribute::RequestPrincipal | Attribute::FilterMetadata => Value::Other,
-        }
-    }
-
-    /// Reads one value of the field, all of it, and says whether it fits.
-    fn fits(&self, attribute: &Attribute, value: Value<'_>, reader: &mut Reader<'_>) -> bool {
-        let operation = reader.byte();
-        match operation {
-            op::EXACT | op::PREFIX | op::SUFFIX => {
-                let wanted = reader.text();
-                self.any_text(value, |text, fold| compare(operation, text, wanted, fold))
-            }
-            op::NON_EMPTY => self.any_text(value, |text, _| !text.is_empty() && !text.contains(&b'\n')),
-            op::PRESENT => self.any_text(value, |_, _| true),
-            op::PORT => {
-                let wanted = u16::from_le_bytes(reader.array());
-                matches!(value, Value::Port(port) if port == wanted)
-            }
-            op::IPV4 => {
-                let address =
-                    if let Value::Address(IpAddr::V4(address)) = value { Some(address) } else { None };
-                let is_inside = in_block(address.map_or(0, Ipv4Addr::to_bits), reader);
-                is_inside && address.is_some()
-            }
-            op::IPV6 => {
-                let bits = u32::from(reader.byte());
-                let network = Ipv6Addr::from(reader.array::<16>()).to_bits();
-                let mask = u128::MAX.checked_shl(128 - bits.min(128)).unwrap_or(0);
-                matches!(value, Value::Address(IpAddr::V6(address)) if address.to_bits() & mask == network)
-            }
-            op::NAMESPACE => {
-                let wanted = reader.text();
-                matches!(value, Value::Identity(peer) if identity::is_in_namespace(peer, wanted))
-            }
-            op::ACCOUNT => {
-                let (namespace, account) = (reader.text(), reader.text());
-                let texts = std::str::from_utf8(namespace).ok().zip(std::str::from_utf8(account).ok());
-                let Some((namespace, account)) = texts else { return false };
-                matches!(value, Value::Identity(peer) if identity::is_of_account(peer, namespace, account))
-            }
-            op::PRINCIPAL_SUFFIX => {
-                let wanted = reader.text();
-                matches!(value, Value::Identity(peer) if identity::ends_with(peer, wanted))
-            }
-            op::MANY => {
-                let many = self.many.get(reader.number());
-                many.is_some_and(|many| many.any_fits(self.asked))
-            }
-            _ => {
-                let pattern = self.odd.get(reader.number());
-                pattern.is_some_and(|pattern| attribute.fits(pattern, self.asked.facts))
-            }
-        }
-    }
-
-    /// Whether one of the texts fits; the flag says that letter case does not count.
-    fn any_text(&self, value: Value<'_>, mut fits: impl FnMut(&[u8], bool) -> bool) -> bool {
-        match value {
-            Value::Text(text) => fits(text, false),
-            Value::Identity(peer) => fits(peer.as_bytes(), false),
-            Value::Host(text) => fits(text, true),
-            Value::Header(name) => {
-                let request = self.asked.facts.request;
-                request.is_some_and(|request| request_header::any(request, name, |line| fits(line, false)))
-            }
-            Value::Claim(Json::String(text)) => fits(text.as_bytes(), false),
-            Value::Claim(Json::Array(texts)) => {
-                texts.iter().filter_map(Json::as_str).any(|text| fits(text.as_bytes(), false))
-            }
-            Value::Absent | Value::Address(_) | Value::Port(_) | Value::Claim(_) | Value::Other => false,
-        }
-    }
-}
-
-/// Reads a value and says whether it fits.
-trait Fits {
-    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>);
-}
-
-/// Any attribute.
-struct Other<'m> {
-    matcher: &'m Matcher<'m>,
-    attribute: &'m Attribute,
-    value: Value<'m>,
-}
-
-impl Fits for Other<'_> {
-    #[inline(never)]
-    fn fits<'c>(&self, mut reader: Reader<'c>) -> (bool, Reader<'c>) {
-        let fits = self.matcher.fits(self.attribute, self.value, &mut reader);
-        (fits, reader)
-    }
-}
-
-/// A text whose letters count as they are.
-struct Text<'m> {
-    text: &'m [u8],
-    other: Other<'m>,
-}
-
-impl Fits for Text<'_> {
-    #[inline(always)]
-    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>) {
-        let mut rest = reader;
-        let fits = match rest.byte() {
-            op::EXACT => short_text::equal(self.text, rest.text()),
-            op::PREFIX => short_text::begins(self.text, rest.text()),
-            op::SUFFIX => short_text::ends(self.text, rest.text()),
-            _ => return self.other.fits(reader),
+            _ => return self.one_of_any_form(values, count, asked),
         };
-        (fits, rest)
-    }
-}
-
-/// An IPv4 address.
-struct Address<'m> {
-    address: u32,
-    other: Other<'m>,
-}
-
-impl Fits for Address<'_> {
-    #[inline(always)]
-    fn fits<'c>(&self, reader: Reader<'c>) -> (bool, Reader<'c>) {
-        let mut rest = reader;
-        match rest.byte() {
-            op::IPV4 => (in_block(self.address, &mut rest), rest),
-            _ => self.other.fits(reader),
+        let Some(text) = text else { return false };
+        let Some((keys, rests)) = values.split_at_checked(count * 8) else { return false };
+        let keys = keys.as_chunks::<8>().0;
+        if field.what & what::MIXED == 0 {
+            one_is(text, keys, rests)
+        } else {
+            self.one_text(kind, text, keys, rests, asked)
         }
     }
+
+    /// Whether one of the values fits a text.
+    fn one_text(&self, kind: u8, text: &[u8], keys: &[[u8; 8]], mut rests: &[u8], asked: &Asked<'_>) -> bool {
+        keys.iter().any(|wanted| {
+            let wanted = u64::from_le_bytes(*wanted);
+            let (form, length) = (form_of(wanted), length_of(wanted));
+            let (before, behind) = rests.split_at_checked(in_rest(length)).unwrap_or_default();
+            rests = behind;
+            let start = match form {
+                ANY_FORM => return self.is_of_any_form(kind, before, asked),
+                PREFIX => Some(0),
+                SUFFIX => text.len().checked_sub(length),
+                _ => return is_text(text, EXACT, wanted, before),
+            };
+            let part = start.and_then(|start| text.get(start..)?.get(..length));
+            part.is_some_and(|part| is_text(part, form, wanted, before))
+        })
+    }
 }
 
-/// Whether one of the values fits, if there are any, and none of the `not` values: then what follows.
+/// Whether a text is one of the exact values.
 #[inline(always)]
-fn fit<'c>(mut reader: Reader<'c>, value: &impl Fits) -> Option<Reader<'c>> {
-    let count = reader.number();
-    let mut rest = reader;
-    if count > 1 {
-        reader = rest.sized();
-    }
-    if count > 0 {
-        let mut left = count;
-        loop {
-            let (fits, behind) = value.fits(reader);
-            left -= 1;
-            reader = behind;
-            if fits {
-                break;
-            }
-            if left == 0 {
-                return None;
-            }
-        }
-        if count == 1 {
-            rest = reader;
-        }
-    }
-    let none = rest.number();
-    if none == 0 { Some(rest) } else { fit_none(none, rest, value) }
+fn one_is(text: &[u8], keys: &[[u8; 8]], rests: &[u8]) -> bool {
+    let own = key(text).to_le_bytes();
+    keys.iter().enumerate().any(|(at, wanted)| *wanted == own && begins_as(text, keys, rests, at))
 }
 
-/// What follows values none of which fits.
+/// Whether a text whose key is that of the exact value `at` begins as it does.
 #[inline(never)]
-fn fit_none<'c>(count: usize, mut reader: Reader<'c>, value: &impl Fits) -> Option<Reader<'c>> {
-    for _ in 0..count {
-        let (fits, behind) = value.fits(reader);
-        if fits {
-            return None;
-        }
-        reader = behind;
-    }
-    Some(reader)
+fn begins_as(text: &[u8], keys: &[[u8; 8]], rests: &[u8], at: usize) -> bool {
+    let rest = |key: &[u8; 8]| in_rest(length_of(u64::from_le_bytes(*key)));
+    let start = keys.iter().take(at).map(rest).sum::<usize>();
+    let before = rests.get(start..).and_then(|rests| rests.get(..in_rest(text.len())));
+    before.is_some_and(|before| is_before(text, before))
 }
 
-/// Reads a block; whether the address is in it.
+/// Whether an address is in one of the blocks.
 #[inline(always)]
-fn in_block(address: u32, reader: &mut Reader<'_>) -> bool {
-    let bits = u32::from(reader.byte());
-    let network = u32::from_be_bytes(reader.array());
-    let mask = u32::MAX.checked_shl(32 - bits.min(32)).unwrap_or(0);
-    address & mask == network
-}
-
-fn compare(operation: u8, text: &[u8], wanted: &[u8], fold: bool) -> bool {
-    let part = match operation {
-        op::EXACT => Some(text),
-        op::PREFIX => text.get(..wanted.len()),
-        _ => text.len().checked_sub(wanted.len()).and_then(|start| text.get(start..)),
-    };
-    part.is_some_and(|part| if fold { part.eq_ignore_ascii_case(wanted) } else { part == wanted })
+fn one_block(blocks: &[u8], count: usize, address: IpAddr) -> bool {
+    // Blocks of mapped addresses are kept as IPv4.
+    let IpAddr::V4(address) = address.to_canonical() else { return false };
+    let address = address.to_bits();
+    blocks.as_chunks::<8>().0.iter().take(count).any(|block| layout::is_in_block(address, *block))
 }

@@ -1,11 +1,14 @@
 //! Rules as bytes, one after the other: what a decision reads, on as few cache lines as may be.
 //!
-//! A rule is `LENGTH SOURCE RULE FLAGS FROM TO WHEN`; numbers are in groups of seven bits, low ones first. `from` and
-//! `to` are counted alternatives of counted fields; a field is its attribute, its values and its `not` values; a value is
-//! an operation (`op`) and what it compares with. Where more than one comes and a reader may stop early, the length of
-//! all of them stands in front. Names, origins and texts for people are not here: they are in the policies.
+//! A rule is `LENGTH SOURCE RULE FLAGS FIELD*`, the first three in four bytes each. A field (`layout`) has its values or
+//! its `not` values, and says how far on the next one is that is asked where it holds, and where it does not; `from`, `to`
+//! and `when` are nothing but that. A value is mostly eight bytes, or those and the rest of a text; one in an unusual form
+//! is an operation (`op`) and what it compares with (`any_form`). Names, origins and texts for people are not here: they
+//! are in the policies.
 
+mod any_form;
 mod asked;
+mod layout;
 mod matches;
 mod op;
 mod pack;
@@ -15,8 +18,6 @@ use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
-use self::matches::Matcher;
-use self::reader::Reader;
 use super::attribute::{Attribute, Pattern};
 use super::many_values::ManyValues;
 use super::rule::{Condition, Rule};
@@ -43,7 +44,7 @@ pub(super) struct Packed {
 #[derive(Debug, Clone, Default)]
 struct Making {
     attributes: HashMap<Attribute, usize>,
-    /// Where the conditions of rules begin, by what they say, and whose they are.
+    /// Where rules begin, by what their conditions say, and whose they are.
     distinct: HashTable<(u64, u32, usize)>,
     scratch: Vec<u8>,
 }
@@ -58,8 +59,20 @@ pub(super) struct Found {
     pub(super) dry_run: bool,
 }
 
+/// Bytes before a rule's fields.
+const HEAD: u32 = 13;
+
 /// The rule is of a CUSTOM policy in dry-run mode.
 const DRY_RUN: u8 = 1;
+
+/// A rule as it is written.
+struct Written<'c> {
+    source: u32,
+    /// One more than its position; 0: it is the policy as a whole.
+    rule: u32,
+    flags: u8,
+    fields: &'c [u8],
+}
 
 impl Packed {
     /// Appends a rule of the policy `source`. `None`: it needs no place, since it never matches, or an earlier one asks
@@ -68,17 +81,18 @@ impl Packed {
         let Condition::When { from, to, when } = &rule.condition else { return None };
         let mut body = std::mem::take(&mut self.making.scratch);
         body.clear();
-        body.push(if rule.dry_run { DRY_RUN } else { 0 });
         self.pack_condition(&mut body, from, to, when);
-        let place = self.append(source, rule.index, &body);
+        let flags = if rule.dry_run { DRY_RUN } else { 0 };
+        let place = self.append(source, rule.index, flags, &body);
         self.making.scratch = body;
         place
     }
 
-    fn append(&mut self, source: usize, rule: Option<usize>, body: &[u8]) -> Option<u32> {
+    fn append(&mut self, source: usize, rule: Option<usize>, flags: u8, body: &[u8]) -> Option<u32> {
         let hash = pack::hash(body);
         let same = |(known, at, _): &(u64, u32, usize)| {
-            *known == hash && self.code.get(*at as usize..).is_some_and(|rest| rest.starts_with(body))
+            let same = |rule: Written<'_>| (rule.flags, rule.fields) == (flags, body);
+            *known == hash && self.rule(*at).is_some_and(same)
         };
         if let Some((_, _, first)) = self.making.distinct.find(hash, same) {
             if *first != source {
@@ -88,14 +102,13 @@ impl Packed {
         }
         // A list that is too long to number its bytes cannot be written: a document has a few megabytes.
         let place = u32::try_from(self.code.len()).ok()?;
-        let mut head = Vec::with_capacity(8);
-        pack::number(&mut head, source);
-        pack::number(&mut head, rule.map_or(0, |rule| rule + 1));
-        pack::number(&mut self.code, head.len() + body.len());
-        self.code.extend(head);
-        let at = u32::try_from(self.code.len()).ok()?;
+        let head = [body.len(), source, rule.map_or(0, |rule| rule + 1)];
+        for number in head {
+            self.code.extend(u32::try_from(number).ok()?.to_le_bytes());
+        }
+        self.code.push(flags);
         self.code.extend(body);
-        self.making.distinct.insert_unique(hash, (hash, at, source), |(hash, ..)| *hash);
+        self.making.distinct.insert_unique(hash, (hash, place, source), |(hash, ..)| *hash);
         Some(place)
     }
 
@@ -118,32 +131,39 @@ impl Packed {
         spared.take_while(move |(first, _)| *first == source).map(|(_, other)| *other)
     }
 
-    /// The rule that begins at `place`, if it matches.
-    pub(super) fn matching(&self, place: u32, asked: &Asked<'_>) -> Option<Found> {
-        let mut reader = Reader::new(self.code.get(place as usize..)?);
-        self.next_matching(place, &mut reader, asked)
+    /// The rule that begins at `place`.
+    #[inline(always)]
+    fn rule(&self, place: u32) -> Option<Written<'_>> {
+        let ([length, source, rule], flags, rest) = layout::head(self.code.get(place as usize..)?)?;
+        Some(Written { source, rule, flags, fields: rest.get(..length as usize)? })
     }
 
-    /// Reads one rule.
+    /// The rule that begins at `place`, if it matches.
+    pub(super) fn matching(&self, place: u32, asked: &Asked<'_>) -> Option<Found> {
+        self.ask(place, &self.rule(place)?, asked)
+    }
+
     #[inline(always)]
-    fn next_matching(&self, place: u32, reader: &mut Reader<'_>, asked: &Asked<'_>) -> Option<Found> {
-        let mut rule = reader.sized();
-        let (source, index) = (rule.number(), rule.number());
-        let dry_run = rule.byte() & DRY_RUN != 0;
-        let matcher = Matcher { attributes: &self.attributes, odd: &self.odd, many: &self.many, asked };
-        matcher.holds(rule).then(|| Found { place, source, rule: index.checked_sub(1), dry_run })
+    fn ask(&self, place: u32, rule: &Written<'_>, asked: &Asked<'_>) -> Option<Found> {
+        self.holds(rule.fields, asked).then(|| Found {
+            place,
+            source: rule.source as usize,
+            rule: (rule.rule as usize).checked_sub(1),
+            dry_run: rule.flags & DRY_RUN != 0,
+        })
     }
 
     /// The first rule that matches and counts, each asked in turn; one in dry-run mode only where no other does.
     pub(super) fn first(&self, asked: &Asked<'_>, counts: impl Fn(&Found) -> bool) -> Option<Found> {
-        let mut reader = Reader::new(&self.code);
-        let mut first = None;
-        while !reader.is_empty() {
-            match self.next_matching(0, &mut reader, asked).filter(&counts) {
+        let (mut first, mut place) = (None, 0);
+        while let Some(rule) = self.rule(place) {
+            match self.ask(place, &rule, asked).filter(&counts) {
                 Some(found) if !found.dry_run => return Some(found),
                 Some(found) => first = first.or(Some(found)),
                 None => {}
             }
+            // Places are numbered up to the end.
+            place = place.saturating_add(HEAD + rule.fields.len() as u32);
         }
         first
     }

@@ -3,8 +3,7 @@
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-use smallvec::SmallVec;
-
+use super::layout::{self, what};
 use super::{Packed, op};
 use crate::pattern::StringPattern;
 use crate::policy_set::attribute::{Attribute, Pattern};
@@ -17,32 +16,13 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     foldhash::quality::FixedState::with_seed(1).hash_one(bytes)
 }
 
-pub(super) fn number(code: &mut Vec<u8>, number: usize) {
-    number_into(number, |byte| code.push(byte));
-}
-
-fn number_into(mut number: usize, mut push: impl FnMut(u8)) {
+pub(super) fn number(code: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         // The lowest seven bits.
-        push((number & 0x7f) as u8 | 0x80);
+        code.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    push(number as u8);
-}
-
-/// What `write` appends, with its length in front.
-fn sized(code: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = code.len();
-    // Room for the usual length; a longer one pushes the rest aside.
-    code.push(0);
-    write(code);
-    let written = code.len() - start - 1;
-    let mut length = SmallVec::<[u8; 8]>::new();
-    number_into(written, |byte| length.push(byte));
-    match (length.as_slice(), code.get_mut(start)) {
-        ([short], Some(place)) => *place = *short,
-        _ => drop(code.splice(start..=start, length)),
-    }
+    code.push(number as u8);
 }
 
 fn text(code: &mut Vec<u8>, operation: u8, text: &str) {
@@ -52,6 +32,7 @@ fn text(code: &mut Vec<u8>, operation: u8, text: &str) {
 }
 
 impl Packed {
+    /// What `from`, `to` and `when` ask for, one after the other.
     pub(super) fn pack_condition(
         &mut self,
         code: &mut Vec<u8>,
@@ -59,45 +40,113 @@ impl Packed {
         to: &[Vec<Field<'_>>],
         when: &[Field<'_>],
     ) {
-        self.alternatives(code, from);
-        self.alternatives(code, to);
-        self.fields(code, when);
+        self.alternatives(code, from.iter().map(Vec::as_slice));
+        self.alternatives(code, to.iter().map(Vec::as_slice));
+        self.alternatives(code, std::iter::once(when));
     }
 
-    fn alternatives(&mut self, code: &mut Vec<u8>, alternatives: &[Vec<Field<'_>>]) {
-        number(code, alternatives.len());
-        match alternatives {
-            [] => {}
-            [only] => self.fields(code, only),
-            several => sized(code, |code| {
-                several.iter().for_each(|fields| sized(code, |code| self.fields(code, fields)));
-            }),
+    /// Fields of alternatives, each of which says where to go on.
+    fn alternatives<'f>(
+        &mut self,
+        code: &mut Vec<u8>,
+        alternatives: impl Iterator<Item = &'f [Field<'f>]> + Clone,
+    ) {
+        let asks_nothing = |field: &Field<'_>| field.any.is_empty() && field.none.is_empty();
+        if alternatives.clone().any(|fields| fields.iter().all(asks_nothing)) {
+            // It holds always.
+            return;
+        }
+        // Where each field begins, and the alternative it belongs to.
+        let mut starts = Vec::new();
+        for (number, fields) in alternatives.enumerate() {
+            for Field { attribute, any, none, .. } in fields {
+                for (values, not) in [(any, 0), (none, what::NOT)] {
+                    if !values.is_empty() {
+                        starts.push((code.len(), number));
+                        self.field(code, attribute, values, not);
+                    }
+                }
+            }
+        }
+        let end = code.len();
+        for (at, (start, number)) in starts.iter().enumerate() {
+            let behind = starts.get(at + 1..).unwrap_or_default();
+            let next = behind.first().filter(|(_, other)| other == number);
+            let other = behind.iter().find(|(_, other)| other != number);
+            let far = |to: usize| u32::try_from(to - start).unwrap_or(u32::MAX);
+            let then = far(next.map_or(end, |(next, _)| *next));
+            let otherwise = other.map_or(0, |(other, _)| far(*other));
+            layout::Field::aim(code, *start, then, otherwise);
         }
     }
 
-    fn fields(&mut self, code: &mut Vec<u8>, fields: &[Field<'_>]) {
-        number(code, fields.len());
-        for Field { attribute, any, none, .. } in fields {
-            number(code, self.attribute(attribute));
-            if let Some(many) = (any.len() > MANY).then(|| ManyValues::new(attribute, any)).flatten() {
-                number(code, 1);
-                code.push(op::MANY);
-                number(code, self.many.len());
-                self.many.push(many);
-                number(code, none.len());
-                none.iter().for_each(|pattern| self.pattern(code, attribute, pattern));
-                continue;
+    fn field(&mut self, code: &mut Vec<u8>, attribute: &Attribute, values: &[Pattern], not: u8) {
+        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        let head = |what: u8, count: u32| layout::Field { then: 0, otherwise: 0, count, what: what | not };
+        let start = code.len();
+        if not != 0 || values.len() <= MANY {
+            let usual = match attribute {
+                Attribute::Identity => Some(what::IDENTITY),
+                Attribute::Path => Some(what::PATH),
+                Attribute::Method => Some(what::METHOD),
+                Attribute::Sni => Some(what::SNI),
+                Attribute::SourceIp => Some(what::SOURCE_IP),
+                Attribute::RemoteIp => Some(what::REMOTE_IP),
+                Attribute::DestinationIp => Some(what::DESTINATION_IP),
+                Attribute::DestinationPort => Some(what::PORT),
+                _ => None,
+            };
+            if let Some(usual) = usual {
+                let is_exact = |value| text_of(value).is_some_and(|(form, _)| form == layout::EXACT);
+                let mixed = if values.iter().all(is_exact) { 0 } else { what::MIXED };
+                head(usual | mixed, count).write(code);
+                let mut rests = Vec::new();
+                if values.iter().all(|value| self.usual(code, &mut rests, attribute, value)) {
+                    code.extend(rests);
+                    return;
+                }
+                code.truncate(start);
             }
-            number(code, any.len());
-            match any.as_slice() {
-                [] => {}
-                [only] => self.pattern(code, attribute, only),
-                several => sized(code, |code| {
-                    several.iter().for_each(|pattern| self.pattern(code, attribute, pattern));
-                }),
+        }
+        let many = if not == 0 && values.len() > MANY { ManyValues::new(attribute, values) } else { None };
+        head(what::OTHER, if many.is_some() { 1 } else { count }).write(code);
+        number(code, self.attribute(attribute));
+        if let Some(many) = many {
+            code.push(op::MANY);
+            number(code, self.many.len());
+            self.many.push(many);
+        } else {
+            values.iter().for_each(|value| self.any_form(code, attribute, value));
+        }
+    }
+
+    /// Appends a value if it can stand in a field of this attribute that is laid out in the usual way.
+    fn usual(
+        &mut self,
+        code: &mut Vec<u8>,
+        rests: &mut Vec<u8>,
+        attribute: &Attribute,
+        value: &Pattern,
+    ) -> bool {
+        match (attribute, value) {
+            (Attribute::SourceIp | Attribute::RemoteIp | Attribute::DestinationIp, Pattern::Ip(block)) => {
+                let IpAddr::V4(network) = block.network() else { return false };
+                code.extend(layout::block(network, block.prefix_bits()));
+                true
             }
-            number(code, none.len());
-            none.iter().for_each(|pattern| self.pattern(code, attribute, pattern));
+            (Attribute::DestinationPort, Pattern::Port(port)) => {
+                code.extend(port.to_le_bytes());
+                true
+            }
+            (Attribute::Identity | Attribute::Path | Attribute::Method | Attribute::Sni, value) => {
+                if let Some((form, text)) = text_of(value) {
+                    return layout::write_text(code, rests, form, text);
+                }
+                let mut written = Vec::new();
+                self.any_form(&mut written, attribute, value);
+                layout::write_any_form(code, rests, &written)
+            }
+            _ => false,
         }
     }
 
@@ -115,7 +164,8 @@ impl Packed {
         at
     }
 
-    fn pattern(&mut self, code: &mut Vec<u8>, attribute: &Attribute, pattern: &Pattern) {
+    /// The operation of a value, and what it compares with.
+    fn any_form(&mut self, code: &mut Vec<u8>, attribute: &Attribute, pattern: &Pattern) {
         match (attribute, pattern) {
             (Attribute::FilterMetadata, _) => self.odd(code, pattern),
             (_, Pattern::Ip(block)) => match block.network() {
@@ -169,5 +219,22 @@ fn string(code: &mut Vec<u8>, pattern: &StringPattern) {
         StringPattern::Exact(wanted) => text(code, op::EXACT, wanted),
         StringPattern::Prefix(wanted) => text(code, op::PREFIX, wanted),
         StringPattern::Suffix(wanted) => text(code, op::SUFFIX, wanted),
+    }
+}
+
+/// The text that a value compares with, and how, where it is one that can be compared as it stands.
+fn text_of(value: &Pattern) -> Option<(u64, &[u8])> {
+    match value {
+        Pattern::Text(StringPattern::Exact(text))
+        | Pattern::Identity(IdentityPattern::Principal(StringPattern::Exact(text))) => {
+            Some((layout::EXACT, text.as_bytes()))
+        }
+        Pattern::Text(StringPattern::Prefix(text))
+        | Pattern::Identity(IdentityPattern::Principal(StringPattern::Prefix(text))) => {
+            Some((layout::PREFIX, text.as_bytes()))
+        }
+        Pattern::Text(StringPattern::Suffix(text)) => Some((layout::SUFFIX, text.as_bytes())),
+        Pattern::Identity(IdentityPattern::TrustDomain(start)) => Some((layout::PREFIX, start.as_bytes())),
+        _ => None,
     }
 }

@@ -9,10 +9,6 @@ impl<'c> Reader<'c> {
         Self(code)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     #[inline(always)]
     pub(super) fn byte(&mut self) -> u8 {
         match self.0.split_first() {
@@ -62,12 +58,6 @@ impl<'c> Reader<'c> {
     pub(super) fn text(&mut self) -> &'c [u8] {
         let count = self.number();
         self.bytes(count)
-    }
-
-    /// What stands behind its length, to be read by itself.
-    #[inline(always)]
-    pub(super) fn sized(&mut self) -> Self {
-        Self(self.text())
     }
 
     #[inline(always)]

@@ -24,6 +24,9 @@ const READ_MIN: usize = 2048;
 /// lost (RFC 9112, 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
+/// An HTTP/1 connection that has waited so long for its next request does so without a codec, whose buffers are most of
+/// its memory.
+const PARKED_AFTER: Duration = Duration::from_secs(1);
 
 /// How long is waited for the client.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +55,16 @@ pub(crate) struct Guarded<T> {
     /// The client does not read what it was answered.
     is_write_blocked: bool,
     lingered: Option<usize>,
+    /// Whether a codec reads it, which is to end once there is nothing for it to do.
+    has_codec: bool,
+    /// The codec is told of an end that is none.
+    is_parked: bool,
 }
 
 #[derive(Debug)]
 enum Mode {
-    /// Nothing has come.
-    First(Reader),
+    /// Nothing has come. Without a reader: HTTP/2 was agreed on, and nothing else is taken.
+    First(Option<Reader>),
     Http1(Reader),
     /// HTTP/2, or a tunnel: no business of this reader.
     Through,
@@ -68,6 +75,7 @@ enum Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wait {
     FirstByte,
+    Park,
     Head,
     Write,
     Linger,
@@ -79,14 +87,32 @@ impl<T> Guarded<T> {
             inner,
             gate,
             patience,
-            mode: Mode::First(Reader::new(rules)),
+            mode: Mode::First(Some(Reader::new(rules))),
             kept: BytesMut::new(),
             good: 0,
             timer: None,
             waits_for: None,
             is_write_blocked: false,
             lingered: None,
+            has_codec: false,
+            is_parked: false,
         }
+    }
+
+    /// One whose client has agreed to speak HTTP/2.
+    pub(crate) fn of_http2(self) -> Self {
+        Self { mode: Mode::First(None), ..self }
+    }
+
+    /// Whether the codec was told of an end so that the stream can wait without it.
+    pub(super) fn is_parked(&self) -> bool {
+        self.is_parked
+    }
+
+    fn end(&mut self) {
+        self.mode = Mode::Ended;
+        self.kept = BytesMut::new();
+        self.good = 0;
     }
 
     /// Whether something may have come that the codec was not given.
@@ -124,7 +150,9 @@ impl<T> Guarded<T> {
         if self.waits_for != Some(wait) {
             self.waits_for = Some(wait);
             let patience = match wait {
+                Wait::FirstByte if self.is_parked => self.patience.idle.saturating_sub(PARKED_AFTER),
                 Wait::FirstByte => self.patience.idle,
+                Wait::Park => PARKED_AFTER,
                 Wait::Head => self.patience.head,
                 Wait::Write => self.patience.stalled,
                 Wait::Linger => LINGER,
@@ -167,8 +195,14 @@ impl<T> Guarded<T> {
             if self.kept.len() < PREFACE.len() && PREFACE.starts_with(&self.kept) {
                 return Ok(false);
             }
-            let is_http2 = self.kept.starts_with(PREFACE);
-            self.mode = if is_http2 { Mode::Through } else { Mode::Http1(reader.clone()) };
+            self.mode = match reader {
+                _ if self.kept.starts_with(PREFACE) => Mode::Through,
+                Some(reader) => Mode::Http1(reader.clone()),
+                None => {
+                    self.end();
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "no HTTP/2, which was agreed on"));
+                }
+            };
         }
         let Mode::Http1(reader) = &mut self.mode else { return Ok(false) };
         match message(reader, &self.kept) {
@@ -288,21 +322,59 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
     }
 
     fn poll_head_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = if self.kept.is_empty() { Wait::FirstByte } else { Wait::Head };
+        let wait = match (self.kept.is_empty(), self.has_codec && self.patience.idle > PARKED_AFTER) {
+            (false, _) => Wait::Head,
+            (true, true) => Wait::Park,
+            (true, false) => Wait::FirstByte,
+        };
         if self.poll_patience(wait, context).is_pending() {
             return Poll::Pending;
         }
         match wait {
-            Wait::Head => self.refuse(Refusal { status: 408, details: "request_header_timeout" }),
-            Wait::FirstByte | Wait::Write | Wait::Linger => self.end(),
+            Wait::Head if !matches!(self.mode, Mode::First(None)) => {
+                self.refuse(Refusal { status: 408, details: "request_header_timeout" });
+            }
+            Wait::Park => self.is_parked = true,
+            Wait::Head | Wait::FirstByte | Wait::Write | Wait::Linger => self.end(),
         }
         Poll::Ready(Ok(()))
     }
 
-    fn end(&mut self) {
-        self.mode = Mode::Ended;
-        self.kept = BytesMut::new();
-        self.good = 0;
+    /// Waits until there is something for a codec to do; `false`: the connection has ended.
+    pub(crate) async fn starts(&mut self) -> bool {
+        self.has_codec = false;
+        self.waits_for = None;
+        let has_something = std::future::poll_fn(|context| self.poll_starts(context)).await;
+        self.is_parked = false;
+        self.has_codec = true;
+        has_something
+    }
+
+    /// Ends the connection in order.
+    pub(crate) async fn finish(&mut self)
+    where
+        T: AsyncWrite,
+    {
+        self.is_parked = false;
+        let ended = std::future::poll_fn(|context| Pin::new(&mut *self).poll_shutdown(context)).await;
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection was not ended in order");
+        }
+    }
+
+    fn poll_starts(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        while self.good == 0 {
+            match &self.mode {
+                Mode::Ended => return Poll::Ready(false),
+                Mode::Through => return Poll::Ready(true),
+                Mode::First(_) | Mode::Http1(_) => match self.poll_head(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => self.end(),
+                },
+            }
+        }
+        Poll::Ready(true)
     }
 }
 
@@ -316,6 +388,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         loop {
             if this.good > 0 {
                 this.pass_good(buffer);
+                return Poll::Ready(Ok(()));
+            }
+            if this.is_parked {
                 return Poll::Ready(Ok(()));
             }
             match &this.mode {
@@ -377,6 +452,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.is_parked {
+            return Poll::Ready(Ok(()));
+        }
         if this.lingered.is_none() {
             let polled = Pin::new(&mut this.inner).poll_shutdown(context);
             if !matches!(polled, Poll::Ready(Ok(()))) || !this.has_unread() {

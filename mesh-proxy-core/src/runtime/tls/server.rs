@@ -20,8 +20,10 @@ use crate::seam::dial::Io;
 /// A connection whose TLS ended here.
 #[derive(Debug)]
 pub(crate) struct Terminated<T> {
-    pub(crate) stream: TlsStream<T>,
+    pub(crate) stream: Box<TlsStream<T>>,
     pub(crate) client: Client,
+    /// Whether HTTP/2 was agreed on.
+    pub(crate) is_http2: bool,
 }
 
 /// Who the client is.
@@ -56,7 +58,8 @@ impl Tls {
                 Client::Verified(names.uris.into_iter().next())
             }
         };
-        Ok(Terminated { stream, client })
+        let is_http2 = matches!(connection.alpn_protocol(), Some(b"h2" | b"istio-h2"));
+        Ok(Terminated { stream: Box::new(stream), client, is_http2 })
     }
 
     fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Arc<ServerConfig>, String> {

@@ -26,9 +26,11 @@ pub(crate) struct Offer<'c> {
 }
 
 impl<'c> Offer<'c> {
-    /// For bytes: as the context has it.
+    /// For bytes: as the context has it. Where no name is sent, the certificate need not fit any: as in Envoy it is the
+    /// authority of a request that such contexts are held against, and bytes have none.
     pub(crate) fn for_bytes(context: &'c UpstreamTlsContext, by_server_name: bool) -> Self {
         let server_name = Arc::clone(&context.sni);
+        let by_server_name = by_server_name && !server_name.is_empty();
         Self { context, server_name, alpn: context.alpn.clone(), by_server_name }
     }
 }
