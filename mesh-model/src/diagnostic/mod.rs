@@ -72,6 +72,11 @@ impl Place {
         Self { line: span.line, column: span.column, start: span.start, end: span.end, ..self }
     }
 
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        Span { start: self.start, end: self.end, line: self.line, column: self.column }
+    }
+
     /// The field `path` of an object.
     pub fn of(object: &Provenance, path: &str) -> Self {
         Self::standing(object, path, object.document.root().locate(path))

@@ -139,12 +139,12 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let mut builder = TreeBuilder::default();
     let mut unsaid = Unsaid::default();
     let mut has_template = false;
-    let mut broken = 0;
+    let mut strange = 0;
     for read in read_all(file, bytes, &chunks, options, &mut builder) {
-        broken += usize::from(read.trees.is_empty() && !read.report.is_empty());
-        if loaded.documents.len() + broken > options.budget.documents {
-            // Broken documents are documents too.
-            loaded.report.push(too_many(&source, options, start));
+        strange += usize::from(read.trees.is_empty() && !read.report.is_empty());
+        if strange > options.budget.strange_documents {
+            let span = read.report.iter().next().map_or(start, |found| found.at.span());
+            loaded.report.push(too_strange(&source, options, span));
             break;
         }
         // Said once: what else is wrong with a template comes of its being one.
@@ -155,7 +155,7 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
             _ => unsaid.add(read.report),
         }
         for tree in read.trees {
-            if !add(tree, &source, options, loaded) {
+            if !add(tree, &source, options, &mut strange, loaded) {
                 return unsaid.tell(&mut loaded.report);
             }
         }
@@ -350,19 +350,28 @@ fn too_many(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
     finding.help(advice::of(Code::BudgetExceeded))
 }
 
-/// Adds a tree's documents. `false`: the file has too many.
-fn add(tree: Tree, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
-    let mut parts = Vec::new();
-    list::expand(tree, &mut parts);
-    for part in parts {
+fn too_strange(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
+    let most = options.budget.strange_documents;
+    let message = format!("more than {most} documents that are broken or no resources: the rest is not read");
+    let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, span), message);
+    finding.help("mend what is found in the first of them, then look again")
+}
+
+/// Adds a tree's documents. `false`: the file has too many. `strange`: those so far that are no resources.
+fn add(tree: Tree, source: &Source, options: &LoadOptions, strange: &mut usize, loaded: &mut Loaded) -> bool {
+    let limit = options.budget.documents;
+    let room = limit.saturating_sub(loaded.documents.len()).saturating_add(1);
+    for part in list::expand(tree, room) {
         let index = loaded.documents.len();
         let document = Document::part(source.clone(), index, &part.tree, part.at);
-        if document.root().is_null() {
-            continue;
-        }
-        let limit = options.budget.documents;
+        let root = document.root();
         if index >= limit {
-            loaded.report.push(too_many(source, options, document.root().span()));
+            loaded.report.push(too_many(source, options, root.span()));
+            return false;
+        }
+        *strange += usize::from(root.get("kind").is_none() || root.get("metadata").is_none());
+        if *strange > options.budget.strange_documents {
+            loaded.report.push(too_strange(source, options, root.span()));
             return false;
         }
         loaded.documents.push(Arc::new(document));

@@ -94,9 +94,12 @@ fn again(text: &Arc<str>) -> Option<Tree> {
     Some(tree.finish(Arc::clone(text), 0, 0))
 }
 
-/// Whether a chunk holds no document: blanks, perhaps after a marker.
+/// Whether a chunk holds no document: blanks, perhaps after a marker or before the end of one.
 pub(super) fn is_empty(text: &str) -> bool {
     let content = text.strip_prefix("---").unwrap_or(text);
+    let ended = content.trim_end_matches([' ', '\n']).strip_suffix("...");
+    let is_ended = |before: &str| before.ends_with('\n') || before.is_empty() && content.len() == text.len();
+    let content = ended.filter(|before| is_ended(before)).unwrap_or(content);
     content.bytes().all(|byte| matches!(byte, b' ' | b'\n'))
 }
 
