@@ -16,6 +16,7 @@ use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls};
 use crate::proxy::origins::CLUSTER;
+use crate::proxy::places;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
 use crate::view::Lookup;
 
@@ -237,12 +238,12 @@ impl<'t> Target<'t> {
         at: Option<SubsetAt<'_>>,
     ) -> Cluster {
         let mut cluster = Cluster::bare(self.name(subset), discovery, LbPolicy::LeastRequest);
-        let service = Origin::written(&self.service.provenance, "spec");
+        let service = Origin::written(&self.service.provenance, places::spec());
         cluster.origins.insert(CLUSTER, at.map_or_else(|| service.clone(), |at| at.origin.clone()));
         cluster.origins.insert("type", service.clone());
         cluster.origins.insert("endpoints", service);
         cluster.http.protocol = connection_pool::protocol_of_port(self.port.protocol, context.sidecar);
-        let port = Origin::written(&self.service.provenance, format!("spec.ports[{}]", self.port.index));
+        let port = Origin::written(&self.service.provenance, places::port(self.port.index));
         cluster.origins.insert("http.protocol", port);
         match discovery {
             Discovery::StrictDns | Discovery::LogicalDns => {
