@@ -1,7 +1,7 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
-mod documents;
 mod closed;
+mod documents;
 mod registry;
 mod sharing;
 mod text;
