@@ -124,6 +124,17 @@ impl Registry {
         self.by_host.get(hostname).map_or(&[], Vec::as_slice)
     }
 
+    /// The service that MeshConfig names `HOST` or `NAMESPACE/HOST`; without a namespace there must be one only.
+    pub(crate) fn named(&self, written: &str) -> Option<&Arc<Service>> {
+        let (namespace, host) = split_namespace(written);
+        let services = self.by_host(host);
+        let first = services.first()?;
+        match namespace {
+            Some(namespace) => services.iter().find(|it| *it.namespace == *namespace),
+            None => services.iter().all(|it| it.namespace == first.namespace).then_some(first),
+        }
+    }
+
     /// The service that defines a hostname in a namespace: the oldest, but a Kubernetes Service before any
     /// ServiceEntry (T-343).
     pub fn service(&self, hostname: &str, namespace: &str) -> Option<&Arc<Service>> {
@@ -199,4 +210,12 @@ fn is_entangled(part: &Part, config: &ConfigSet, services: &[Service]) -> bool {
 
 fn key_of(service: &Service) -> HostKey {
     (Arc::clone(&service.hostname), Arc::clone(&service.namespace))
+}
+
+/// `HOST` or `NAMESPACE/HOST`.
+pub(crate) fn split_namespace(written: &str) -> (Option<&str>, &str) {
+    match written.split_once('/') {
+        Some((namespace, host)) if !host.contains('/') => (Some(namespace), host),
+        _ => (None, written),
+    }
 }

@@ -1,5 +1,6 @@
 //! The mesh as a whole, resolved once: what views are cut from.
 
+mod authorizers;
 mod delta;
 mod register;
 mod update;
@@ -138,6 +139,7 @@ impl MeshSnapshot {
             mesh,
             profile: earlier.map_or_else(Profile::default, |earlier| earlier.profile),
         };
+        authorizers::check(&snapshot, &mut report);
         (snapshot, report)
     }
 

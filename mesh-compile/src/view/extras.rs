@@ -11,6 +11,7 @@ use mesh_model::resolved::{Layer, Level};
 use mesh_model::telemetry::Telemetry;
 
 use super::{Lookup, View};
+use crate::registry::split_namespace;
 
 impl<'s> View<'s> {
     fn asked_homes(&self, question: fn(Arc<str>) -> Lookup) {
@@ -24,16 +25,10 @@ impl<'s> View<'s> {
         &self.snapshot.telemetries
     }
 
-    /// The hostname of a service that MeshConfig names: in a namespace, else the only one there is.
-    pub(crate) fn provider_host(&self, host: &str, namespace: Option<&str>) -> Option<Arc<str>> {
-        self.asked(|| Lookup::Service(host.into()));
-        let services = self.snapshot.registry.by_host(host);
-        let first = services.first()?;
-        let found = match namespace {
-            Some(namespace) => services.iter().find(|it| *it.namespace == *namespace),
-            None => services.iter().all(|it| it.namespace == first.namespace).then_some(first),
-        };
-        found.map(|it| Arc::clone(&it.hostname))
+    /// The hostname of a service that MeshConfig names `HOST` or `NAMESPACE/HOST`.
+    pub(crate) fn provider_host(&self, written: &str) -> Option<Arc<str>> {
+        self.asked(|| Lookup::Service(split_namespace(written).1.into()));
+        self.snapshot.registry.named(written).map(|it| Arc::clone(&it.hostname))
     }
 
     /// What is set over `defaultConfig` for this proxy: ProxyConfig resources and the annotation, the widest first (T-470).

@@ -83,6 +83,7 @@ codes! {
     HostUnknown "host-unknown" Analyze Error Some("IST0101"), "a host that no visible service has";
     SubsetUnknown "subset-unknown" Analyze Error Some("IST0101"), "a subset that no destination rule in force has";
     GatewayUnknown "gateway-unknown" Analyze Error Some("IST0101"), "a gateway that does not exist";
+    AuthorizerUnknown "authorizer-unknown" Analyze Warning None, "a CUSTOM policy whose external authorizer cannot be asked: what it matches is denied";
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
     DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";

@@ -22,6 +22,7 @@ pages! {
     "annotation-invalid"
     "annotation-misplaced"
     "annotation-unknown"
+    "authorizer-unknown"
     "auto-image-not-injected"
     "bad-key"
     "bad-number"

@@ -30,12 +30,7 @@ pub(super) fn find<'m>(mesh: &'m MeshConfig, name: &str) -> Option<&'m Extension
 
 /// The service `HOST` or `NAMESPACE/HOST`; without a namespace there must be one only.
 pub(in crate::proxy) fn target(view: &View<'_>, service: &str, port: u32) -> Option<ProviderTarget> {
-    let (namespace, host) = match service.split_once('/') {
-        Some((_, rest)) if rest.contains('/') => (None, service),
-        Some((namespace, host)) => (Some(namespace), host),
-        None => (None, service),
-    };
-    let host = view.provider_host(host, namespace)?;
+    let host = view.provider_host(service)?;
     let port = u16::try_from(port).ok()?;
     Some(ProviderTarget { cluster: names::outbound(port, "", &host), host })
 }

@@ -167,6 +167,8 @@ fn values_are_judged_as_by_istio() {
 #[test]
 fn values_that_match_nothing_or_too_little_are_remarked() {
     let to = |action: &str, operation: &Value| {
+        let mut operation = operation.clone();
+        operation["ports"] = json!(["80"]);
         check(
             &json!({"action": action, "rules": [{"from": [{"source": {"ipBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": operation}]}]}),
         )
