@@ -1,12 +1,12 @@
 //! Upstream connections of a cluster: opened, kept, shared.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::client::conn::{http1, http2};
+use foldhash::HashMap;
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
 use tokio::io::AsyncWriteExt;
@@ -14,7 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
 use super::connection::Connection;
-use super::http1_guard::Written;
+use super::http1_upstream::{Http1, is_ready};
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -95,14 +95,6 @@ struct Idle {
     since: Instant,
 }
 
-/// An HTTP/1 connection, used by one request at a time.
-#[derive(Debug)]
-pub(crate) struct Http1 {
-    pub(crate) sender: http1::SendRequest<Body>,
-    requests: u32,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
 /// A connection for one request.
 #[derive(Debug)]
 pub(crate) enum Checkout {
@@ -169,7 +161,7 @@ impl Pool {
     /// Takes a connection back once its answer was read to the end.
     pub(crate) fn give_back(&self, key: Key, mut connection: Http1) {
         connection.requests += 1;
-        if connection.sender.is_closed() || connection.requests >= self.requests_max {
+        if connection.is_closed() || connection.requests >= self.requests_max {
             return;
         }
         // Those that were idle for too long are found when they are taken, or by the next sweep.
@@ -187,7 +179,9 @@ impl Pool {
     pub(crate) fn sweep(&self) {
         let mut idle = self.lock();
         for kept in idle.values_mut() {
-            kept.retain(|idle| idle.since.elapsed() < self.idle_max && !idle.connection.sender.is_closed());
+            kept.retain_mut(|idle| {
+                idle.since.elapsed() < self.idle_max && !idle.connection.is_found_closed()
+            });
         }
         idle.retain(|_, kept| !kept.is_empty());
         drop(idle);
@@ -200,7 +194,7 @@ impl Pool {
         let mut idle = self.lock();
         let kept = idle.get_mut(key)?;
         while let Some(last) = kept.pop() {
-            if last.since.elapsed() < self.idle_max && !last.connection.sender.is_closed() {
+            if last.since.elapsed() < self.idle_max && !last.connection.is_closed() {
                 return Some(last.connection);
             }
         }
@@ -223,8 +217,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        let sender = Box::pin(handshake_http1(stream)).await?;
-        Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: place }, false))
+        Ok(Checkout::Http1(Http1::new(stream, place), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -287,8 +280,7 @@ impl Pool {
         }
         let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
-            let sender = Box::pin(handshake_http1(stream)).await?;
-            return Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: None }, false));
+            return Ok(Checkout::Http1(Http1::new(stream, None), false));
         }
         let sender = Box::pin(handshake_http2(stream, cluster)).await?;
         *slot = Some(sender.clone());
@@ -306,27 +298,6 @@ impl Pool {
         let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
-}
-
-/// Whether a kept connection can take a request, now or in a moment: one that still has something of the last request to
-/// write may never.
-async fn is_ready(kept: &mut Http1) -> bool {
-    const MOMENT: Duration = Duration::from_millis(50);
-    matches!(tokio::time::timeout(MOMENT, kept.sender.ready()).await, Ok(Ok(())))
-}
-
-async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
-    // What is written is read again by the strict reader of our own front, where that may cost something.
-    let stream = if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream };
-    // At most 100 header lines, as in Envoy. That is the codec's own bound: any other is a table made for each answer.
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(sender)
 }
 
 async fn handshake_http2(stream: BoxIo, cluster: &Cluster) -> Result<http2::SendRequest<Body>, Failure> {
