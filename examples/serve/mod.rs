@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Name decisions in answers (`x-mesh-decision`), for `GET /explain/ID` of the admin address.
     #[arg(long)]
     name_decisions: bool,
+    /// Listen where another process does that says so too: one version then takes over from another that drains.
+    #[arg(long)]
+    share_ports: bool,
     /// Reach an endpoint of the mesh elsewhere: `10.0.1.10:8080=127.0.0.1:19080`. May be repeated.
     #[arg(long, value_name = "ADDRESS=ADDRESS", value_delimiter = ',', value_parser = endpoint)]
     endpoint: Vec<(String, String)>,
@@ -85,7 +88,10 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(Args::parse())) {
+    let ended = runtime.block_on(run(Args::parse()));
+    // A configuration that is being read is of no use any more: nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
         Ok(Drained::Whole) => ExitCode::SUCCESS,
         Ok(Drained::CutShort) => ExitCode::from(3),
         Err(problem) => {
@@ -110,6 +116,7 @@ async fn run(args: Args) -> Result<Drained, String> {
     let mut options = Options::default();
     options.name_decisions = args.name_decisions;
     options.mesh_logs = true;
+    options.share_ports = args.share_ports;
     options.patience.drain_notice = Duration::from_secs(2);
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);

@@ -51,6 +51,18 @@ impl Process {
 
     fn run(program: &std::path::Path, folder: PathBuf, upstream: SocketAddr, files: Option<u32>) -> Self {
         let limit = files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
+        Self::run_with(program, folder, upstream, &limit, "127.0.0.1:0", &[])
+    }
+
+    /// `limit`: what the shell does before; `local`: where it listens.
+    fn run_with(
+        program: &std::path::Path,
+        folder: PathBuf,
+        upstream: SocketAddr,
+        limit: &str,
+        local: &str,
+        more: &[&str],
+    ) -> Self {
         let mut child = Command::new("bash")
             .arg("-c")
             .arg(format!("{limit}exec \"$0\" \"$@\""))
@@ -59,7 +71,8 @@ impl Process {
             .arg(folder.join("mesh.yaml"))
             .arg("--proxy")
             .arg(folder.join("proxy.txt"))
-            .args(["--port-map", "80=127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--port-map", &format!("80={local}"), "--admin", "127.0.0.1:0"])
+            .args(more)
             .arg("--endpoint")
             .arg(format!("10.0.1.1:9080={upstream},10.0.1.2:9080={upstream}"))
             .env("RUST_LOG", "info")
@@ -259,4 +272,178 @@ async fn x02_running_out_of_files_ends_nothing() {
     }
     process.signal("-TERM");
     assert_eq!(process.wait(Duration::from_secs(10)).and_then(|status| status.code()), Some(0));
+}
+
+/// A configuration that takes for ever to read is a file that nobody writes to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q01_a_drain_does_not_wait_for_a_configuration_that_is_being_read() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q01-load", upstream.address, None) else { return };
+    let file = process.folder.join("mesh.yaml");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    process.signal("-TERM");
+    // Two seconds of notice, and a little.
+    let status = process.wait(Duration::from_secs(5)).expect("it waits for the file");
+    assert_eq!(status.code(), Some(0));
+}
+
+/// A program that takes over from another: clients that connect anew with every request notice nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q04_one_process_takes_over_from_another_and_no_request_fails() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(first) = Process::start("q04", upstream.address, None) else { return };
+    let program = program().unwrap();
+    let folder = |name: &str| {
+        let folder = std::env::temp_dir().join(format!("mesh-process-q04-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in ["proxy.txt", "mesh.yaml"] {
+            std::fs::copy(first.folder.join(file), folder.join(file)).unwrap();
+        }
+        folder
+    };
+    let run = |name: &str, local: &str| {
+        let more = ["--share-ports"];
+        Process::run_with(&program, folder(name), upstream.address, "", local, &more)
+    };
+    let mut serving = run("0", "127.0.0.1:0");
+    let address = serving.address;
+    let (stop, served, failed) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let (stop, served, failed) = (Arc::clone(&stop), Arc::clone(&served), Arc::clone(&failed));
+        clients.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok(mut stream) = TcpStream::connect(address).await else {
+                    failed.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                };
+                let asked = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+                let mut answer = Vec::new();
+                let is_good = stream.write_all(asked).await.is_ok()
+                    && stream.read_to_end(&mut answer).await.is_ok()
+                    && answer.starts_with(b"HTTP/1.1 200 ")
+                    && answer.ends_with(b"reviews");
+                if is_good { &served } else { &failed }.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+    }
+    for round in 1..=3 {
+        let next = run(&round.to_string(), &address.to_string());
+        assert_eq!(next.address, address);
+        serving.signal("-TERM");
+        let status =
+            tokio::task::spawn_blocking(move || serving.wait(Duration::from_secs(10))).await.unwrap();
+        assert_eq!(status.and_then(|status| status.code()), Some(0));
+        serving = next;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert_eq!(failed.load(Ordering::Relaxed), 0);
+    assert!(served.load(Ordering::Relaxed) > 100);
+}
+
+/// Seconds of CPU that a process has used.
+fn cpu(process: &Process) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // User and system time, in hundredths.
+    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+/// Stopped for five seconds with many connections: on waking it serves at once, and no timer runs wild.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x04_a_process_that_was_stopped_goes_on_at_once() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(process) = Process::start("x04", upstream.address, None) else { return };
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(process.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        held.push(stream);
+    }
+    process.signal("-STOP");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    process.signal("-CONT");
+    let woken = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while woken.elapsed() < Duration::from_secs(4) {
+        let started = Instant::now();
+        assert_eq!(get(process.address, "a", "/").await.status, 200);
+        if woken.elapsed() > Duration::from_secs(2) {
+            slowest = slowest.max(started.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    let before = cpu(&process);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let idle = cpu(&process) - before;
+    assert!(idle < 0.3, "{idle} s of CPU in a second without work");
+    let mut answer = [0; 4096];
+    for stream in &mut held {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
+    }
+}
+
+/// With the smallest stacks (256 KiB for every thread): the deepest document and the deepest token that are read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x07_the_deepest_input_fits_the_smallest_stack() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(first) = Process::start("x07", upstream.address, None) else { return };
+    let folder = std::env::temp_dir().join(format!("mesh-process-x07-deep-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(first.folder.join("proxy.txt"), folder.join("proxy.txt")).unwrap();
+    let nested = |depth: usize| format!("{}1{}", "{\"a\": ".repeat(depth), "}".repeat(depth));
+    let filter = |depth: usize| {
+        format!(
+            "\n---\napiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\n\
+             metadata: {{name: deep-{depth}, namespace: edge}}\nspec:\n  configPatches:\n  \
+             - applyTo: CLUSTER\n    patch: {{operation: MERGE, value: {}}}\n",
+            nested(depth)
+        )
+    };
+    let tokens = "\n---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\n\
+                  metadata: {name: tokens, namespace: edge}\n\
+                  spec: {jwtRules: [{issuer: here, jwks: '{\"keys\": []}'}]}\n";
+    // As deep as documents may be, and deeper than that.
+    let text = door(ROUTE) + tokens + &[30, 50, 57, 60, 64, 1000].map(filter).concat();
+    std::fs::write(folder.join("mesh.yaml"), text).unwrap();
+    let limit = "ulimit -s 256; export RUST_MIN_STACK=262144; ";
+    let program = program().unwrap();
+    let mut process = Process::run_with(&program, folder, upstream.address, limit, "127.0.0.1:0", &[]);
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    let coded = |text: &str| {
+        const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut coded = String::new();
+        for three in text.as_bytes().chunks(3) {
+            let bits =
+                three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+            let letters = (0..=three.len()).map(|at| LETTERS[(bits >> (18 - 6 * at) & 63) as usize]);
+            coded.extend(letters.map(char::from));
+        }
+        coded
+    };
+    for depth in [1, 50, 100, 126, 127, 128, 1000, 5000] {
+        let claims = format!("{{\"iss\": \"here\", \"deep\": {}}}", nested(depth));
+        let token = format!("{}.{}.{}", coded("{\"alg\": \"RS256\"}"), coded(&claims), coded("x"));
+        let answer = crate::client::request(
+            process.address,
+            "GET /",
+            &[("host", "a"), ("authorization", &format!("Bearer {token}"))],
+            "",
+        )
+        .await;
+        assert!(matches!(answer.status, 401 | 431), "{depth}: {}", answer.status);
+    }
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    assert!(process.child.try_wait().unwrap().is_none(), "it ended");
 }

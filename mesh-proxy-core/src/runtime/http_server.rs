@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
@@ -89,12 +90,15 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
     let mut stream = Box::new(if is_http2 { stream.of_http2() } else { stream });
     let builder = builder(options);
+    let mut is_new = true;
     loop {
         // The codec and its buffers are there only while there is something to read or to write.
         let has_something = tokio::select! {
+            biased;
             has_something = stream.starts() => has_something,
-            () = proxy.closing.cancelled() => false,
+            () = is_over(&proxy, is_new) => false,
         };
+        is_new = false;
         if !has_something {
             return stream.finish().await;
         }
@@ -109,6 +113,14 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     }
 }
 
+/// Over once the proxy closes; who was let in a moment before may say what it came for.
+async fn is_over(proxy: &Inner, is_new: bool) {
+    proxy.closing.cancelled().await;
+    if is_new {
+        tokio::time::sleep(FIRST_REQUEST).await;
+    }
+}
+
 /// The codec's work, which it ends early once the proxy closes.
 async fn until_closing<I, S>(
     mut serving: Pin<Box<auto::UpgradeableConnection<'_, I, S, TokioExecutor>>>,
@@ -120,6 +132,7 @@ where
     S::Future: Send + 'static,
 {
     tokio::select! {
+        biased;
         result = &mut serving => result,
         () = proxy.closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
@@ -145,6 +158,8 @@ fn settle(gate: &Gate, is_connect: bool, response: &mut Response<Body>) {
     }
 }
 
+/// How long a connection that nothing was said on is kept open by a proxy that closes.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// Header lines that the codec takes where nothing is said.
 const CODEC_HEADERS: usize = 100;
 
