@@ -96,9 +96,8 @@ fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[S
     group.bench_function("first_proxy/compiler", |bench| {
         bench.iter(|| {
             number += 1;
-            let mut first = proxy(&namespace(0), 0);
-            // No two have their labels in common, so that nothing is known of this one.
-            first.labels.insert("pod", number.to_string());
+            // Nobody else is there whom it could share with.
+            let first = proxy(&namespace(0), number % 60_000 + 1);
             let config = compiler.config_for(&first);
             compiler.forget(&first);
             config
@@ -110,6 +109,15 @@ fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[S
         bench.iter(|| {
             number += 1;
             let further = proxy(&namespace(0), number % 60_000 + 1);
+            let config = compiler.config_for(&further);
+            compiler.forget(&further);
+            config
+        });
+    });
+    group.bench_function("first_proxy_of_another_namespace", |bench| {
+        bench.iter(|| {
+            number += 1;
+            let further = proxy(&namespace(number % 99 + 1), 0);
             let config = compiler.config_for(&further);
             compiler.forget(&further);
             config

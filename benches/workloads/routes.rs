@@ -87,9 +87,10 @@ pub enum Stream {
 }
 
 /// What a request carries beside host and path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Variant {
     /// `GET`.
+    #[default]
     Plain,
     /// `GET` with `x-canary: true`.
     Canary,
@@ -149,6 +150,11 @@ impl Requests {
         let middle = self.texts.len();
         self.texts.push_str(path);
         self.list.push((start..middle, middle..self.texts.len(), variant));
+    }
+
+    /// All of them, ready to be asked.
+    pub fn all(&self) -> Vec<(&str, &str, Variant)> {
+        (0..self.list.len()).map(|n| self.get(n)).collect()
     }
 
     /// Host, path with query, and the rest, of request `n`; after the last comes the first again.

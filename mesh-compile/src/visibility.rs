@@ -9,7 +9,18 @@ use mesh_model::name::MESH_GATEWAY;
 use crate::export_to::{NOBODY, OWN_NAMESPACE, PUBLIC};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::registry::service::{RegistryKind, Service};
-use crate::registry::{put_in, take_out};
+use crate::registry::{DOMAIN, put_in, take_out};
+
+/// The namespace that a hostname of Kubernetes' form names: its clients know the service by its name alone (T-040).
+pub(crate) fn kubernetes_namespace(hostname: &str) -> Option<&str> {
+    kubernetes_name(hostname)?.split_once('.').map(|(_, namespace)| namespace)
+}
+
+/// What stands before `.svc` in a hostname of Kubernetes' form.
+pub(crate) fn kubernetes_name(hostname: &str) -> Option<&str> {
+    hostname.strip_suffix(DOMAIN).filter(|rest| rest.ends_with(".svc."))?;
+    hostname.split_once(".svc.").map(|(own, _)| own)
+}
 
 /// VirtualServices in T-004 order.
 type Class = Vec<Arc<MergedVirtualService>>;
@@ -208,6 +219,18 @@ impl ServiceIndex {
         for service in of_host {
             self.insert_by_hostname(service);
         }
+    }
+
+    /// Namespaces that have a service of a hostname which another namespace has too.
+    pub(crate) fn rivals(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_hostname.values().filter(|owners| owners.len() > 1).flat_map(BTreeMap::keys)
+    }
+
+    /// Whether every namespace sees a service.
+    pub(crate) fn is_public(&self, service: &Service) -> bool {
+        let written = &service.export_to;
+        let export_to = if written.is_empty() { &self.default_export_to } else { written };
+        export_to.contains(PUBLIC)
     }
 
     fn export_to(&self, service: &Service) -> BTreeSet<String> {

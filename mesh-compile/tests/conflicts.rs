@@ -108,8 +108,12 @@ fn row_35_a_virtual_service_of_another_namespace_takes_a_host_only_where_it_is_e
     };
     let own = "outbound|80||web.a.svc.cluster.local";
     assert_eq!((of("'.'", "a").as_str(), of("'.'", "evil").as_str()), (own, "200"));
-    // Exported to all it is taken, as in Istio: the defence is a Sidecar or a policy on exportTo.
+    // Exported to all, or to the host's namespace, it is taken: the defence is a Sidecar or a policy on exportTo. Checked
+    // against Istio's pilot/pkg/model/push_context.go (initVirtualServices: exportTo alone says who sees it) and
+    // pilot/pkg/model/virtualservice.go (SelectVirtualServices: hosts alone say what it is for); neither compares the
+    // namespace of the VirtualService with that of the service.
     assert_eq!(of("'*'", "a"), "200");
+    assert_eq!((of("a", "a").as_str(), of("a", "b").as_str()), ("200", own));
 }
 
 #[test]

@@ -26,46 +26,51 @@ use crate::view::{Asked, Concern, Lookup, Recorder, Scope, View};
 #[derive(Debug)]
 pub(super) struct Class {
     /// One of the class; its address is looked at where [`depends_on_address`](Self::depends_on_address) says so.
-    proxy: Proxy,
+    pub(super) proxy: Proxy,
     /// The settings that their Pods have in common.
-    settings: Option<String>,
-    scope: Arc<Scope>,
-    recorder: Recorder,
-    questions: Questions,
-    routes: Routes,
-    listening: Option<Heard>,
-    listeners: Vec<Arc<Listener>>,
-    tables: Vec<PortTables>,
-    clusters: Clusters,
-    stale: Stale,
+    pub(super) settings: Option<String>,
+    pub(super) scope: Arc<Scope>,
+    pub(super) recorder: Recorder,
+    pub(super) questions: Questions,
+    pub(super) routes: Routes,
+    pub(super) listening: Option<Arc<Heard>>,
+    pub(super) listeners: Vec<Arc<Listener>>,
+    pub(super) tables: Vec<PortTables>,
+    pub(super) clusters: Clusters,
+    pub(super) stale: Stale,
     /// Counts refreshes that did something.
-    revision: u64,
+    pub(super) revision: u64,
 }
 
 /// Listeners with the questions asked for them.
 #[derive(Debug)]
-struct Heard {
+pub(super) struct Heard {
     listening: Listening,
-    asked: Asked,
+    pub(super) asked: Asked,
     report: Report,
 }
 
 /// What is out of date.
 #[derive(Debug, Default)]
-struct Stale {
-    scope: bool,
-    listeners: bool,
-    units: BTreeSet<UnitKey>,
+pub(super) struct Stale {
+    pub(super) scope: bool,
+    /// The scope that is to be, where it is known.
+    pub(super) prepared: Option<Scope>,
+    pub(super) listeners: bool,
+    pub(super) units: BTreeSet<UnitKey>,
+    /// Hosts, in lower case, of services whose other names this proxy knows are not those that the tables have.
+    pub(super) renamed: Vec<Arc<str>>,
     rewritten: BTreeMap<HostKey, Arc<MergedVirtualService>>,
     /// Services that are other versions of what they were, by hostname.
     services: BTreeMap<Arc<str>, Arc<Service>>,
 }
 
 impl Stale {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         !self.scope
             && !self.listeners
             && self.units.is_empty()
+            && self.renamed.is_empty()
             && self.rewritten.is_empty()
             && self.services.is_empty()
     }
@@ -203,10 +208,7 @@ impl Class {
             let question = match (concern, &change.old, &change.new) {
                 (Concern::Nothing, ..) => continue,
                 (Concern::Rewritten, Some(old), Some(new)) if !self.stale.scope => {
-                    match Arc::get_mut(&mut self.scope) {
-                        Some(scope) => scope.rewrite(old, new),
-                        None => self.stale.scope = true,
-                    }
+                    Arc::make_mut(&mut self.scope).rewrite(old, new);
                     let name = (Arc::clone(&new.namespace), Arc::clone(&new.name));
                     self.stale.rewritten.insert(name.clone(), Arc::clone(new));
                     self.stale.listeners |= has_layer_four;
@@ -224,8 +226,7 @@ impl Class {
     /// Takes in another version of a service where that changes no scope. `false`: it may.
     fn rewrite_service(&mut self, delta: &Delta, host: &Arc<str>) -> bool {
         let Some((old, new)) = delta.rewritten_services.get(host) else { return false };
-        let is_done = !self.stale.scope
-            && Arc::get_mut(&mut self.scope).is_some_and(|scope| scope.rewrite_service(old, new));
+        let is_done = !self.stale.scope && Arc::make_mut(&mut self.scope).rewrite_service(old, new);
         if !is_done {
             return false;
         }
@@ -246,7 +247,8 @@ impl Class {
         self.routes = Routes::default();
         self.questions = Questions::default();
         self.stale = Stale { scope: true, ..Stale::default() };
-        self.stale.units = self.clusters.by_host.keys().cloned().map(UnitKey::Clusters).collect();
+        self.stale.units =
+            self.clusters.by_host.iter().map(|(host, _)| UnitKey::Clusters(Arc::clone(host))).collect();
     }
 
     /// Compiles what is out of date.
@@ -258,7 +260,8 @@ impl Class {
         let is_new = self.revision == 0;
         self.revision += 1;
         if stale.scope {
-            let scope = Arc::new(Scope::of(snapshot, &self.proxy));
+            let prepared = stale.prepared.take();
+            let scope = Arc::new(prepared.unwrap_or_else(|| Scope::of(snapshot, &self.proxy)));
             for host in self.scope.differing_hosts(&scope) {
                 let lower: Arc<str> = host.to_ascii_lowercase().into();
                 for question in [Lookup::Service(Arc::clone(&host)), Lookup::Service(lower)] {
@@ -286,6 +289,7 @@ impl Class {
         let mut plans_tables = stale.scope || is_new;
         let mut rewritten = stale.rewritten;
         let mut hosts = BTreeSet::new();
+        let mut defaults = BTreeSet::new();
         for unit in stale.units {
             match &unit {
                 UnitKey::Routes(.., namespace, name) => {
@@ -297,7 +301,9 @@ impl Class {
                 }
                 UnitKey::DefaultRoute(_, _, host, _) => {
                     routes.forget(&unit);
-                    plans_tables |= !stale.services.contains_key(host);
+                    if !stale.services.contains_key(host) {
+                        defaults.insert(Arc::clone(host));
+                    }
                 }
                 UnitKey::Clusters(host) => {
                     hosts.insert(Arc::clone(host));
@@ -322,10 +328,21 @@ impl Class {
                     heard.listening.unknown = Some(Arc::clone(old));
                 }
                 *listeners = keep_listeners(listeners, std::mem::take(&mut heard.listening.listeners));
-                *listening = Some(heard);
+                *listening = Some(Arc::new(heard));
             }
             let mut cache = Remembering { routes, questions, recorder };
             let mut report = Report::new();
+            for table in tables.iter_mut().filter(|_| !stale.renamed.is_empty()) {
+                plans_tables =
+                    plans_tables || outbound::rename(&view, table, &stale.renamed) == Rewritten::PlanAnew;
+            }
+            for host in &defaults {
+                for table in tables.iter_mut() {
+                    plans_tables = plans_tables
+                        || outbound::rewrite_defaults(&view, table, host, &mut cache, &mut report)
+                            == Rewritten::PlanAnew;
+                }
+            }
             for service in stale.services.values() {
                 if plans_tables {
                     break;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::class::keep_clusters;
+use super::layered::Layered;
 use crate::proxy::cluster::Cluster;
 use crate::shared_map::SharedMap;
 use crate::view::Scope;
@@ -10,7 +11,7 @@ use crate::view::Scope;
 /// Clusters towards services, by hostname and by name.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
-    pub(super) by_host: hashbrown::HashMap<Arc<str>, Vec<Arc<Cluster>>, foldhash::fast::RandomState>,
+    pub(super) by_host: Layered<Arc<str>, Arc<[Arc<Cluster>]>>,
     fixed: Vec<Arc<Cluster>>,
     pub(super) by_name: SharedMap<Arc<Cluster>>,
     /// Whether services share a name of a cluster: then the order of services decides.
@@ -20,8 +21,11 @@ pub(super) struct Clusters {
 impl Clusters {
     /// Puts in the clusters of a service; those that are the same as before stay.
     pub(super) fn replace(&mut self, host: &Arc<str>, new: Vec<Cluster>) {
-        let old = self.by_host.remove(host).unwrap_or_default();
+        let old = self.by_host.get(host).cloned().unwrap_or_default();
         let new = keep_clusters(&old, new);
+        if new.len() == old.len() && new.iter().zip(&*old).all(|(new, old)| Arc::ptr_eq(new, old)) {
+            return;
+        }
         for gone in old.iter().filter(|gone| !new.iter().any(|it| it.name == gone.name)) {
             self.by_name.remove(&gone.name);
         }
@@ -33,8 +37,20 @@ impl Clusters {
             self.collide |= before.is_some_and(|before| !old.iter().any(|it| Arc::ptr_eq(it, before)));
             self.by_name.insert(Arc::clone(&cluster.name), Arc::clone(cluster));
         }
-        if !new.is_empty() {
-            self.by_host.insert(Arc::clone(host), new);
+        if new.is_empty() {
+            self.by_host.remove(host);
+        } else {
+            self.by_host.insert(Arc::clone(host), new.into());
+        }
+    }
+
+    /// The same clusters for another class.
+    pub(super) fn fork(&mut self) -> Self {
+        Self {
+            by_host: self.by_host.fork(),
+            fixed: self.fixed.clone(),
+            by_name: self.by_name.clone(),
+            collide: self.collide,
         }
     }
 
@@ -57,8 +73,11 @@ impl Clusters {
             return;
         }
         let mut by_name = SharedMap::with_room(self.by_name.len());
-        let of_services =
-            scope.services.iter().filter_map(|service| self.by_host.get(&service.hostname)).flatten();
+        let of_services = scope
+            .services
+            .iter()
+            .filter_map(|service| self.by_host.get(&service.hostname))
+            .flat_map(|it| it.iter());
         for cluster in of_services.chain(&self.fixed) {
             by_name.insert_first(Arc::clone(&cluster.name), Arc::clone(cluster));
         }

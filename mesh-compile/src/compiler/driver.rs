@@ -4,7 +4,7 @@
 //! question are made anew when their proxy is asked for, all others stay where they are in memory. The oracle is
 //! [`compile`](super::compile): the same configuration comes out, whatever the road.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use mesh_authz::profile::Profile;
 use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, MeshNetworks};
+use mesh_model::name::StringMap;
 use mesh_model::object::ResourceKey;
 use mesh_model::origin::Origin;
 
@@ -21,7 +22,7 @@ use super::update::{ProxyUpdate, Update};
 use crate::proxy::ProxyConfig;
 use crate::proxy_identity::Proxy;
 use crate::snapshot::{Delta, MeshSnapshot};
-use crate::view::settings_written;
+use crate::view::{Kinship, settings_written};
 
 /// The configuration of a mesh, and of every proxy that was asked for, kept up to date.
 ///
@@ -61,7 +62,27 @@ pub struct Compiler {
     options: ApplyOptions,
     snapshot: MeshSnapshot,
     classes: BTreeMap<ClassKey, Class>,
+    /// Classes that differ in namespace and labels alone.
+    families: BTreeMap<ClassKey, BTreeSet<ClassKey>>,
+    /// What clients of namespaces see, in this revision of the mesh; `None`: nobody has looked.
+    kinship: Option<Kinship>,
     proxies: BTreeMap<Proxy, (ClassKey, Own)>,
+}
+
+/// A class for a proxy that begins with what one of its family knows, preferably one with the same scope.
+fn fork(
+    classes: &mut BTreeMap<ClassKey, Class>,
+    family: &BTreeSet<ClassKey>,
+    snapshot: &MeshSnapshot,
+    kinship: &Kinship,
+    proxy: &Proxy,
+) -> Option<Class> {
+    let has_scope =
+        |key: &&ClassKey| classes.get(key).is_some_and(|class| class.has_scope_of(snapshot, kinship, proxy));
+    let chosen = family.iter().find(has_scope).or_else(|| family.first())?;
+    let class = classes.get_mut(chosen)?;
+    class.refresh(snapshot);
+    class.fork(snapshot, kinship, proxy)
 }
 
 /// What proxies of one class have in common.
@@ -78,6 +99,12 @@ struct ClassKey {
 }
 
 impl ClassKey {
+    /// What those have in common that may begin with what others of them know.
+    fn family(&self) -> Self {
+        let proxy = Proxy { namespace: "".into(), labels: StringMap::default(), ..self.proxy.clone() };
+        Self { proxy, ..self.clone() }
+    }
+
     fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
         Self {
             proxy: Proxy { name: "".into(), service_account: "".into(), ip: None, ..proxy.clone() },
@@ -98,7 +125,8 @@ impl Compiler {
     pub fn with_options(mesh: Arc<MeshConfig>, options: ApplyOptions) -> Self {
         let config = ConfigSet::new();
         let (snapshot, _) = MeshSnapshot::resolve(&config, mesh);
-        Self { config, options, snapshot, classes: BTreeMap::new(), proxies: BTreeMap::new() }
+        let (classes, families, proxies) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { config, options, snapshot, classes, families, kinship: None, proxies }
     }
 
     /// The objects in force.
@@ -130,6 +158,7 @@ impl Compiler {
                 origins.insert(key.clone(), Origin::written(&provenance, ""));
             }
         }
+        self.kinship = None;
         let (delta, problems) = self.snapshot.update(&self.config, &applied.changed, &origins);
         let mut report = applied.report;
         report.merge(problems);
@@ -154,6 +183,7 @@ impl Compiler {
     }
 
     fn forget_all(&mut self) {
+        self.kinship = None;
         self.classes.values_mut().for_each(Class::forget);
         self.proxies.values_mut().for_each(|(_, own)| own.forget());
     }
@@ -164,6 +194,7 @@ impl Compiler {
             return Update::default();
         }
         self.config.mesh_networks = networks;
+        self.kinship = None;
         let (delta, report) = self.snapshot.resolve_again(&self.config, &Origin::built_in("MeshNetworks"));
         let proxies = if delta.is_empty() { Vec::new() } else { self.hear(&delta) };
         Update { report, proxies, ..Update::default() }
@@ -172,7 +203,18 @@ impl Compiler {
     /// What a proxy runs. As long as nothing that it runs changes, it is the same in memory; so are listeners, tables
     /// and clusters that are the same in two revisions.
     pub fn config_for(&mut self, proxy: &Proxy) -> Arc<ProxyConfig> {
-        let Self { snapshot, classes, proxies, .. } = self;
+        let before = self.proxies.get(proxy).map(|(key, _)| key.clone());
+        let config = self.refresh(proxy);
+        if let Some(before) = before
+            && self.proxies.get(proxy).is_some_and(|(key, _)| *key != before)
+        {
+            self.forget_unused(before);
+        }
+        config
+    }
+
+    fn refresh(&mut self, proxy: &Proxy) -> Arc<ProxyConfig> {
+        let Self { snapshot, classes, families, kinship, proxies, .. } = self;
         let (key, own) =
             proxies.entry(proxy.clone()).or_insert_with(|| (ClassKey::of(snapshot, proxy), Own::default()));
         if own.is_stale() {
@@ -182,6 +224,16 @@ impl Compiler {
             }
         }
         let shared = ClassKey { address: None, ..key.clone() };
+        if !classes.contains_key(&shared) {
+            let family = families.entry(shared.family()).or_default();
+            if !family.is_empty() {
+                let kinship = kinship.get_or_insert_with(|| Kinship::of(snapshot));
+                if let Some(class) = fork(classes, family, snapshot, kinship, proxy) {
+                    classes.insert(shared.clone(), class);
+                }
+            }
+            family.insert(shared.clone());
+        }
         let class = classes.entry(shared.clone()).or_insert_with(|| Class::new(proxy, key.settings.clone()));
         class.refresh(snapshot);
         let is_apart = class.depends_on_address() && class.proxy().ip != proxy.ip;
@@ -227,7 +279,13 @@ impl Compiler {
 
     /// Forgets a proxy that is gone.
     pub fn forget(&mut self, proxy: &Proxy) {
-        let Some((key, _)) = self.proxies.remove(proxy) else { return };
+        if let Some((key, _)) = self.proxies.remove(proxy) {
+            self.forget_unused(key);
+        }
+    }
+
+    /// Forgets a class that no proxy is of any more.
+    fn forget_unused(&mut self, key: ClassKey) {
         let shared = ClassKey { address: None, ..key.clone() };
         for unused in [key, shared] {
             let is_used = |(other, _): &(ClassKey, Own)| {
@@ -236,6 +294,11 @@ impl Compiler {
             };
             if !self.proxies.values().any(is_used) {
                 self.classes.remove(&unused);
+                let family = unused.family();
+                let others = self.families.get_mut(&family);
+                if others.is_some_and(|others| others.remove(&unused) && others.is_empty()) {
+                    self.families.remove(&family);
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Puts a proxy's configuration together: [`compile`] from scratch, [`Compiler`] keeping it current as objects change.
 //!
+//! `fork` begins a class with what another one knows, `layered` are the maps that both then share.
+//!
 //! `units` are what is compiled once and remembered with the questions that were asked for it, `class` is what proxies of
 //! one kind share, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
 //! the oracle: the driver gives the same, whatever came before.
@@ -8,6 +10,8 @@ mod class;
 mod clusters;
 mod driver;
 mod extras;
+mod fork;
+mod layered;
 mod own;
 #[cfg(test)]
 mod tests;

@@ -61,10 +61,8 @@ impl Default for Own {
 impl Own {
     /// Notes whether a change puts the parts out of date, and why. `of_class` is what the class was told.
     pub(super) fn hear(&mut self, proxy: &Proxy, delta: &Delta, of_class: &[Because]) -> Vec<Because> {
+        // Also where it is out of date already: parts that still are as they were must hear of what changed for them.
         let mut because = Vec::new();
-        if self.is_stale {
-            return because;
-        }
         let asked = |question: Lookup| self.asked.contains(&question).then_some(question);
         for (host, change) in &delta.destination_rules {
             let about = |question: &&Lookup| matches!(question, Lookup::DestinationRule(of) | Lookup::ConsistentHash(of) if host_subset_of(of, host));
@@ -119,7 +117,7 @@ impl Own {
             Lookup::Scope | Lookup::Service(_) => self.asked.contains(&Lookup::Scope),
             _ => false,
         });
-        self.is_stale = of_class || !because.is_empty();
+        self.is_stale |= of_class || !because.is_empty();
         because
     }
 

@@ -8,6 +8,7 @@ use mesh_model::diagnostic::Report;
 use mesh_model::name::{host_subset_of, is_wildcard};
 use smallvec::SmallVec;
 
+use super::layered::{Layered, PART};
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::outbound::{RouteCache, RouteKey, RouteOwner};
 use crate::route_table::{Route, RouteList};
@@ -27,12 +28,22 @@ pub(super) enum UnitKey {
 /// Units by the questions that were asked for them.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
+    /// Shared with other classes of proxies.
+    base: Option<Arc<Maps>>,
+    /// Units that are not as in `base`.
+    hidden: HashSet<Arc<UnitKey>, RandomState>,
+    own: Maps,
+}
+
+/// Questions by unit, units by question.
+#[derive(Debug, Clone, Default)]
+struct Maps {
     asked: HashMap<Arc<UnitKey>, Asked, RandomState>,
     units: HashMap<Lookup, Units, RandomState>,
 }
 
 /// Units that asked one question: one or two of most, all of some.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Units {
     few: SmallVec<[Arc<UnitKey>; 2]>,
     /// All of them, once they are many.
@@ -65,11 +76,8 @@ impl Units {
     }
 }
 
-impl Questions {
-    /// Remembers what was asked for a unit, in place of what was before.
-    pub(super) fn remember(&mut self, unit: &UnitKey, asked: Asked) {
-        self.forget(unit);
-        let unit = Arc::new(unit.clone());
+impl Maps {
+    fn insert(&mut self, unit: Arc<UnitKey>, asked: Asked) {
         for question in asked.iter() {
             match self.units.get_mut(question) {
                 Some(units) => units.insert(Arc::clone(&unit)),
@@ -83,8 +91,7 @@ impl Questions {
         self.asked.insert(unit, asked);
     }
 
-    /// Forgets a unit.
-    pub(super) fn forget(&mut self, unit: &UnitKey) {
+    fn remove(&mut self, unit: &UnitKey) {
         for question in self.asked.remove(unit).into_iter().flatten() {
             if let Some(units) = self.units.get_mut(&question) {
                 units.remove(unit);
@@ -95,10 +102,35 @@ impl Questions {
         }
     }
 
+    fn units(&self, question: &Lookup) -> impl Iterator<Item = &Arc<UnitKey>> {
+        self.units.get(question).into_iter().flat_map(|units| units.few.iter().chain(&units.many))
+    }
+}
+
+impl Questions {
+    /// Remembers what was asked for a unit, in place of what was before.
+    pub(super) fn remember(&mut self, unit: &UnitKey, asked: Asked) {
+        self.forget(unit);
+        self.own.insert(Arc::new(unit.clone()), asked);
+    }
+
+    /// Forgets a unit.
+    pub(super) fn forget(&mut self, unit: &UnitKey) {
+        self.own.remove(unit);
+        if let Some((unit, _)) = self.base.as_ref().and_then(|base| base.asked.get_key_value(unit)) {
+            self.hidden.insert(Arc::clone(unit));
+        }
+    }
+
     /// Units that asked this.
     pub(super) fn units(&self, question: &Lookup) -> impl Iterator<Item = &UnitKey> {
-        let found = self.units.get(question).into_iter();
-        found.flat_map(|units| units.few.iter().chain(&units.many)).map(|unit| &**unit)
+        let base = self.base.iter().flat_map(|base| base.units(question));
+        let base = base.filter(|unit| !self.hidden.contains(*unit));
+        base.chain(self.own.units(question)).map(|unit| &**unit)
+    }
+
+    fn is_asked(&self, question: &Lookup) -> bool {
+        self.units(question).next().is_some()
     }
 
     /// Every question about the rules of a host that `host`, perhaps a wildcard, covers.
@@ -106,19 +138,43 @@ impl Questions {
         if !is_wildcard(host) {
             let plain = [Lookup::DestinationRule(Arc::clone(host))];
             let hashing = hashes.then(|| Lookup::ConsistentHash(Arc::clone(host)));
-            return plain.into_iter().chain(hashing).filter(|it| self.units.contains_key(it)).collect();
+            return plain.into_iter().chain(hashing).filter(|it| self.is_asked(it)).collect();
         }
         let is_covered = |question: &&Lookup| match question {
             Lookup::DestinationRule(asked) => host_subset_of(asked, host),
             Lookup::ConsistentHash(asked) => hashes && host_subset_of(asked, host),
             _ => false,
         };
-        self.units.keys().filter(is_covered).cloned().collect()
+        let base = self.base.iter().flat_map(|base| base.units.keys());
+        let covered = base
+            .filter(|question| !self.own.units.contains_key(*question))
+            .chain(self.own.units.keys())
+            .filter(is_covered);
+        covered.filter(|question| self.is_asked(question)).cloned().collect()
+    }
+
+    /// The same questions for another class. Both share what they have in common from now on.
+    pub(super) fn fork(&mut self) -> Self {
+        let shared = self.base.as_ref().map_or(0, |base| base.asked.len());
+        if self.base.is_none() || self.own.asked.len() + self.hidden.len() > shared / PART {
+            let own = std::mem::take(&mut self.own);
+            let base = match self.base.take().map(Arc::unwrap_or_clone) {
+                None => own,
+                Some(mut base) => {
+                    self.hidden.drain().for_each(|unit| base.remove(&unit));
+                    own.asked.into_iter().for_each(|(unit, asked)| base.insert(unit, asked));
+                    base
+                }
+            };
+            self.base = Some(Arc::new(base));
+            self.hidden = HashSet::default();
+        }
+        Self { base: self.base.clone(), hidden: self.hidden.clone(), own: self.own.clone() }
     }
 }
 
 /// Routes that were made, with what they were made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Made {
     /// `None`: a service's default.
     virtual_service: Option<Arc<MergedVirtualService>>,
@@ -129,13 +185,18 @@ struct Made {
 /// Routes of the tables of one class of proxies.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    made: HashMap<UnitKey, Made, RandomState>,
+    made: Layered<UnitKey, Made>,
 }
 
 impl Routes {
     /// Forgets units: they are made anew when they are asked for.
     pub(super) fn forget(&mut self, unit: &UnitKey) {
         self.made.remove(unit);
+    }
+
+    /// The same routes for another class.
+    pub(super) fn fork(&mut self) -> Self {
+        Self { made: self.made.fork() }
     }
 
     /// The VirtualService that a unit was made from.

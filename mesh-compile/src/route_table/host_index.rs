@@ -6,19 +6,27 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::key_table::KeyTable;
+use super::key_table::{KeyTable, Sort, mark};
 use super::text_hash::Seed;
 
 type ByName = HashMap<Box<[u8]>, u32, RandomState>;
+
+/// Names without a colon.
+const PLAIN: Sort = Sort::First;
+/// Others.
+const COLON: Sort = Sort::Second;
+
+/// At most so many names are compared one by one.
+const FEW: usize = 4;
 
 /// Domains of a table, each pointing at the position of its virtual host.
 #[derive(Debug, Clone)]
 pub(super) struct HostIndex {
     seed: Seed,
-    /// Names without a colon: an authority that is one of them is looked up as it came.
-    plain: KeyTable,
-    /// Other names.
-    others: KeyTable,
+    /// Names, where they are few.
+    few: Vec<(Box<[u8]>, Sort, u32)>,
+    /// Names, where they are many.
+    names: KeyTable,
     suffixes: Wildcards,
     prefixes: Wildcards,
     any: Option<u32>,
@@ -63,12 +71,12 @@ impl HostIndex {
             domains.into_iter().map(|(host, domain)| (host, canonical_case(domain))).collect();
         let (mut suffixes, mut prefixes) = (Wildcards::default(), Wildcards::default());
         let mut any = None;
-        let (mut plain, mut others) = (Vec::new(), Vec::new());
+        let mut names = Vec::new();
         for (host, domain) in &domains {
             match DomainShape::of(domain) {
                 DomainShape::Exact(name) => {
-                    let names = if name.contains(':') { &mut others } else { &mut plain };
-                    names.push((name.as_bytes(), *host));
+                    let sort = if name.contains(':') { COLON } else { PLAIN };
+                    names.push((name.as_bytes(), sort, *host));
                 }
                 DomainShape::Suffix(text) => suffixes.insert(text, *host),
                 DomainShape::Prefix(text) => prefixes.insert(text, *host),
@@ -80,28 +88,52 @@ impl HostIndex {
         suffixes.seal();
         prefixes.seal();
         let seed = Seed::random();
-        let [plain, others] = [plain, others].map(|names| KeyTable::new(seed, names));
-        Self { seed, plain, others, suffixes, prefixes, any }
+        let mut few = Vec::new();
+        if names.len() <= FEW {
+            few.extend(names.drain(..).map(|(name, sort, host)| (name.into(), sort, host)));
+        }
+        Self { seed, few, names: KeyTable::new(seed, names), suffixes, prefixes, any }
     }
 
     /// The position of the virtual host for an authority as received.
     #[inline]
     pub(super) fn find(&self, authority: &str) -> Option<u32> {
-        let text = authority.as_bytes();
         // A name without colon and upper case is its own canonical form.
-        self.plain.get(self.seed.hash(text), text).or_else(|| self.find_canonical(authority))
+        let is_it =
+            |(name, sort, _): &&(Box<[u8]>, Sort, u32)| *sort == PLAIN && **name == *authority.as_bytes();
+        match self.few.iter().find(is_it) {
+            Some((.., host)) => Some(*host),
+            None => self.find_among_many(authority),
+        }
+    }
+
+    #[inline(never)]
+    fn find_among_many(&self, authority: &str) -> Option<u32> {
+        let plain = if self.few.is_empty() { self.named(authority.as_bytes(), PLAIN) } else { None };
+        plain.or_else(|| self.find_canonical(authority))
     }
 
     fn find_canonical(&self, authority: &str) -> Option<u32> {
         let host = canonical_host(authority);
         let host = host.as_bytes();
-        let hash = self.seed.hash(host);
-        self.plain
-            .get(hash, host)
-            .or_else(|| self.others.get(hash, host))
+        // The text that came was looked for already.
+        let is_other = host != authority.as_bytes();
+        let plain = if is_other { self.named(host, PLAIN) } else { None };
+        plain
+            .or_else(|| self.named(host, COLON))
             .or_else(|| self.suffixes.longest(host, |length| host.get(host.len() - length..)))
             .or_else(|| self.prefixes.longest(host, |length| host.get(..length)))
             .or(self.any)
+    }
+
+    #[inline]
+    fn named(&self, name: &[u8], sort: Sort) -> Option<u32> {
+        if !self.few.is_empty() {
+            let found = self.few.iter().find(|(few, its_sort, _)| *its_sort == sort && &**few == name);
+            return found.map(|(.., host)| *host);
+        }
+        let hash = self.seed.hash(name, mark(name.len(), sort));
+        self.names.get(hash, name, sort)
     }
 }
 
@@ -131,16 +163,23 @@ pub(super) fn canonical_host(authority: &str) -> Cow<'_, str> {
 }
 
 fn canonical_case(host: &str) -> Cow<'_, str> {
-    // Without an early exit, so that the compiler looks at many bytes at once.
-    if host.bytes().fold(false, |upper, byte| upper | byte.is_ascii_uppercase()) {
+    if has_byte(host, |byte| byte.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())
     } else {
         Cow::Borrowed(host)
     }
 }
 
+/// Without an early exit, so that the compiler looks at many bytes at once.
+fn has_byte(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |has, byte| has | is_one(byte))
+}
+
 /// Cuts at the last `:`, unless it stands inside the brackets of an IPv6 literal.
 fn without_port(authority: &str) -> &str {
+    if !has_byte(authority, |byte| byte == b':') {
+        return authority;
+    }
     match authority.rsplit_once(':') {
         Some((host, rest)) if !rest.contains(']') => host,
         _ => authority,

@@ -4,6 +4,7 @@
 //! at a cost that stays flat as routes grow; `linear` is the slow readable oracle of both.
 
 pub mod action;
+mod apart;
 mod bucket;
 mod candidates;
 pub mod few;
@@ -74,9 +75,10 @@ pub struct RouteList {
     shared: Arc<Indexed>,
 }
 
+#[repr(C)]
 struct Indexed {
-    routes: Vec<Route>,
     index: Option<PathIndex>,
+    routes: Vec<Route>,
 }
 
 impl RouteList {
@@ -119,6 +121,8 @@ pub struct RouteTable {
     /// In order; of two equal domains the first counts (T-039). Not changed after [`RouteTable::new`].
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
     hosts: Arc<HostIndex>,
+    /// Domains that are not in `hosts`.
+    apart: Option<Arc<apart::Apart>>,
 }
 
 impl VirtualHost {
@@ -146,7 +150,7 @@ impl RouteTable {
             .zip(&virtual_hosts)
             .flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
         let hosts = HostIndex::new(domains);
-        Self { name: name.into(), virtual_hosts, hosts: Arc::new(hosts) }
+        Self { name: name.into(), virtual_hosts, hosts: Arc::new(hosts), apart: None }
     }
 
     /// The table with other virtual hosts of the same domains at some positions; the index over domains stays as it is.
@@ -161,7 +165,7 @@ impl RouteTable {
             let slot = virtual_hosts.get_mut(position).filter(|slot| slot.domains == host.domains)?;
             *slot = host;
         }
-        Some(Self { name: Arc::clone(&self.name), virtual_hosts, hosts: Arc::clone(&self.hosts) })
+        Some(Self { name: Arc::clone(&self.name), virtual_hosts, ..self.clone() })
     }
 
     /// Whether two tables say the same, written at the same places. Reads both whole: for small tables.
@@ -171,6 +175,7 @@ impl RouteTable {
 
     /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).
     pub fn virtual_host<'t>(&'t self, authority: &str) -> Option<&'t Arc<VirtualHost>> {
-        self.virtual_hosts.get(self.hosts.find(authority)? as usize)
+        let apart = self.apart.as_ref().and_then(|apart| apart.find(authority));
+        self.virtual_hosts.get(apart.or_else(|| self.hosts.find(authority))? as usize)
     }
 }

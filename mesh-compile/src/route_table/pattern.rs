@@ -10,7 +10,10 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::substitution::Substitution;
 
+mod automaton;
 mod shared;
+
+use automaton::Automaton;
 
 /// Bound on the compiled size of one pattern, in bytes.
 const SIZE_LIMIT: usize = 10 << 20;
@@ -53,7 +56,7 @@ struct Tail {
 /// The automaton of a rest, built when it is first asked.
 #[derive(Default)]
 struct Rest {
-    regex: OnceLock<Option<meta::Regex>>,
+    automaton: OnceLock<Option<Automaton>>,
 }
 
 /// Why a text cannot become a [`Pattern`].
@@ -126,8 +129,8 @@ impl Pattern {
     fn is_match_in_two(&self, tail: &Tail, input: &[u8]) -> bool {
         let Some(head) = self.engine.literal_start.get(..tail.head) else { return false };
         let Some(rest) = input.strip_prefix(head) else { return false };
-        let make = || build(&split(&syntax_of(self.text(), true).ok()?)?.1);
-        tail.rest.regex.get_or_init(make).as_ref().is_some_and(|regex| regex.is_match(rest))
+        let make = || Automaton::new(&split(&syntax_of(self.text(), true).ok()?)?.1);
+        tail.rest.automaton.get_or_init(make).as_ref().is_some_and(|automaton| automaton.is_match(rest))
     }
 
     /// Replaces every match by a substitution with `\0` to `\9` (T-174).

@@ -93,7 +93,10 @@ impl<'r> Subject<'r> {
         if self.path.len() == self.request.path.len() {
             return None;
         }
-        query_value(self.request.path.split_once('?')?.1, name)
+        let behind = self.request.path.get(self.path.len()..)?;
+        // Behind a fragment's sign it may come later.
+        let query = behind.strip_prefix('?').or_else(|| behind.split_once('?').map(|(_, query)| query))?;
+        query_value(query, name)
     }
 
     fn query_fits(&self, matcher: &QueryMatch) -> bool {
@@ -145,11 +148,11 @@ fn query_value<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     if query.is_empty() {
         return None;
     }
-    query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+    query.split('&').find_map(|pair| match pair.strip_prefix(name)? {
+        "" => Some(""),
+        // A key has no `=`.
+        value => value.strip_prefix('=').filter(|_| !name.contains('=')),
+    })
 }
 
 fn claim_text_fits(text: &TextMatch, claim: &Value) -> bool {

@@ -16,7 +16,7 @@ use crate::snapshot::MeshSnapshot;
 use crate::visibility::{is_own_gateway_api, is_seen};
 
 /// One egress listener of a Sidecar with what it imports.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EgressScope {
     /// Index in `spec.egress` and the listener; `None`: the default catch-all.
     pub listener: Option<(usize, IstioEgressListener)>,
@@ -25,10 +25,10 @@ pub struct EgressScope {
     /// VirtualServices in T-101 order, filtered by the listener's hosts (T-384).
     pub virtual_services: Vec<Arc<MergedVirtualService>>,
     /// By service hostname, the position of the VirtualService with the most specific host (T-106).
-    most_specific: HashMap<Arc<str>, usize, RandomState>,
+    most_specific: Arc<HashMap<Arc<str>, usize, RandomState>>,
     /// Positions of VirtualServices by namespace and name.
-    positions: HashMap<HostKey, usize, RandomState>,
-    imports: HostImports,
+    positions: Arc<HashMap<HostKey, usize, RandomState>>,
+    imports: Arc<HostImports>,
 }
 
 impl EgressScope {
@@ -58,9 +58,10 @@ impl EgressScope {
     ) -> Self {
         let services = select_services(snapshot, namespace, &imports, port);
         let virtual_services = select_virtual_services(snapshot, namespace, &imports);
-        let most_specific = most_specific_hosts(&virtual_services, &services);
+        let most_specific = Arc::new(most_specific_hosts(&virtual_services, &services));
         let name = |it: &Arc<MergedVirtualService>| (Arc::clone(&it.namespace), Arc::clone(&it.name));
         let positions = virtual_services.iter().enumerate().map(|(at, it)| (name(it), at)).collect();
+        let (positions, imports) = (Arc::new(positions), Arc::new(imports));
         Self { listener, services, virtual_services, most_specific, positions, imports }
     }
 

@@ -9,9 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use mesh_model::name::host_subset_of;
 use smallvec::SmallVec;
 
-/// A question about the mesh. What a proxy is (its labels, its namespace) is no question: it does not change.
+/// A question about the mesh. What a proxy is (its labels, its namespace) never changes: questions about that say only
+/// what proxies of other labels and namespaces may share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lookup {
     /// What is in scope, as a whole: the services and VirtualServices of its listeners, the Sidecar that says so.
@@ -50,6 +52,25 @@ pub enum Lookup {
     Targets,
     /// The proxy's own address, beside those of endpoints.
     OwnAddress,
+    /// The proxy's own namespace, beside what it stands for in other questions.
+    OwnNamespace,
+    /// The proxy's own labels.
+    OwnLabels,
+}
+
+impl Lookup {
+    /// The hostname whose rules it is about.
+    pub(crate) fn hostname(&self) -> Option<&str> {
+        match self {
+            Self::DestinationRule(host) | Self::ConsistentHash(host) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about the rules of a host that `host`, perhaps a wildcard, covers.
+    pub(crate) fn is_about_rules_of(&self, host: &str) -> bool {
+        self.hostname().is_some_and(|asked| host_subset_of(asked, host))
+    }
 }
 
 impl fmt::Display for Lookup {
@@ -73,6 +94,8 @@ impl fmt::Display for Lookup {
             Self::GatewayRoutes(gateway) => write!(f, "virtual services of gateway `{gateway}`"),
             Self::Targets => f.write_str("ports that the workload serves"),
             Self::OwnAddress => f.write_str("the proxy's own address"),
+            Self::OwnNamespace => f.write_str("the proxy's own namespace"),
+            Self::OwnLabels => f.write_str("the proxy's own labels"),
         }
     }
 }

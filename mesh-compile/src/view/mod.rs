@@ -9,6 +9,7 @@ mod extras;
 mod gateways;
 mod hosts;
 mod imports;
+mod kinship;
 mod lookup;
 mod outbound_policy;
 mod proxy_config;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use egress::EgressScope;
 pub(crate) use gateways::is_bound;
+pub(crate) use kinship::Kinship;
 pub use lookup::{Asked, Lookup, Reader, Recorder};
 pub use outbound_policy::OutboundPolicy;
 pub(crate) use proxy_config::written_text as settings_written;
@@ -32,6 +34,7 @@ use std::sync::Arc;
 use mesh_authz::profile::Profile;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::{MeshConfig, ProxyConfig};
+use mesh_model::name::{StringMap, labels_subset_of};
 use mesh_model::networking::{gateway::spec::Gateway, sidecar::spec::Sidecar};
 use mesh_model::object::Object;
 use mesh_model::resolved::Resolved;
@@ -225,7 +228,25 @@ impl<'s> View<'s> {
         self.asked_service(hostname, found);
         let Some(service) = found else { return Rules::new() };
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
-        self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace)
+        let rules = self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace);
+        if rules.iter().any(|rule| rule.has_selector()) {
+            self.asked(|| Lookup::OwnLabels);
+        }
+        rules
+    }
+
+    /// Whether a condition on the client's namespace and labels holds; an empty one always does (T-116).
+    pub(crate) fn is_from(&self, namespace: &str, labels: &StringMap) -> bool {
+        if !labels.is_empty() {
+            self.asked(|| Lookup::OwnLabels);
+        }
+        labels_subset_of(labels, &self.proxy.labels) && (namespace.is_empty() || self.is_in(namespace))
+    }
+
+    /// Whether the proxy is in a namespace.
+    pub(crate) fn is_in(&self, namespace: &str) -> bool {
+        self.asked(|| Lookup::OwnNamespace);
+        *self.proxy.namespace == *namespace
     }
 
     /// All endpoints of a service port that exist, whatever their health, cluster-local and node-local filters applied.

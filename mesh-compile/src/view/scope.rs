@@ -12,13 +12,14 @@ use smallvec::SmallVec;
 
 use super::egress::EgressScope;
 use super::imports::{Positions, ServiceSet, destinations};
+use super::kinship::Kinship;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
 
 /// The scope of a proxy: what its Sidecar (or the default) imports.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// The Sidecar that applies; `None`: the built-in default, or a gateway (T-370, T-371).
     pub sidecar: Option<Arc<Object<Sidecar>>>,
@@ -27,9 +28,9 @@ pub struct Scope {
     /// Every service that gets clusters, one per hostname, in order of import (T-380, T-381).
     pub services: Vec<Arc<Service>>,
     /// Position in `services` by hostname.
-    by_hostname: Positions,
+    by_hostname: Arc<Positions>,
     /// Hosts that routes of the scope lead to.
-    destinations: HashSet<Arc<str>, RandomState>,
+    destinations: Arc<HashSet<Arc<str>, RandomState>>,
 }
 
 /// What another version of a VirtualService does to a scope.
@@ -75,6 +76,7 @@ impl Scope {
     fn of_gateway(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
         let (services, by_hostname, destinations) =
             ServiceSet::of_namespace(snapshot, &proxy.namespace).into_parts();
+        let (by_hostname, destinations) = (Arc::new(by_hostname), Arc::new(destinations));
         Self { sidecar: None, egress: Vec::new(), services, by_hostname, destinations }
     }
 
@@ -89,6 +91,7 @@ impl Scope {
         }
         let (services, by_hostname, destinations) =
             ServiceSet::of_egress(snapshot, &proxy.namespace, &egress).into_parts();
+        let (by_hostname, destinations) = (Arc::new(by_hostname), Arc::new(destinations));
         Self { sidecar, egress, services, by_hostname, destinations }
     }
 
@@ -120,6 +123,26 @@ impl Scope {
                 || self.egress.iter().any(|egress| egress.takes_service(hostname, &service.namespace));
             is_taken && index.is_visible(service, namespace)
         })
+    }
+
+    /// Whether this scope, which is that of `from`, is that of `to` too: the same Sidecar says the same for both, and
+    /// neither namespace sees what others do not.
+    pub(crate) fn is_for(
+        &self,
+        snapshot: &MeshSnapshot,
+        kinship: &Kinship,
+        from: &Proxy,
+        to: &Proxy,
+    ) -> bool {
+        if from.kind != to.kind || !self.has_sidecar_of(snapshot, to) {
+            return false;
+        }
+        let says_own = |host: &String| matches!(host.split_once('/'), Some(("." | "~.", _)));
+        let listeners = self.sidecar.iter().flat_map(|object| &object.spec.egress);
+        from.namespace == to.namespace
+            || (!kinship.is_apart(&from.namespace)
+                && !kinship.is_apart(&to.namespace)
+                && !listeners.flat_map(|listener| &listener.hosts).any(says_own))
     }
 
     /// What becomes of the scope of a proxy of `namespace` when `new` takes the place of `old`.

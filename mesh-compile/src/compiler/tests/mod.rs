@@ -39,12 +39,27 @@ fn proxies() -> Vec<Proxy> {
     ]
 }
 
+/// Proxies that are asked for now and then: of other namespaces and labels than those, one of a namespace that has nothing.
+fn others() -> Vec<Proxy> {
+    vec![
+        proxy("sidecar", "b", "web", "10.1.0.4"),
+        proxy("sidecar", "istio-system", "web", "10.1.0.5"),
+        proxy("sidecar", "a", "api", "10.1.0.6"),
+        proxy("sidecar", "c", "web", "10.1.0.7"),
+        proxy("gateway", "a", "gw", "10.1.0.8"),
+    ]
+}
+
 fn check(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str) {
+    check_all(compiler, mesh, what, &proxies());
+}
+
+fn check_all(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str, proxies: &[Proxy]) {
     let (snapshot, _) = MeshSnapshot::resolve(compiler.config(), Arc::clone(mesh));
     registry::check(compiler.snapshot(), &snapshot, what);
-    for proxy in proxies() {
-        let expected = text(&compile(&View::new(&snapshot, &proxy)).0);
-        let found = text(&compiler.config_for(&proxy));
+    for proxy in proxies {
+        let expected = text(&compile(&View::new(&snapshot, proxy)).0);
+        let found = text(&compiler.config_for(proxy));
         if expected != found {
             let differs = expected.lines().zip(found.lines()).find(|(a, b)| a != b);
             panic!("{} after {what}: {differs:#?}", proxy.name);
@@ -107,10 +122,15 @@ fn document(
                     "hosts: [{other}]{export}, http: [{{match: [{{uri: {{prefix: /{x}}}}}], route: [{{destination: {{host: {other}}}}}]}}, {{route: [{{destination: {{host: web}}}}]}}]"
                 ),
                 2 => format!(
-                    "hosts: [web, '*.ext']{export}, http: [{{match: [{{sourceLabels: {{app: web}}}}], redirect: {{uri: /{y}}}}}]"
+                    "hosts: [web, '*.ext']{export}, http: [{{match: [{{{}}}], redirect: {{uri: /{y}}}}}]",
+                    pick(&["sourceLabels: {app: web}", "sourceNamespace: b"], y / 5)
                 ),
                 3 => format!(
-                    "hosts: [{other}]{export}, tcp: [{{route: [{{destination: {{host: {host}, port: {{number: 90}}}}}}]}}]"
+                    "hosts: [{other}]{export}, tcp: [{{{}route: [{{destination: {{host: {host}, port: {{number: 90}}}}}}]}}]",
+                    pick(
+                        &["", "match: [{sourceNamespace: a}], ", "match: [{sourceLabels: {app: api}}], "],
+                        y / 5
+                    )
                 ),
                 4 => format!(
                     "hosts: [{other}]{export}, tls: [{{match: [{{sniHosts: [{other}]}}], route: [{{destination: {{host: one.ext}}}}]}}]"
@@ -140,7 +160,11 @@ fn document(
         }
         3 | 4 => {
             let name = pick(&["d1", "d2"], name);
-            let policy = match y % 6 {
+            let policy = match y % 8 {
+                6 => {
+                    "outlierDetection: {consecutive5xxErrors: 3}, loadBalancer: {localityLbSetting: {enabled: true, failoverPriority: [app, v]}}"
+                }
+                7 => "tls: {mode: MUTUAL, credentialName: 'kubernetes-gateway://a/c'}",
                 0 => "loadBalancer: {consistentHash: {httpHeaderName: x}}",
                 1 => "tls: {mode: SIMPLE}",
                 2 => "connectionPool: {tcp: {maxConnections: 7}}",
@@ -407,10 +431,26 @@ fn run(history: &[(Step, u8)], mesh_config: &str) {
         }
         // Several changes may come before anyone asks.
         if number % 3 != 1 {
-            check(&mut compiler, &mesh_config, &what);
+            // Some come late, to a mesh that has changed, and go again; whoever is asked first is another each time.
+            let mut all = proxies();
+            all.extend(
+                others().into_iter().enumerate().filter(|(at, _)| (at + number) % 2 == 0).map(|(_, it)| it),
+            );
+            let first = number % all.len();
+            all.rotate_left(first);
+            check_all(&mut compiler, &mesh_config, &what, &all);
+            for gone in all.iter().filter(|it| others().contains(it)).skip(number % 3) {
+                compiler.forget(gone);
+            }
+            if action % 5 == 0 {
+                compiler.forget(&proxies()[number % 4]);
+            }
         }
     }
-    check(&mut compiler, &mesh_config, "everything");
+    let all = [others(), proxies()].concat();
+    check_all(&mut compiler, &mesh_config, "everything", &all);
+    all.iter().for_each(|proxy| compiler.forget(proxy));
+    assert_eq!(compiler.classes(), 0);
 }
 
 fn histories() -> impl Strategy<Value = Vec<(Step, u8)>> {

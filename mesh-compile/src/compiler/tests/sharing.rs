@@ -244,3 +244,54 @@ fn other_networks_of_the_mesh_are_taken_in() {
     check(&mut compiler, &mesh_config, "networks");
     assert!(compiler.set_mesh_networks(networks).proxies.is_empty());
 }
+
+#[test]
+fn proxies_of_other_namespaces_and_labels_share_all_that_is_not_about_these() {
+    let mut compiler = small();
+    let named = "---\napiVersion: v1\nkind: Service\nmetadata: {name: own, namespace: c}\n\
+                 spec: {clusterIP: 10.0.0.8, ports: [{name: http, port: 80}]}\n";
+    let rule = istio(
+        "DestinationRule",
+        "c",
+        "r",
+        "host: api.a.svc.cluster.local, exportTo: ['.'], trafficPolicy: {tls: {mode: SIMPLE}}",
+    );
+    compiler.apply(upsert(&(named.to_owned() + &rule)));
+    let one = proxy("sidecar", "b", "web", "10.1.0.3");
+    let other = proxy("sidecar", "c", "api", "10.1.0.4");
+    let before = compiler.config_for(&one);
+    let after = compiler.config_for(&other);
+    let changed: Vec<_> = before
+        .clusters
+        .iter()
+        .filter(|(name, cluster)| !Arc::ptr_eq(cluster, after.clusters.get(name).unwrap()))
+        .map(|(name, _)| &**name)
+        .filter(|name| name.starts_with("outbound"))
+        .collect();
+    assert_eq!(changed, ["outbound|80||api.a.svc.cluster.local"]);
+    let (old, new) = (&before.route_tables["80"], &after.route_tables["80"]);
+    assert!(new.shares_index_with(old) && !Arc::ptr_eq(old, new));
+    let changed: Vec<_> = old
+        .virtual_hosts
+        .iter()
+        .zip(&new.virtual_hosts)
+        .filter(|(old, new)| !Arc::ptr_eq(old, new))
+        .map(|(old, _)| &*old.name)
+        .collect();
+    assert_eq!(changed, ["own.c.svc.cluster.local:80"]);
+    assert_eq!(&*new.virtual_host("own").unwrap().name, "own.c.svc.cluster.local:80");
+    assert_eq!(&*old.virtual_host("own").unwrap().name, "allow_any");
+    // Changes reach each of them by itself.
+    compiler.apply(upsert(&responds("web", 203)));
+    for proxy in [&one, &other] {
+        let config = compiler.config_for(proxy);
+        assert!(Arc::ptr_eq(
+            host(&config, "own.c"),
+            host(if proxy == &one { &before } else { &after }, "own.c")
+        ));
+        assert_ne!(
+            format!("{:?}", host(&config, "web.a").routes),
+            format!("{:?}", host(&before, "web.a").routes)
+        );
+    }
+}

@@ -170,6 +170,22 @@ impl DestinationRuleIndex {
         all
     }
 
+    /// Hosts of the rules that the clients of a namespace alone look at first.
+    pub(crate) fn own_hosts(&self, client: &str) -> impl Iterator<Item = &str> {
+        let own =
+            if client == &*self.root_namespace { Some(&self.root_private) } else { self.local.get(client) };
+        own.into_iter().flat_map(|pool| pool.exact.keys().chain(pool.wildcards.keys())).map(String::as_str)
+    }
+
+    /// Namespaces that exported rules name as those that may use them, with the hosts of these rules.
+    pub(crate) fn named_viewers(&self) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
+        let rules = self.exported.values().flat_map(Pool::all);
+        let named = rules.filter(|rule| !rule.export_to.is_empty() && !rule.export_to.contains(PUBLIC));
+        named.flat_map(|rule| {
+            rule.export_to.iter().map(|viewer| (viewer.as_str().into(), rule.spec.host.as_str().into()))
+        })
+    }
+
     /// Rules of `owner` for the most specific host, then without those not exported to `client` (T-221 (b)).
     fn exported_by(&self, owner: &str, hostname: &str, client: &str) -> Rules {
         let found = self.exported.get(owner).and_then(|pool| pool.find(hostname)).unwrap_or_default();

@@ -89,6 +89,17 @@ fn enabled(setting: &LocalityLoadBalancerSetting, origin: Origin) -> Option<Pref
     on.then_some(Preference::Locality { setting, forced: false, origin })
 }
 
+impl Preference<'_> {
+    /// Whether endpoints are near by what labels the client has.
+    pub(super) fn looks_at_labels(&self) -> bool {
+        let priorities = match self {
+            Self::Locality { setting, .. } => &setting.failover_priority,
+            Self::ZoneAware { setting, .. } => &setting.failover_priority,
+        };
+        !priorities.is_empty()
+    }
+}
+
 /// Which weights the balancer looks at (T-261, T-262).
 pub(super) fn apply_to_cluster(cluster: &mut Cluster, preference: Option<&Preference<'_>>) {
     match preference {

@@ -80,7 +80,7 @@ fn named([first, second, third, fourth]: [&str; 4], port: u16, subset: &str, hos
 }
 
 /// Appends a number in decimal.
-pub(super) fn push_decimal(text: &mut String, number: u16) {
+pub(in crate::proxy) fn push_decimal(text: &mut String, number: u16) {
     let digits = [10_000, 1_000, 100, 10, 1].map(|unit| (unit, number / unit % 10));
     let shown = digits.into_iter().skip_while(|(unit, digit)| *digit == 0 && *unit > 1);
     text.extend(shown.filter_map(|(_, digit)| char::from_digit(digit.into(), 10)));

@@ -9,7 +9,7 @@ use mesh_model::origin::Origin;
 use mesh_model::part::{ProxyProtocolVersion, TrafficPolicy};
 
 use super::endpoints::{self, Selection};
-use super::locality::{self, Labels};
+use super::locality::{self, Labels, Preference};
 use super::policy::{Policy, plain_passthrough};
 use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
@@ -17,6 +17,7 @@ use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls};
 use crate::proxy::origins::CLUSTER;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
+use crate::view::Lookup;
 
 /// The clusters of a service in scope.
 pub(super) fn compile(context: &Context<'_>, service: &Service, clusters: &mut Clusters) {
@@ -182,7 +183,7 @@ impl<'t> Target<'t> {
         match cluster.discovery {
             Discovery::Eds => {
                 let mut groups = endpoints::groups(selection, written, context);
-                let preference = locality::preference(written, self.service, context.mesh);
+                let preference = self.preference(written, context);
                 let fails_over = written.outlier_detection.is_some();
                 locality::apply_to_groups(
                     &mut groups,
@@ -194,7 +195,7 @@ impl<'t> Target<'t> {
                 endpoints::store(&mut cluster, &groups);
             }
             Discovery::StrictDns | Discovery::LogicalDns => {
-                let preference = locality::preference(policy, self.service, context.mesh);
+                let preference = self.preference(policy, context);
                 let labels = if subset.is_some() { Labels::Unknown } else { Labels::Known };
                 let fails_over = cluster.outlier.is_some();
                 locality::apply_to_groups(
@@ -209,6 +210,15 @@ impl<'t> Target<'t> {
             Discovery::Static | Discovery::OriginalDst | Discovery::Custom => {}
         }
         Some(cluster)
+    }
+
+    /// Which endpoints are preferred.
+    fn preference<'p>(&self, policy: &Policy<'p>, context: &Context<'p>) -> Option<Preference<'p>> {
+        let preference = locality::preference(policy, self.service, context.mesh);
+        if preference.as_ref().is_some_and(Preference::looks_at_labels) {
+            context.view.asked(|| Lookup::OwnLabels);
+        }
+        preference
     }
 
     fn name(&self, subset: &str) -> Arc<str> {

@@ -10,6 +10,7 @@ use super::Context;
 use super::policy::{Block, Policy};
 use crate::proxy::cluster::{Cluster, Discovery, UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
 use crate::proxy::credential::permitted;
+use crate::view::Lookup;
 
 /// What TLS needs to know of the other side.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ fn auto(cluster: &mut Cluster, peer: &Peer<'_>, context: &Context<'_>) {
                     ..ClientTlsSettings::default()
                 },
             );
-            originated(cluster, &settings, peer, &context.proxy.namespace)
+            originated(cluster, &settings, peer, context)
         }
         None => {
             let mut tls = mesh(cluster, &ClientTlsSettings::default(), peer);
@@ -113,13 +114,11 @@ fn written(
                     ..ClientTlsSettings::default()
                 },
             );
-            originated(cluster, &settings, peer, &context.proxy.namespace)
+            originated(cluster, &settings, peer, context)
         }
         // The rule reaches sidecars that may not read the secret: plaintext, not a broken cluster (T-287).
         _ if originates && withheld(settings, peer, context) => None,
-        (ClientTlsMode::Simple | ClientTlsMode::Mutual, _) => {
-            originated(cluster, settings, peer, &context.proxy.namespace)
-        }
+        (ClientTlsMode::Simple | ClientTlsMode::Mutual, _) => originated(cluster, settings, peer, context),
         (ClientTlsMode::IstioMutual, _) => Some(mesh(cluster, settings, peer)),
     }
 }
@@ -173,7 +172,7 @@ fn originated(
     cluster: &mut Cluster,
     settings: &ClientTlsSettings,
     peer: &Peer<'_>,
-    own_namespace: &str,
+    context: &Context<'_>,
 ) -> Option<UpstreamTlsContext> {
     take_names_from_requests(cluster, settings, peer.sni.is_none());
     let mutual = settings.mode == ClientTlsMode::Mutual;
@@ -203,7 +202,9 @@ fn originated(
             tls.crl = Some(settings.ca_crl.as_str()).filter(|path| !path.is_empty()).map(Into::into);
         }
     } else {
-        let of = |name: &str| permitted(credential(name), own_namespace);
+        // Some are of one namespace.
+        context.view.asked(|| Lookup::OwnNamespace);
+        let of = |name: &str| permitted(credential(name), &context.proxy.namespace);
         tls.certificate = mutual.then(|| of(&settings.credential_name));
         tls.root = verified.then(|| of(&format!("{}-cacert", settings.credential_name)));
     }

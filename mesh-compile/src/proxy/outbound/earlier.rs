@@ -38,16 +38,18 @@ pub(super) fn is_unchanged(old: &VirtualHost, new: &VirtualHost) -> bool {
         && old.origin.is_same_place(&new.origin)
 }
 
-/// The earlier table where it has these very virtual hosts, else one of them.
+/// The earlier table where it has these very virtual hosts, else one of them. `apart`: positions and domains that are
+/// indexed apart.
 pub(super) fn keep_table(
     earlier: &[Arc<RouteTable>],
     name: &str,
     hosts: Vec<Arc<VirtualHost>>,
+    apart: Vec<(u32, Arc<str>)>,
 ) -> Arc<RouteTable> {
     let same = earlier.iter().find(|table| {
         &*table.name == name
             && table.virtual_hosts.len() == hosts.len()
             && table.virtual_hosts.iter().zip(&hosts).all(|(a, b)| Arc::ptr_eq(a, b))
     });
-    same.map_or_else(|| Arc::new(RouteTable::of_shared(name, hosts)), Arc::clone)
+    same.map_or_else(|| Arc::new(RouteTable::with_apart(name, hosts, apart)), Arc::clone)
 }

@@ -2,18 +2,20 @@
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
-//! is what becomes of everything else; `tables`, `owners` and `domains` make the route tables, `cache` knows what was
-//! made before.
+//! is what becomes of everything else; `tables`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
+//! them another proxy's, `cache` knows what was made before.
 
 mod cache;
 mod chain;
 mod client;
 mod conflicts;
 mod domains;
+mod drafts;
 mod earlier;
 mod entries;
 mod listeners;
 mod owners;
+mod rename;
 mod tables;
 mod tcp_chains;
 mod tcp_proxy;
@@ -117,6 +119,22 @@ pub fn rewrite_service(
     report: &mut Report,
 ) -> Rewritten {
     tables.rewrite_service(view, service, cache, report)
+}
+
+/// Makes the default routes of a service in the tables of a port again.
+pub fn rewrite_defaults(
+    view: &View<'_>,
+    tables: &mut PortTables,
+    hostname: &str,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Rewritten {
+    tables.rewrite_defaults(view, hostname, cache, report)
+}
+
+/// Makes the tables of a port, which were another proxy's, those of one that knows these services by other names.
+pub fn rename(view: &View<'_>, tables: &mut PortTables, hostnames: &[Arc<str>]) -> Rewritten {
+    tables.rename(view, hostnames)
 }
 
 /// A VirtualService is compiled once a table: what it says about itself is said once.

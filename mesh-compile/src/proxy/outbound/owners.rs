@@ -1,8 +1,10 @@
 //! Which VirtualService owns which service of a table, and which hosts are nobody's (T-103 to T-110).
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 use indexmap::IndexMap;
 use mesh_model::diagnostic::Report;
 use mesh_model::name::{MESH_GATEWAY, host_matches, is_wildcard};
@@ -16,7 +18,7 @@ use crate::route_table::RouteList;
 use crate::view::{EgressScope, Lookup, View};
 
 /// Services of a table by name (lower case where the table has a port), in scope order.
-pub(super) type Services = IndexMap<Arc<str>, Arc<Service>>;
+pub(super) type Services = IndexMap<Arc<str>, Arc<Service>, RandomState>;
 
 /// Hosts and services that share routes.
 #[derive(Debug)]
@@ -47,12 +49,12 @@ pub(super) struct Source<'t> {
     /// `None`: all ports.
     pub(super) port: Option<u16>,
     /// Where the tables' listener is, if it is no port.
-    pub(super) bind: &'t str,
+    pub(super) bind: &'t Arc<str>,
 }
 
 /// Services of an egress listener that have the table's port; all of them in tables of all ports (T-046).
 pub(super) fn services_of(egress: &EgressScope, port: Option<u16>) -> Services {
-    let mut services = Services::new();
+    let mut services = Services::default();
     for service in &egress.services {
         match port {
             None => {
@@ -77,18 +79,24 @@ pub(super) fn as_in_table(service: &Arc<Service>, port: Option<u16>) -> Option<A
     }
 }
 
-/// The service with its first port of this number alone, under its name in lower case.
+/// The service, where it has a port of this number, under its name in lower case. [`ports_of`] says which of its ports
+/// count: a copy for each of them would be most of what a table takes.
 fn trim(service: &Arc<Service>, number: u16) -> Option<Arc<Service>> {
-    let port = service.port(number)?;
-    let is_lower = !service.hostname.bytes().any(|byte| byte.is_ascii_uppercase());
-    if service.ports.len() == 1 && is_lower {
+    service.port(number)?;
+    if !service.hostname.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Some(Arc::clone(service));
     }
-    Some(Arc::new(Service {
-        hostname: service.hostname.to_ascii_lowercase().into(),
-        ports: vec![port.clone()],
-        ..Service::clone(service)
-    }))
+    let hostname = service.hostname.to_ascii_lowercase().into();
+    Some(Arc::new(Service { hostname, ..Service::clone(service) }))
+}
+
+/// The ports of a service that have virtual hosts in tables of a port, or of all.
+fn ports_of(service: &Service, port: Option<u16>) -> impl Iterator<Item = &ServicePort> {
+    let (all, one) = match port {
+        None => (service.ports.as_slice(), None),
+        Some(number) => (&[][..], service.port(number)),
+    };
+    all.iter().chain(one).filter(|port| port.protocol.is_http_or_detected())
 }
 
 impl Source<'_> {
@@ -97,7 +105,7 @@ impl Source<'_> {
     }
 
     fn key(&self, owner: RouteOwner) -> RouteKey {
-        RouteKey { port: self.listener_port(), bind: self.bind.into(), owner }
+        RouteKey { port: self.listener_port(), bind: Arc::clone(self.bind), owner }
     }
 
     /// The owners of a table in order: VirtualServices, then services without one (A.1).
@@ -109,7 +117,7 @@ impl Source<'_> {
                 owners.extend(self.owned_by(virtual_service, cache, report));
             }
         }
-        let owned: BTreeSet<Arc<str>> = owners
+        let owned: HashSet<Arc<str>, RandomState> = owners
             .iter()
             .flat_map(|owner: &Owner| owner.services.iter().map(|(service, _)| Arc::clone(&service.hostname)))
             .collect();
@@ -131,7 +139,6 @@ impl Source<'_> {
         cache: &mut dyn RouteCache,
         report: &mut Report,
     ) -> Vec<Owner> {
-        let ports = service.ports.iter().filter(|port| port.protocol.is_http_or_detected());
         let owner = |port: &ServicePort| {
             let owner = RouteOwner::Service(Arc::clone(name), port.number);
             let make = &mut |_: &mut Report| vec![default_route(service, port, self.view)];
@@ -143,7 +150,7 @@ impl Source<'_> {
                 routes: cache.routes(self.key(owner), make, report),
             }
         };
-        ports.map(owner).collect()
+        ports_of(service, self.port).map(owner).collect()
     }
 
     /// Whether a VirtualService concerns the table.
@@ -191,14 +198,22 @@ impl Source<'_> {
 /// services whose names are.
 fn concerns(virtual_service: &MergedVirtualService, services: &Services, wildcards: &[&str]) -> bool {
     virtual_service.spec.hosts.iter().any(|host| {
-        let host = host.to_ascii_lowercase();
-        services.contains_key(host.as_str())
+        let host = lower(host);
+        services.contains_key(&*host)
             || if is_wildcard(&host) {
                 services.keys().any(|name| host_matches(&host, name))
             } else {
                 wildcards.iter().any(|name| host_matches(&host, name))
             }
     })
+}
+
+fn lower(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
 }
 
 impl Source<'_> {
@@ -215,7 +230,7 @@ impl Source<'_> {
         }
         let mut by_port: IndexMap<u16, Owned> = IndexMap::new();
         for (service, origin) in &owned {
-            for port in service.ports.iter().filter(|port| port.protocol.is_http_or_detected()) {
+            for port in ports_of(service, self.port) {
                 by_port.entry(port.number).or_default().push((Arc::clone(service), origin.clone()));
             }
         }

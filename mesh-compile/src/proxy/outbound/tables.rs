@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
 use mesh_model::diagnostic::Report;
 use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
@@ -10,9 +12,10 @@ use mesh_model::origin::Origin;
 use super::cache::RouteCache;
 use super::chain::TableName;
 use super::client::Client;
-use super::domains::{Domains, Taken, with_port};
+use super::domains::{Known, with_port};
+use super::drafts::{Draft, drafts};
 use super::earlier::{Hosts, is_unchanged, keep_table};
-use super::owners::{Owner, Services, Source, as_in_table, services_of};
+use super::owners::{Services, Source, as_in_table, services_of};
 use super::unknown;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::registry::service::{Service, ServicePort};
@@ -28,24 +31,26 @@ struct Wanted {
 }
 
 /// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PortTables {
     /// 0 for what is no port.
-    port: u16,
+    pub(super) port: u16,
     /// Empty for a port.
-    bind: Arc<str>,
-    wanted: Vec<Wanted>,
+    pub(super) bind: Arc<str>,
+    wanted: Arc<[Wanted]>,
     /// Whether a listener of the scope serves the port; otherwise every host is unknown.
     is_served: bool,
-    services: Services,
+    pub(super) services: Arc<Services>,
     /// By name.
-    drafts: Vec<Draft>,
+    pub(super) drafts: Arc<Vec<Arc<Draft>>>,
     /// VirtualServices that have routes here, by namespace and name.
-    contributing: BTreeSet<(Arc<str>, Arc<str>)>,
+    contributing: Arc<BTreeSet<(Arc<str>, Arc<str>)>>,
+    /// Names of virtual hosts and domains that somebody wanted and did not get: what they hang on is planned anew.
+    pub(super) contended: Arc<HashSet<Arc<str>, RandomState>>,
     /// For hosts that nobody knows.
     unknown: Arc<VirtualHost>,
     /// In the order of `wanted`.
-    tables: Vec<Arc<RouteTable>>,
+    pub(super) tables: Vec<Arc<RouteTable>>,
 }
 
 /// The tables of these names, one a listener. What a port's tables share is worked out once, and what an earlier
@@ -70,15 +75,29 @@ pub(super) fn build(
         };
         by_source.entry(source).or_default().push(Wanted { name: name.clone(), is_shared: uses > 1 });
     }
+    let mut known = Known::default();
     let mut earlier: BTreeMap<(u16, Arc<str>), PortTables> =
         earlier.into_iter().map(|tables| ((tables.port, Arc::clone(&tables.bind)), tables)).collect();
     by_source
         .into_iter()
         .map(|((port, bind), wanted)| {
             let before = earlier.remove(&(port, Arc::from(bind)));
-            PortTables::build(client, (port, bind), wanted, before, cache, report)
+            PortTables::build(
+                client,
+                (port, bind),
+                wanted,
+                before,
+                &mut Making { cache, known: &mut known, report },
+            )
         })
         .collect()
+}
+
+/// What tables are made with.
+struct Making<'m> {
+    cache: &'m mut dyn RouteCache,
+    known: &'m mut Known,
+    report: &'m mut Report,
 }
 
 impl PortTables {
@@ -92,65 +111,73 @@ impl PortTables {
         (port, bind): (u16, &str),
         wanted: Vec<Wanted>,
         before: Option<Self>,
-        cache: &mut dyn RouteCache,
-        report: &mut Report,
+        making: &mut Making<'_>,
     ) -> Self {
         let mut tables = Self {
             port,
             bind: bind.into(),
-            wanted,
+            wanted: wanted.into(),
             is_served: false,
-            services: Services::new(),
-            drafts: Vec::new(),
-            contributing: BTreeSet::new(),
+            services: Arc::default(),
+            drafts: Arc::default(),
+            contributing: Arc::default(),
+            contended: Arc::default(),
             unknown: Arc::new(unknown::virtual_host(client)),
             tables: Vec::new(),
         };
         if let Some(egress) = client.view.egress_for(u32::from(port), bind) {
             tables.is_served = true;
-            tables.plan(client.view, egress, cache, report);
+            tables.plan(client.view, egress, making);
         }
-        if let Some(before) = &before
-            && is_unchanged(&before.unknown, &tables.unknown)
-        {
-            tables.unknown = Arc::clone(&before.unknown);
+        if let Some(before) = &before {
+            tables.take_over(before);
         }
         tables.finish(&before.map(|before| before.tables).unwrap_or_default());
         tables
     }
 
-    /// Works out which virtual hosts there are.
-    fn plan(
-        &mut self,
-        view: &View<'_>,
-        egress: &EgressScope,
-        cache: &mut dyn RouteCache,
-        report: &mut Report,
-    ) {
-        let port = self.port_of(egress);
-        self.services = services_of(egress, port);
-        let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
-        let owners = source.owners(cache, report);
-        self.contributing =
-            owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect();
-        self.drafts = drafts(view, &owners, port);
-        if port.is_none() {
-            keep_addressable(&mut self.drafts);
+    /// Takes over what is the same as before.
+    fn take_over(&mut self, before: &Self) {
+        if is_unchanged(&before.unknown, &self.unknown) {
+            self.unknown = Arc::clone(&before.unknown);
         }
-        self.drafts.sort_by(|a, b| a.name.cmp(&b.name));
+        for draft in Arc::make_mut(&mut self.drafts) {
+            let earlier = before.drafts.binary_search_by(|it| it.host.name.cmp(&draft.host.name));
+            let earlier = earlier.ok().and_then(|position| before.drafts.get(position));
+            if let Some(earlier) = earlier.filter(|it| it.is_same_as(draft)) {
+                *draft = Arc::clone(earlier);
+            }
+        }
+    }
+
+    /// Works out which virtual hosts there are.
+    fn plan(&mut self, view: &View<'_>, egress: &EgressScope, making: &mut Making<'_>) {
+        let port = self.port_of(egress);
+        self.services = Arc::new(services_of(egress, port));
+        let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
+        let owners = source.owners(making.cache, making.report);
+        self.contributing = Arc::new(
+            owners.iter().filter_map(|owner| owner.virtual_service.as_deref()).map(name_of).collect(),
+        );
+        let (mut drafts, contended) = drafts(view, &owners, port, making.known);
+        drafts.sort_by(|a, b| a.host.name.cmp(&b.host.name));
+        self.drafts = Arc::new(drafts.into_iter().map(Arc::new).collect());
+        self.contended = Arc::new(contended);
     }
 
     /// The port that services must have: explicit proxies and Unix sockets take every port of theirs (T-041).
-    fn port_of(&self, egress: &EgressScope) -> Option<u16> {
+    pub(super) fn port_of(&self, egress: &EgressScope) -> Option<u16> {
         Some(self.port).filter(|port| *port != 0 && !is_explicit_proxy(egress))
     }
 
     /// Makes the tables; virtual hosts and tables that are the same as in an earlier revision are taken over.
     fn finish(&mut self, earlier: &[Arc<RouteTable>]) {
-        let old_hosts = Hosts::of(earlier);
+        // Those of sniffed services have domains of their own; all others are taken over as drafts.
+        let old_hosts = self.sniffs().then(|| Hosts::of(earlier));
         let by_domain = self.sniffs().then(|| ByDomain::of(&self.drafts));
         let table = |wanted: &Wanted| {
             let name = wanted.name.to_text();
+            let mut apart = Vec::new();
             let hosts = match &wanted.name {
                 // As the control plane generates it: the service's virtual host is given away once, and listeners
                 // that share the table (pods of a headless service, T-307) are left with none.
@@ -159,18 +186,25 @@ impl PortTables {
                     by_domain.as_ref().map(|drafts| drafts.sniffed(host, *port)).unwrap_or_default()
                 }
                 _ => {
-                    let known = self.drafts.iter().map(|draft| draft.finish(None));
+                    apart = (0..)
+                        .zip(&*self.drafts)
+                        .flat_map(|(at, draft)| draft.near.iter().map(move |name| (at, Arc::clone(name))))
+                        .collect();
+                    let known = self.drafts.iter().map(|draft| Arc::clone(&draft.host));
                     known.chain(std::iter::once(Arc::clone(&self.unknown))).collect()
                 }
             };
-            let hosts: Vec<_> = hosts.into_iter().map(|host| old_hosts.keep(&name, host)).collect();
-            keep_table(earlier, &name, hosts)
+            let hosts: Vec<_> = match &old_hosts {
+                Some(old) => hosts.into_iter().map(|host| old.keep(&name, host)).collect(),
+                None => hosts,
+            };
+            keep_table(earlier, &name, hosts, apart)
         };
         self.tables = self.wanted.iter().map(table).collect();
     }
 
     /// Whether some tables are of one sniffed service.
-    fn sniffs(&self) -> bool {
+    pub(super) fn sniffs(&self) -> bool {
         self.wanted.iter().any(|wanted| matches!(wanted.name, TableName::Service(..)))
     }
 
@@ -200,10 +234,7 @@ impl PortTables {
         for owner in owners {
             for (hostname, origin) in owner.hostnames() {
                 let name = with_port(hostname, owner.port);
-                let Ok(position) = self.drafts.binary_search_by(|draft| (*draft.name).cmp(name.as_str()))
-                else {
-                    continue;
-                };
+                let Ok(position) = self.position(&name) else { continue };
                 let is_own =
                     self.drafts.get(position).is_some_and(|draft| draft.owner.as_ref() == Some(&key));
                 if is_own {
@@ -215,13 +246,18 @@ impl PortTables {
             return Rewritten::Untouched;
         }
         let positions: Vec<usize> = changed.keys().copied().collect();
+        let drafts = Arc::make_mut(&mut self.drafts);
         for (position, (routes, origin)) in changed {
-            if let Some(draft) = self.drafts.get_mut(position) {
-                draft.routes = routes;
-                draft.origin = origin;
+            if let Some(draft) = drafts.get_mut(position) {
+                *draft = Arc::new(draft.with_routes(routes, origin));
             }
         }
         self.replace_hosts(&positions)
+    }
+
+    /// Where the virtual host of this name stands, or would.
+    pub(super) fn position(&self, name: &str) -> Result<usize, usize> {
+        self.drafts.binary_search_by(|draft| (*draft.host.name).cmp(name))
     }
 
     /// Takes in another version of a service with the same ports, addresses and names.
@@ -237,12 +273,42 @@ impl PortTables {
         };
         let port = self.port_of(egress);
         let Some(own) = as_in_table(service, port) else { return Rewritten::Untouched };
-        let Some(slot) = self.services.get_mut(&own.hostname) else { return Rewritten::Untouched };
+        let Some(slot) = Arc::make_mut(&mut self.services).get_mut(&own.hostname) else {
+            return Rewritten::Untouched;
+        };
         *slot = Arc::clone(&own);
+        self.route_by_default(view, egress, &own.hostname, cache, report)
+    }
+
+    /// Makes the default routes of a service again.
+    pub(super) fn rewrite_defaults(
+        &mut self,
+        view: &View<'_>,
+        hostname: &str,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Rewritten {
+        match view.egress_for(u32::from(self.port), &self.bind) {
+            Some(egress) => self.route_by_default(view, egress, hostname, cache, report),
+            None => Rewritten::Untouched,
+        }
+    }
+
+    fn route_by_default(
+        &mut self,
+        view: &View<'_>,
+        egress: &EgressScope,
+        hostname: &str,
+        cache: &mut dyn RouteCache,
+        report: &mut Report,
+    ) -> Rewritten {
+        let port = self.port_of(egress);
+        let Some((hostname, own)) = self.services.get_key_value(hostname) else {
+            return Rewritten::Untouched;
+        };
         // Where a VirtualService has the host, its routes stand, and where they were written.
         let position_of = |port: &ServicePort| {
-            let name = with_port(&own.hostname, port.number);
-            let position = self.drafts.binary_search_by(|draft| (*draft.name).cmp(name.as_str())).ok()?;
+            let position = self.position(&with_port(&own.hostname, port.number)).ok()?;
             self.drafts.get(position).is_some_and(|draft| draft.owner.is_none()).then_some(position)
         };
         let positions: Vec<usize> = own.ports.iter().filter_map(position_of).collect();
@@ -250,13 +316,14 @@ impl PortTables {
             return Rewritten::Untouched;
         }
         let source = Source { view, egress, services: &self.services, port, bind: &self.bind };
-        for owner in source.defaults_of(&own.hostname, &own, cache, report) {
+        let owners = source.defaults_of(hostname, own, cache, report);
+        let drafts = Arc::make_mut(&mut self.drafts);
+        for owner in owners {
             for (hostname, origin) in owner.hostnames() {
                 let name = with_port(hostname, owner.port);
                 for position in &positions {
-                    if let Some(draft) = self.drafts.get_mut(*position).filter(|it| *it.name == *name) {
-                        draft.routes = owner.routes.clone();
-                        draft.origin = origin.clone();
+                    if let Some(draft) = drafts.get_mut(*position).filter(|it| *it.host.name == *name) {
+                        *draft = Arc::new(draft.with_routes(owner.routes.clone(), origin.clone()));
                     }
                 }
             }
@@ -275,7 +342,7 @@ impl PortTables {
         for table in &self.tables {
             let replaced = positions
                 .iter()
-                .filter_map(|position| Some((*position, self.drafts.get(*position)?.finish(None))));
+                .filter_map(|position| Some((*position, Arc::clone(&self.drafts.get(*position)?.host))));
             let Some(table) = table.with_replaced(replaced) else { return Rewritten::PlanAnew };
             tables.push(Arc::new(table));
         }
@@ -295,81 +362,8 @@ pub enum Rewritten {
     PlanAnew,
 }
 
-fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
+pub(super) fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {
     (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name))
-}
-
-/// A virtual host that has its domains but is not yet part of a table.
-#[derive(Debug)]
-struct Draft {
-    port: u16,
-    name: Arc<str>,
-    domains: Vec<Arc<str>>,
-    /// The VirtualService whose routes it has.
-    owner: Option<(Arc<str>, Arc<str>)>,
-    routes: RouteList,
-    origin: Origin,
-}
-
-impl Draft {
-    /// With its own domains, or with others.
-    fn finish(&self, domains: Option<Vec<Arc<str>>>) -> Arc<VirtualHost> {
-        let domains = domains.unwrap_or_else(|| self.domains.clone());
-        Arc::new(VirtualHost {
-            name: Arc::clone(&self.name),
-            domains,
-            require_tls: false,
-            routes: self.routes.clone(),
-            origin: self.origin.clone(),
-        })
-    }
-}
-
-/// Virtual hosts of all owners, each domain given once (T-039).
-fn drafts(view: &View<'_>, owners: &[Owner], port: Option<u16>) -> Vec<Draft> {
-    let mut taken = Taken::default();
-    for owner in owners {
-        for (service, _) in &owner.services {
-            taken.know(&service.hostname, owner.port);
-        }
-    }
-    let mut drafts = Vec::new();
-    for owner in owners {
-        let foreign =
-            owner.hosts.iter().map(|(host, origin)| (host.as_str(), Domains::of_host(host), origin));
-        let own = owner.services.iter().map(|(service, origin)| {
-            let with_port = port.is_none().then_some(owner.port);
-            (&*service.hostname, Domains::of_service(service, with_port, view), origin)
-        });
-        for (hostname, wanted, origin) in foreign.chain(own) {
-            let name = with_port(hostname, owner.port);
-            if !taken.take_name(&name) {
-                continue;
-            }
-            let domains = taken.take(&wanted);
-            if !domains.is_empty() {
-                drafts.push(Draft {
-                    port: owner.port,
-                    name: name.into(),
-                    domains,
-                    owner: owner.virtual_service.as_deref().map(name_of),
-                    routes: owner.routes.clone(),
-                    origin: origin.clone(),
-                });
-            }
-        }
-    }
-    // A table of one port holds that port's hosts alone.
-    drafts.retain(|draft| port.is_none_or(|port| draft.port == port));
-    drafts
-}
-
-/// In tables of all ports, hosts of ports other than 80 are known with their port only (T-041).
-fn keep_addressable(drafts: &mut Vec<Draft>) {
-    for draft in drafts.iter_mut().filter(|draft| draft.port != 80) {
-        draft.domains.retain(|domain| domain.contains(':'));
-    }
-    drafts.retain(|draft| !draft.domains.is_empty());
 }
 
 /// Drafts by domain; a domain is held by one draft only.
@@ -378,9 +372,10 @@ struct ByDomain<'d> {
 }
 
 impl<'d> ByDomain<'d> {
-    fn of(drafts: &'d [Draft]) -> Self {
-        let pairs =
-            drafts.iter().flat_map(|draft| draft.domains.iter().map(move |domain| (&**domain, draft)));
+    fn of(drafts: &'d [Arc<Draft>]) -> Self {
+        let pairs = drafts
+            .iter()
+            .flat_map(|draft| draft.host.domains.iter().map(move |domain| (&**domain, &**draft)));
         Self { drafts: pairs.collect() }
     }
 
@@ -389,10 +384,10 @@ impl<'d> ByDomain<'d> {
         let full_name = format!("{host}:{port}");
         let plain = self.drafts.get(host);
         let other = self.drafts.get(full_name.as_str());
-        let other = other.filter(|other| plain.is_none_or(|plain| plain.name != other.name));
+        let other = other.filter(|other| plain.is_none_or(|plain| plain.host.name != other.host.name));
         match (plain, other) {
-            (Some(only), None) | (None, Some(only)) => vec![only.finish(Some(vec!["*".into()]))],
-            (plain, other) => plain.into_iter().chain(other).map(|draft| draft.finish(None)).collect(),
+            (Some(only), None) | (None, Some(only)) => vec![only.answering(vec!["*".into()])],
+            (plain, other) => plain.into_iter().chain(other).map(|draft| Arc::clone(&draft.host)).collect(),
         }
     }
 }

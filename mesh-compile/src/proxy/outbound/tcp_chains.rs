@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
-use mesh_model::name::{MESH_GATEWAY, labels_subset_of};
+use mesh_model::name::MESH_GATEWAY;
 use mesh_model::networking::virtual_service::spec::{L4MatchAttributes, TcpRoute};
 use mesh_model::origin::Origin;
 
@@ -93,11 +93,9 @@ fn reach(client: &Client<'_, '_>, request: &Request<'_>, tcp: &TcpRoute) -> Reac
 }
 
 fn is_for_this_proxy(client: &Client<'_, '_>, request: &Request<'_>, condition: &L4MatchAttributes) -> bool {
-    let proxy = client.view.proxy();
     (condition.gateways.is_empty() || condition.gateways.iter().any(|gateway| gateway == MESH_GATEWAY))
-        && labels_subset_of(&condition.source_labels, &proxy.labels)
         && (condition.port == 0 || condition.port == u32::from(request.port))
-        && (condition.source_namespace.is_empty() || condition.source_namespace == *proxy.namespace)
+        && client.view.is_from(&condition.source_namespace, &condition.source_labels)
 }
 
 fn same_set(left: &[Arc<str>], right: &[Arc<str>]) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
-use mesh_model::name::{MESH_GATEWAY, host_matches, is_wildcard, labels_subset_of};
+use mesh_model::name::{MESH_GATEWAY, host_matches, is_wildcard};
 use mesh_model::networking::virtual_service::spec::TlsMatchAttributes;
 
 use super::chain::{Chain, Content};
@@ -15,6 +15,7 @@ use super::entries::{Request, address_of};
 use super::tcp_proxy;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::registry::service::Resolution;
+use crate::view::Lookup;
 
 /// The chains of a request; none for protocols without TLS.
 pub(super) fn build(client: &Client<'_, '_>, request: &Request<'_>, report: &mut Report) -> Vec<Chain> {
@@ -87,6 +88,7 @@ fn default_chain(client: &Client<'_, '_>, request: &Request<'_>, cidrs: Vec<Arc<
     if !cidrs.is_empty() || !has_address || shares || is_dynamic_wildcard {
         sni_hosts.push(service.hostname.to_string());
         for (alias, _) in &service.aliases {
+            client.view.asked(|| Lookup::OwnNamespace);
             sni_hosts.push(alias.to_string());
             sni_hosts.extend(domains::alternates(alias, None, &client.view.proxy().namespace));
         }
@@ -103,9 +105,7 @@ fn default_chain(client: &Client<'_, '_>, request: &Request<'_>, cidrs: Vec<Arc<
 
 /// All must hold, gateways and labels alike (T-186).
 fn is_for_this_proxy(client: &Client<'_, '_>, request: &Request<'_>, condition: &TlsMatchAttributes) -> bool {
-    let proxy = client.view.proxy();
     (condition.gateways.is_empty() || condition.gateways.iter().any(|gateway| gateway == MESH_GATEWAY))
-        && labels_subset_of(&condition.source_labels, &proxy.labels)
         && (condition.port == 0 || condition.port == u32::from(request.port))
-        && (condition.source_namespace.is_empty() || condition.source_namespace == *proxy.namespace)
+        && client.view.is_from(&condition.source_namespace, &condition.source_labels)
 }

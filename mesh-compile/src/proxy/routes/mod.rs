@@ -17,7 +17,6 @@ mod tests;
 use std::sync::Arc;
 
 use mesh_model::diagnostic::Report;
-use mesh_model::name::labels_subset_of;
 use mesh_model::networking::virtual_service::spec::{HttpMatchRequest, HttpRoute};
 use mesh_model::origin::Origin;
 
@@ -187,12 +186,10 @@ impl Entry<'_, '_, '_, '_> {
         if condition.port != 0 && condition.port != u32::from(self.context.port) {
             return false;
         }
-        let proxy = self.context.view.proxy();
         if !condition.gateways.is_empty() {
             return condition.gateways.iter().any(|gateway| gateway == self.context.gateway);
         }
-        labels_subset_of(&condition.source_labels, &proxy.labels)
-            && (condition.source_namespace.is_empty() || condition.source_namespace == *proxy.namespace)
+        self.context.view.is_from(&condition.source_namespace, &condition.source_labels)
     }
 
     /// T-122.

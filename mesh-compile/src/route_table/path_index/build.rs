@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use super::{
-    KIND_SHIFT, LIST, Lengths, PathIndex, SCANNED_MAX, SETTLED_MAX, UNSETTLED, Unsettled, VALUE_MASK, WINNER,
+    BEGINNING, KIND_SHIFT, LIST, Lengths, PathIndex, SCANNED_MAX, SETTLED_MAX, UNSETTLED, Unsettled,
+    VALUE_MASK, WHOLE, WINNER,
 };
 use crate::route_table::Route;
 use crate::route_table::bucket::Bucket;
 use crate::route_table::folded_tree::FoldedTree;
-use crate::route_table::key_table::KeyTable;
+use crate::route_table::key_table::{KeyTable, Sort, mark};
 use crate::route_table::matcher::{Case, PathMatch};
 use crate::route_table::pattern::Pattern;
 use crate::route_table::regex_group::RegexGroup;
@@ -62,8 +63,7 @@ struct Above<'s> {
 /// What the sweep has made.
 #[derive(Default)]
 struct Made<'s> {
-    whole: Vec<(&'s [u8], u32)>,
-    prefixes: Vec<(&'s [u8], u32)>,
+    keys: Vec<(&'s [u8], Sort, u32)>,
     lists: Vec<u32>,
     open: Vec<Unsettled>,
     lengths: Lengths,
@@ -92,23 +92,25 @@ impl PathIndex {
             let inherited = above.last().map(|above| &above.contenders);
             if *kind == Kind::Whole {
                 let value = made.whole(group, inherited, &folded, routes)?;
-                made.whole.push((text, value));
+                made.keys.push((text, WHOLE, value));
             } else {
                 let (contenders, value) = made.prefix(group, inherited, routes)?;
-                made.prefixes.push((text, value));
+                made.keys.push((text, BEGINNING, value));
                 made.lengths.add(text);
                 above.push(Above { text, contenders });
             }
         }
-        let seed = Seed::random();
-        let Made { whole, prefixes, lists, mut open, mut lengths } = made;
+        let Made { keys, lists, mut open, mut lengths } = made;
         lengths.seal();
         open.iter_mut().for_each(|open| open.seal(routes));
         folded.seal(routes);
+        let seed = Seed::random();
+        let keys = KeyTable::new(seed, keys);
         Some(Self {
             seed,
-            whole: KeyTable::new(seed, whole),
-            prefixes: KeyTable::new(seed, prefixes),
+            is_simple: folded.is_empty() && !lengths.has_long() && keys.is_whole(),
+            empty: keys.get(seed.hash(b"", mark(0, BEGINNING)), b"", BEGINNING),
+            keys,
             lengths,
             lists: lists.into(),
             open: open.into(),

@@ -39,10 +39,10 @@ impl Lengths {
         !self.long.is_empty()
     }
 
-    /// Whether there is an empty prefix.
+    /// Where slashes are worth noting.
     #[inline]
-    pub(super) fn has_empty(&self) -> bool {
-        self.has_empty
+    pub(super) fn slashes(&self) -> Places {
+        self.slashes
     }
 
     /// Where a prefix of this path may end, apart from the empty one and from long ones.

@@ -8,37 +8,42 @@
 mod build;
 mod lengths;
 
+use std::hint::select_unpredictable;
+
 use super::Route;
 use super::bucket::Bucket;
 use super::candidates::{Candidates, List};
 use super::folded_tree::FoldedTree;
-use super::key_table::KeyTable;
+use super::key_table::{Found, KeyTable, Sort, mark};
 use super::predicate::Subject;
 use super::regex_group::RegexGroup;
 use super::text_hash::{HashedPath, Seed};
 use lengths::Lengths;
 
 /// Hosts with at most this many routes are scanned: up to there a scan costs no more than the index.
-pub(super) const SCANNED_MAX: usize = 8;
+pub(super) const SCANNED_MAX: usize = 10;
 
 /// At most this many routes are settled for a path.
 const SETTLED_MAX: usize = 8;
 
-/// The index of one virtual host.
+/// The index of one virtual host. In this order, so that what every look-up reads is together.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(super) struct PathIndex {
+    /// Whether no beginning is longer than the noted places, case counts everywhere, and keys have hashes of their own.
+    is_simple: bool,
+    has_folded: bool,
     seed: Seed,
-    /// Paths that have to be met whole.
-    whole: KeyTable,
-    /// Beginnings of paths.
-    prefixes: KeyTable,
     lengths: Lengths,
+    /// Paths that have to be met whole, and beginnings of paths.
+    keys: KeyTable,
+    /// What the empty beginning leads to.
+    empty: Option<u32>,
     /// Lists of settled positions: twice their number, plus one if all their path predicates hold; then the positions.
     lists: Box<[u32]>,
     /// What is not settled.
     open: Box<[Unsettled]>,
     folded: FoldedTree,
-    has_folded: bool,
 }
 
 /// Routes of one path, to be merged with those of its beginnings.
@@ -65,6 +70,11 @@ pub(super) enum Answer<'i> {
     Merge,
 }
 
+/// Keys that are a whole path.
+const WHOLE: Sort = Sort::Second;
+/// Keys that are the beginning of a path.
+const BEGINNING: Sort = Sort::First;
+
 /// What a key leads to, in the upper bits of its value.
 const KIND_SHIFT: u32 = 30;
 const VALUE_MASK: u32 = (1 << KIND_SHIFT) - 1;
@@ -82,30 +92,50 @@ impl PathIndex {
     /// Reads a request target.
     #[inline]
     pub(super) fn read<'p>(&self, target: &'p [u8]) -> HashedPath<'p> {
-        HashedPath::new(target, self.seed)
+        HashedPath::new(target, self.seed, self.lengths.slashes())
     }
 
     /// What is settled for a path.
     #[inline]
     pub(super) fn answer(&self, path: &HashedPath<'_>) -> Answer<'_> {
+        if self.is_simple { self.simple_answer(path) } else { self.general_answer(path) }
+    }
+
+    /// Asks for the whole path and for its two longest beginnings at once: which of them it will be cannot be foreseen,
+    /// and a wrong guess costs more than the questions.
+    #[inline]
+    fn simple_answer(&self, path: &HashedPath<'_>) -> Answer<'_> {
+        let mut places = self.lengths.places(path);
+        let [long, short] = [places.pop_length(), places.pop_length()];
+        let whole = self.candidate(path, path.path().len(), WHOLE, 0);
+        let longer = self.candidate(path, long, BEGINNING, 1);
+        // Where there is none, the same again: hashing an empty text instead takes another road.
+        let other = select_unpredictable(short == 0, long, short);
+        let shorter = self.candidate(path, other, BEGINNING, 2);
+        let found = whole.min(longer).min(shorter);
+        if found.is_nowhere() && short == 0 {
+            return self.empty.and_then(|value| self.known(value)).map_or(Answer::Nothing, Answer::from);
+        }
+        match self.keys.value(found, path.path()).and_then(|value| self.known(value)) {
+            Some(known) => known.into(),
+            None => self.general_answer(path),
+        }
+    }
+
+    #[inline]
+    fn candidate(&self, path: &HashedPath<'_>, length: usize, sort: Sort, rank: u32) -> Found {
+        let mark = mark(length, sort);
+        path.beginning(length, mark).map_or(Found::NOWHERE, |(hash, _)| self.keys.candidate(hash, mark, rank))
+    }
+
+    fn general_answer(&self, path: &HashedPath<'_>) -> Answer<'_> {
         if let Some(known) = self.whole(path) {
             return known.into();
         }
         if self.has_folded {
             return Answer::Merge;
         }
-        // The longest of `beginnings`, without the trouble of an iterator.
-        if self.lengths.has_long() {
-            return self.beginnings(path).next().map_or(Answer::Nothing, Answer::from);
-        }
-        let mut places = self.lengths.places(path);
-        while let Some(place) = places.pop_last() {
-            if let Some(known) = self.beginning(path, place + 1) {
-                return known.into();
-            }
-        }
-        let empty = if self.lengths.has_empty() { self.beginning(path, 0) } else { None };
-        empty.map_or(Answer::Nothing, Answer::from)
+        self.beginnings(path).next().map_or(Answer::Nothing, Answer::from)
     }
 
     /// The candidates for a request whose answer is not settled.
@@ -136,8 +166,7 @@ impl PathIndex {
 
     #[inline]
     fn whole(&self, path: &HashedPath<'_>) -> Option<Known<'_>> {
-        let (hash, text) = path.beginning(path.path().len())?;
-        self.known(self.whole.get(hash, text)?)
+        self.get(path, path.path().len(), WHOLE)
     }
 
     /// What is known of the beginnings of a path, longest first.
@@ -149,8 +178,13 @@ impl PathIndex {
     /// What is known of the first `length` bytes of a path.
     #[inline]
     fn beginning(&self, path: &HashedPath<'_>, length: usize) -> Option<Known<'_>> {
-        let (hash, text) = path.beginning(length)?;
-        self.known(self.prefixes.get(hash, text)?)
+        self.get(path, length, BEGINNING)
+    }
+
+    #[inline]
+    fn get(&self, path: &HashedPath<'_>, length: usize, sort: Sort) -> Option<Known<'_>> {
+        let (hash, text) = path.beginning(length, mark(length, sort))?;
+        self.known(self.keys.get(hash, text, sort)?)
     }
 
     #[inline]

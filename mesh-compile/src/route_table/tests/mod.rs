@@ -1,5 +1,6 @@
 //! Rules of route matching, and the indexes against their oracle.
 
+mod apart;
 mod equivalence;
 mod hosts;
 mod predicates;

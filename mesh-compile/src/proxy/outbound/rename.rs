@@ -1,0 +1,84 @@
+//! Tables of one proxy made those of another, which knows some services by other names (T-040).
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+
+use super::domains::{self, Name, with_port};
+use super::tables::{PortTables, Rewritten};
+use crate::route_table::RouteTable;
+use crate::view::View;
+
+impl PortTables {
+    /// Takes in that this proxy knows services by other names than the one whose tables these were. The services are the
+    /// same, and so are their addresses.
+    pub(super) fn rename(&mut self, view: &View<'_>, hostnames: &[Arc<str>]) -> Rewritten {
+        let Some(egress) = view.egress_for(u32::from(self.port), &self.bind) else {
+            return Rewritten::Untouched;
+        };
+        let mut concerned = hostnames.iter().filter_map(|host| self.services.get(host)).peekable();
+        if concerned.peek().is_none() {
+            return Rewritten::Untouched;
+        }
+        let (Some(port), false, [table]) = (self.port_of(egress), self.sniffs(), self.tables.as_slice())
+        else {
+            return Rewritten::PlanAnew;
+        };
+        // What each has, and what it wants.
+        let mut renamed: Vec<(usize, Vec<Name>)> = Vec::new();
+        for service in concerned {
+            let name = with_port(&service.hostname, port);
+            if self.contended.contains(name.as_str()) {
+                return Rewritten::PlanAnew;
+            }
+            if let Ok(position) = self.position(&name) {
+                renamed.push((position, domains::of_service(service, None, view)));
+            }
+        }
+        let mut freed: HashSet<Arc<str>, RandomState> = HashSet::default();
+        for (draft, wanted) in renamed.iter().filter_map(|(at, wanted)| Some((self.drafts.get(*at)?, wanted)))
+        {
+            let is_contended = |name: &Arc<str>| self.contended.contains(name);
+            if draft.host.domains.iter().any(is_contended) || wanted.iter().any(|it| is_contended(&it.lower))
+            {
+                return Rewritten::PlanAnew;
+            }
+            freed.extend(draft.host.domains.iter().cloned());
+        }
+        // None of them may meet another's, nor one that stays as it is.
+        let mut owner: HashMap<Arc<str>, usize, RandomState> = HashMap::default();
+        let mut drafts = Vec::with_capacity(renamed.len());
+        for (position, wanted) in &renamed {
+            let Some(draft) = self.drafts.get(*position) else { continue };
+            let mut taken: Vec<&Name> = Vec::with_capacity(wanted.len());
+            for name in wanted {
+                match owner.insert(Arc::clone(&name.lower), *position) {
+                    None => taken.push(name),
+                    Some(earlier) if earlier == *position => continue,
+                    Some(_) => return Rewritten::PlanAnew,
+                }
+                if !freed.contains(&*name.lower) && has_domain(table, &name.lower) {
+                    return Rewritten::PlanAnew;
+                }
+            }
+            drafts.push((*position, Arc::new(draft.with_domains(&taken))));
+        }
+        let changed: Vec<_> =
+            drafts.iter().map(|(at, draft)| (*at, Arc::clone(&draft.host), draft.near.to_vec())).collect();
+        let table = Arc::new(table.with_renamed(changed));
+        let all = Arc::make_mut(&mut self.drafts);
+        for (position, draft) in drafts {
+            if let Some(slot) = all.get_mut(position) {
+                *slot = draft;
+            }
+        }
+        self.tables = vec![table];
+        Rewritten::Changed
+    }
+}
+
+/// Whether a virtual host of a table has this very domain.
+fn has_domain(table: &RouteTable, domain: &str) -> bool {
+    table.virtual_host(domain).is_some_and(|host| host.domains.iter().any(|it| **it == *domain))
+}
