@@ -71,8 +71,17 @@ fn endpoint(text: &str) -> Result<(String, String), String> {
     Ok((mesh.to_owned(), local.to_owned()))
 }
 
+/// Stack of every thread, in bytes, whatever limit the program was started with: what is nested deepest of all that is read
+/// fits several times.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
 /// Runs until a signal has drained the proxy.
 pub(crate) fn main() -> ExitCode {
+    let main = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(serve);
+    main.ok().and_then(|main| main.join().ok()).unwrap_or(ExitCode::FAILURE)
+}
+
+fn serve() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -81,7 +90,7 @@ pub(crate) fn main() -> ExitCode {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    let runtime = match runtime.enable_all().build() {
+    let runtime = match runtime.enable_all().thread_stack_size(STACK_BYTES).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "no runtime");

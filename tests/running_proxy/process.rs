@@ -328,6 +328,7 @@ async fn q04_one_process_takes_over_from_another_and_no_request_fails() {
                     && answer.starts_with(b"HTTP/1.1 200 ")
                     && answer.ends_with(b"reviews");
                 if is_good { &served } else { &failed }.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }));
     }
@@ -438,7 +439,7 @@ async fn x07_the_deepest_input_fits_the_smallest_stack() {
         let answer = crate::client::request(
             process.address,
             "GET /",
-            &[("host", "a"), ("authorization", &format!("Bearer {token}"))],
+            &[("host", "a"), ("authorization", &*format!("Bearer {token}"))],
             "",
         )
         .await;

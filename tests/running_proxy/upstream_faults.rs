@@ -361,12 +361,8 @@ async fn replies_of_overload_to_clients_that_are_gone_hurt_nobody() {
     let occupying: Vec<_> =
         (0..2).map(|_| tokio::spawn(async move { get(address, "reviews", "/").await.status })).collect();
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let h2 = [
-        (&b":method"[..], &b"GET"[..]),
-        (b":scheme", b"http"),
-        (b":path", b"/"),
-        (b":authority", b"reviews"),
-    ];
+    let h2: [crate::http2_attacks::Field<'_>; 4] =
+        [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"reviews")];
     for round in 0..60 {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let said = match round % 3 {

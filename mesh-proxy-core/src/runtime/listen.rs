@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -84,8 +85,10 @@ async fn bind(door: Door, options: &Options) -> io::Result<TcpListener> {
     TcpListener::bind(door.local).await.map_err(named)
 }
 
+/// Connections that may wait to be taken.
+const WAITING_MAX: u32 = 1024;
+
 fn bind_shared(local: SocketAddr) -> io::Result<TcpListener> {
-    const WAITING_MAX: u32 = 1024;
     let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;
@@ -239,13 +242,15 @@ async fn accept(
 }
 
 /// Takes what has come already, so that nobody who was let in by this socket is turned away with it. What comes meanwhile
-/// is told nothing by the system, and when it asks again another process has the port.
+/// is mostly told nothing by the system, for the queue is closed, and when it asks again another process has the port.
 async fn leave(proxy: &Arc<Inner>, listener: &TcpListener, door: Door, places: &Arc<Semaphore>) {
-    const SETTLED: Duration = Duration::from_millis(20);
     if let Err(error) = socket2::SockRef::from(listener).listen(0) {
         tracing::debug!(%error, "the queue of connections cannot be closed");
     }
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(SETTLED, listener.accept()).await {
+    // As long as the queue was, and not a moment longer.
+    for _ in 0..WAITING_MAX {
+        let accepted = std::future::poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await;
+        let Poll::Ready(Ok((stream, peer))) = accepted else { return };
         let Ok(place) = Arc::clone(places).try_acquire_owned() else { return };
         take(proxy, stream, peer, door, place);
     }
