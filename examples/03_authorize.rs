@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The policies that apply to a workload, compiled once.
     let labels = StringMap::from([("app", "reviews")]);
-    let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
+    let policies = applicable(config.authorization_policies.in_effect(), "istio-system", "shop", &labels);
     let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
     let (set, _) = PolicySet::compile(&policies, Protocol::Http, &options);
     let set = set.ok_or("no policy: everything is allowed")?;

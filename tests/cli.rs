@@ -119,6 +119,32 @@ fn shown_policies_name_rules_issuers_and_where_they_are_written() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_read_is_named_by_what_is_shown_and_explained() {
+    let Some(mesh) = binary() else { return };
+    let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+                  metadata: {name: broken, namespace: shop}\nspec:\n  selector: {matchLabels: {app: reviews}}\n  \
+                  rules:\n  - to: {operation: {methods: [GET]}}\n";
+    let file = folder("fails-closed").join("policy.yaml");
+    std::fs::write(&file, policy).unwrap();
+    let file = file.to_str().unwrap();
+    let config = ["--config", "examples/shop", "--config", file];
+    let ask = |arguments: &[&str], proxy: &str| {
+        let arguments = [arguments, &config[..], &["--proxy", proxy, "--format", "json"]].concat();
+        text(&run(&mesh, &arguments, "").stdout)
+    };
+    let (web, reviews) = (WEB, "sidecar:shop/reviews-v1-0");
+    let origin = "policy.yaml";
+    let shown = ask(&["show", "policies"], reviews);
+    assert!(
+        shown.contains("shop/broken") && shown.contains(origin) && shown.contains("spec.rules[0].to"),
+        "{shown}"
+    );
+    assert!(!ask(&["show", "policies"], web).contains("shop/broken"), "it selects other workloads");
+    let told = text(&run(&mesh, &["check", file], "").stdout);
+    assert!(told.contains("warning[fails-closed]") && told.contains("deny everything"), "{told}");
+}
+
+#[test]
 fn the_hardened_profile_is_a_choice_of_every_command_and_its_differences_are_told() {
     let Some(mesh) = binary() else { return };
     let policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\

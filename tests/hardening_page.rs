@@ -13,7 +13,9 @@ fn wanted() -> Vec<String> {
         .into_iter()
         .flat_map(|(letter, numbers)| numbers.map(move |number| format!("{letter}{number:02}")))
         .collect();
-    rows.extend(["C05", "C06", "C08", "C09", "JK01", "JK02", "JK03", "JK04", "A01"].map(str::to_owned));
+    rows.extend(
+        ["C04", "C05", "C06", "C08", "C09", "JK01", "JK02", "JK03", "JK04", "A01"].map(str::to_owned),
+    );
     // Published vulnerabilities of the classes HTTP, TLS and other, by their number in the corpus.
     let classes = [
         18, 19, 21, 22, 23, 24, 25, 26, 27, 31, 32, 34, 37, 48, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68,

@@ -2,10 +2,10 @@
 //!
 //! One iteration is one decision; the requests of a stream come in turn.
 #![allow(missing_docs, reason = "the macros of criterion")]
-#![expect(clippy::unwrap_used, reason = "generated policies compile")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "generated policies compile")]
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
@@ -71,6 +71,20 @@ fn build(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// How long each step takes: median, 99 of 100, and the longest.
+fn quantiles<T>(mut steps: impl Iterator<Item = T>) -> String {
+    let mut times = Vec::new();
+    loop {
+        let start = Instant::now();
+        let Some(made) = steps.next() else { break };
+        times.push(start.elapsed());
+        drop(made);
+    }
+    times.sort_unstable();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    format!("{:?} / {:?} / {:?}", at(50), at(99), at(100))
+}
+
 /// A5: what one changed policy costs, on a set as it was compiled, and on average over many changes; beside compiling all.
 fn replace(criterion: &mut Criterion) {
     const SIZE: usize = 10_000;
@@ -83,6 +97,13 @@ fn replace(criterion: &mut Criterion) {
         let set = PolicySet::compile(&all, protocol, &options).0.unwrap();
         let name = |how: &str| format!("{}/{SIZE}x{RULES_PER_POLICY}/{how}", profile.name());
         let mut turn = policies.iter().cycle().step_by(37);
+        // Means hide that runs are packed together now and then.
+        let mut grown = set.clone();
+        let once = quantiles((0..2_000).map(|_| set.with(turn.next().unwrap(), protocol, &options).0));
+        let in_a_row = quantiles((0..2_000).map(|_| {
+            grown = grown.with(turn.next().unwrap(), protocol, &options).0;
+        }));
+        println!("{}: one of {SIZE} {once}; 2,000 in a row {in_a_row}", profile.name());
         group.bench_function(name("first"), |bench| {
             bench.iter(|| set.with(turn.next().unwrap(), protocol, &options));
         });

@@ -140,7 +140,13 @@ pub fn object(p: usize, spec: AuthorizationPolicy) -> Arc<Object<AuthorizationPo
     Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec,
-        provenance: Arc::new(Provenance { kind: "AuthorizationPolicy", namespace, name, document }),
+        provenance: Arc::new(Provenance {
+            kind: "AuthorizationPolicy",
+            namespace,
+            name,
+            document,
+            refused_at: None,
+        }),
     })
 }
 

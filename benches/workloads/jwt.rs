@@ -158,7 +158,13 @@ pub fn rules(keys: &[Value]) -> RequestAuthn {
     let object = Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec,
-        provenance: Arc::new(Provenance { kind: "RequestAuthentication", namespace, name, document }),
+        provenance: Arc::new(Provenance {
+            kind: "RequestAuthentication",
+            namespace,
+            name,
+            document,
+            refused_at: None,
+        }),
     });
     RequestAuthn::compile(&[&object], &AuthnOptions::default()).0.unwrap()
 }

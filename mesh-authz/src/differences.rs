@@ -55,7 +55,7 @@ pub fn of_policy(policy: &Arc<Object<AuthorizationPolicy>>) -> Option<Diagnostic
     ))
 }
 
-/// Token rules that want a token (S-317), or whose keys are partly left out (S-284).
+/// Token rules that want a token (S-317), or whose keys are partly left out (S-284: exponents, lengths of secrets).
 pub fn of_token_rules(resource: &Arc<Object<RequestAuthentication>>) -> Report {
     let mut report = Report::new();
     for (index, rule) in resource.spec.jwt_rules.iter().enumerate() {
@@ -71,13 +71,13 @@ pub fn of_token_rules(resource: &Arc<Object<RequestAuthentication>>) -> Report {
             KeySet::Unusable | KeySet::Absent => None,
         };
         if !rule.jwks.is_empty() && usable(Profile::Istio) != usable(Profile::Hardened) {
-            let message =
-                "under the `hardened` profile RSA keys with the exponent 3 are left out; here they count";
+            let message = "under the `hardened` profile RSA keys with the exponent 3, and secrets shorter than their \
+                           hash, are left out; here they count";
             report.push(difference(
                 Code::HardenedTokenRule,
                 &place("jwks"),
                 message.to_owned(),
-                "make keys with the exponent 65537",
+                "make RSA keys with the exponent 65537, secrets of 32, 48 or 64 bytes",
             ));
         }
     }

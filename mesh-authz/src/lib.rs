@@ -31,7 +31,7 @@
 //!
 //! // The policies of a workload, by its namespace and labels.
 //! let labels = StringMap::new();
-//! let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
+//! let policies = applicable(config.authorization_policies.in_effect(), "istio-system", "shop", &labels);
 //! let options = PolicyOptions { trust_domain: "cluster.local", ..PolicyOptions::default() };
 //! let (set, report) = PolicySet::compile(&policies, Protocol::Tcp, &options);
 //! assert!(report.is_empty());
@@ -96,9 +96,9 @@
 //! let mut config = ConfigSet::new();
 //! config.apply(load("shop.yaml", text, &LoadOptions::default()).documents.into_iter().map(Change::Upsert));
 //! let labels = StringMap::new();
-//! let rules = request_authn::applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
+//! let rules = request_authn::applicable(config.request_authentications.in_effect(), "istio-system", "shop", &labels);
 //! let (authn, _) = RequestAuthn::compile(&rules, &AuthnOptions::default());
-//! let policies = applicable(config.authorization_policies.iter(), "istio-system", "shop", &labels);
+//! let policies = applicable(config.authorization_policies.in_effect(), "istio-system", "shop", &labels);
 //! let (set, _) = PolicySet::compile(&policies, Protocol::Http, &PolicyOptions::default());
 //! let (authn, set) = authn.zip(set).ok_or("nothing applies")?;
 //!
@@ -177,13 +177,13 @@
 //! let labels = StringMap::new();
 //!
 //! // What may arrive on a port, and which field says so.
-//! let peers = config.peer_authentications.iter().map(|object| &**object);
+//! let peers = config.peer_authentications.in_effect().map(|object| &**object);
 //! let modes = PeerModes::resolve(peers, "istio-system", "shop", &labels);
 //! let mode = modes.for_port(8080);
 //! assert_eq!((*mode.value(), mode.origin().field()), (Mode::Strict, "spec.mtls.mode"));
 //!
 //! // Token rules want keys; until there are some, every token is refused.
-//! let rules = applicable(config.request_authentications.iter(), "istio-system", "shop", &labels);
+//! let rules = applicable(config.request_authentications.in_effect(), "istio-system", "shop", &labels);
 //! let options = AuthnOptions { profile: Profile::Hardened, ..AuthnOptions::default() };
 //! let authn = RequestAuthn::compile(&rules, &options).0.ok_or("no rules")?;
 //! let mut store = JwksStore::default();
@@ -208,6 +208,12 @@
 //!
 //! What cannot be understood never grants: an ALLOW rule with an unusable field matches nothing, a field that means
 //! nothing on TCP takes its ALLOW rule with it, a token whose keys cannot be had is refused.
+//!
+//! The same holds for objects that cannot be read at all and have no good version.
+//! [`Store::in_effect`](mesh_model::config_set::Store::in_effect), which the examples above go by, has something in their
+//! place that refuses: a policy that denies everything ([`RuleAt::is_refused`](verdict::RuleAt::is_refused)), `STRICT` on
+//! every port, token rules that refuse every request
+//! ([`RequestAuthn::refused`](request_authn::RequestAuthn::refused)). `Store::iter` has only what was written.
 //!
 //! # Features
 //!

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use mesh_model::name::StringMap;
 use mesh_model::object::Object;
+use mesh_model::origin::Origin;
+use mesh_model::part::WorkloadSelector;
 use mesh_model::resolved::{Layer, Level, Resolved};
 use mesh_model::security::peer_authentication::PeerAuthentication;
 use mesh_model::security::peer_authentication::spec::{MutualTls, MutualTlsMode};
@@ -73,7 +75,7 @@ impl PeerModes {
         let mut default = built_in();
         for (level, policy) in &winners {
             if let Some(mode) = written(policy.spec.mtls.as_ref()) {
-                default.offer(Layer::new(mode, *level, policy.origin("spec.mtls.mode")));
+                default.offer(Layer::new(mode, *level, origin(policy)));
             }
         }
         let mut ports = BTreeMap::new();
@@ -112,7 +114,7 @@ pub fn namespace_mode<'a>(
     }
     let modes = winners.iter().filter_map(|(level, policy)| {
         let mode = written(policy.spec.mtls.as_ref())?;
-        Some(Layer::new(mode, *level, policy.origin("spec.mtls.mode")))
+        Some(Layer::new(mode, *level, origin(policy)))
     });
     let unset = || {
         let (level, policy) = winners.iter().next_back()?;
@@ -121,16 +123,25 @@ pub fn namespace_mode<'a>(
     Resolved::of(modes).or_else(unset)
 }
 
+/// Where the mode of a policy is written, or why `STRICT` stands in its place.
+fn origin(policy: &Object<PeerAuthentication>) -> Origin {
+    policy.refused_at().unwrap_or_else(|| policy.origin("spec.mtls.mode"))
+}
+
 fn built_in() -> Resolved<Mode> {
     Resolved::built_in(Mode::Permissive, "PERMISSIVE where no PeerAuthentication says otherwise (S-008)")
 }
 
 /// The level of a policy as a workload of `namespace` sees it; `None`: it is not for that namespace (S-001, S-004).
 fn level(policy: &Object<PeerAuthentication>, root_namespace: &str, namespace: &str) -> Option<Level> {
-    let selector = policy.spec.selector.as_ref().filter(|selector| !selector.match_labels.is_empty());
+    let is_refused = policy.provenance.refused_at.is_some();
+    // Of one that was refused, an empty selector says that nobody knows whom it selected.
+    let is_one = |selector: &&WorkloadSelector| is_refused || !selector.match_labels.is_empty();
+    let selector = policy.spec.selector.as_ref().filter(is_one);
     let own = &*policy.meta.namespace;
     match (own == root_namespace, selector) {
         (true, None) => Some(Level::RootNamespace),
+        (true, Some(selector)) if selector.match_labels.is_empty() => Some(Level::RootNamespace),
         // S-004: a selector in the root namespace makes it count for nothing.
         (true, Some(_)) => None,
         (false, _) if own != namespace => None,

@@ -10,7 +10,7 @@
 /// | S-091, S-092 | a DENY or CUSTOM policy without rules has no effect | it denies everything in its scope |
 /// | S-270, S-275, S-431 | the prefix of a token may stand anywhere in the header | at its start only |
 /// | S-276, S-431 | stray dots in a token are skipped | exactly three sections |
-/// | S-284 | RSA keys with exponent 3 are used | they are left out |
+/// | S-284 | RSA keys with exponent 3, and secrets of any length, are used | they are left out, as are secrets shorter than their hash (32 bytes where no `alg` says which) |
 /// | S-317, S-437 | `presence: REQUIRED` does nothing | a request without token is answered 401 |
 ///
 /// In both, and stricter than Envoy: names that come twice in a token's JSON, `crit`, RSA keys under 2048 bits,

@@ -63,20 +63,26 @@ impl<'s> RuleAt<'s> {
 
     /// Position in `rules`; `None`: the policy as a whole.
     pub fn rule(&self) -> Option<usize> {
-        self.rule
+        self.rule.filter(|_| !self.is_refused())
     }
 
-    /// Where it was written.
+    /// Whether the policy could not be understood: it was refused, and what denies stands for it.
+    pub fn is_refused(&self) -> bool {
+        self.object.provenance.refused_at.is_some()
+    }
+
+    /// Where it was written; of a policy that was refused, the field for which it was.
     pub fn origin(&self) -> Origin {
-        match self.rule {
-            Some(index) => self.object.origin(format!("spec.rules[{index}]")),
-            None => self.object.origin("spec"),
+        match (self.object.refused_at(), self.rule) {
+            (Some(refused), _) => refused,
+            (None, Some(index)) => self.object.origin(format!("spec.rules[{index}]")),
+            (None, None) => self.object.origin("spec"),
         }
     }
 
     /// The same, to be kept longer than the policies.
     pub fn to_owned(&self) -> RuleRef {
-        RuleRef { policy: Arc::clone(self.name), rule: self.rule, origin: self.origin() }
+        RuleRef { policy: Arc::clone(self.name), rule: self.rule(), origin: self.origin() }
     }
 }
 

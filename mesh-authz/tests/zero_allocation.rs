@@ -43,7 +43,13 @@ fn token_rules(tokens: &Value) -> RequestAuthn {
     let object = Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec: serde_json::from_value::<RequestAuthentication>(rules).unwrap(),
-        provenance: Arc::new(Provenance { kind: "RequestAuthentication", namespace, name, document }),
+        provenance: Arc::new(Provenance {
+            kind: "RequestAuthentication",
+            namespace,
+            name,
+            document,
+            refused_at: None,
+        }),
     });
     let (authn, _) = RequestAuthn::compile(&[&object], &AuthnOptions::default());
     authn.unwrap()

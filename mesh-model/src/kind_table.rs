@@ -41,10 +41,10 @@ use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
-use crate::store::{Applied, Known, Mode, Refusal, Stamp, Store, version_number};
+use crate::store::{Applied, Instead, Known, Mode, Refusal, Refused, Stamp, Store, version_number};
 use crate::telemetry::Telemetry;
 pub(crate) use make::Prepared;
-use make::{Made, identity, make, read_head, unknown_kind};
+use make::{Made, identity, make, raw_head, read_head, unknown_kind};
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -180,13 +180,26 @@ macro_rules! kinds {
                 stamp: Stamp,
                 applied: &mut Applied,
             ) -> Option<Taken> {
-                let (header, made) = match prepared {
-                    Some(prepared) => {
-                        applied.report.merge(prepared.report);
-                        (prepared.header?, prepared.made)
+                let (header, made, found) = match prepared {
+                    Some(prepared) => (prepared.header, prepared.made, prepared.report),
+                    None => {
+                        let mut found = Report::new();
+                        (read_head(document, options.admission, &mut found), None, found)
                     }
-                    None => (read_head(document, options.admission, &mut applied.report)?, None),
                 };
+                let Some(header) = header else {
+                    let header = raw_head(document);
+                    $(
+                        let is_of_kind = header.kind == <$type>::KIND && header.group == <$type>::GROUP;
+                        if is_of_kind && !<$type>::REFUSING.is_empty() {
+                            refuse(&mut self.$field, document, header.meta, found, stamp, applied);
+                            return None;
+                        }
+                    )*
+                    applied.report.merge(found);
+                    return None;
+                };
+                applied.report.merge(found);
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         let made = made.and_then(|made| made.downcast().ok()).map(|made| *made);
@@ -202,11 +215,12 @@ macro_rules! kinds {
                 false
             }
 
-            /// Where the object in force under a key was written; `None`: there is none.
+            /// Where the object in force under a key was written, or what stands for it; `None`: there is neither.
             pub fn provenance(&self, key: &ResourceKey) -> Option<Arc<Provenance>> {
                 $(
                     if key.kind == <$type>::KIND && key.group == <$type>::GROUP {
-                        return self.$field.get(key).map(|object| Arc::clone(&object.provenance));
+                        let found = self.$field.get(key).or_else(|| self.$field.stand_in(key));
+                        return found.map(|object| Arc::clone(&object.provenance));
                     }
                 )*
                 None
@@ -331,29 +345,81 @@ fn read_into<S: Kind>(
     }
     let Made { provenance, object, report } =
         made.unwrap_or_else(|| make::<S>(document, meta, &header.version, options));
-    if let Some(mut object) = object
-        && !options.admission.keeps_out(&report)
-    {
-        drop(provenance);
-        rest(&mut object);
-        applied.accepted += 1;
-        applied.changed.insert(key.clone());
-        let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);
-        applied.report.merge(report);
-        return Some(Taken { key, earlier });
-    }
-    let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: report.clone() };
-    applied.report.merge(report);
-    let (is_kept, earlier) = store.refuse(&key, refusal, version);
-    if is_kept {
-        applied.report.push(
+    let meta = match object {
+        Ok(mut object) if !options.admission.keeps_out(&report) => {
+            drop(provenance);
+            rest(&mut object);
+            applied.accepted += 1;
+            applied.changed.insert(key.clone());
+            let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);
+            applied.report.merge(report);
+            return Some(Taken { key, earlier });
+        }
+        Ok(object) => object.meta,
+        Err(meta) => meta,
+    };
+    refuse(store, document, meta, report, stamp, applied)
+}
+
+/// Keeps a document out of its store, with what was found in it: the last good version stays, or something that refuses
+/// takes its place.
+fn refuse<S: Kind>(
+    store: &mut Store<S>,
+    document: &Arc<Document>,
+    meta: ObjectMeta,
+    reasons: Report,
+    stamp: Stamp,
+    applied: &mut Applied,
+) -> Option<Taken> {
+    let (meta, key) = identity::<S>(meta);
+    let version = meta.resource_version.as_deref().and_then(version_number);
+    let error = reasons.iter().find(|found| found.severity == Severity::Error);
+    let refused_at = error.map_or_else(|| Arc::from("metadata.name"), |error| Arc::from(&*error.at.field));
+    let provenance = Arc::new(Provenance {
+        kind: S::KIND,
+        namespace: Arc::clone(&meta.namespace),
+        name: Arc::clone(&meta.name),
+        document: Arc::clone(document),
+        refused_at: Some(refused_at),
+    });
+    let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: reasons.clone() };
+    applied.report.merge(reasons);
+    let Refused { instead, earlier } = store.refuse(&key, refusal, version, |refusal| {
+        let spec = S::stand_in(&refusal.document)?;
+        Some(Object { meta, spec, provenance: Arc::clone(&provenance) })
+    });
+    let place = Place::of(&provenance, "metadata.name");
+    match instead {
+        Instead::LastGood => applied.report.push(
             Diagnostic::new(
                 Code::KeptLastGood,
-                Place::of(&provenance, "metadata.name"),
+                place,
                 format!("`{}` has errors: its last good version stays in force", key.name),
             )
             .help("correct the errors of the newer version"),
-        );
+        ),
+        Instead::Refusing { is_new } => {
+            applied.report.push(
+                Diagnostic::new(
+                    Code::FailsClosed,
+                    place,
+                    format!(
+                        "`{}` has errors and no good version: the workloads it is for {}",
+                        key.name,
+                        S::REFUSING
+                    ),
+                )
+                .help("correct its errors, or remove it"),
+            );
+            if is_new {
+                applied.changed.insert(key.clone());
+            }
+        }
+        Instead::Nothing { is_new } => {
+            if is_new {
+                applied.changed.insert(key.clone());
+            }
+        }
     }
     Some(Taken { key, earlier })
 }

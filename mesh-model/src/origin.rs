@@ -34,13 +34,15 @@ pub struct Provenance {
     pub name: Arc<str>,
     /// The document it was read from.
     pub document: Arc<Document>,
+    /// The field for which the document was refused, where what is in force only stands for it (`Kind::stand_in`).
+    pub refused_at: Option<Arc<str>>,
 }
 
 impl PartialEq for Provenance {
     fn eq(&self, other: &Self) -> bool {
-        let Self { kind, namespace, name, document } = self;
+        let Self { kind, namespace, name, document, refused_at } = self;
         // Most often it is the very same document: then nothing is read.
-        (*kind, namespace, name) == (other.kind, &other.namespace, &other.name)
+        (*kind, namespace, name, refused_at) == (other.kind, &other.namespace, &other.name, &other.refused_at)
             && (Arc::ptr_eq(document, &other.document) || document == &other.document)
     }
 }

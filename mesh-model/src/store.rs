@@ -21,7 +21,7 @@ pub enum Change {
 pub struct Applied {
     /// All problems.
     pub report: Report,
-    /// Objects whose version in force changed, in order.
+    /// Objects whose version in force changed, or what stands for them, in order.
     pub changed: BTreeSet<ResourceKey>,
     /// Documents that were taken in, of kinds that are read; those that were there already count too.
     pub accepted: usize,
@@ -71,6 +71,8 @@ struct Slot<S> {
     good: Option<Good<S>>,
     /// The newest version, where it was refused.
     refused: Option<Arc<Refusal>>,
+    /// What is in force in the place of a refused version where none is good.
+    stand_in: Option<Arc<Object<S>>>,
     /// The newest `metadata.resourceVersion`, where it is a number.
     version: Option<u64>,
     /// The batch in which a document of it came last.
@@ -109,6 +111,26 @@ struct Good<S> {
 /// The way in which documents are read, as far as it changes the outcome.
 pub(crate) type Mode = u8;
 
+/// What became of a document that was refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// What is in force now.
+    pub(crate) instead: Instead,
+    /// Another document of its key that came in the same batch.
+    pub(crate) earlier: Option<Arc<Document>>,
+}
+
+/// What is in force in the place of a refused version.
+#[derive(Debug)]
+pub(crate) enum Instead {
+    /// The last good version.
+    LastGood,
+    /// Something that refuses. `is_new`: it was not there before.
+    Refusing { is_new: bool },
+    /// Nothing. `is_new`: there was something before.
+    Nothing { is_new: bool },
+}
+
 /// What a document comes to before it is read.
 #[derive(Debug)]
 pub(crate) enum Known {
@@ -140,6 +162,27 @@ impl<S> Store<S> {
     /// The object in force under a key.
     pub fn get(&self, key: &ResourceKey) -> Option<&Arc<Object<S>>> {
         self.objects.get(key).and_then(|slot| slot.good.as_ref()).map(|good| &good.object)
+    }
+
+    /// What is in force in the place of objects that were refused and have no good version, by cluster, namespace and
+    /// name: of kinds that protect, something that refuses ([`Kind::stand_in`]). Not among [`iter`](Self::iter), but
+    /// among what is [in effect](Self::in_effect).
+    pub fn stand_ins(&self) -> impl Iterator<Item = &Arc<Object<S>>> {
+        self.objects.values().filter_map(|slot| slot.stand_in.as_ref())
+    }
+
+    /// What decisions are made of, by cluster, namespace and name: objects in force, and what stands for those that were
+    /// refused.
+    pub fn in_effect(&self) -> impl Iterator<Item = &Arc<Object<S>>> {
+        self.objects.values().filter_map(|slot| match &slot.good {
+            Some(good) => Some(&good.object),
+            None => slot.stand_in.as_ref(),
+        })
+    }
+
+    /// What is in force in the place of the object under a key, which was refused.
+    pub fn stand_in(&self, key: &ResourceKey) -> Option<&Arc<Object<S>>> {
+        self.objects.get(key).and_then(|slot| slot.stand_in.as_ref())
     }
 
     /// What is known of the object under a key.
@@ -246,35 +289,55 @@ impl<S: Kind> Store<S> {
         let version = object.meta.resource_version.as_deref().and_then(version_number);
         let findings = (!findings.is_empty()).then(|| Arc::new(findings.clone()));
         let good = Good { object: Arc::new(object), since, mode, findings };
-        let slot = Slot { good: Some(good), refused: None, version, batch: since.revision };
+        let slot = Slot { good: Some(good), refused: None, stand_in: None, version, batch: since.revision };
         let before = self.objects.insert(key, slot);
         before.and_then(|before| before.document_of(since.revision))
     }
 
-    /// A newer version was refused; says whether an older one stays in force, and gives another document of its key that
-    /// came in the same batch.
+    /// A newer version was refused. `stand_in`: what is in force in its place where no version is good.
     pub(crate) fn refuse(
         &mut self,
         key: &ResourceKey,
         refusal: Refusal,
         version: Option<u64>,
-    ) -> (bool, Option<Arc<Document>>) {
+        stand_in: impl FnOnce(&Refusal) -> Option<Object<S>>,
+    ) -> Refused {
         let batch = refusal.since.revision;
         let slot = self.objects.entry(key.clone()).or_insert(Slot {
             good: None,
             refused: None,
+            stand_in: None,
             version: None,
             batch: 0,
         });
         let earlier = slot.document_of(batch);
         let since = slot.refused.as_ref().map_or(refusal.since, |earlier| earlier.since);
-        slot.refused = Some(Arc::new(Refusal { since, ..refusal }));
+        let refusal = Refusal { since, ..refusal };
+        let instead = if slot.good.is_some() {
+            Instead::LastGood
+        } else {
+            // The very same document keeps what stands for it, in memory too.
+            let known = slot.stand_in.take();
+            let is_same = |known: &Arc<Object<S>>| known.document().is_same_text(&refusal.document);
+            match (known, stand_in(&refusal)) {
+                (Some(known), Some(_)) if is_same(&known) => {
+                    slot.stand_in = Some(known);
+                    Instead::Refusing { is_new: false }
+                }
+                (_, Some(new)) => {
+                    slot.stand_in = Some(Arc::new(new));
+                    Instead::Refusing { is_new: true }
+                }
+                (known, None) => Instead::Nothing { is_new: known.is_some() },
+            }
+        };
+        slot.refused = Some(Arc::new(refusal));
         (slot.version, slot.batch) = (version, batch);
-        (slot.good.is_some(), earlier)
+        Refused { instead, earlier }
     }
 
     pub(crate) fn remove(&mut self, key: &ResourceKey) -> bool {
-        self.objects.remove(key).is_some_and(|slot| slot.good.is_some())
+        self.objects.remove(key).is_some_and(|slot| slot.good.is_some() || slot.stand_in.is_some())
     }
 }
 

@@ -155,7 +155,7 @@ impl Key {
             }
             "oct" if reading.takes_secrets && matches!(name, None | Some("HS256" | "HS384" | "HS512")) => {
                 let secret = bytes("k").filter(|secret| !secret.is_empty())?;
-                VerifyingKey::secret(&secret)
+                (secret.len() >= secret_min(name, reading.profile)).then(|| VerifyingKey::secret(&secret))?
             }
             "OKP" if matches!(name, None | Some("EdDSA")) && text("crv") == Some("Ed25519") => {
                 VerifyingKey::ed25519(&bytes("x").filter(|key| key.len() == 32)?)?
@@ -175,6 +175,16 @@ fn is_for_signatures(fields: &Map<String, Value>) -> bool {
     let usage = text(fields, "use").is_none_or(|usage| usage.is_empty() || usage == "sig");
     let operations = fields.get("key_ops").and_then(Value::as_array);
     usage && operations.is_none_or(|list| list.is_empty() || list.iter().any(|one| one == "verify"))
+}
+
+/// RFC 7518, 3.2: a secret is no shorter than its hash. Envoy takes any.
+fn secret_min(algorithm: Option<&str>, profile: Profile) -> usize {
+    match (profile, algorithm) {
+        (Profile::Istio, _) => 1,
+        (Profile::Hardened, Some("HS384")) => 48,
+        (Profile::Hardened, Some("HS512")) => 64,
+        (Profile::Hardened, _) => 32,
+    }
 }
 
 /// S-284: no other exponents than 3 and 65537.

@@ -27,6 +27,7 @@ fn policy(namespace: &str, name: &str, created: i64, spec: Value) -> Object<Peer
             namespace: namespace.into(),
             name: name.into(),
             document,
+            refused_at: None,
         }),
     }
 }

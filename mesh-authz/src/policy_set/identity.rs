@@ -3,9 +3,8 @@
 //! Istio compiles these to regular expressions; here each is the few comparisons that its expression amounts to,
 //! linear in the identity, with every literal taken literally (S-173).
 
-use crate::byte_places::Places;
 use crate::pattern::StringPattern;
-use crate::short_text;
+use crate::{byte_places, short_text};
 
 const SCHEME: &str = "spiffe://";
 
@@ -82,9 +81,12 @@ impl IdentityPattern {
 /// `namespaces` without stars: the literal stands somewhere.
 pub(super) fn is_in_namespace(identity: &str, literal: &[u8]) -> bool {
     let bytes = identity.as_bytes();
-    let slashes = Places::of(bytes, b'/', u32::MAX);
-    let begins = |at: u32| bytes.get(at as usize..).is_some_and(|rest| short_text::begins(rest, literal));
-    slashes.from(0).any(begins) && one_line(identity)
+    let mut found = false;
+    byte_places::each(bytes, b'/', |at| {
+        found = bytes.get(at..).is_some_and(|rest| short_text::begins(rest, literal));
+        !found
+    });
+    found && one_line(identity)
 }
 
 /// `serviceAccounts`: `/ns/NAMESPACE/` and `sa/ACCOUNT`.

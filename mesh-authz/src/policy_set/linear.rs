@@ -89,6 +89,7 @@ pub(super) fn step<'e>(outcome: Outcome, action: &str, rule: RuleAt<'_>) -> Step
 /// `DENY shop/orders rules[0]`
 fn label(action: &str, rule: RuleAt<'_>) -> String {
     match rule.rule() {
+        _ if rule.is_refused() => format!("{action} {} (refused, no good version)", rule.policy()),
         Some(index) => format!("{action} {} rules[{index}]", rule.policy()),
         None => format!("{action} {}", rule.policy()),
     }

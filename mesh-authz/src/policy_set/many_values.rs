@@ -57,8 +57,16 @@ impl ManyValues {
             Self::Addresses(Attribute::SourceIp, set) => set.contains(facts.direct_ip),
             Self::Addresses(Attribute::RemoteIp, set) => set.contains(facts.remote_ip),
             Self::Addresses(_, set) => set.contains(facts.dst_ip),
-            Self::Filed { attribute, values, index } => index
-                .any(asked, |at| values.get(at as usize).is_some_and(|value| attribute.fits(value, facts))),
+            Self::Filed { attribute, values, index } => {
+                let fits = |value: &Pattern| match (attribute, value) {
+                    // The path is looked for once a request, not once a value.
+                    (Attribute::Path, Pattern::Text(text)) => {
+                        facts.request.is_some() && text.matches(asked.path().as_bytes())
+                    }
+                    _ => attribute.fits(value, facts),
+                };
+                index.any(asked, |at| values.get(at as usize).is_some_and(fits))
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ fn named(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationPo
             namespace: namespace.into(),
             name: name.into(),
             document,
+            refused_at: None,
         }),
     })
 }

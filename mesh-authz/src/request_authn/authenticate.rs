@@ -7,7 +7,7 @@ use mesh_model::facts::RequestFacts;
 use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 use smallvec::SmallVec;
 
-use super::compile::{KeysFrom, Rule, comparable_audience};
+use super::compile::{KeysFrom, Refused, Rule, comparable_audience};
 use super::locate::{Found, Place};
 use super::{Authenticated, RemoteKeys, RequestAuthn, RequestChange, RequestChanges, output, query};
 use crate::claims::Claims;
@@ -33,6 +33,9 @@ pub(super) fn authenticate<O: Observer>(
             Step::new(Stage::Authenticate, Outcome::Won, "CORS preflight: tokens are not looked at (S-267)")
         });
         return Authenticated::Passed { claims: None, changes };
+    }
+    if let Some(refused) = authn.refused.first() {
+        return refuse(authn, refused, observer);
     }
     let cleaned;
     let request = if changes.is_empty() {
@@ -76,6 +79,24 @@ pub(super) fn authenticate<O: Observer>(
         }
         status => Authenticated::Rejected { status: status.http_status(), body: status.message() },
     }
+}
+
+/// Nobody knows what a token would have to be like: the answer is that of a rule whose keys cannot be had.
+fn refuse<O: Observer>(authn: &RequestAuthn, refused: &Refused, observer: &mut O) -> Authenticated {
+    let status = Status::NoValidKeys;
+    observer.note(|| {
+        Step::new(Stage::Authenticate, Outcome::Lost, &*refused.label)
+            .because(Because::new("resource", "rules that can be read", "errors"))
+            .origin(&refused.origin)
+    });
+    if O::EXHAUSTIVE {
+        for rule in &authn.rules {
+            observer.note(|| {
+                Step::new(Stage::Authenticate, Outcome::NotAsked, &*rule.label).origin(&rule.origin)
+            });
+        }
+    }
+    Authenticated::Rejected { status: status.http_status(), body: status.message() }
 }
 
 /// Fetched key sets without the key of a token that is of their issuer.

@@ -42,6 +42,24 @@ pub(super) struct Rule {
     pub(super) space_delimited: Arc<BTreeSet<String>>,
 }
 
+/// A resource that was refused and has no good version.
+#[derive(Debug, Clone)]
+pub(super) struct Refused {
+    /// `RequestAuthentication shop/jwt (refused, no good version)`
+    pub(super) label: Arc<str>,
+    pub(super) origin: Origin,
+}
+
+/// The resources that only stand for what was refused.
+pub(super) fn refused(resources: &[&Arc<Object<RequestAuthentication>>]) -> Vec<Refused> {
+    let refused = |resource: &&Arc<Object<RequestAuthentication>>| {
+        let (namespace, name) = (&resource.meta.namespace, &resource.meta.name);
+        let label = format!("RequestAuthentication {namespace}/{name} (refused, no good version)").into();
+        Some(Refused { label, origin: resource.refused_at()? })
+    };
+    resources.iter().filter_map(refused).collect()
+}
+
 /// All rules, by issuer; rules of one issuer keep the order of their resources (S-259).
 pub(super) fn rules(
     resources: &[&Arc<Object<RequestAuthentication>>],

@@ -16,7 +16,7 @@ use crate::request_header;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Locations {
     /// Name and prefix, by name and prefix run together: the order in which Envoy looks.
-    headers: BTreeMap<String, (Arc<str>, String)>,
+    headers: Box<[(Arc<str>, String)]>,
     params: BTreeSet<String>,
     cookies: BTreeSet<String>,
     /// Where a prefix must stand: anywhere (S-270), or at the start (S-275).
@@ -58,13 +58,13 @@ impl Locations {
             header("authorization", "Bearer ");
             params.insert("access_token".to_owned());
         }
-        Self { headers, params, cookies, profile }
+        Self { headers: headers.into_values().collect(), params, cookies, profile }
     }
 
     /// The tokens of a request: headers, then parameters, then cookies.
     pub(super) fn find<'r>(&'r self, request: &'r RequestFacts<'_>) -> Tokens<'r> {
         let mut found = Tokens::new();
-        for (name, prefix) in self.headers.values() {
+        for (name, prefix) in &self.headers {
             request_header::each(request, name, |value| {
                 if let Some(token) = after_prefix(value, prefix.as_bytes(), self.profile) {
                     found.push(Found { token, place: Place::Header(name) });

@@ -66,6 +66,8 @@ impl std::fmt::Debug for AuthnOptions<'_> {
 pub struct RequestAuthn {
     /// In the order in which they are tried (S-259).
     rules: Vec<compile::Rule>,
+    /// Resources that were refused and have no good version: their tokens cannot be verified.
+    refused: Vec<compile::Refused>,
     /// Headers that some rule writes, lower case: clients have no say in them (S-301).
     outputs: Vec<Arc<str>>,
     profile: Profile,
@@ -146,12 +148,14 @@ impl RequestChange {
 
 impl RequestAuthn {
     /// Compiles the resources that apply to a workload, in the order of [`applicable`]; `None`: there is no rule, tokens
-    /// are not looked at (S-260).
+    /// are not looked at (S-260). A resource that stands for one that was refused refuses every request but a CORS
+    /// preflight, with or without token: what tokens prove, and which headers clients must not send, is not known.
     pub fn compile(
         resources: &[&Arc<Object<RequestAuthentication>>],
         options: &AuthnOptions<'_>,
     ) -> (Option<Self>, Report) {
         let (rules, report) = compile::rules(resources, options);
+        let refused = compile::refused(resources);
         let outputs: BTreeSet<Arc<str>> = rules
             .iter()
             .flat_map(|rule| {
@@ -160,8 +164,9 @@ impl RequestAuthn {
             .cloned()
             .collect();
         let outputs = outputs.into_iter().collect();
-        let authn = Self { rules, outputs, profile: options.profile, cache: None };
-        ((!authn.rules.is_empty()).then_some(authn), report)
+        let is_needed = !rules.is_empty() || !refused.is_empty();
+        let authn = Self { rules, refused, outputs, profile: options.profile, cache: None };
+        (is_needed.then_some(authn), report)
     }
 
     /// Remembers up to about `entries_max` tokens (of at most 8 KiB each) whose signature was right; `exp` and `nbf` are
@@ -198,13 +203,18 @@ impl RequestAuthn {
             }
         }
         let entries_max = self.cache.as_ref().map_or(0, |cache| cache.entries_max());
-        let (outputs, profile) = (self.outputs.clone(), self.profile);
-        (Self { rules, outputs, profile, cache: None }.with_token_cache(entries_max), report)
+        let new = Self { rules, cache: None, ..self.clone() };
+        (new.with_token_cache(entries_max), report)
     }
 
     /// The issuer (empty: any) and the origin of every token rule, in the order in which they are tried.
     pub fn issuers(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.rules.iter().map(|rule| (&*rule.issuer, &rule.origin))
+    }
+
+    /// Resources that were refused and have no good version, each where it was: they refuse every request.
+    pub fn refused(&self) -> impl Iterator<Item = &Origin> {
+        self.refused.iter().map(|refused| &refused.origin)
     }
 
     /// Looks for tokens and judges them (S-261 to S-304). `now` is in seconds since 1970.

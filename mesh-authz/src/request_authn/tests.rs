@@ -47,6 +47,7 @@ fn resource(namespace: &str, name: &str, rules: Value) -> Arc<Object<RequestAuth
             namespace: namespace.into(),
             name: name.into(),
             document,
+            refused_at: None,
         }),
     })
 }

@@ -18,7 +18,13 @@ fn policy(namespace: &str, name: &str, spec: Value) -> Arc<Object<AuthorizationP
     Arc::new(Object {
         meta: ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() },
         spec: serde_json::from_value(spec).unwrap(),
-        provenance: Arc::new(Provenance { kind: "AuthorizationPolicy", namespace, name, document }),
+        provenance: Arc::new(Provenance {
+            kind: "AuthorizationPolicy",
+            namespace,
+            name,
+            document,
+            refused_at: None,
+        }),
     })
 }
 

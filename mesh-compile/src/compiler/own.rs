@@ -13,7 +13,7 @@ use super::update::Because;
 use crate::proxy::cluster::Cluster;
 use crate::proxy::clusters::{ClusterCompiler, forwards_by_name};
 use crate::proxy::listener::Listener;
-use crate::proxy::policies::Policies;
+use crate::proxy::policies::CompiledPolicies;
 use crate::proxy::{Fragment, ProxyConfig, gateway, inbound};
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::route_table::RouteTable;
@@ -24,7 +24,8 @@ use crate::view::{Asked, Lookup, Recorder, View};
 #[derive(Debug)]
 pub(super) struct Own {
     asked: Asked,
-    policies: Option<(Policies, Asked, Report)>,
+    policies: Option<(CompiledPolicies, Asked)>,
+    policies_stale: bool,
     listeners: Vec<Arc<Listener>>,
     tables: Vec<Arc<RouteTable>>,
     clusters: Vec<Arc<Cluster>>,
@@ -44,6 +45,7 @@ impl Default for Own {
         Self {
             asked: Asked::default(),
             policies: None,
+            policies_stale: true,
             listeners: Vec::new(),
             tables: Vec::new(),
             clusters: Vec::new(),
@@ -70,7 +72,13 @@ impl Own {
                 .extend(self.asked.iter().filter(about).map(|it| Because::new(it.clone(), &change.origin)));
         }
         for (host, origin) in &delta.services {
-            because.extend(asked(Lookup::Service(Arc::clone(host))).map(|it| Because::new(it, origin)));
+            let question = Lookup::Service(Arc::clone(host));
+            // Of policies: an external authorizer that is to be asked there.
+            let is_policy = self.policies.as_ref().is_some_and(|(_, asked)| asked.contains(&question));
+            self.policies_stale |= is_policy;
+            if is_policy || self.asked.contains(&question) {
+                because.push(Because::new(question, origin));
+            }
         }
         for (host, origin) in &delta.endpoints {
             because.extend(asked(Lookup::Endpoints(Arc::clone(host))).map(|it| Because::new(it, origin)));
@@ -84,10 +92,8 @@ impl Own {
         for (changed, question) in lists {
             for (namespace, origin) in changed {
                 let question = question(Arc::clone(namespace));
-                let is_policy = self.policies.as_ref().is_some_and(|(_, asked, _)| asked.contains(&question));
-                if is_policy {
-                    self.policies = None;
-                }
+                let is_policy = self.policies.as_ref().is_some_and(|(_, asked)| asked.contains(&question));
+                self.policies_stale |= is_policy;
                 if is_policy || self.asked.contains(&question) {
                     because.push(Because::new(question, origin));
                 }
@@ -188,12 +194,15 @@ impl Own {
     fn compile(&mut self, snapshot: &MeshSnapshot, proxy: &Proxy, class: &Class) {
         let recorder = Recorder::default();
         let view = View::with_reader(snapshot, proxy, Arc::clone(class.scope()), &recorder);
-        let policies = self.policies.take().unwrap_or_else(|| {
-            let mut report = Report::new();
-            recorder.begin();
-            let policies = Policies::compile(&view, &mut report);
-            (policies, recorder.end(), report)
-        });
+        let (policies, asked) = match self.policies.take() {
+            Some(known) if !self.policies_stale => known,
+            earlier => {
+                recorder.begin();
+                let policies = CompiledPolicies::compile(&view, earlier.map(|(policies, _)| policies));
+                (policies, recorder.end())
+            }
+        };
+        self.policies_stale = false;
         if self.extras_stale {
             recorder.begin();
             let extras = Extras::compile(&view).keep(&self.extras.0);
@@ -206,7 +215,7 @@ impl Own {
         let (Fragment { listeners, route_tables }, report) = match proxy.kind {
             ProxyKind::Sidecar => {
                 clusters = compiler.of_workload();
-                inbound::compile_with(&view, policies.0.clone())
+                inbound::compile_with(&view, policies.policies.clone())
             }
             ProxyKind::Gateway => {
                 if forwards_by_name(&view) {
@@ -214,14 +223,14 @@ impl Own {
                     clusters =
                         services.iter().flat_map(|service| compiler.by_name_of_service(service)).collect();
                 }
-                gateway::compile_with(&view, &policies.0)
+                gateway::compile_with(&view, &policies.policies)
             }
         };
         self.asked = recorder.end();
         self.report = view.problems().clone();
-        self.report.merge(policies.2.clone());
+        policies.problems(&mut self.report);
         self.report.merge(report);
-        self.policies = Some(policies);
+        self.policies = Some((policies, asked));
         self.listeners = keep_listeners(&self.listeners, listeners);
         self.clusters = keep_clusters(&self.clusters, clusters);
         let earlier = std::mem::take(&mut self.tables);

@@ -166,11 +166,12 @@ fn keep(
     virtual_services.into_iter().map(keep).collect()
 }
 
-/// Objects by precedence, without those of namespaces that the mesh does not look at (`discoverySelectors`).
+/// Objects by precedence, without those of namespaces that the mesh does not look at (`discoverySelectors`). What stands
+/// for refused objects is among them.
 fn discovered<S>(store: &Store<S>, namespaces: &Namespaces) -> Vec<Arc<Object<S>>> {
     let is_discovered =
         |object: &&Arc<Object<S>>| namespaces.is_discovered(&object.meta.cluster, &object.meta.namespace);
-    let mut objects: Vec<_> = store.iter().filter(is_discovered).cloned().collect();
+    let mut objects: Vec<_> = store.in_effect().filter(is_discovered).cloned().collect();
     sort(&mut objects);
     objects
 }

@@ -152,3 +152,78 @@ fn several_threads_come_to_what_one_comes_to() {
         assert!(apply(threads) == one);
     }
 }
+
+fn policy(spec: &str) -> Vec<Change> {
+    upserts(&format!(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: x, namespace: a}}\nspec: {spec}\n"
+    ))
+}
+
+#[test]
+fn a_policy_that_was_never_good_has_something_that_refuses_in_its_place() {
+    let mut set = ConfigSet::new();
+    let stand_in = |set: &ConfigSet| set.authorization_policies.stand_ins().next().cloned();
+    let is_told = |applied: &Applied, code| applied.report.iter().any(|found| found.code == code);
+    let bad = "{selector: {matchLabels: {app: web}}, rules: 5}";
+    let applied = set.apply(policy(bad));
+    let key = applied.changed.first().unwrap().clone();
+    assert!(is_told(&applied, Code::FailsClosed) && applied.accepted == 0);
+    assert!(set.authorization_policies.is_empty(), "nothing that was written is in force");
+    let first = stand_in(&set).unwrap();
+    assert_eq!(first.spec.action.as_str(), "DENY");
+    assert_eq!(first.refused_at().unwrap().field(), "spec.rules");
+    assert!(set.provenance(&key).is_some());
+    // The same again is no change, but it is told of.
+    let again = set.apply(policy(bad));
+    assert!(again.changed.is_empty() && is_told(&again, Code::FailsClosed));
+    assert!(Arc::ptr_eq(&first, &stand_in(&set).unwrap()));
+    // Another bad one has another scope; one that only audits has none.
+    assert_eq!(set.apply(policy("{rules: 5}")).changed.len(), 1);
+    assert!(stand_in(&set).unwrap().spec.selector.is_none());
+    let audit = set.apply(policy("{action: AUDIT, rules: 5}"));
+    assert!(audit.changed.len() == 1 && stand_in(&set).is_none() && !is_told(&audit, Code::FailsClosed));
+    assert!(set.apply(policy("{action: AUDIT, rules: 6}")).changed.is_empty());
+    // A good version takes its place, and stays when the next is bad.
+    set.apply(policy(bad));
+    assert_eq!(set.apply(policy("{rules: [{}]}")).changed.len(), 1);
+    assert!(stand_in(&set).is_none());
+    let kept = set.apply(policy(bad));
+    assert!(kept.changed.is_empty() && stand_in(&set).is_none() && is_told(&kept, Code::KeptLastGood));
+    // What is removed has no good version any more.
+    assert_eq!(set.apply([Change::Remove(key.clone())]).changed.len(), 1);
+    assert_eq!(set.apply(policy(bad)).changed.len(), 1);
+    assert_eq!(set.apply([Change::Remove(key.clone())]).changed.len(), 1);
+    assert!(stand_in(&set).is_none() && set.apply([Change::Remove(key)]).changed.is_empty());
+}
+
+#[test]
+fn policies_with_a_bad_head_refuse_too_and_other_kinds_do_not() {
+    for (head, name) in [
+        ("metadata: {name: x, namespace: a, labels: {v: 1}}", "x"),
+        ("metadata: {name: X Y, namespace: a}", "X Y"),
+        ("metadata: {name: 5, namespace: a}", "5"),
+        ("metadata: {namespace: a}", "(document 1 of a.yaml)"),
+    ] {
+        for (kind, refuses) in
+            [("security.istio.io/v1\nkind: RequestAuthentication", true), ("v1\nkind: Service", false)]
+        {
+            for threads in [1, 2] {
+                let mut set = ConfigSet::new();
+                let options = ApplyOptions { threads, ..ApplyOptions::default() };
+                let applied = set.apply_with(upserts(&format!("apiVersion: {kind}\n{head}\n")), options);
+                let told: Vec<_> = applied.changed.iter().map(|key| (&*key.namespace, &*key.name)).collect();
+                assert_eq!(told, if refuses { vec![("a", name)] } else { vec![] }, "{head} {kind}");
+                assert_eq!(set.request_authentications.stand_ins().count(), usize::from(refuses));
+                assert!(applied.report.has_errors());
+            }
+        }
+    }
+    // What is good stays good.
+    let good =
+        "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: x, namespace: a}\n";
+    let mut set = ConfigSet::new();
+    set.apply(upserts(good));
+    let applied = set.apply(upserts(&good.replace("namespace: a", "namespace: a, labels: 5")));
+    assert!(applied.report.iter().any(|found| found.code == Code::KeptLastGood));
+    assert_eq!((set.peer_authentications.len(), set.peer_authentications.stand_ins().count()), (1, 0));
+}

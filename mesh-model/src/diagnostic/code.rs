@@ -78,6 +78,7 @@ codes! {
     Deprecated "deprecated" Validate Warning Some("IST0002"), "a field that is deprecated";
     NoEffect "no-effect" Validate Warning Some("IST0133"), "a setting that does nothing where it stands";
     DuplicateResource "duplicate-resource" Analyze Error None, "two documents define the same resource";
+    FailsClosed "fails-closed" Analyze Warning None, "a security resource without any good version: where it applies, it refuses";
     KeptLastGood "kept-last-good" Analyze Warning None, "a resource turned bad: its last good version stays in force";
     HostUnknown "host-unknown" Analyze Error Some("IST0101"), "a host that no visible service has";
     SubsetUnknown "subset-unknown" Analyze Error Some("IST0101"), "a subset that no destination rule in force has";

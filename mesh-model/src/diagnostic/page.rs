@@ -48,6 +48,7 @@ pages! {
     "endpoint-unused"
     "endpoint-without-pod"
     "external-name-port-name"
+    "fails-closed"
     "gateway-api-version"
     "gateway-api-version-soon"
     "gateway-conflict"

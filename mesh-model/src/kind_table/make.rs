@@ -7,7 +7,7 @@ use super::{Admission, ApplyOptions, KINDS, Strictness};
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::{DecodeOptions, Unknown, decode};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
-use crate::document::{Document, Node, Span, Tree};
+use crate::document::{Document, Node, Span, Tree, Value};
 use crate::object::{Body, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
@@ -39,6 +39,33 @@ pub(super) fn read_head(
     header
 }
 
+/// What a document whose head has errors says about itself all the same, as far as it goes.
+///
+/// A document without a name that can be read is named after its place. A namespace that cannot be read is `default`,
+/// where a document without one belongs.
+pub(super) fn raw_head(document: &Document) -> Header {
+    let root = document.root();
+    let text = |node: Option<Node<'_>>| match node.map(Node::value) {
+        Some(Value::String(text)) => text.to_owned(),
+        Some(Value::Integer(number)) => number.to_string(),
+        Some(Value::Float(number)) => number.to_string(),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        _ => String::new(),
+    };
+    let api_version = text(root.get("apiVersion"));
+    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+    let field = |name| text(root.get("metadata").and_then(|meta| meta.get(name)));
+    let (name, namespace) = (field("name"), field("namespace"));
+    let place = || format!("(document {} of {})", document.index + 1, document.source.file).into();
+    let meta = ObjectMeta {
+        name: if name.is_empty() { place() } else { name.into() },
+        namespace: if namespace.is_empty() { "default".into() } else { namespace.into() },
+        cluster: Arc::clone(&document.source.cluster),
+        ..ObjectMeta::default()
+    };
+    Header { group: group.to_owned(), version: version.to_owned(), kind: text(root.get("kind")), meta }
+}
+
 /// What is known of a document before it is its turn.
 pub(crate) struct Prepared {
     pub(super) header: Option<Header>,
@@ -50,8 +77,8 @@ pub(crate) struct Prepared {
 /// A document, read and checked.
 pub(super) struct Made<S> {
     pub(super) provenance: Arc<Provenance>,
-    /// `None`: it cannot be read.
-    pub(super) object: Option<Object<S>>,
+    /// Its metadata alone: the rest cannot be read.
+    pub(super) object: Result<Object<S>, ObjectMeta>,
     pub(super) report: Report,
 }
 
@@ -82,6 +109,7 @@ pub(super) fn make<S: Kind>(
         namespace: Arc::clone(&meta.namespace),
         name: Arc::clone(&meta.name),
         document: Arc::clone(document),
+        refused_at: None,
     });
     let mut report = Report::new();
     if !S::VERSIONS.contains(&version) {
@@ -96,8 +124,11 @@ pub(super) fn make<S: Kind>(
         );
     }
     let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
-    let object = spec.map(|spec| Object { meta, spec, provenance: Arc::clone(&provenance) });
-    if let Some(object) = &object {
+    let object = match spec {
+        Some(spec) => Ok(Object { meta, spec, provenance: Arc::clone(&provenance) }),
+        None => Err(meta),
+    };
+    if let Ok(object) = &object {
         if S::GROUP.ends_with(".istio.io") {
             annotations(&mut Checker::new(object, &mut report), object);
         }

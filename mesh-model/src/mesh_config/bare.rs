@@ -19,6 +19,7 @@ pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &m
         namespace: Arc::clone(&meta.namespace),
         name: Arc::clone(&meta.name),
         document: Arc::clone(document),
+        refused_at: None,
     });
     let place = |path: &str, span: Span| {
         let place = Place::of(&provenance, path);

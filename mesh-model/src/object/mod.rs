@@ -101,6 +101,11 @@ impl<S> Object<S> {
         Origin::written(&self.provenance, path)
     }
 
+    /// Where its document was refused; `None`: it was not, the object is what is written there.
+    pub fn refused_at(&self) -> Option<Origin> {
+        self.provenance.refused_at.as_ref().map(|field| self.origin(Arc::clone(field)))
+    }
+
     /// The document it was read from.
     pub fn document(&self) -> &Arc<Document> {
         &self.provenance.document
@@ -129,6 +134,16 @@ pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     fn validate(object: &Object<Self>, report: &mut crate::diagnostic::Report) {
         let _ = (object, report);
     }
+
+    /// What is in force in the place of a document of this kind that cannot be used, where no good version of the object
+    /// is known: something that refuses, for kinds that protect. `None`: nothing is, as with Istio's other kinds.
+    fn stand_in(document: &Document) -> Option<Self> {
+        let _ = document;
+        None
+    }
+
+    /// What a [`stand_in`](Self::stand_in) does to the workloads that it is for, in words.
+    const REFUSING: &'static str = "";
 
     /// The same content, told where it was read from. Only kinds that are put together of several documents remember it.
     #[must_use]

@@ -3,6 +3,7 @@
 pub mod authorization_policy;
 pub mod peer_authentication;
 pub mod request_authentication;
+mod stand_in;
 
 #[cfg(test)]
 mod tests;

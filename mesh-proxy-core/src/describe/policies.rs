@@ -34,7 +34,9 @@ fn chain(chain: &FilterChain) -> Value {
 }
 
 fn token_rules(rules: &RequestAuthn) -> Vec<Value> {
-    rules.issuers().map(|(issuer, origin)| json!({"issuer": issuer, "origin": origin})).collect()
+    let refused = rules.refused().map(|origin| json!({"refused": true, "origin": origin}));
+    let rules = rules.issuers().map(|(issuer, origin)| json!({"issuer": issuer, "origin": origin}));
+    refused.chain(rules).collect()
 }
 
 fn policy_rules(policies: &PolicySet) -> Vec<Value> {

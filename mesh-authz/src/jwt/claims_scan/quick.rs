@@ -21,9 +21,9 @@ pub(super) fn scan<'t, const N: usize>(text: &'t [u8], names: &[&str; N]) -> Opt
     let mut reader = Reader { rest: text };
     let mut found = std::array::from_fn(|_| None);
     reader.expect(b'{')?;
-    let mut seen = SmallVec::<[&[u8]; NAMES_MAX]>::new();
+    let mut seen = Seen::default();
     reader.members(|reader, name| {
-        is_new(&mut seen, name)?;
+        seen.add(name)?;
         let place = names.iter().position(|known| short_text::equal(known.as_bytes(), name));
         match place.and_then(|place| found.get_mut(place)) {
             Some(found) => *found = Some(reader.claim()?),
@@ -35,12 +35,28 @@ pub(super) fn scan<'t, const N: usize>(text: &'t [u8], names: &[&str; N]) -> Opt
     reader.rest.is_empty().then_some(found)
 }
 
-fn is_new<'t>(seen: &mut SmallVec<[&'t [u8]; NAMES_MAX]>, name: &'t [u8]) -> Option<()> {
-    if seen.len() >= NAMES_MAX || seen.iter().any(|known| short_text::equal(known, name)) {
-        return None;
+/// Names of one object.
+#[derive(Default)]
+struct Seen<'t> {
+    names: SmallVec<[&'t [u8]; NAMES_MAX]>,
+    /// A bit for each of them, by length and first byte: most names need not be compared.
+    marks: u64,
+}
+
+impl<'t> Seen<'t> {
+    /// `None`: the name was there before, or there are too many.
+    fn add(&mut self, name: &'t [u8]) -> Option<()> {
+        let first = name.first().map_or(0, |byte| usize::from(*byte));
+        let mark = 1 << ((first + name.len() * 7) % 64);
+        let is_known =
+            self.marks & mark != 0 && self.names.iter().any(|known| short_text::equal(known, name));
+        if is_known || self.names.len() >= NAMES_MAX {
+            return None;
+        }
+        self.marks |= mark;
+        self.names.push(name);
+        Some(())
     }
-    seen.push(name);
-    Some(())
 }
 
 /// What is still to be read. Every answer `None` means: not certain.
@@ -173,9 +189,9 @@ impl<'t> Reader<'t> {
             b'0'..=b'9' => self.number().map(drop),
             b'{' => {
                 self.step();
-                let mut seen = SmallVec::new();
+                let mut seen = Seen::default();
                 self.members(|reader, name| {
-                    is_new(&mut seen, name)?;
+                    seen.add(name)?;
                     reader.skip(depth)
                 })
             }

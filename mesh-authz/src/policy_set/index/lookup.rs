@@ -11,7 +11,7 @@ use super::fingerprint::{self, of_account, of_address, of_low_half, of_port, of_
 use super::key::NAMESPACE;
 use super::plan::{Blocks, Texts};
 use super::table::Table;
-use crate::byte_places::Places;
+use crate::byte_places;
 use crate::policy_set::attribute::find_claim;
 use crate::policy_set::packed::Asked;
 use crate::request_header::{self, PSEUDO_HEADERS};
@@ -58,16 +58,16 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
     }
 
     fn text(&mut self, texts: &Texts, text: &[u8]) {
-        let slashes = match (&*texts.start_slashes, &*texts.end_slashes) {
-            ([], []) => Places::default(),
-            ([.., deepest], []) => Places::of(text, b'/', *deepest),
-            _ => Places::of(text, b'/', u32::MAX),
-        };
-        self.divided(texts, text, &slashes, 0);
+        if texts.has_slashes() {
+            let deepest = if texts.end_slashes.is_empty() { texts.start_slashes.last() } else { None };
+            self.divided(texts, text, &slashes(text, deepest.map_or(usize::MAX, |depth| *depth as usize)), 0);
+        } else {
+            self.divided(texts, text, &[], 0);
+        }
     }
 
     /// A text with the places of its slashes, which are counted from `offset` bytes before it.
-    fn divided(&mut self, texts: &Texts, text: &[u8], slashes: &Places, offset: u32) {
+    fn divided(&mut self, texts: &Texts, text: &[u8], slashes: &[u32], offset: u32) {
         if texts.has_exact {
             self.number(of_whole(texts.subject, text));
         }
@@ -80,14 +80,19 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
             fingerprint::ends(texts.subject, text, lengths, |number| self.number(number));
         }
         if !texts.start_slashes.is_empty() {
-            let lengths = at_depths(&texts.start_slashes, slashes.from(offset));
-            let lengths = lengths.map(|at| at.saturating_add(1).saturating_sub(offset));
+            // Depths ascend from 1.
+            let slash = |depth: &u32| slashes.get((*depth as usize).checked_sub(1)?);
+            let lengths = texts
+                .start_slashes
+                .iter()
+                .map_while(slash)
+                .map(|at| at.saturating_add(1).saturating_sub(offset));
             fingerprint::starts(texts.subject, text, lengths, |number| self.number(number));
         }
         if !texts.end_slashes.is_empty() {
             let end = u32::try_from(text.len()).unwrap_or(u32::MAX).saturating_add(offset);
-            let lengths = at_depths(&texts.end_slashes, slashes.back_to(offset));
-            let lengths = lengths.map(|at| end.saturating_sub(at));
+            let slash = |depth: &u32| slashes.get(slashes.len().checked_sub(*depth as usize)?);
+            let lengths = texts.end_slashes.iter().map_while(slash).map(|at| end.saturating_sub(*at));
             fingerprint::ends(texts.subject, text, lengths, |number| self.number(number));
         }
     }
@@ -115,9 +120,9 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         let text = peer.as_bytes();
         let by_namespace = !plan.after_namespace.is_empty() || plan.has_accounts;
         let slashes = if by_namespace || plan.identity.has_slashes() {
-            Places::of(text, b'/', u32::MAX)
+            slashes(text, usize::MAX)
         } else {
-            Places::default()
+            Slashes::new()
         };
         self.divided(&plan.identity, text, &slashes, 0);
         if !plan.identity_segment.is_empty()
@@ -128,14 +133,16 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
         if !by_namespace {
             return;
         }
+        // Of each `/ns/`: what follows, with the slashes in it; two of them belong to `/ns/` itself.
+        let tails = slashes.iter().enumerate().filter_map(|(nth, at)| {
+            let tail = text.get(*at as usize..)?.strip_prefix(NAMESPACE.as_bytes())?;
+            Some((tail, slashes.get(nth + 2..)?, at.saturating_add(NAMESPACE.len() as u32)))
+        });
         let (mut first, mut count) = (None, 0);
-        for at in slashes.from(0) {
-            // What follows `/ns/`, with the slashes in it.
-            let rest = text.get(at as usize..).unwrap_or_default();
-            let Some(tail) = rest.strip_prefix(NAMESPACE.as_bytes()) else { continue };
+        for (tail, slashes, offset) in tails {
             first = first.or(Some(tail));
             count += 1;
-            self.divided(&plan.after_namespace, tail, &slashes, at.saturating_add(NAMESPACE.len() as u32));
+            self.divided(&plan.after_namespace, tail, slashes, offset);
         }
         let Some(tail) = first else { return };
         if !plan.has_accounts {
@@ -233,14 +240,17 @@ impl<V: FnMut(&[u32])> Search<'_, V> {
     }
 }
 
-/// Of places in order, those at these depths, which ascend from 1.
-fn at_depths(depths: &[u32], mut places: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
-    let mut passed = 0;
-    depths.iter().map_while(move |depth| {
-        let nth = depth.checked_sub(passed + 1)?;
-        passed = *depth;
-        places.nth(nth as usize)
-    })
+/// Places of slashes.
+type Slashes = SmallVec<[u32; 16]>;
+
+/// Where the slashes of a text are, up to so many.
+fn slashes(text: &[u8], enough: usize) -> Slashes {
+    let mut slashes = Slashes::new();
+    byte_places::each(text, b'/', |at| {
+        slashes.push(u32::try_from(at).unwrap_or(u32::MAX));
+        slashes.len() < enough
+    });
+    slashes
 }
 
 fn lower_case(text: &str) -> Lower {

@@ -64,9 +64,12 @@ impl Field {
 /// Three numbers and a byte, with what follows: what a rule begins with, and what a field does.
 #[inline(always)]
 pub(super) fn head(code: &[u8]) -> Option<([u32; 3], u8, &[u8])> {
-    let (head, rest) = code.split_first_chunk::<13>()?;
-    let ([a, b, c], [byte]) = head.as_chunks::<4>() else { return None };
-    Some(([a, b, c].map(|number| u32::from_le_bytes(*number)), *byte, rest))
+    let (two, rest) = code.split_first_chunk::<8>()?;
+    let (third, rest) = rest.split_first_chunk::<4>()?;
+    let (byte, rest) = rest.split_first()?;
+    let two = u64::from_le_bytes(*two);
+    // Either half.
+    Some(([two as u32, (two >> 32) as u32, u32::from_le_bytes(*third)], *byte, rest))
 }
 
 /// The text is this.

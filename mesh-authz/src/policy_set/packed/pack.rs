@@ -3,6 +3,8 @@
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use super::layout::{self, what};
 use super::{Packed, op};
 use crate::pattern::StringPattern;
@@ -57,7 +59,7 @@ impl Packed {
             return;
         }
         // Where each field begins, and the alternative it belongs to.
-        let mut starts = Vec::new();
+        let mut starts = SmallVec::<[(usize, usize); 8]>::new();
         for (number, fields) in alternatives.enumerate() {
             for Field { attribute, any, none, .. } in fields {
                 for (values, not) in [(any, 0), (none, what::NOT)] {

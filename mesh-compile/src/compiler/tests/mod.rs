@@ -1,5 +1,6 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
+mod closed;
 mod registry;
 mod sharing;
 mod text;
@@ -404,7 +405,17 @@ fn step(compiler: &mut Compiler, step: Step, action: u8) -> (Update, String) {
             (compiler.apply([Change::Remove(key)]), format!("removal of {kind} {namespace}/{name}"))
         }
         2 => {
-            let bad = text.replace("spec: {", "spec: {hosts: 5, host: [], mtls: 7, ");
+            let mut bad = text.replace("spec: {", "spec: {hosts: 5, host: [], mtls: 7, ");
+            if group == "security.istio.io" {
+                // Whom it is for can be read, every second time.
+                let selector = if action % 16 == 2 { "app: web" } else { "app: [web]" };
+                bad = text.replace("app: web", selector);
+                for (good, wrong) in
+                    [("mode: ", "mode: NO"), ("action: ", "action: NO"), ("jwtRules: [", "jwtRules: [5, ")]
+                {
+                    bad = bad.replace(good, wrong);
+                }
+            }
             let loaded = load("step.yaml", &bad, &LoadOptions::default());
             (compiler.apply(loaded.documents.into_iter().map(Change::Upsert)), format!("a bad {bad}"))
         }

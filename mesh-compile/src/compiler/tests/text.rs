@@ -45,7 +45,11 @@ fn chain_text(mut chain: FilterChain) -> String {
         Network::Http(manager) => {
             if let Some(authn) = manager.authn.take() {
                 let issuers: Vec<_> = authn.issuers().collect();
+                let refused: Vec<_> = authn.refused().collect();
                 write!(policies, "{issuers:?}").unwrap();
+                if !refused.is_empty() {
+                    write!(policies, " refused: {refused:?}").unwrap();
+                }
             }
             manager.authz.take()
         }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::document::Document;
 use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
+use crate::security::stand_in::{self, Scope};
 
 /// Who may do what at which workloads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -196,4 +198,16 @@ impl Kind for AuthorizationPolicy {
     fn validate(object: &Object<Self>, report: &mut Report) {
         super::validate::validate(object, report);
     }
+
+    /// DENY for everything, in the scope that can be read; nothing for what was never meant to refuse.
+    fn stand_in(document: &Document) -> Option<Self> {
+        if stand_in::enforces_nothing(document) {
+            return None;
+        }
+        let Scope { selector, target_refs, is_certain: _ } = stand_in::scope(document);
+        let rules = vec![Rule::default()];
+        Some(Self { selector, target_ref: None, target_refs, rules, action: Action::Deny, provider: None })
+    }
+
+    const REFUSING: &'static str = "deny everything";
 }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::port_keys;
 use crate::diagnostic::Report;
+use crate::document::Document;
 use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{WorkloadSelector, is_default};
+use crate::security::stand_in::{self, Scope};
 
 /// Which connections workloads accept: mutual TLS, plaintext or both.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -58,4 +60,14 @@ impl Kind for PeerAuthentication {
     fn validate(object: &Object<Self>, report: &mut Report) {
         super::validate::validate(object, report);
     }
+
+    /// `STRICT` on every port, in the scope that can be read: an empty selector where it cannot.
+    fn stand_in(document: &Document) -> Option<Self> {
+        let Scope { selector, target_refs: _, is_certain } = stand_in::scope(document);
+        let selector = if is_certain { selector } else { Some(WorkloadSelector::default()) };
+        let mtls = Some(MutualTls { mode: MutualTlsMode::Strict });
+        Some(Self { selector, mtls, port_level_mtls: BTreeMap::new() })
+    }
+
+    const REFUSING: &'static str = "accept mutual TLS only";
 }

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Report;
+use crate::document::Document;
 use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
+use crate::security::stand_in::{self, Scope};
 use crate::value::Duration;
 
 /// Which tokens workloads accept; a request without one is let through unless a rule asks for it.
@@ -117,4 +119,12 @@ impl Kind for RequestAuthentication {
     fn validate(object: &Object<Self>, report: &mut Report) {
         super::validate::validate(object, report);
     }
+
+    /// No rules, in the scope that can be read: that nothing is known of the rules is told by the object's provenance.
+    fn stand_in(document: &Document) -> Option<Self> {
+        let Scope { selector, target_refs, is_certain: _ } = stand_in::scope(document);
+        Some(Self { selector, target_ref: None, target_refs, jwt_rules: Vec::new() })
+    }
+
+    const REFUSING: &'static str = "refuse every request: their tokens cannot be verified";
 }
