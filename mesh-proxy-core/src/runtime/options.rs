@@ -27,7 +27,7 @@ pub struct Options {
     /// How often keys of `jwksUri` are fetched, and how long they count.
     pub keys: JwksOptions,
     /// Whether other processes may listen at the same addresses (`SO_REUSEPORT`): one version of the program then takes
-    /// over from another that drains, and no connection is lost between them. Every one of them must say so.
+    /// over from another that drains. Every one of them must say so.
     pub share_ports: bool,
     /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
     pub dns_refresh: Duration,
