@@ -51,7 +51,7 @@ fuzz seconds="60" *targets:
 
 # The running proxy beside nginx, HAProxy, Envoy and a minimal hyper proxy: `just bench-proxy --proxies hyper,mesh-full`.
 bench-proxy *arguments:
-    cargo build --release --features runtime --example gateway
+    cargo build --release --features runtime,mimalloc --example gateway
     cargo build --release --manifest-path benches/proxy/Cargo.toml --target-dir target
     benches/proxy/run.py {{arguments}}
 

@@ -113,6 +113,7 @@ fn any_content(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("any_content");
     group.sample_size(10);
     for (name, text) in worst::texts() {
+        let text = text();
         group.bench_with_input(name, &text, |bencher, text| {
             bencher.iter_with_large_drop(|| {
                 let loaded = load("bench.yaml", black_box(text), &LoadOptions::default());

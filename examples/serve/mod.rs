@@ -17,6 +17,10 @@ use mesh::proxy_core::seam::resolve::SystemResolver;
 use mesh::proxy_core::telemetry::access_log::LineFormat;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Serve the traffic of one proxy of the mesh.
 #[derive(Debug, Parser)]
 #[command(

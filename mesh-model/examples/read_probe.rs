@@ -1,5 +1,6 @@
 //! The reader by itself, for profilers and for a count of bytes: `read_probe yaml|json|apply|peer COUNT ROUNDS`, and
 //! `read_probe memory COUNT` for what a `ConfigSet` keeps of the workload `mesh text`, with the bill of it by kind.
+//! `read_probe any [NAME [ROUNDS]]` reads and applies the worst texts, or one of them many times: processor time and peak of memory.
 //!
 //! The bench `read` compares; this one holds still.
 #![allow(
@@ -13,6 +14,8 @@
 mod mesh_text;
 #[path = "../../benches/benches/mesh_text/plain.rs"]
 mod plain;
+#[path = "../../benches/benches/mesh_text/worst.rs"]
+mod worst;
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -91,9 +94,60 @@ fn bill<S: Clone>(kind: &str, store: &mesh_model::config_set::Store<S>) {
     drop((metas, specs));
 }
 
+/// Nanoseconds that this thread has been on a processor: neighbours count less than on the clock.
+fn processor_time() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// The worst texts, or the one that is named, the best of some rounds.
+fn any_content(name: Option<&str>, rounds: usize) {
+    let mut lines = Vec::new();
+    for (sort, text) in worst::texts().into_iter().filter(|(sort, _)| name.is_none_or(|name| *sort == name)) {
+        let text = text();
+        let (mut best, mut peak, mut best_load, mut told) = (u64::MAX, 0, u64::MAX, String::new());
+        for _ in 0..rounds {
+            MEMORY.reset_peak_usage();
+            let before = MEMORY.current_usage();
+            let start = processor_time();
+            let loaded = load("probe", &text, &LoadOptions::default());
+            let read = processor_time() - start;
+            told = format!("{} documents, {} findings", loaded.documents.len(), loaded.report.len());
+            let mut set = ConfigSet::new();
+            let applied = set.apply(loaded.documents.into_iter().map(Change::Upsert));
+            best = best.min(processor_time() - start);
+            best_load = best_load.min(read);
+            peak = MEMORY.peak_usage() - before;
+            told.push_str(&format!(", {} applied, {} findings", applied.accepted, applied.report.len()));
+            if best > 1_500_000_000 {
+                break;
+            }
+        }
+        lines.push((
+            best,
+            format!(
+                "{:6.1} ms ({:.1} load) {:5.1} MB  {sort}: {told}",
+                best as f64 / 1e6,
+                best_load as f64 / 1e6,
+                peak as f64 / 1e6
+            ),
+        ));
+        eprintln!("{}", lines.last().expect("just added").1);
+    }
+    lines.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    for (_, line) in lines {
+        println!("{line}");
+    }
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let what = arguments.next().unwrap_or_else(|| "memory".to_owned());
+    if what == "any" {
+        let name = arguments.next();
+        let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+        return any_content(name.as_deref().filter(|name| !name.is_empty()), rounds);
+    }
     let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (count, rounds) = (number(1_000), number(20));
     if what == "memory" {

@@ -44,7 +44,7 @@ use crate::security::{
 use crate::store::{Applied, Instead, Known, Mode, Refusal, Refused, Stamp, Store, version_number};
 use crate::telemetry::Telemetry;
 pub(crate) use make::Prepared;
-use make::{Made, identity, make, raw_head, read_head, unknown_kind};
+use make::{Made, find_unknown_kind, identity, make, raw_head, read_head};
 
 /// How unknown fields of Istio kinds are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -156,7 +156,7 @@ macro_rules! kinds {
             /// force already.
             pub(crate) fn prepare(&self, document: &Arc<Document>, options: ApplyOptions) -> Prepared {
                 let mut report = Report::new();
-                let Some(header) = read_head(document, options.admission, &mut report) else {
+                let Some(header) = read_head(document, options.admission, FINDINGS_MAX, &mut report) else {
                     return Prepared { header: None, report, made: None };
                 };
                 $(
@@ -184,7 +184,9 @@ macro_rules! kinds {
                     Some(prepared) => (prepared.header, prepared.made, prepared.report),
                     None => {
                         let mut found = Report::new();
-                        (read_head(document, options.admission, &mut found), None, found)
+                        // A refusal needs a reason, however many findings there are already.
+                        let room = FINDINGS_MAX.saturating_sub(applied.report.len()).max(1);
+                        (read_head(document, options.admission, room, &mut found), None, found)
                     }
                 };
                 let Some(header) = header else {
@@ -206,7 +208,8 @@ macro_rules! kinds {
                         return read_into(&mut self.$field, document, header, made, options, stamp, applied);
                     }
                 )*
-                applied.report.push(unknown_kind(document, &header));
+                let room = FINDINGS_MAX.saturating_sub(applied.report.len());
+                find_unknown_kind(document, &header, room, &mut applied.report);
                 None
             }
 
@@ -300,6 +303,9 @@ kinds! {
     reference_grants: ReferenceGrant,
     backend_tls_policies: BackendTlsPolicy,
 }
+
+/// Findings kept of one batch, those of one document more.
+pub(crate) const FINDINGS_MAX: usize = 20_000;
 
 /// A document that went into a store, or was refused there.
 pub(crate) struct Taken {

@@ -26,6 +26,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 fn y05_reading_costs_a_bounded_amount_of_memory() {
     let mut lines = Vec::new();
     for (name, text) in worst::texts() {
+        let text = text();
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let loaded = load("t", &text, &LoadOptions::default());

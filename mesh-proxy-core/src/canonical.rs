@@ -8,7 +8,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
 use crate::decision::{LocalReply, ReplyReason};
-use crate::http_syntax::{is_above_controls, is_graphic, is_http1_method, lower_case};
+use crate::http_syntax::{Ipv4Text, is_above_controls, is_graphic, is_http1_method, lower_case};
 use crate::path_normalization::normalize;
 
 /// A request in the form that authentication, policies, routes and the upstream share.
@@ -182,7 +182,10 @@ fn append_forwarded_for(headers: &mut Headers<'_>, peer: IpAddr) {
         joined.extend_from_slice(line);
         joined.push(b',');
     }
-    joined.extend_from_slice(peer.to_string().as_bytes());
+    match peer {
+        IpAddr::V4(peer) => joined.extend_from_slice(Ipv4Text::of(peer).as_str().as_bytes()),
+        IpAddr::V6(peer) => joined.extend_from_slice(peer.to_string().as_bytes()),
+    }
     headers.remove("x-forwarded-for");
     headers.push("x-forwarded-for", joined);
 }

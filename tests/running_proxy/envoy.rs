@@ -84,11 +84,13 @@ impl Envoy {
 
 /// Certificates of FOLDER; `san`: whom the other side must be.
 fn tls_context(kind: &str, san: &str, more: &str) -> String {
+    // A client that speaks HTTP/1 must not offer HTTP/2: agreed on, nothing else is taken.
+    let http2 = if kind == "Downstream" { r#""h2", "# } else { "" };
     format!(
         r#"{{"name": "tls", "typed_config": {{
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{kind}TlsContext", {more}
             "common_tls_context": {{
-                "alpn_protocols": ["istio-http/1.1", "istio", "h2", "http/1.1"],
+                "alpn_protocols": ["istio-http/1.1", "istio", {http2}"http/1.1"],
                 "tls_certificates": [{{"certificate_chain": {{"filename": "FOLDER/cert.pem"}},
                                        "private_key": {{"filename": "FOLDER/key.pem"}}}}],
                 "validation_context": {{"trusted_ca": {{"filename": "FOLDER/ca.pem"}},

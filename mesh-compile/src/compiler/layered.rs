@@ -9,10 +9,13 @@ use hashbrown::HashMap;
 /// A map over one that is shared.
 #[derive(Debug)]
 pub(super) struct Layered<K, V> {
-    base: Option<Arc<HashMap<K, V, RandomState>>>,
-    /// What is other than in `base`; `None`: not there.
-    own: HashMap<K, Option<V>, RandomState>,
+    base: Option<Arc<Entries<K, V>>>,
+    /// What is other than in `base`.
+    own: Entries<K, V>,
 }
+
+/// Entries; `None`: not there, whatever is below.
+type Entries<K, V> = HashMap<K, Option<V>, RandomState>;
 
 impl<K, V> Default for Layered<K, V> {
     fn default() -> Self {
@@ -25,10 +28,7 @@ pub(super) const PART: usize = 4;
 
 impl<K: Eq + Hash + Clone, V: Clone> Layered<K, V> {
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        match self.own.get(key) {
-            Some(own) => own.as_ref(),
-            None => self.base.as_ref()?.get(key),
-        }
+        self.own.get(key).or_else(|| self.base.as_ref()?.get(key))?.as_ref()
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {
@@ -45,24 +45,25 @@ impl<K: Eq + Hash + Clone, V: Clone> Layered<K, V> {
 
     /// Entries in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        let base =
-            self.base.iter().flat_map(|base| base.iter()).filter(|(key, _)| !self.own.contains_key(*key));
-        base.chain(self.own.iter().filter_map(|(key, value)| Some((key, value.as_ref()?))))
+        let base = self.base.iter().flat_map(|base| base.iter());
+        let base = base.filter(|(key, _)| !self.own.contains_key(*key));
+        base.chain(&self.own).filter_map(|(key, value)| Some((key, value.as_ref()?)))
     }
 
     /// Another map with the same entries. Both share what they have in common from now on.
     pub(super) fn fork(&mut self) -> Self {
         let shared = self.base.as_ref().map_or(0, |base| base.len());
         if self.base.is_none() || self.own.len() > shared / PART {
-            let mut base = self.base.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-            for (key, value) in self.own.drain() {
-                match value {
-                    Some(value) => base.insert(key, value),
-                    None => base.remove(&key),
-                };
-            }
+            let own = std::mem::take(&mut self.own);
+            let base = match self.base.take().map(Arc::unwrap_or_clone) {
+                None => own,
+                Some(mut base) => {
+                    base.extend(own);
+                    base.retain(|_, value| value.is_some());
+                    base
+                }
+            };
             self.base = Some(Arc::new(base));
-            self.own = HashMap::default();
         }
         Self { base: self.base.clone(), own: self.own.clone() }
     }

@@ -14,6 +14,7 @@ pub mod listener;
 mod listeners;
 mod origins;
 pub mod outbound;
+mod places;
 pub mod policies;
 pub mod proxy_settings;
 pub mod routes;

@@ -127,6 +127,11 @@ impl<'c> Checker<'c> {
         self.hearing = before;
     }
 
+    /// Whether a problem of this severity would still be kept: words for it need not be looked for otherwise.
+    pub(crate) fn keeps(&self, severity: Severity) -> bool {
+        self.report.len() < FINDINGS_MAX || severity == Severity::Error && !self.report.has_errors()
+    }
+
     /// Adds a problem of the field at `at`.
     pub(crate) fn find(&mut self, at: &Path<'_>, mut problem: Problem) {
         let is_heard = match problem.code.severity() {
@@ -138,8 +143,7 @@ impl<'c> Checker<'c> {
             problem.code = Code::Doubtful;
         }
         // A document with a hundred thousand bad routes is no better told by a hundred thousand findings.
-        let is_full = self.report.len() >= FINDINGS_MAX;
-        if is_full && (problem.code.severity() != Severity::Error || self.report.has_errors()) {
+        if !self.keeps(problem.code.severity()) {
             return;
         }
         let mut found =

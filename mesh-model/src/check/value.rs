@@ -91,8 +91,8 @@ pub(crate) fn regex(pattern: &str) -> Checked {
         return Err(Problem::new(Code::InvalidRegex, "the regex is empty")
             .help("write an expression; `.*` fits everything"));
     }
-    match Re2Pattern::parse(pattern) {
-        Ok(_) => Ok(()),
+    match Re2Pattern::check(pattern) {
+        Ok(()) => Ok(()),
         Err(error) => Err(Problem::new(Code::InvalidRegex, format!("`{}`: {error}", short(pattern)))
             .help("patterns are RE2: https://github.com/google/re2/wiki/Syntax")),
     }

@@ -11,9 +11,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef, Severity};
+use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
 use crate::document::Document;
-use crate::kind_table::{Prepared, Taken};
+use crate::kind_table::{FINDINGS_MAX, Prepared, Taken};
 use crate::object::ResourceKey;
 
 pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
@@ -40,7 +40,6 @@ impl ConfigSet {
         let options = options.into();
         let stamp = self.next_batch(options.now);
         let mut applied = Applied::default();
-        let mut unsaid: Option<(Severity, usize)> = None;
         let mut changes = changes.into_iter();
         let mut ready: VecDeque<(Change, Option<Prepared>)> = VecDeque::new();
         loop {
@@ -53,10 +52,7 @@ impl ConfigSet {
                 ready.pop_front()
             };
             let Some((change, prepared)) = next else { break };
-            if let Some((worst, count)) = applied.report.shorten_to(FINDINGS_MAX) {
-                let (before, counted) = unsaid.unwrap_or((worst, 0));
-                unsaid = Some((worst.min(before), counted + count));
-            }
+            applied.report.shorten_to(FINDINGS_MAX);
             match change {
                 Change::Upsert(document) => {
                     if let Some(Taken { key, earlier: Some(earlier) }) =
@@ -72,7 +68,7 @@ impl ConfigSet {
                 }
             }
         }
-        if let Some((severity, count)) = unsaid {
+        if let Some((severity, count)) = applied.report.take_unsaid() {
             let message = format!("{count} more findings are not shown");
             let finding = Diagnostic::new(Code::BudgetExceeded, Place::default(), message).severity(severity);
             applied.report.push(finding.help("mend what is shown, then look again"));
@@ -127,9 +123,6 @@ const WINDOW_MIN: usize = 64;
 
 /// Documents that a thread takes at once.
 const SHARE: usize = 16;
-
-/// Findings kept of one batch, those of one document more.
-const FINDINGS_MAX: usize = 50_000;
 
 fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) -> Diagnostic {
     let span = earlier.root().locate("metadata.name");

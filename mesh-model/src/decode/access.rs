@@ -154,38 +154,40 @@ fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    let (help, replacement) = help::unknown_field(entry.key, fields);
-    let message = format!("unknown field `{}`", shorten(entry.key));
-    let finding = Finding {
-        code: Code::UnknownField,
-        severity,
-        span: entry.key_span(),
-        message,
-        help: Some(help),
-        replacement: replacement.map(str::to_owned),
-    };
-    context.find(&Path::Key(path, entry.key).to_string(), finding);
+    context.find(&Path::Key(path, entry.key), Code::UnknownField, || {
+        let (help, replacement) = help::unknown_field(entry.key, fields);
+        Finding {
+            code: Code::UnknownField,
+            severity,
+            span: entry.key_span(),
+            message: format!("unknown field `{}`", shorten(entry.key)),
+            help: Some(help),
+            replacement: replacement.map(str::to_owned),
+        }
+    });
 }
 
 /// A field in the spelling of the `.proto` file, which the schema of the API does not have.
 fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    let message = format!("unknown field `{}`", shorten(entry.key));
-    let help = Some(format!("write `{field}`: the API server knows no other spelling"));
-    let (code, severity, span) = (Code::UnknownField, Severity::Error, entry.key_span());
-    let finding = Finding { code, severity, span, message, help, replacement: Some(field.to_owned()) };
-    context.find(&Path::Key(path, entry.key).to_string(), finding);
+    context.find(&Path::Key(path, entry.key), Code::UnknownField, || Finding {
+        code: Code::UnknownField,
+        severity: Severity::Error,
+        span: entry.key_span(),
+        message: format!("unknown field `{}`", shorten(entry.key)),
+        help: Some(format!("write `{field}`: the API server knows no other spelling")),
+        replacement: Some(field.to_owned()),
+    });
 }
 
 fn note_double(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    let finding = Finding {
+    context.find(&Path::Key(path, entry.key), Code::DuplicateKey, || Finding {
         code: Code::DuplicateKey,
         severity: Code::DuplicateKey.severity(),
         span: entry.key_span(),
         message: format!("the field `{field}` is set in two spellings; `{field}` is used"),
         help: Some(format!("keep `{field}` and remove the other one")),
         replacement: None,
-    };
-    context.find(&Path::Key(path, entry.key).to_string(), finding);
+    });
 }
 
 /// A map key: text that also reads as a number or Boolean where the type wants one.

@@ -76,6 +76,10 @@ impl DecodeError {
         }
     }
 
+    pub(super) fn code(&self) -> Code {
+        self.0.code
+    }
+
     pub(super) fn finding(&self) -> Finding {
         Finding {
             code: self.0.code,

@@ -15,6 +15,7 @@ mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 
@@ -117,7 +118,7 @@ pub fn decode<T: DeserializeOwned>(
                 failed = true;
                 let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
-                    context.find(&at, error.finding());
+                    context.find(&at, error.code(), || error.finding());
                 }
                 let looped = !context.skipped.borrow_mut().insert(at.clone());
                 if at == path || looped || context.bytes.get() > BYTES_MAX {
@@ -163,11 +164,14 @@ struct Findings {
 }
 
 impl Context {
-    /// Adds a finding once, however many rounds meet it.
-    fn find(&self, path: &str, finding: Finding) {
+    /// Adds a finding once, however many rounds meet it; it is made only where it is kept.
+    fn find(&self, path: &dyn fmt::Display, code: Code, finding: impl FnOnce() -> Finding) {
         let mut findings = self.findings.borrow_mut();
-        if findings.order.len() < FINDINGS_MAX && findings.seen.insert((path.to_owned(), finding.code)) {
-            findings.order.push((path.to_owned(), finding));
+        if findings.order.len() < FINDINGS_MAX {
+            let path = path.to_string();
+            if findings.seen.insert((path.clone(), code)) {
+                findings.order.push((path, finding()));
+            }
         }
     }
 

@@ -72,6 +72,11 @@ impl Place {
         Self { line: span.line, column: span.column, start: span.start, end: span.end, ..self }
     }
 
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        Span { start: self.start, end: self.end, line: self.line, column: self.column }
+    }
+
     /// The field `path` of an object.
     pub fn of(object: &Provenance, path: &str) -> Self {
         Self::standing(object, path, object.document.root().locate(path))
@@ -200,6 +205,8 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// Worst severity and number of findings that are only counted, until that is said.
+    unsaid: Option<(Severity, usize)>,
 }
 
 impl Report {
@@ -215,13 +222,28 @@ impl Report {
 
     /// Adds all of another report.
     pub fn merge(&mut self, other: Self) {
+        if let Some((severity, count)) = other.unsaid {
+            self.leave_unsaid(severity, count);
+        }
         self.diagnostics.extend(other.diagnostics);
     }
 
-    /// Keeps the first `most`. Gives the worst severity of those that go, and their number.
-    pub(crate) fn shorten_to(&mut self, most: usize) -> Option<(Severity, usize)> {
-        let gone = self.diagnostics.split_off(most.min(self.diagnostics.len()));
-        gone.iter().map(|diagnostic| diagnostic.severity).min().map(|worst| (worst, gone.len()))
+    /// Keeps the first `most`; of the others only their number and worst severity, which [`take_unsaid`](Self::take_unsaid) tells.
+    pub(crate) fn shorten_to(&mut self, most: usize) {
+        for gone in self.diagnostics.split_off(most.min(self.diagnostics.len())) {
+            self.leave_unsaid(gone.severity, 1);
+        }
+    }
+
+    /// Counts findings that are not kept.
+    pub(crate) fn leave_unsaid(&mut self, severity: Severity, count: usize) {
+        let (worst, before) = self.unsaid.unwrap_or((severity, 0));
+        self.unsaid = Some((worst.min(severity), before + count));
+    }
+
+    /// Takes the worst severity and the number of findings that were not kept.
+    pub(crate) fn take_unsaid(&mut self) -> Option<(Severity, usize)> {
+        self.unsaid.take()
     }
 
     /// In the order of discovery.

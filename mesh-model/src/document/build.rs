@@ -89,10 +89,10 @@ impl TreeBuilder {
         self.push(Kind::Map, 0, start..start);
     }
 
-    /// Moves the start of the list at `at`.
+    /// Moves the start of the list at `at`, which is open.
     pub(crate) fn start_at(&mut self, at: usize, start: u32) {
         if let Some(slot) = self.slots.get_mut(at) {
-            slot.start = start;
+            (slot.start, slot.end) = (start, start);
         }
     }
 
@@ -103,6 +103,12 @@ impl TreeBuilder {
             slot.data = inside;
             slot.end = end.max(slot.start);
         }
+    }
+
+    /// Whether a list or map at `at` is not closed yet.
+    pub(crate) fn is_open(&self, at: usize) -> bool {
+        self.is_collection(at)
+            && self.slots.get(at).is_some_and(|slot| slot.data == 0 && slot.start == slot.end)
     }
 
     /// Repeats the value at `from`, as the value of an alias that stands at `range`; what is inside of it stands
@@ -319,7 +325,7 @@ impl TreeBuilder {
 
     /// The finished tree of a text that another tree has already.
     pub(crate) fn finish_like(&mut self, tree: &Tree) -> Tree {
-        self.freeze(Arc::clone(&tree.text), tree.origin)
+        self.freeze(Arc::clone(&tree.text), tree.origin).beside(tree)
     }
 
     fn push(&mut self, kind: Kind, data: u32, range: Range<u32>) {

@@ -117,8 +117,11 @@ pub struct Tree {
     /// For long lists, by the list's slot: where every [`STRIDE`]th element starts.
     strides: Vec<(u32, Box<[u32]>)>,
     /// Offsets at which lines start, for long texts, once somebody asks for a place.
-    lines: OnceLock<Box<[u32]>>,
+    lines: Option<Lines>,
 }
+
+/// Offsets at which the lines of a text start; trees of one text share them.
+pub(super) type Lines = Arc<OnceLock<Box<[u32]>>>;
 
 /// Where a tree's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,8 +143,10 @@ const LINES_MIN: usize = 16 << 10;
 
 impl Tree {
     pub(super) fn new(text: Arc<str>, slots: Slots, side: Option<Box<Side>>, origin: Origin) -> Self {
-        let mut tree =
-            Self { text, slots, side, origin, reader: None, strides: Vec::new(), lines: OnceLock::new() };
+        let mut tree = Self { text, slots, side, origin, reader: None, strides: Vec::new(), lines: None };
+        if tree.text.len() > LINES_MIN {
+            tree.lines = Some(Lines::default());
+        }
         if tree.slots.len() > STRIDE {
             tree.strides = tree.long_lists();
         }
@@ -193,6 +198,12 @@ impl Tree {
         }
     }
 
+    /// Another tree of the same text.
+    pub(super) fn beside(mut self, other: &Self) -> Self {
+        self.lines.clone_from(&other.lines);
+        self
+    }
+
     /// The text, where it can be quickly read again.
     pub(crate) fn quick_text(&self) -> Option<&str> {
         self.reader.map(|_| &*self.text)
@@ -209,8 +220,8 @@ impl Tree {
             Origin::Text { offset, line, column } => (offset, line, column),
         };
         let start = slot.start as usize;
-        let (lines, line_start) = if self.text.len() > LINES_MIN {
-            let starts = self.lines.get_or_init(|| line_starts(&self.text));
+        let (lines, line_start) = if let Some(lines) = &self.lines {
+            let starts = lines.get_or_init(|| line_starts(&self.text));
             let line = starts.partition_point(|at| *at as usize <= start);
             (
                 line,

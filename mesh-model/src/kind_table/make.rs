@@ -11,10 +11,12 @@ use crate::document::{Document, Node, Span, Tree, Value};
 use crate::object::{Body, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
-/// Reads a document's head. Of kinds that are not read, metadata is not asked for.
+/// Reads a document's head. Of kinds that are not read, metadata is not asked for. Of what is found, `room` findings are
+/// kept at most, the others counted.
 pub(super) fn read_head(
     document: &Arc<Document>,
     admission: Admission,
+    room: usize,
     findings: &mut Report,
 ) -> Option<Header> {
     let mut report = Report::new();
@@ -22,7 +24,7 @@ pub(super) fn read_head(
         Admission::Refuse => Names::Checked,
         Admission::Accept => Names::AsWritten,
     };
-    let header = read_meta_as(document, names, &mut report);
+    let header = read_meta_as(document, names, room, &mut report);
     let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
     if header.is_none()
         && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
@@ -31,7 +33,7 @@ pub(super) fn read_head(
         if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
             let [group, version, kind] = [group, version, kind].map(str::to_owned);
             let header = Header { group, version, kind, meta: ObjectMeta::default() };
-            findings.push(unknown_kind(document, &header));
+            find_unknown_kind(document, &header, room, findings);
             return None;
         }
     }
@@ -169,8 +171,24 @@ fn read_body<S: Kind>(
     }
 }
 
+/// Says that a kind is not in the table, or only counts it where there is no room.
+pub(super) fn find_unknown_kind(document: &Arc<Document>, header: &Header, room: usize, report: &mut Report) {
+    if room == 0 {
+        let is_slip = similar_kind(header).is_some();
+        let severity = if is_slip { Severity::Error } else { Code::UnknownKind.severity() };
+        report.leave_unsaid(severity, 1);
+    } else {
+        report.push(unknown_kind(document, header));
+    }
+}
+
+fn similar_kind(header: &Header) -> Option<&'static str> {
+    let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);
+    nearest(&header.kind, same_group)
+}
+
 /// A kind that is not in the table: one clear remark, or an error for a slip in an Istio kind.
-pub(super) fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
+fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
     let resource = ResourceRef {
         kind: header.kind.clone(),
         namespace: header.meta.namespace.to_string(),
@@ -183,8 +201,7 @@ pub(super) fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnos
         Place::in_document(document, resource, "kind").at(written),
         format!("kind `{}` of {group} is not supported yet: the document is left out", header.kind),
     );
-    let same_group = KINDS.iter().filter(|(_, group, ..)| *group == header.group).map(|(kind, ..)| *kind);
-    match nearest(&header.kind, same_group) {
+    match similar_kind(header) {
         Some(kind) => diagnostic.severity(Severity::Error).help(format!("did you mean `{kind}`?")),
         None => match KINDS.iter().find(|(kind, ..)| *kind == header.kind) {
             Some((kind, group, versions, _)) if *group != header.group => {

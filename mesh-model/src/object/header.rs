@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ObjectMeta;
 use super::naming::{label_key_problem, label_value_problem, name_problem, namespace_problem};
-use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Document, Node, Value, join_key};
 use crate::name::StringMap;
 
@@ -46,7 +46,7 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    read_meta_as(document, Names::Checked, report)
+    read_meta_as(document, Names::Checked, FINDINGS_MAX, report)
 }
 
 /// Whether names that Kubernetes refuses spoil a resource.
@@ -58,11 +58,22 @@ pub(crate) enum Names {
     AsWritten,
 }
 
-/// [`read_meta`] with a choice of what names may be.
-pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, report: &mut Report) -> Option<Header> {
-    let mut reader = Reader { document, names, report, failed: false };
-    reader.read().filter(|_| !reader.failed)
+/// [`read_meta`] with a choice of what names may be, and of how many findings are kept: others are counted.
+pub(crate) fn read_meta_as(
+    document: &Arc<Document>,
+    names: Names,
+    room: usize,
+    report: &mut Report,
+) -> Option<Header> {
+    let most = report.len() + room.min(FINDINGS_MAX);
+    let mut reader = Reader { document, names, report, most, dropped: 0, failed: false };
+    let header = reader.read().filter(|_| !reader.failed);
+    reader.tell_dropped();
+    header
 }
+
+/// Findings kept of one head: a hundred thousand bad labels are no better told by a hundred thousand findings.
+const FINDINGS_MAX: usize = 128;
 
 /// The resource as far as it says who it is.
 fn resource(root: Node<'_>) -> ResourceRef {
@@ -76,6 +87,10 @@ struct Reader<'a> {
     document: &'a Arc<Document>,
     names: Names,
     report: &'a mut Report,
+    /// The report may grow to so many findings.
+    most: usize,
+    /// Findings that are only counted.
+    dropped: usize,
     failed: bool,
 }
 
@@ -208,9 +223,34 @@ impl<'a> Reader<'a> {
         time.map(jiff::Timestamp::as_second)
     }
 
+    /// Whether a finding more is only counted.
+    fn is_full(&mut self) -> bool {
+        let is_full = self.report.len() >= self.most;
+        self.dropped += usize::from(is_full);
+        is_full
+    }
+
+    /// Says how many findings are not shown.
+    fn tell_dropped(&mut self) {
+        // What a head lacks or has wrong is an error, each time.
+        let severity = Severity::Error;
+        if self.dropped > 0 && self.most < FINDINGS_MAX {
+            // There was less room than a head has: who gave it tells the number, as if all had been kept.
+            self.report.leave_unsaid(severity, self.dropped.min(FINDINGS_MAX + 1 - self.most));
+        } else if self.dropped > 0 {
+            let at = Place::in_document(self.document, resource(self.document.root()), "");
+            let message = format!("{} more findings of this document are not shown", self.dropped);
+            let finding = Diagnostic::new(Code::BudgetExceeded, at, message).severity(severity);
+            self.report.push(finding.help("mend what is shown, then look again"));
+        }
+    }
+
     fn top_level_fields(&mut self, root: Node<'_>) {
         const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
         for entry in root.entries().filter(|entry| !KNOWN.contains(&entry.key)) {
+            if self.is_full() {
+                continue;
+            }
             let key = join_key("", entry.key);
             let at = Place::in_document(self.document, resource(self.document.root()), &key);
             let mut finding =
@@ -278,6 +318,9 @@ impl<'a> Reader<'a> {
 
     fn error(&mut self, code: Code, path: &str, message: String, help: Option<&str>) {
         self.failed = true;
+        if self.is_full() {
+            return;
+        }
         let at = Place::in_document(self.document, resource(self.document.root()), path);
         let mut finding = Diagnostic::new(code, at, message);
         finding.help = help.map(str::to_owned);

@@ -10,7 +10,7 @@ use crate::document::Plain;
 impl Builder<'_, '_, '_> {
     pub(super) fn alias(&mut self, id: usize, marks: &Marks) -> Option<()> {
         let Some(anchor) = self.anchors.get(&id) else {
-            self.report(Code::AliasProblem, marks, "an alias inside of what it refers to".to_owned());
+            self.report(Code::AliasProblem, marks, || "an alias inside of what it refers to".to_owned());
             return self.placeholder(marks);
         };
         let (nodes, bytes, from) = (anchor.nodes, anchor.bytes, anchor.at);
@@ -18,7 +18,7 @@ impl Builder<'_, '_, '_> {
         self.count(marks, nodes, bytes)?;
         let limit = self.options.budget.depth_limit();
         if self.tree.is_collection(from) && self.tree.depth(from) + self.frames.len() > limit {
-            self.report(Code::BudgetExceeded, marks, format!("more than {limit} levels of nesting"));
+            self.report(Code::BudgetExceeded, marks, || format!("more than {limit} levels of nesting"));
             return None;
         }
         let (at, range) = (self.tree.len(), self.range(marks));
@@ -54,7 +54,7 @@ impl Builder<'_, '_, '_> {
     }
 
     pub(super) fn bad_key_of(&mut self, kind: &str, at: usize, marks: &Marks) -> Option<()> {
-        self.report(Code::BadKey, marks, format!("{kind} cannot be a map key"));
+        self.report(Code::BadKey, marks, || format!("{kind} cannot be a map key"));
         self.truncate(at);
         self.tree.text("", self.range(marks));
         self.attach(at, false);
@@ -66,6 +66,7 @@ impl Builder<'_, '_, '_> {
         if anchor > 0 {
             let (nodes, bytes) = (self.nodes - before.0, self.bytes - before.1);
             self.anchors.insert(anchor, Anchor { at, nodes, bytes });
+            self.anchored.push(anchor);
         }
     }
 
@@ -75,7 +76,9 @@ impl Builder<'_, '_, '_> {
         self.expanded.1 = self.expanded.1.saturating_add(bytes.saturating_add(nodes));
         let budget = &self.options.budget;
         if self.expanded.0 > budget.alias_nodes || self.expanded.1 > budget.expansion_limit(self.text.len()) {
-            self.report(Code::BudgetExceeded, marks, "aliases repeat more text than is allowed".to_owned());
+            self.report(Code::BudgetExceeded, marks, || {
+                "aliases repeat more text than is allowed".to_owned()
+            });
             return None;
         }
         Some(())
@@ -85,10 +88,15 @@ impl Builder<'_, '_, '_> {
         self.nodes = self.nodes.saturating_add(nodes);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.nodes > self.options.budget.nodes {
-            let message = format!("more than {} keys and values in one document", self.options.budget.nodes);
-            self.report(Code::BudgetExceeded, marks, message);
+            let most = self.options.budget.nodes;
+            self.report(Code::BudgetExceeded, marks, || too_many(most));
             return None;
         }
         Some(())
     }
+}
+
+/// What is said of a document with more keys and values than it may have.
+pub(super) fn too_many(most: usize) -> String {
+    format!("more than {most} keys and values in one document")
 }

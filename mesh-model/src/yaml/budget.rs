@@ -10,6 +10,8 @@ pub struct Budget {
     pub document_bytes: usize,
     /// Documents of one file, items of lists included.
     pub documents: usize,
+    /// Documents of one file that are broken, or without `kind` or `metadata`: after so many the rest is not read.
+    pub strange_documents: usize,
     /// Nodes of one document: keys and values, after aliases and merges are expanded.
     pub nodes: usize,
     /// Levels of nesting of one document.
@@ -28,6 +30,7 @@ impl Default for Budget {
             input_bytes: 256 << 20,
             document_bytes: 4 << 20,
             documents: 100_000,
+            strange_documents: 20_000,
             nodes: 500_000,
             depth: 64,
             alias_nodes: 100_000,
@@ -56,6 +59,13 @@ impl Budget {
     #[must_use]
     pub fn with_documents(mut self, documents: usize) -> Self {
         self.documents = documents;
+        self
+    }
+
+    /// Sets the documents that may be broken or without `kind` or `metadata`.
+    #[must_use]
+    pub fn with_strange_documents(mut self, documents: usize) -> Self {
+        self.strange_documents = documents;
         self
     }
 

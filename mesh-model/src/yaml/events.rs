@@ -137,6 +137,8 @@ pub(super) struct Builder<'a, 'p, 'r> {
     pub(super) tree: &'p mut TreeBuilder,
     pub(super) frames: Vec<Frame>,
     pub(super) anchors: HashMap<usize, Anchor>,
+    /// Anchors in the order in which their values ended.
+    pub(super) anchored: Vec<usize>,
     pub(super) nodes: usize,
     pub(super) bytes: usize,
     pub(super) expanded: (usize, usize),
@@ -163,6 +165,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             tree,
             frames: Vec::new(),
             anchors: HashMap::new(),
+            anchored: Vec::new(),
             nodes: 0,
             bytes: 0,
             expanded: (0, 0),
@@ -173,6 +176,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     fn start(&mut self) {
         self.frames.clear();
         self.anchors.clear();
+        self.anchored.clear();
         self.tree.clear();
         self.nodes = 0;
         self.bytes = 0;
@@ -227,7 +231,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             Event::SequenceEnd | Event::MappingEnd => self.close(marks),
             Event::Alias(id) => self.alias(id, marks),
             Event::UnresolvedAlias(name) => {
-                let message = format!("the alias `{}` has no anchor before it", shorten(&name));
+                let message = || format!("the alias `{}` has no anchor before it", shorten(&name));
                 self.report(Code::AliasProblem, marks, message);
                 self.placeholder(marks)
             }
@@ -245,7 +249,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     ) -> Option<()> {
         let limit = self.options.budget.depth_limit();
         if self.frames.len() >= limit {
-            self.report(Code::BudgetExceeded, marks, format!("more than {limit} levels of nesting"));
+            self.report(Code::BudgetExceeded, marks, || format!("more than {limit} levels of nesting"));
             return None;
         }
         if let Some(tag) = tag
@@ -298,8 +302,13 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     /// Forgets the slots from `at` on; what had an anchor there is what comes to stand at `at`.
     pub(super) fn truncate(&mut self, at: usize) {
         self.tree.truncate(at);
-        for anchor in self.anchors.values_mut() {
-            anchor.at = anchor.at.min(at);
+        // What ended before `at` came to stand has a smaller slot: it need not be looked at.
+        for id in self.anchored.iter().rev() {
+            match self.anchors.get_mut(id) {
+                Some(anchor) if anchor.at < at => break,
+                Some(anchor) => anchor.at = at,
+                None => {}
+            }
         }
     }
 
@@ -313,13 +322,13 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
     ) -> Option<()> {
         let budget = &self.options.budget;
         if text.len() > budget.scalar_bytes {
-            let message = format!("a scalar of more than {} bytes", budget.scalar_bytes);
-            self.report(Code::BudgetExceeded, marks, message);
+            let most = budget.scalar_bytes;
+            self.report(Code::BudgetExceeded, marks, || format!("a scalar of more than {most} bytes"));
             return None;
         }
         let plain = style == ScalarStyle::Plain;
         if !plain && text.contains('\0') {
-            self.report(Code::Encoding, marks, "an escaped NUL may not stand in a string".to_owned());
+            self.report(Code::Encoding, marks, || "an escaped NUL may not stand in a string".to_owned());
         }
         let mut range = self.range(marks);
         let written = self.text.get(range.start as usize..range.end as usize);
@@ -348,7 +357,7 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             Resolved::NotJson(text) if is_key => self.tree.text(text, range),
             Resolved::Plain(value) => self.tree.scalar(value, range),
             Resolved::NotJson(_) => {
-                let message = format!("`{}` is a number that JSON cannot write", shorten(&text));
+                let message = || format!("`{}` is a number that JSON cannot write", shorten(&text));
                 self.report(Code::BadNumber, marks, message);
                 self.tree.scalar(Plain::Null, range);
             }

@@ -11,20 +11,32 @@ pub(super) struct Part {
     pub(super) at: u32,
 }
 
-/// The documents a tree stands for: its items for a list, itself otherwise.
-pub(super) fn expand(tree: Tree, out: &mut Vec<Part>) {
-    let tree = Arc::new(tree);
-    expand_node(&tree, tree.root(), out);
+/// The documents a tree stands for: its items for a list, itself otherwise. No more than `most` are given.
+pub(super) fn expand(tree: Tree, most: usize) -> Vec<Part> {
+    let mut out = Vec::new();
+    expand_into(tree, most, &mut out);
+    out
 }
 
-fn expand_node(tree: &Arc<Tree>, node: Node<'_>, out: &mut Vec<Part>) {
+fn expand_into(tree: Tree, most: usize, out: &mut Vec<Part>) {
+    let tree = Arc::new(tree);
+    expand_node(&tree, tree.root(), most, out);
+}
+
+fn expand_node(tree: &Arc<Tree>, node: Node<'_>, most: usize, out: &mut Vec<Part>) {
     let Some((kind, api_version)) = list_header(node) else {
-        out.push(Part { tree: Arc::clone(tree), at: node.position() });
+        // `null` is no document.
+        if !node.is_null() {
+            out.push(Part { tree: Arc::clone(tree), at: node.position() });
+        }
         return;
     };
     let Some(items) = node.entry("items") else { return };
     let mut cutter = Cutter::new(tree);
     for item in items.value.items() {
+        if out.len() >= most {
+            return;
+        }
         // Items of typed lists may leave out what the list says already.
         let missing: Vec<(&str, &str)> = [("kind", kind), ("apiVersion", api_version)]
             .into_iter()
@@ -32,11 +44,11 @@ fn expand_node(tree: &Arc<Tree>, node: Node<'_>, out: &mut Vec<Part>) {
             .collect();
         // Lists may hold lists: the depth budget bounds the recursion.
         if !missing.is_empty() {
-            expand(completed(tree, item, items.position(), &missing), out);
+            expand_into(completed(tree, item, items.position(), &missing), most, out);
         } else if let Some(own) = cutter.cut(item) {
-            expand(own, out);
+            expand_into(own, most, out);
         } else {
-            expand_node(tree, item, out);
+            expand_node(tree, item, most, out);
         }
     }
 }

@@ -98,6 +98,10 @@ impl Builder<'_, '_, '_> {
     }
 
     fn bad_merge(&mut self, value: usize) {
+        // Counting lines back to a place costs more than a finding that is not kept.
+        if self.problems.is_full(Code::BadKey.severity()) {
+            return self.problems.drop_one(Code::BadKey.severity());
+        }
         let message = "the value of `<<` is neither a map nor a list of maps".to_owned();
         let span = self.place(value);
         let path = self.path();

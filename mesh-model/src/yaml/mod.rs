@@ -139,7 +139,14 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let mut builder = TreeBuilder::default();
     let mut unsaid = Unsaid::default();
     let mut has_template = false;
+    let mut strange = 0;
     for read in read_all(file, bytes, &chunks, options, &mut builder) {
+        strange += usize::from(read.trees.is_empty() && !read.report.is_empty());
+        if strange > options.budget.strange_documents {
+            let span = read.report.iter().next().map_or(start, |found| found.at.span());
+            loaded.report.push(too_strange(&source, options, span));
+            break;
+        }
         // Said once: what else is wrong with a template comes of its being one.
         let is_said = read.is_template && std::mem::replace(&mut has_template, true);
         match loaded.report.len() {
@@ -148,7 +155,7 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
             _ => unsaid.add(read.report),
         }
         for tree in read.trees {
-            if !add(tree, &source, options, loaded) {
+            if !add(tree, &source, options, &mut strange, loaded) {
                 return unsaid.tell(&mut loaded.report);
             }
         }
@@ -246,9 +253,10 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
     let mut report = Report::new();
     #[cfg(feature = "yaml")]
     if problems.errors() > 0
-        && let Some(texts) = json_texts::split(chunk)
+        && let Some(texts) = json_texts::split(chunk, options.budget.documents.saturating_add(1))
     {
         let mut trees = Vec::new();
+        let mut unsaid = Unsaid::default();
         for text in texts {
             let mut problems = Problems::new(file);
             if text.bytes.first() == Some(&b'{') {
@@ -258,8 +266,15 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
                 let message = "between JSON objects nothing but JSON objects may stand".to_owned();
                 problems.note(Code::Syntax, Severity::Error, place, "", message).help("remove the line");
             }
-            problems.into_report(&mut report);
+            if report.len() < FINDINGS_MAX {
+                problems.into_report(&mut report);
+            } else {
+                let mut more = Report::new();
+                problems.into_report(&mut more);
+                unsaid.add(more);
+            }
         }
+        unsaid.tell(&mut report);
         return Read { trees, report, is_template: false };
     }
     let template = problems.template(chunk);
@@ -311,9 +326,10 @@ fn parse(
     if quick::is_empty(text) {
         return Vec::new();
     }
-    match quick::read(text, chunk, options, builder) {
-        Some(tree) => vec![tree],
-        None => events::read(text, chunk, options, builder, problems),
+    match quick::read(text, chunk, options, builder, problems) {
+        quick::Outcome::Tree(tree) => vec![tree],
+        quick::Outcome::TooMany => Vec::new(),
+        quick::Outcome::Declined => events::read(text, chunk, options, builder, problems),
     }
 }
 
@@ -328,22 +344,34 @@ fn parse(
     json::read(text, chunk, options, builder, problems)
 }
 
-/// Adds a tree's documents. `false`: the file has too many.
-fn add(tree: Tree, source: &Source, options: &LoadOptions, loaded: &mut Loaded) -> bool {
-    let mut parts = Vec::new();
-    list::expand(tree, &mut parts);
-    for part in parts {
+fn too_many(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
+    let message = format!("more than {} documents", options.budget.documents);
+    let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, span), message);
+    finding.help(advice::of(Code::BudgetExceeded))
+}
+
+fn too_strange(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
+    let most = options.budget.strange_documents;
+    let message = format!("more than {most} documents that are broken or no resources: the rest is not read");
+    let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, span), message);
+    finding.help("mend what is found in the first of them, then look again")
+}
+
+/// Adds a tree's documents. `false`: the file has too many. `strange`: those so far that are no resources.
+fn add(tree: Tree, source: &Source, options: &LoadOptions, strange: &mut usize, loaded: &mut Loaded) -> bool {
+    let limit = options.budget.documents;
+    let room = limit.saturating_sub(loaded.documents.len()).saturating_add(1);
+    for part in list::expand(tree, room) {
         let index = loaded.documents.len();
         let document = Document::part(source.clone(), index, &part.tree, part.at);
-        if document.root().is_null() {
-            continue;
-        }
-        let limit = options.budget.documents;
+        let root = document.root();
         if index >= limit {
-            let message = format!("more than {limit} documents");
-            let at = Place::in_file(&source.file, document.root().span());
-            let finding = Diagnostic::new(Code::BudgetExceeded, at, message);
-            loaded.report.push(finding.help(advice::of(Code::BudgetExceeded)));
+            loaded.report.push(too_many(source, options, root.span()));
+            return false;
+        }
+        *strange += usize::from(root.get("kind").is_none() || root.get("metadata").is_none());
+        if *strange > options.budget.strange_documents {
+            loaded.report.push(too_strange(source, options, root.span()));
             return false;
         }
         loaded.documents.push(Arc::new(document));

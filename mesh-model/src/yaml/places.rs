@@ -44,15 +44,28 @@ impl Builder<'_, '_, '_> {
 
     pub(super) fn unusual_tag(&mut self, tag: &Tag, marks: &Marks) {
         let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
+        if self.problems.is_full(severity) {
+            return self.problems.drop_one(severity);
+        }
         let message =
             format!("the tag `{}` is not part of the JSON model and is dropped", shorten(&tag.original()));
         let (span, path) = (self.span(marks), self.path());
         self.problems.note(Code::UnusualScalar, severity, span, &path, message).help("remove the tag");
     }
 
-    pub(super) fn report(&mut self, code: Code, marks: &Marks, message: String) -> Noted<'_> {
+    /// `message` is asked for only where the finding is kept.
+    pub(super) fn report(
+        &mut self,
+        code: Code,
+        marks: &Marks,
+        message: impl FnOnce() -> String,
+    ) -> Noted<'_> {
+        if self.problems.is_full(code.severity()) {
+            self.problems.drop_one(code.severity());
+            return Noted::dropped();
+        }
         let (path, span) = (self.path(), self.span(marks));
-        self.problems.note(code, code.severity(), span, &path, message).or_help(advice::of(code))
+        self.problems.note(code, code.severity(), span, &path, message()).or_help(advice::of(code))
     }
 
     /// The colon that an error is about, when it ends a plain word in a flow collection.

@@ -12,6 +12,12 @@ const NOTES_MAX: usize = 100;
 pub(super) struct Noted<'n>(Option<&'n mut Diagnostic>);
 
 impl Noted<'_> {
+    /// One that is only counted.
+    #[cfg(feature = "yaml")]
+    pub(super) fn dropped() -> Self {
+        Self(None)
+    }
+
     /// Adds what to do about it.
     pub(super) fn help(self, help: impl Into<String>) {
         if let Some(note) = self.0 {
@@ -98,19 +104,27 @@ impl<'a> Problems<'a> {
 
     /// Adds the name of the resource to the findings of its document, and hides what is secret.
     pub(super) fn name_resource(&mut self, root: Node<'_>) {
-        for note in self.notes.iter_mut().filter(|note| note.at.resource == ResourceRef::default()) {
-            let (item, field) = item_of(root, &note.at.field);
-            let text = |node: Option<Node<'_>>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
-            let meta = item.get("metadata");
-            note.at.resource = ResourceRef {
-                kind: text(item.get("kind")),
-                namespace: text(meta.and_then(|meta| meta.get("namespace"))),
-                name: text(meta.and_then(|meta| meta.get("name"))),
+        let mut nameless =
+            self.notes.iter_mut().filter(|note| note.at.resource == ResourceRef::default()).peekable();
+        if nameless.peek().is_none() {
+            return;
+        }
+        // Roots may have a hundred thousand keys: each item is asked once for all of its findings in a row.
+        let kind = root.get("kind").and_then(Node::as_str).unwrap_or_default();
+        let (is_list, is_typed_list) = (kind.ends_with("List"), kind == "SecretList");
+        let mut last = None;
+        for note in nameless {
+            let (item, field) = if is_list { item_of(root, &note.at.field) } else { (root, &*note.at.field) };
+            let position = item.position();
+            let resource = match last.take() {
+                Some((at, resource)) if at == position => resource,
+                _ => resource_of(item),
             };
-            let is_typed_list = text(root.get("kind")) == "SecretList";
-            if (note.at.resource.kind == "Secret" || is_typed_list) && !field.starts_with("metadata") {
+            note.at.resource = ResourceRef::clone(&resource);
+            if (resource.kind == "Secret" || is_typed_list) && !field.starts_with("metadata") {
                 hide(note);
             }
+            last = Some((position, resource));
         }
     }
 
@@ -149,6 +163,14 @@ impl<'a> Problems<'a> {
             report.push(note);
         }
     }
+}
+
+/// What an item says it is.
+fn resource_of(item: Node<'_>) -> ResourceRef {
+    let text = |node: Option<Node<'_>>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let meta = item.get("metadata");
+    let field = |name| text(meta.and_then(|meta| meta.get(name)));
+    ResourceRef { kind: text(item.get("kind")), namespace: field("namespace"), name: field("name") }
 }
 
 /// Messages that repeat the text begin with it; so does their help.

@@ -34,7 +34,7 @@ impl Builder<'_, '_, '_> {
             return text;
         }
         if text.starts_with(':') {
-            let message = format!("`{}` starts with a colon: quote it here", shorten(&text));
+            let message = || format!("`{}` starts with a colon: quote it here", shorten(&text));
             self.report(Code::Syntax, marks, message).help("write it in quotes");
         }
         // In flow collections a plain scalar runs on over a colon that no space follows: `[2001:db8::]`, `{a:}`.
@@ -60,6 +60,10 @@ impl Builder<'_, '_, '_> {
             if let Resolved::Plain(value) = resolved
                 && let Some(reason) = scalar::unusual(text, value)
             {
+                if self.problems.is_full(Severity::Warning) {
+                    self.problems.drop_one(Severity::Warning);
+                    return resolved;
+                }
                 let message = format!("`{}` {reason}", shorten(text));
                 let (span, path) = (self.span(marks), self.path());
                 let noted = self.problems.note(Code::UnusualScalar, Severity::Warning, span, &path, message);
@@ -76,12 +80,9 @@ impl Builder<'_, '_, '_> {
                 return match scalar::decode_base64(text) {
                     Some(bytes) => Resolved::Other(String::from_utf8_lossy(&bytes).into_owned()),
                     None => {
-                        self.report(
-                            Code::BadValue,
-                            marks,
-                            "the value of `!!binary` is not base64".to_owned(),
-                        )
-                        .help("write the text itself, without the tag");
+                        let message = || "the value of `!!binary` is not base64".to_owned();
+                        self.report(Code::BadValue, marks, message)
+                            .help("write the text itself, without the tag");
                         Resolved::String
                     }
                 };
@@ -102,12 +103,8 @@ impl Builder<'_, '_, '_> {
                 | (Resolved::Plain(Plain::Null), "null")
         );
         if !fits {
-            self.report(
-                Code::BadValue,
-                marks,
-                format!("`{}` is no value of the tag `!!{wanted}`", shorten(text)),
-            )
-            .help("remove the tag, or write a value of its type");
+            let message = || format!("`{}` is no value of the tag `!!{wanted}`", shorten(text));
+            self.report(Code::BadValue, marks, message).help("remove the tag, or write a value of its type");
         }
         resolved
     }

@@ -201,6 +201,23 @@ fn y05_sizes_are_bounded() {
 }
 
 #[test]
+fn y05_a_text_of_many_documents_that_are_no_resources_is_given_up() {
+    let resource = "kind: A\nmetadata: {name: a}\n---\n";
+    for (strange, documents) in [("a: 1\n---\n", 5), ("[\n---\n", 2), ("kind: A\n---\n", 5)] {
+        let text = format!("{resource}{resource}{}{resource}", strange.repeat(4));
+        let options = LoadOptions::default().with_budget(Budget::default().with_strange_documents(3));
+        let loaded = load("t.yaml", &text, &options);
+        assert_eq!(loaded.documents.len(), documents, "{text}");
+        assert!(codes(&loaded).contains(&("budget-exceeded", 13)), "{:?}", codes(&loaded));
+        let options = LoadOptions::default().with_budget(Budget::default().with_strange_documents(4));
+        assert!(codes(&load("t.yaml", &text, &options)).iter().all(|(code, _)| *code != "budget-exceeded"));
+    }
+    let list = format!("kind: List\napiVersion: v1\nitems:\n{}", "- {a: 1}\n".repeat(4));
+    let options = LoadOptions::default().with_budget(Budget::default().with_strange_documents(3));
+    assert_eq!(load("t.yaml", &list, &options).documents.len(), 3);
+}
+
+#[test]
 fn y05_many_documents_and_wide_maps_are_read_in_linear_time() {
     assert_eq!(lenient("a: 1\n---\n".repeat(20_000)).documents.len(), 20_000);
     let wide: String = (0..200_000).map(|number| format!("k{number}: 1\n")).collect();

@@ -140,21 +140,18 @@ fn is_refused(character: char) -> bool {
 }
 
 pub(super) fn place_after(before: &str, chunk: &Chunk<'_>) -> Span {
-    let mut line = chunk.line;
-    let mut column = 1;
-    let mut characters = before.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\r' if characters.peek() == Some(&'\n') => {}
-            '\n' | '\r' => {
-                line += 1;
-                column = 1;
-            }
-            _ => column += 1,
-        }
+    // A long text may have hundreds of findings: what is counted is counted many bytes at a time.
+    let bytes = before.as_bytes();
+    let count = |wanted: u8| bytes.iter().filter(|byte| **byte == wanted).count();
+    let mut breaks = count(b'\n');
+    if bytes.contains(&b'\r') {
+        breaks += count(b'\r') - bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     }
+    let line_start = bytes.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    let column = before.get(line_start..).map_or(0, |text| text.chars().count()) + 1;
     let start = chunk.offset + before.len();
-    Span { start: narrow(start), end: narrow(start), line: narrow(line), column: narrow(column) }
+    let line = narrow(chunk.line + breaks);
+    Span { start: narrow(start), end: narrow(start), line, column: narrow(column) }
 }
 
 /// Offsets and lines as `Span` keeps them; texts beyond 4 GiB are refused before.

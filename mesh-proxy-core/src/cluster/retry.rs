@@ -1,5 +1,7 @@
 //! Whether a try that failed is repeated, and when (T-160 to T-166; Envoy's `retry_state_impl.cc`).
 
+use std::cell::OnceCell;
+
 use mesh_compile::route_table::action::RetryPolicy;
 
 use crate::dice::Dice;
@@ -122,7 +124,9 @@ pub enum Verdict {
 /// none the retry is not made (T-271).
 #[derive(Debug, Clone)]
 pub struct RetryState<'a> {
-    on: Conditions,
+    /// The policy's words; read when something has gone wrong that one of them may name.
+    on: &'a str,
+    conditions: OnceCell<Conditions>,
     codes: &'a [u16],
     left: u32,
     wait_ms: u64,
@@ -134,7 +138,8 @@ impl<'a> RetryState<'a> {
     pub fn new(policy: &'a RetryPolicy) -> Self {
         let base_ms = policy.backoff_ms.filter(|ms| *ms > 0).unwrap_or(BACKOFF_BASE_MS);
         Self {
-            on: Conditions::parse(&policy.on),
+            on: &policy.on,
+            conditions: OnceCell::new(),
             codes: &policy.codes,
             left: policy.attempts,
             wait_ms: base_ms,
@@ -159,7 +164,7 @@ impl<'a> RetryState<'a> {
         match tried {
             Try::Response { status, grpc_status, rate_limited, overloaded } => {
                 !overloaded
-                    && (!rate_limited || self.on.has(Conditions::RATE_LIMITED))
+                    && (!rate_limited || self.names(Conditions::RATE_LIMITED))
                     && (rate_limited
                         || self.is_retriable_status(status)
                         || self.is_retriable_grpc(grpc_status))
@@ -170,10 +175,10 @@ impl<'a> RetryState<'a> {
 
     fn is_retriable_status(&self, status: u16) -> bool {
         let server_error = (500..600).contains(&status);
-        (server_error && self.on.has(Conditions::FIVE_XX))
-            || ((502..=504).contains(&status) && self.on.has(Conditions::GATEWAY_ERROR))
-            || (status == 409 && self.on.has(Conditions::RETRIABLE_4XX))
-            || (self.on.has(Conditions::STATUS_CODES) && self.codes.contains(&status))
+        (server_error && self.names(Conditions::FIVE_XX))
+            || ((502..=504).contains(&status) && self.names(Conditions::GATEWAY_ERROR))
+            || (status == 409 && self.names(Conditions::RETRIABLE_4XX))
+            || (self.codes.contains(&status) && self.names(Conditions::STATUS_CODES))
     }
 
     fn is_retriable_grpc(&self, status: Option<u32>) -> bool {
@@ -185,7 +190,12 @@ impl<'a> RetryState<'a> {
             Some(14) => Conditions::UNAVAILABLE,
             _ => return false,
         };
-        self.on.has(condition)
+        self.names(condition)
+    }
+
+    /// Whether the policy names a condition.
+    fn names(&self, condition: Conditions) -> bool {
+        self.conditions.get_or_init(|| Conditions::parse(self.on)).has(condition)
     }
 
     fn is_retriable_reset(&self, reason: ResetReason, request_sent: bool) -> bool {
@@ -193,10 +203,10 @@ impl<'a> RetryState<'a> {
         let any = [Conditions::RESET, Conditions::FIVE_XX, Conditions::GATEWAY_ERROR];
         match reason {
             ResetReason::Overflow => false,
-            _ if any.into_iter().any(|condition| self.on.has(condition)) => true,
-            _ if !request_sent && self.on.has(Conditions::RESET_BEFORE_REQUEST) => true,
-            ResetReason::ConnectFailure => self.on.has(Conditions::CONNECT_FAILURE),
-            ResetReason::RefusedStream => self.on.has(Conditions::REFUSED_STREAM),
+            _ if any.into_iter().any(|condition| self.names(condition)) => true,
+            _ if !request_sent && self.names(Conditions::RESET_BEFORE_REQUEST) => true,
+            ResetReason::ConnectFailure => self.names(Conditions::CONNECT_FAILURE),
+            ResetReason::RefusedStream => self.names(Conditions::REFUSED_STREAM),
             ResetReason::Reset | ResetReason::PerTryTimeout => false,
         }
     }

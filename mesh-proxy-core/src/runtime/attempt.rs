@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
-use hyper::body::Incoming;
+use http::header::{EXPECT, UPGRADE};
+use http::{Method, Response};
 use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsContext};
 use mesh_model::facts::HttpVersion;
 
+use super::body::Body;
 use super::cluster::ClusterState;
+use super::direct::{self, Broken, Direct};
 use super::head::{self, Head};
 use super::pool::{Checkout, Failure, Http1, Key, Protocol};
 use super::proxy::Inner;
@@ -19,7 +21,7 @@ use crate::cluster::host::Host;
 /// An answer, and the connection that goes back to the pool once it is read.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<Body>,
     pub(crate) connection: Option<Lent>,
 }
 
@@ -68,13 +70,26 @@ pub(crate) async fn send(
         let checkout = cluster.pool.checkout(proxy, &cluster.cluster, &key, offer.as_ref()).await?;
         match checkout {
             Checkout::Http1(mut connection, was_used) => {
+                if let Some(body) = body.at_hand().filter(|_| is_only_asked(head))
+                    && let Some(direct) = connection.take_direct()
+                {
+                    let lent = Lent { cluster: Arc::clone(cluster), key: key.clone(), connection };
+                    match at_once(direct, lent, head, &body).await {
+                        Ok(response) => return Ok(Answer { response, connection: None }),
+                        Err(Broken::Unsent) if was_used => continue,
+                        Err(Broken::Unsent) => {
+                            return Err(Failure::Reset("connection termination".to_owned()));
+                        }
+                        Err(Broken::Failed(failure)) => return Err(failure),
+                    }
+                }
                 let request = head.request(false, body.body()).map_err(|_| Failure::NotWritable)?;
-                match connection.sender.try_send_request(request).await {
+                match connection.sender().await?.try_send_request(request).await {
                     Ok(response) => {
                         head::framing(response.headers())
                             .map_err(|problem| Failure::Protocol(problem.0.to_owned()))?;
                         let connection = Some(Lent { cluster: Arc::clone(cluster), key, connection });
-                        return Ok(Answer { response, connection });
+                        return Ok(Answer { response: response.map(Body::Incoming), connection });
                     }
                     Err(mut refused) => {
                         let was_not_sent = refused.take_message().is_some();
@@ -87,7 +102,9 @@ pub(crate) async fn send(
             Checkout::Http2(mut sender) => {
                 let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
                 match sender.try_send_request(request).await {
-                    Ok(response) => return Ok(Answer { response, connection: None }),
+                    Ok(response) => {
+                        return Ok(Answer { response: response.map(Body::Incoming), connection: None });
+                    }
                     Err(mut refused) => {
                         if refused.take_message().is_none() {
                             return Err(of_hyper(refused.error()));
@@ -98,6 +115,23 @@ pub(crate) async fn send(
         }
     }
     Err(Failure::Refused)
+}
+
+/// Whether nothing but an answer is to come of a request: no other protocol, no tunnel.
+fn is_only_asked(head: &Head) -> bool {
+    head.method != Method::CONNECT
+        && !head.headers.contains_key(UPGRADE)
+        && !head.headers.contains_key(EXPECT)
+}
+
+/// Sends a request whose body is all there on a connection that no task drives.
+async fn at_once(direct: Direct, lent: Lent, head: &Head, body: &[Bytes]) -> Result<Response<Body>, Broken> {
+    let written = direct::written(head, body).map_err(|_| Broken::Failed(Failure::NotWritable))?;
+    let home = |direct| {
+        let Lent { cluster, key, connection } = lent;
+        Lent { cluster, key, connection: connection.with_direct(direct) }.give_back();
+    };
+    direct.send(&head.method, &written, home).await
 }
 
 fn of_hyper(error: &hyper::Error) -> Failure {

@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
+use super::direct::DirectBody;
 use super::replay::TryBody;
 
 /// Any error of a body.
@@ -23,6 +24,8 @@ pub enum Body {
     Full(Option<Bytes>),
     /// As it arrives.
     Incoming(Incoming),
+    /// As it arrives on a connection that no task drives.
+    Direct(Box<DirectBody>),
     /// A request body that may be sent again.
     Try(TryBody),
     /// A body that is watched.
@@ -101,6 +104,7 @@ impl HttpBody for Body {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Incoming(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Self::Direct(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Try(body) => Pin::new(body).poll_frame(context),
             Self::Watched(body) => Pin::new(&mut **body).poll_frame(context),
         }
@@ -111,6 +115,7 @@ impl HttpBody for Body {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_none(),
             Self::Incoming(body) => body.is_end_stream(),
+            Self::Direct(body) => body.is_end_stream(),
             Self::Try(body) => body.is_end_stream(),
             Self::Watched(body) => body.inner.is_end_stream(),
         }
@@ -121,6 +126,7 @@ impl HttpBody for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Incoming(body) => body.size_hint(),
+            Self::Direct(body) => body.size_hint(),
             Self::Try(body) => body.size_hint(),
             Self::Watched(body) => body.inner.size_hint(),
         }

@@ -118,7 +118,7 @@ pub(crate) async fn serve(
                     held.active = Some(answer.active);
                     held.lent = answer.lent;
                     deadline = answer.deadline;
-                    let mut response = answer.response.map(Body::Incoming);
+                    let mut response = answer.response;
                     header_ops::apply(response.headers_mut(), &answer.ops, |value| {
                         request_headers::value(value, &record)
                     });

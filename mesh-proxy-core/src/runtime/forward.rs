@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderName, HeaderValue, SET_COOKIE, UPGRADE};
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mesh_compile::route_table::action::HeaderOp;
 use tokio::time::Instant;
 
 use super::attempt::Lent;
+use super::body::Body;
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 
 /// An upstream's answer, and what is held while it passes.
 pub(crate) struct Answered {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<Body>,
     pub(crate) active: Active,
     pub(crate) lent: Option<Lent>,
     pub(crate) deadline: Option<Instant>,
@@ -78,7 +78,7 @@ pub(crate) async fn run(
     let Forwarding { mut head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
         *forwarding;
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
-    let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
+    let Some(mut http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
     let dice = &*connection.proxy.dice;
     if let Some(fault) = &http.fault {
         let drawn = draw::fault(fault, &mut Throw(dice));
@@ -101,7 +101,7 @@ pub(crate) async fn run(
         let facts = HashFacts { headers: &head.headers, path: &original_path, source };
         hash_key::key(&hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
-    rewrite(&mut head, original_path, &http, choice);
+    rewrite(&mut head, original_path, &mut http, choice);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
     });
@@ -166,15 +166,18 @@ pub(crate) async fn run(
 }
 
 /// Path and authority as the route wants them; the endpoint's own name is filled in with each try.
-fn rewrite(head: &mut Head, original_path: String, http: &HttpForward, choice: &ClusterChoice) {
-    head.path.clone_from(&http.path);
+fn rewrite(head: &mut Head, original_path: String, http: &mut HttpForward, choice: &ClusterChoice) {
+    head.path = std::mem::take(&mut http.path);
     if original_path != head.path
         && let Ok(original) = HeaderValue::try_from(original_path)
     {
         head.headers.insert(request_headers::ORIGINAL_PATH, original);
     }
     match (&choice.authority, &http.authority) {
-        (Some(own), _) | (None, UpstreamAuthority::Text(own)) => head.authority = own.to_string(),
+        (Some(own), _) | (None, UpstreamAuthority::Text(own)) if **own != *head.authority => {
+            head.authority = own.to_string();
+        }
+        (Some(_), _) | (None, UpstreamAuthority::Text(_)) => {}
         (None, UpstreamAuthority::UpstreamHost) => {}
     }
 }

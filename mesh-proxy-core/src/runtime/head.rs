@@ -12,6 +12,9 @@ use super::body::Body;
 use crate::canonical::Canonical;
 use crate::cluster::hash_key::HeaderValues;
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A request that the codec let pass and Envoy's would not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -144,10 +147,7 @@ impl Head {
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
-        let path = match &self.read.path {
-            Some(read) if read.as_str() == self.path => Ok(read.clone()),
-            _ => PathAndQuery::try_from(self.path.as_str()),
-        };
+        let path = self.written_path();
         if http2 {
             let authority = Authority::try_from(self.authority.as_str())?;
             let uri = Uri::builder().scheme(self.scheme.clone()).authority(authority);
@@ -155,13 +155,31 @@ impl Head {
             *request.version_mut() = Version::HTTP_2;
         } else {
             *request.uri_mut() = Uri::from(path?);
-            let host = match &self.read.host {
-                Some(read) if read.as_bytes() == self.authority.as_bytes() => read.clone(),
-                _ => HeaderValue::from_str(&self.authority)?,
-            };
-            request.headers_mut().insert(HOST, host);
+            request.headers_mut().insert(HOST, self.written_host()?);
         }
         Ok(request)
+    }
+
+    /// The path as it is written.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub(crate) fn written_path(&self) -> Result<PathAndQuery, http::Error> {
+        match &self.read.path {
+            Some(read) if read.as_str() == self.path => Ok(read.clone()),
+            _ => Ok(PathAndQuery::try_from(self.path.as_str())?),
+        }
+    }
+
+    /// The authority as it is written in HTTP/1.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub(crate) fn written_host(&self) -> Result<HeaderValue, http::Error> {
+        match &self.read.host {
+            Some(read) if read.as_bytes() == self.authority.as_bytes() => Ok(read.clone()),
+            _ => Ok(HeaderValue::from_str(&self.authority)?),
+        }
     }
 }
 
@@ -219,7 +237,18 @@ impl HeaderChanges {
 }
 
 fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, HeaderValue)> {
-    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+    // What every request at an edge gets needs neither to be checked nor kept once more.
+    let name = match &**name {
+        "x-forwarded-for" => FORWARDED_FOR,
+        "x-forwarded-proto" => FORWARDED_PROTO,
+        name => HeaderName::from_bytes(name.as_bytes()).ok()?,
+    };
+    let value = match &**value {
+        b"http" => HeaderValue::from_static("http"),
+        b"https" => HeaderValue::from_static("https"),
+        value => HeaderValue::from_bytes(value).ok()?,
+    };
+    Some((name, value))
 }
 
 /// `application/grpc`, alone or with a suffix.

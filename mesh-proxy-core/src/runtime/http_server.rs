@@ -1,6 +1,6 @@
 //! HTTP on a connection: hyper reads and writes it, every request becomes an exchange.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::http1_guard::{ClientPatience, Gate, Guarded, Lent, Refusal, Rules};
 use super::options::Options;
 use super::proxy::Inner;
 use super::refuse;
+use super::when_woken::WhenWoken;
 use crate::seam::dial::Io;
 
 /// An HTTP connection, shared by its requests.
@@ -131,10 +132,12 @@ where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = exchange::Closed>,
     S::Future: Send + 'static,
 {
+    let closing = pin!(proxy.closing.cancelled());
+    let closing = WhenWoken::new(closing);
     tokio::select! {
         biased;
         result = &mut serving => result,
-        () = proxy.closing.cancelled() => {
+        () = closing => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::arrival::Arrival;
 use super::options::{Listen, Options, PortMap};
 use super::proxy::{Inner, Proxy};
+use super::when_woken::WhenWoken;
 use super::{keys, names};
 
 /// How the destination of an accepted connection is found.
@@ -262,8 +264,11 @@ fn take(proxy: &Arc<Inner>, stream: TcpStream, peer: SocketAddr, door: Door, pla
     let connection_proxy = Arc::clone(proxy);
     proxy.tasks.spawn(async move {
         let stop = connection_proxy.stop.clone();
+        let stopped = pin!(stop.cancelled());
+        let stopped = WhenWoken::new(stopped);
         tokio::select! {
-            () = stop.cancelled() => {}
+            biased;
+            () = stopped => {}
             () = super::connection::serve(connection_proxy, stream, arrival) => {}
         }
         drop(place);

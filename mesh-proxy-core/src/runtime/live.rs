@@ -1,8 +1,8 @@
 //! The configuration in force, swapped whole.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use mesh_compile::proxy::ProxyConfig;
 
 use super::cluster::{Balancers, ClusterState};
@@ -21,7 +21,7 @@ pub struct Generation {
 
 impl Generation {
     pub(crate) fn first(config: Arc<ProxyConfig>, balancers: Balancers) -> Self {
-        Self::build(1, config, &HashMap::new(), balancers)
+        Self::build(1, config, &HashMap::default(), balancers)
     }
 
     /// The next one, with the clusters that have not changed.

@@ -2,7 +2,8 @@
 //!
 //! The road of a connection, file by file: `listen` accepts it, `capture` finds where it was going, `first_bytes` tells
 //! TLS, HTTP and other bytes apart, `connection` chooses the filter chain, `tcp` or `http_server` serves it. A request
-//! goes through `exchange` (decide and act), `reply` or `forward`, `attempt` (one try) and `pool` (a connection).
+//! goes through `exchange` (decide and act), `reply` or `forward`, `attempt` (one try), `pool` (a connection) and `direct`
+//! (HTTP/1 on it, where the codec is not needed).
 //!
 //! Everything a decision needs is in one [`Generation`](live::Generation), swapped whole: a request never sees half of
 //! a change.
@@ -19,11 +20,13 @@ pub mod metrics;
 pub mod options;
 pub mod proxy;
 
+mod after_others;
 mod attempt;
 mod clock;
 mod cluster;
 mod connection;
 mod cors_response;
+mod direct;
 mod exchange;
 mod ext_authz;
 mod first_bytes;
@@ -55,6 +58,7 @@ mod tls;
 mod traces;
 mod tries;
 mod tunnel;
+mod when_woken;
 mod wrap;
 
 pub use arrival::Arrival;

@@ -1,11 +1,11 @@
 //! Upstream connections of a cluster: opened, kept, shared.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
 use super::connection::Connection;
+use super::direct::Direct;
 use super::http1_guard::Written;
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
@@ -98,9 +99,69 @@ struct Idle {
 /// An HTTP/1 connection, used by one request at a time.
 #[derive(Debug)]
 pub(crate) struct Http1 {
-    pub(crate) sender: http1::SendRequest<Body>,
+    pub(crate) driven: Driven,
     requests: u32,
     _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Who reads and writes a connection.
+#[derive(Debug)]
+pub(crate) enum Driven {
+    /// A task of its own.
+    Task(http1::SendRequest<Body>),
+    /// The request that has it; `None`: one has it.
+    Request(Option<Direct>),
+}
+
+impl Http1 {
+    fn new(stream: BoxIo, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { driven: Driven::Request(Some(Direct::new(stream))), requests: 0, _place: place }
+    }
+
+    /// The connection where no task drives it; another must be asked for what its task does.
+    pub(crate) fn take_direct(&mut self) -> Option<Direct> {
+        match &mut self.driven {
+            Driven::Task(_) => None,
+            Driven::Request(direct) => direct.take(),
+        }
+    }
+
+    /// The same after a request.
+    pub(crate) fn with_direct(mut self, direct: Direct) -> Self {
+        self.driven = Driven::Request(Some(direct));
+        self
+    }
+
+    /// The task's end of the connection, begun where there is none yet.
+    ///
+    /// # Errors
+    /// The codec does not take it.
+    pub(crate) async fn sender(&mut self) -> Result<&mut http1::SendRequest<Body>, Failure> {
+        if let Driven::Request(direct) = &mut self.driven {
+            let direct = direct.take().ok_or(Failure::Refused)?;
+            self.driven = Driven::Task(Box::pin(handshake_http1(direct.into_inner())).await?);
+        }
+        match &mut self.driven {
+            Driven::Task(sender) => Ok(sender),
+            Driven::Request(_) => Err(Failure::Refused),
+        }
+    }
+
+    /// Whether the other side is known to have closed it.
+    fn is_closed(&self) -> bool {
+        match &self.driven {
+            Driven::Task(sender) => sender.is_closed(),
+            Driven::Request(direct) => direct.is_none(),
+        }
+    }
+
+    /// The same, with a look at a connection that nobody looks at while it is idle.
+    fn is_found_closed(&mut self) -> bool {
+        match &mut self.driven {
+            Driven::Task(sender) => sender.is_closed(),
+            Driven::Request(direct) => direct.as_mut().is_none_or(|direct| !direct.is_quiet()),
+        }
+    }
 }
 
 /// A connection for one request.
@@ -169,7 +230,7 @@ impl Pool {
     /// Takes a connection back once its answer was read to the end.
     pub(crate) fn give_back(&self, key: Key, mut connection: Http1) {
         connection.requests += 1;
-        if connection.sender.is_closed() || connection.requests >= self.requests_max {
+        if connection.is_closed() || connection.requests >= self.requests_max {
             return;
         }
         // Those that were idle for too long are found when they are taken, or by the next sweep.
@@ -187,7 +248,9 @@ impl Pool {
     pub(crate) fn sweep(&self) {
         let mut idle = self.lock();
         for kept in idle.values_mut() {
-            kept.retain(|idle| idle.since.elapsed() < self.idle_max && !idle.connection.sender.is_closed());
+            kept.retain_mut(|idle| {
+                idle.since.elapsed() < self.idle_max && !idle.connection.is_found_closed()
+            });
         }
         idle.retain(|_, kept| !kept.is_empty());
         drop(idle);
@@ -200,7 +263,7 @@ impl Pool {
         let mut idle = self.lock();
         let kept = idle.get_mut(key)?;
         while let Some(last) = kept.pop() {
-            if last.since.elapsed() < self.idle_max && !last.connection.sender.is_closed() {
+            if last.since.elapsed() < self.idle_max && !last.connection.is_closed() {
                 return Some(last.connection);
             }
         }
@@ -223,8 +286,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        let sender = Box::pin(handshake_http1(stream)).await?;
-        Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: place }, false))
+        Ok(Checkout::Http1(Http1::new(checked(stream), place), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -287,8 +349,7 @@ impl Pool {
         }
         let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
-            let sender = Box::pin(handshake_http1(stream)).await?;
-            return Ok(Checkout::Http1(Http1 { sender, requests: 0, _place: None }, false));
+            return Ok(Checkout::Http1(Http1::new(checked(stream), None), false));
         }
         let sender = Box::pin(handshake_http2(stream, cluster)).await?;
         *slot = Some(sender.clone());
@@ -312,12 +373,18 @@ impl Pool {
 /// write may never.
 async fn is_ready(kept: &mut Http1) -> bool {
     const MOMENT: Duration = Duration::from_millis(50);
-    matches!(tokio::time::timeout(MOMENT, kept.sender.ready()).await, Ok(Ok(())))
+    match &mut kept.driven {
+        Driven::Task(sender) => matches!(tokio::time::timeout(MOMENT, sender.ready()).await, Ok(Ok(()))),
+        Driven::Request(direct) => direct.as_mut().is_some_and(Direct::is_quiet),
+    }
+}
+
+/// What is written is read again by the strict reader of our own front, where that may cost something.
+fn checked(stream: BoxIo) -> BoxIo {
+    if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream }
 }
 
 async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
-    // What is written is read again by the strict reader of our own front, where that may cost something.
-    let stream = if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream };
     // At most 100 header lines, as in Envoy. That is the codec's own bound: any other is a table made for each answer.
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;

@@ -134,6 +134,14 @@ impl Replay {
         })
     }
 
+    /// All of it, where it is there, has no trailers, and says by its length how long it is.
+    pub(crate) fn at_hand(&self) -> Option<Vec<Bytes>> {
+        if Arc::ptr_eq(&self.shared, &NOTHING.shared) {
+            return Some(Vec::new());
+        }
+        None
+    }
+
     /// Whether it can be given out once more.
     pub(crate) fn can_repeat(&self) -> bool {
         !self.lock().spent

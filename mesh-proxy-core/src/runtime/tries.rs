@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
-use hyper::body::Incoming;
 use mesh_compile::proxy::cluster::Discovery;
 use mesh_compile::route_table::action::RetryPolicy;
 use tokio::time::Instant;
 
 use super::attempt::{self, Answer};
+use super::body::Body;
 use super::cluster::{Active, ClusterState};
 use super::connection::Connection;
 use super::head::Head;
@@ -125,7 +125,7 @@ impl Tries<'_> {
 }
 
 /// A try that was answered, as retry policies look at it.
-fn of_answer(response: &Response<Incoming>) -> Try {
+fn of_answer(response: &Response<Body>) -> Try {
     let headers = response.headers();
     Try::Response {
         status: response.status().as_u16(),
@@ -151,12 +151,12 @@ fn of_failure(failure: &Failure) -> Try {
     Try::Reset { reason, request_sent }
 }
 
-fn grpc_status(response: &Response<Incoming>) -> Option<u32> {
+fn grpc_status(response: &Response<Body>) -> Option<u32> {
     response.headers().get(&GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }
 
 /// The status that outlier detection counts: that of gRPC in terms of HTTP, where the answer has one at once.
-fn outlier_status(response: &Response<Incoming>) -> u16 {
+fn outlier_status(response: &Response<Body>) -> u16 {
     match grpc_status(response) {
         Some(4) => 504,
         Some(14) => 503,

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::record::{Record, RequestRecord};
+use crate::http_syntax::{Ipv4Text, is_printable};
 
 /// A format string, read once. An operator that is not known here gives the word for a missing value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -292,12 +293,9 @@ fn padded(number: u32, digits: u32, out: &mut String) {
 }
 
 fn ip(ip: IpAddr, out: &mut String) {
-    let IpAddr::V4(ip) = ip else { return display(ip, out) };
-    for (at, octet) in ip.octets().into_iter().enumerate() {
-        if at > 0 {
-            out.push('.');
-        }
-        number(u64::from(octet), out);
+    match ip {
+        IpAddr::V4(ip) => out.push_str(Ipv4Text::of(ip).as_str()),
+        IpAddr::V6(ip) => display(ip, out),
     }
 }
 
@@ -328,14 +326,21 @@ fn first_header(headers: &HeaderMap, names: &[HeaderName], out: &mut String) {
 
 /// The lines of a header, joined; whether there are any.
 fn write_header(headers: &HeaderMap, name: &HeaderName, out: &mut String) -> bool {
-    let mut lines = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut lines = headers.get_all(name).iter();
     let Some(first) = lines.next() else { return false };
-    out.push_str(&first);
+    push_lossy(first.as_bytes(), out);
     for line in lines {
         out.push(',');
-        out.push_str(&line);
+        push_lossy(line.as_bytes(), out);
     }
     true
+}
+
+fn push_lossy(bytes: &[u8], out: &mut String) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => out.push_str(text),
+        Err(_) => out.push_str(&String::from_utf8_lossy(bytes)),
+    }
 }
 
 /// The lines of a header, joined.
@@ -420,8 +425,7 @@ fn start_time(start: SystemTime, format: &str, out: &mut String) {
 fn one_line(out: &mut String, start: usize) {
     let written = out.get(start..).unwrap_or_default();
     // Other control characters than these are two bytes long.
-    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte);
-    if written.bytes().all(is_plain) || !written.contains(char::is_control) {
+    if is_printable(written.as_bytes()) || !written.contains(char::is_control) {
         return;
     }
     let written = out.split_off(start);

@@ -1,5 +1,6 @@
 //! The endpoints of a cluster, in groups of one locality and priority (T-311 to T-316).
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(super) struct Member {
 pub(super) struct Selection<'a> {
     pub service: &'a Service,
     pub port: &'a ServicePort,
+    /// All endpoints of the port, once they are known: its clusters look at the same.
+    pub known: &'a OnceCell<Vec<Arc<Endpoint>>>,
     pub rule: Option<&'a MergedDestinationRule>,
     /// A subset of the rule; empty: the whole service.
     pub subset: &'a str,
@@ -57,19 +60,20 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
     let gateways = context.view.network_gateways(selection.by_name);
     let requested = networks::requested_view(context);
     let mut by_locality: BTreeMap<Arc<str>, Group> = BTreeMap::new();
-    for endpoint in context.view.endpoints(selection.service, selection.port) {
+    let all = selection.known.get_or_init(|| context.view.endpoints(selection.service, selection.port));
+    for endpoint in all {
         let fits = labels.is_none_or(|labels| is_subset(labels, &endpoint.labels))
-            && (selection.by_name || is_address(&endpoint))
+            && (selection.by_name || is_address(endpoint))
             && (!endpoint.address.is_empty() || !gateways.is_empty())
             && requested.as_ref().is_none_or(|requested| requested.contains(&*endpoint.network))
-            && is_sent(&endpoint, selection.service, unhealthy_too);
+            && is_sent(endpoint, selection.service, unhealthy_too);
         if !fits {
             continue;
         }
         if endpoint.mtls && mode.is_none() {
             context.view.asked_peers_of(&endpoint.namespace);
         }
-        let mtls = endpoint.mtls && context.peers.allow_mtls(mode, &endpoint);
+        let mtls = endpoint.mtls && context.peers.allow_mtls(mode, endpoint);
         // A locality whose endpoints are all left out still counts: a DNS cluster exists with none (T-238, S-054).
         let group = by_locality.entry(Arc::clone(&endpoint.locality)).or_insert_with(|| Group {
             locality: Arc::clone(&endpoint.locality),
@@ -82,7 +86,7 @@ pub(super) fn groups(selection: Selection<'_>, policy: &Policy<'_>, context: &Co
         }
         group.weight = group.weight.saturating_add(endpoint.weight.max(1));
         let weight = endpoint.weight.max(1);
-        group.members.push(Member { endpoint, weight, mtls });
+        group.members.push(Member { endpoint: Arc::clone(endpoint), weight, mtls });
     }
     let mut groups: Vec<Group> = by_locality.into_values().collect();
     networks::replace(&mut groups, gateways, context);

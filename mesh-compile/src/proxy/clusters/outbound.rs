@@ -1,5 +1,6 @@
 //! Clusters towards services: every port, alone and with each subset (T-225, T-237, T-321).
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use mesh_authz::peer::Mode;
@@ -16,6 +17,8 @@ use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls};
 use crate::proxy::origins::CLUSTER;
+use crate::proxy::places;
+use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
 use crate::view::Lookup;
 
@@ -27,7 +30,8 @@ pub(super) fn compile(context: &Context<'_>, service: &Service, clusters: &mut C
     let rule = context.view.destination_rule(&service.hostname, &service.namespace);
     let identities = context.view.identities(service);
     for port in &service.ports {
-        let target = Target { service, port, rule: rule.as_deref(), identities, naming: Naming::Mesh };
+        let (rule, known) = (rule.as_deref(), &OnceCell::new());
+        let target = Target { service, port, known, rule, identities, naming: Naming::Mesh };
         if service.resolution == Resolution::DynamicDns && service.hostname.starts_with('*') {
             target.dynamic(context, clusters);
         } else {
@@ -44,7 +48,8 @@ pub(super) fn compile_sni(context: &Context<'_>, service: &Service, clusters: &m
     }
     let rule = context.view.destination_rule(&service.hostname, &service.namespace);
     for port in &service.ports {
-        let target = Target { service, port, rule: rule.as_deref(), identities: &[], naming: Naming::Sni };
+        let (rule, known) = (rule.as_deref(), &OnceCell::new());
+        let target = Target { service, port, known, rule, identities: &[], naming: Naming::Sni };
         target.compile(context, clusters);
     }
 }
@@ -63,6 +68,8 @@ enum Naming {
 struct Target<'t> {
     service: &'t Service,
     port: &'t ServicePort,
+    /// Its endpoints, once somebody has asked for them.
+    known: &'t OnceCell<Vec<Arc<Endpoint>>>,
     rule: Option<&'t MergedDestinationRule>,
     identities: &'t [String],
     naming: Naming,
@@ -168,6 +175,7 @@ impl<'t> Target<'t> {
         let selection = Selection {
             service: self.service,
             port: self.port,
+            known: self.known,
             rule: self.rule,
             subset: subset.map_or("", |at| at.subset.name.as_str()),
             by_name: dns,
@@ -237,12 +245,12 @@ impl<'t> Target<'t> {
         at: Option<SubsetAt<'_>>,
     ) -> Cluster {
         let mut cluster = Cluster::bare(self.name(subset), discovery, LbPolicy::LeastRequest);
-        let service = Origin::written(&self.service.provenance, "spec");
+        let service = Origin::written(&self.service.provenance, places::spec());
         cluster.origins.insert(CLUSTER, at.map_or_else(|| service.clone(), |at| at.origin.clone()));
         cluster.origins.insert("type", service.clone());
         cluster.origins.insert("endpoints", service);
         cluster.http.protocol = connection_pool::protocol_of_port(self.port.protocol, context.sidecar);
-        let port = Origin::written(&self.service.provenance, format!("spec.ports[{}]", self.port.index));
+        let port = Origin::written(&self.service.provenance, places::port(self.port.index));
         cluster.origins.insert("http.protocol", port);
         match discovery {
             Discovery::StrictDns | Discovery::LogicalDns => {
@@ -316,7 +324,7 @@ impl<'t> Target<'t> {
             return Auto::off(Origin::built_in("MeshConfig enableAutoMtls (T-457)"));
         }
         if self.service.is_passthrough() || plain_passthrough(plain) {
-            let endpoints = context.view.endpoints(self.service, self.port);
+            let endpoints = self.known.get_or_init(|| context.view.endpoints(self.service, self.port));
             if endpoints.is_empty() || endpoints.iter().any(|endpoint| !endpoint.mtls) {
                 return Auto::off(Origin::built_in("no mTLS unless every endpoint speaks it (T-285)"));
             }

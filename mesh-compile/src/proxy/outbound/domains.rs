@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use super::owners::Owner;
-use crate::proxy::clusters::names::push_decimal;
+use crate::proxy::clusters::names::{push_decimal, with_text};
 use crate::registry::service::{RegistryKind, Resolution, Service};
 use crate::view::View;
 use crate::visibility::kubernetes_name;
@@ -183,6 +183,16 @@ impl<'o> Taken<'o> {
 /// `host:port`, an IPv6 address in brackets.
 pub(super) fn with_port(host: &str, port: u16) -> String {
     let mut text = String::with_capacity(host.len() + 8);
+    push_with_port(&mut text, host, port);
+    text
+}
+
+/// The same as the name of a virtual host.
+pub(super) fn name_of_host(host: &str, port: u16) -> Arc<str> {
+    with_text(|text| push_with_port(text, host, port))
+}
+
+fn push_with_port(text: &mut String, host: &str, port: u16) {
     if host.contains(':') {
         text.push('[');
         text.push_str(host);
@@ -191,8 +201,7 @@ pub(super) fn with_port(host: &str, port: u16) -> String {
         text.push_str(host);
     }
     text.push(':');
-    push_decimal(&mut text, port);
-    text
+    push_decimal(text, port);
 }
 
 /// Other names of a hostname, seen from a namespace: with a final dot, and the short forms of Kubernetes names (T-040).

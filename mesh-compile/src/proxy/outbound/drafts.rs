@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 use mesh_model::origin::Origin;
 use smallvec::SmallVec;
 
-use super::domains::{self, Known, Name, Taken, with_port};
+use super::domains::{self, Known, Name, Taken, name_of_host};
 use super::earlier::is_unchanged;
 use super::owners::Owner;
 use super::tables::name_of;
@@ -69,7 +69,7 @@ pub(super) fn drafts(
                 (Some(service), Some(_)) => known.of_service(service, view),
                 (Some(service), None) => domains::of_service(service, Some(owner.port), view).into(),
             };
-            let name: Arc<str> = with_port(hostname, owner.port).into();
+            let name = name_of_host(hostname, owner.port);
             if !taken.take_name(&name) {
                 taken.refuse(&wanted);
                 continue;

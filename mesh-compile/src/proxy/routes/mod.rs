@@ -20,6 +20,7 @@ use mesh_model::diagnostic::Report;
 use mesh_model::networking::virtual_service::spec::{HttpMatchRequest, HttpRoute};
 use mesh_model::origin::Origin;
 
+use super::places;
 use crate::merge::virtual_service::{HttpOrigin, MergedVirtualService, RouteSemantics};
 use crate::registry::service::{Service, ServicePort};
 use crate::route_table::Route;
@@ -120,7 +121,7 @@ pub fn is_catch_all(route: &Route) -> bool {
 
 /// Where a service port was written.
 pub(crate) fn port_origin(service: &Service, port: &ServicePort) -> Origin {
-    Origin::written(&service.provenance, format!("spec.ports[{}]", port.index))
+    Origin::written(&service.provenance, places::port(port.index))
 }
 
 /// Whether the single destination of a route is chosen by consistent hash (T-161).

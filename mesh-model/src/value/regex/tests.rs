@@ -179,7 +179,35 @@ fn groups_keep_their_numbers() {
     assert_eq!(hir.properties().explicit_captures_len(), 2);
 }
 
+/// What both say of a pattern.
+fn both_say(pattern: &str) -> [Option<RegexError>; 2] {
+    [Re2Pattern::check(pattern).err(), Re2Pattern::parse(pattern).err()]
+}
+
+#[test]
+fn checking_says_what_parsing_says() {
+    let known = MATCHES.iter().map(|(pattern, ..)| *pattern).chain(REFUSED.iter().copied());
+    let repeated =
+        ["(a{40}){40}", "((){40}b{0}){1000}{2}", "(?:a{1000}){1}", "(a{1000}){0}{9}", "(a*){1000}"];
+    let nested = ["(".repeat(251), format!("{}a{}", "(".repeat(251), ")".repeat(251)), "a".repeat(1025)];
+    for pattern in known.chain(repeated).chain(nested.iter().map(String::as_str)) {
+        let [check, parse] = both_say(pattern);
+        assert_eq!(check, parse, "{pattern}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn checking_random_patterns_says_what_parsing_says(
+        pattern in r"[\\\[\](){}?*+|^$.,:<>&~a-cPQECdbxpiU0-9é-]{0,24}",
+        groups in r"(\(|\)|a|b|\||\*|\+|\?|\{[0-9]\}|\{[0-9]{2},\}|\{1,[0-9]{2}\}|\\pL|\(\?i\)|\^|\[a-z\]){0,16}",
+    ) {
+        for pattern in [pattern, groups] {
+            let [check, parse] = both_say(&pattern);
+            prop_assert_eq!(check, parse, "{}", pattern);
+        }
+    }
+
     #[test]
     fn no_pattern_panics(pattern in r"[\\\[\](){}?*+|^$.,:<>&~a-cPQECdbxpiU0-9é-]{0,24}") {
         let _ = Re2Pattern::parse(&pattern);

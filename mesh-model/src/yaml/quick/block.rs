@@ -32,6 +32,9 @@ enum Stop {
 
 impl Reader<'_, '_> {
     pub(super) fn block_document(&mut self) -> Option<()> {
+        if self.scalar_document().is_some() {
+            return Some(());
+        }
         let mut frames = Vec::with_capacity(16);
         while let Some(indent) = self.next_line() {
             self.settle(&mut frames, indent)?;
@@ -43,6 +46,21 @@ impl Reader<'_, '_> {
             is_root = false;
         }
         (!is_root).then_some(())
+    }
+
+    /// A document that is one scalar on one line; nothing is passed where it is none.
+    fn scalar_document(&mut self) -> Option<()> {
+        let start = self.at;
+        let scalar = self.next_line().filter(|_| !self.is_dash()).and_then(|_| self.token());
+        // Three dots end a document.
+        if let Some((token, Stop::Line)) = scalar
+            && !self.text.get(token.range.clone()).is_some_and(|text| text.starts_with("..."))
+            && self.next_line().is_none()
+        {
+            return self.add_scalar(token);
+        }
+        self.at = start;
+        None
     }
 
     /// Goes to the next line with content and tells the column where that starts.
@@ -232,7 +250,12 @@ impl Reader<'_, '_> {
 
     fn open_at(&mut self, frames: &mut Vec<Frame>, indent: usize, is_list: bool, start: usize) -> Option<()> {
         self.depth_left = self.depth_left.checked_sub(1)?;
-        self.count()?;
+        if is_list {
+            // Where a list starts may not be known yet: the long road tells if it is one too many.
+            self.nodes_left = self.nodes_left.checked_sub(1)?;
+        } else {
+            self.count(start..start)?;
+        }
         let at = self.tree.len();
         if is_list {
             self.tree.list(narrow(start));

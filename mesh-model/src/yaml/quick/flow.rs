@@ -86,7 +86,7 @@ impl Reader<'_, '_> {
 
     fn enter(&mut self) -> Option<()> {
         self.depth_left = self.depth_left.checked_sub(1)?;
-        self.count()
+        self.count(self.at..self.at + 1)
     }
 
     fn leave(&mut self, at: usize) -> Option<()> {

@@ -2,36 +2,50 @@
 //!
 //! It reads what it is certain of and declines everything else: anchors, tags, block scalars, scalars of several lines,
 //! empty values, doubled keys, scalars that other readers see differently, whatever is over budget. A declined text is
-//! read by `events` from its start, so nothing is ever reported here, and what comes out is what `events` gives, slot
-//! by slot. Property tests compare the two.
+//! read by `events` from its start, so nothing is reported here (but too many nodes, which would be counted twice), and
+//! what comes out is what `events` gives, slot by slot. Property tests compare the two.
 
 mod block;
 mod flow;
+mod over;
 mod scalar;
 
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::LoadOptions;
+use super::problems::Problems;
 use super::text::{Chunk, narrow};
 use crate::document::{Tree, TreeBuilder};
 
-/// The tree of a chunk that holds one ordinary document; `None`: declined.
+/// What comes of a chunk.
+pub(super) enum Outcome {
+    /// It holds one ordinary document.
+    Tree(Tree),
+    /// It holds more nodes than it may, which is reported.
+    TooMany,
+    /// The long road has to look.
+    Declined,
+}
+
+/// Reads a chunk that holds one ordinary document.
 pub(super) fn read(
     text: &str,
     chunk: &Chunk<'_>,
     options: &LoadOptions,
     tree: &mut TreeBuilder,
-) -> Option<Tree> {
+    problems: &mut Problems<'_>,
+) -> Outcome {
     let bytes = text.as_bytes();
     if bytes.contains(&b'\r') || bytes.contains(&b'\t') {
-        return None;
+        return Outcome::Declined;
     }
     // Line breaks of YAML 1.1, and the mark that may only stand at the start.
     if !bytes.is_ascii() && text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']) {
-        return None;
+        return Outcome::Declined;
     }
     tree.clear();
     let budget = &options.budget;
@@ -45,9 +59,20 @@ pub(super) fn read(
         depth_left: budget.depth_limit(),
         scalar_bytes: budget.scalar_bytes,
         scratch: String::new(),
+        too_many: None,
     };
-    reader.document()?;
-    Some(tree.finish_quick(text.into(), narrow(chunk.offset), narrow(chunk.line), again))
+    match (reader.document(), reader.too_many) {
+        (Some(()), _) => {
+            let (offset, line) = (narrow(chunk.offset), narrow(chunk.line));
+            Outcome::Tree(tree.finish_quick(text.into(), offset, line, again))
+        }
+        (None, Some(range)) => {
+            over::report(text, chunk, budget.nodes, &range, tree, problems);
+            tree.clear();
+            Outcome::TooMany
+        }
+        (None, None) => Outcome::Declined,
+    }
 }
 
 /// The tree of a text that was read here before, within the budget of that time.
@@ -63,14 +88,18 @@ fn again(text: &Arc<str>) -> Option<Tree> {
         depth_left: usize::MAX,
         scalar_bytes: usize::MAX,
         scratch: String::new(),
+        too_many: None,
     };
     reader.document()?;
     Some(tree.finish(Arc::clone(text), 0, 0))
 }
 
-/// Whether a chunk holds no document: blanks, perhaps after a marker.
+/// Whether a chunk holds no document: blanks, perhaps after a marker or before the end of one.
 pub(super) fn is_empty(text: &str) -> bool {
     let content = text.strip_prefix("---").unwrap_or(text);
+    let ended = content.trim_end_matches([' ', '\n']).strip_suffix("...");
+    let is_ended = |before: &str| before.ends_with('\n') || before.is_empty() && content.len() == text.len();
+    let content = ended.filter(|before| is_ended(before)).unwrap_or(content);
     content.bytes().all(|byte| matches!(byte, b' ' | b'\n'))
 }
 
@@ -90,6 +119,8 @@ struct Reader<'t, 'b> {
     scalar_bytes: usize,
     /// Room for strings with escapes.
     scratch: String,
+    /// Where the first node stands that is one too many.
+    too_many: Option<Range<usize>>,
 }
 
 impl Reader<'_, '_> {
@@ -147,9 +178,18 @@ impl Reader<'_, '_> {
         self.at += rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |length| length + 1);
     }
 
-    fn count(&mut self) -> Option<()> {
-        self.nodes_left = self.nodes_left.checked_sub(1)?;
-        Some(())
+    /// Counts the node at `range`.
+    fn count(&mut self, range: Range<usize>) -> Option<()> {
+        match self.nodes_left.checked_sub(1) {
+            Some(left) => {
+                self.nodes_left = left;
+                Some(())
+            }
+            None => {
+                self.too_many = Some(range);
+                None
+            }
+        }
     }
 
     /// Whether two keys since `from` may be the same; forgets them.

@@ -88,21 +88,23 @@ impl Reader<'_, '_> {
         if token.range.len() > KEY_MAX {
             return None;
         }
-        self.count()?;
         let range = narrow(token.range.start)..narrow(token.range.end);
         let text = match token.style {
             Style::Plain => {
-                let text = self.text.get(token.range)?;
+                let text = self.text.get(token.range.clone())?;
                 self.plain_key(text)?;
+                self.count(token.range)?;
                 self.tree.written(range, 0);
                 text
             }
             Style::Quoted => {
                 let text = self.text.get(token.range.start + 1..token.range.end - 1)?;
+                self.count(token.range)?;
                 self.tree.written(range, 1);
                 text
             }
             Style::Escaped => {
+                self.count(token.range)?;
                 self.tree.text(&self.scratch, range);
                 self.keys.push(fingerprint(self.scratch.as_bytes()));
                 return Some(());
@@ -117,12 +119,16 @@ impl Reader<'_, '_> {
         if token.range.len() > self.scalar_bytes {
             return None;
         }
-        self.count()?;
         let range = narrow(token.range.start)..narrow(token.range.end);
+        let value = match token.style {
+            Style::Plain => plain(self.text.get(token.range.clone())?)?,
+            Style::Quoted | Style::Escaped => None,
+        };
+        self.count(token.range)?;
         match token.style {
             Style::Quoted => self.tree.written(range, 1),
             Style::Escaped => self.tree.text(&self.scratch, range),
-            Style::Plain => match plain(self.text.get(token.range)?)? {
+            Style::Plain => match value {
                 Some(value) => self.tree.scalar(value, range),
                 None => self.tree.written(range, 0),
             },

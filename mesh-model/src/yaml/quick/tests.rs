@@ -18,12 +18,48 @@ mod mesh_text;
 /// What both roads say of a chunk: the short one first.
 fn both(text: &str, chunk: &Chunk<'_>, options: &LoadOptions) -> (Option<Tree>, Vec<Tree>, Report) {
     let mut builder = TreeBuilder::default();
-    let short = read(text, chunk, options, &mut builder);
+    let mut unsaid = Problems::new("t.yaml");
+    let short = match read(text, chunk, options, &mut builder, &mut unsaid) {
+        Outcome::Tree(tree) => Some(tree),
+        Outcome::TooMany | Outcome::Declined => None,
+    };
     let mut problems = Problems::new("t.yaml");
     let long = events::read(text, chunk, options, &mut builder, &mut problems);
     let mut report = Report::new();
     problems.into_report(&mut report);
     (short, long, report)
+}
+
+/// Whether the short road found too many nodes; fails where the long one says something else of them.
+fn too_many(text: &str, nodes: usize) -> Result<bool, String> {
+    let options = LoadOptions::default().with_budget(Budget::default().with_nodes(nodes));
+    let mut any = false;
+    for cut in split(text.as_bytes()) {
+        let chunk = cut.of(text.as_bytes());
+        let part = std::str::from_utf8(chunk.bytes).unwrap();
+        let mut builder = TreeBuilder::default();
+        let mut problems = Problems::new("t.yaml");
+        if super::super::text::decode(&chunk).is_err()
+            || !matches!(read(part, &chunk, &options, &mut builder, &mut problems), Outcome::TooMany)
+        {
+            continue;
+        }
+        let mut other = Problems::new("t.yaml");
+        let trees = events::read(part, &chunk, &options, &mut builder, &mut other);
+        let (mut short, mut long) = (Report::new(), Report::new());
+        problems.into_report(&mut short);
+        other.into_report(&mut long);
+        // The scanner may stumble over what follows before the node is counted.
+        let is_syntax = long.iter().any(|found| found.code == crate::diagnostic::Code::Syntax);
+        let said = |report: &Report| {
+            report.iter().map(|found| format!("{found} {:?}", found.help)).collect::<Vec<_>>()
+        };
+        if !trees.is_empty() || !is_syntax && said(&short) != said(&long) {
+            return Err(format!("{:#?}\n{:#?}\n{part}", said(&short), said(&long)));
+        }
+        any = true;
+    }
+    Ok(any)
 }
 
 /// Whether the short road was taken; fails where it leads elsewhere than the long one.
@@ -103,6 +139,9 @@ fn every_document_of_the_workload_takes_it() {
 #[test]
 fn ordinary_texts_take_it() {
     for text in [
+        "a",
+        "---\n  'a b' # c\n# d\n",
+        "1\n\n",
         "a: 1\n",
         "a: 1",
         "a:\n  b: c\n",
@@ -127,7 +166,9 @@ fn ordinary_texts_take_it() {
 fn what_is_out_of_the_ordinary_is_declined() {
     for text in [
         "",
-        "a",
+        "a\nb",
+        "a\n...\n",
+        "...\n",
         "a:\n",
         "a: &b c\n",
         "a: *b\n",
@@ -311,18 +352,32 @@ fn values() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+#[test]
+fn too_many_nodes_are_told_as_the_long_road_tells_them() {
+    for text in
+        ["a: 1\nkind: X\nb:\n  c: [1, {d: 2}]\n  e:\n    f.g: 1\n", "- 1\n- a: b\n  c: d\n- [[1], 2]\n"]
+    {
+        let told = (1..9).filter(|nodes| too_many(text, *nodes).unwrap()).count();
+        assert!(told > 4, "{told} of {text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn lines_read_as_the_long_road_reads_them(text in lines()) {
+    fn lines_read_as_the_long_road_reads_them(text in lines(), nodes in 1_usize..12) {
+        too_many(&text, nodes).map_err(TestCaseError::fail)?;
         taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
     }
 
     #[test]
-    fn values_read_as_the_long_road_reads_them(value in values(), wide in 1_usize..4, pretty in any::<bool>()) {
+    fn values_read_as_the_long_road_reads_them(
+        value in values(), wide in 1_usize..4, pretty in any::<bool>(), nodes in 1_usize..12
+    ) {
         let mut text = String::new();
         block(&value, 0, wide, &mut text);
+        too_many(&text, nodes).map_err(TestCaseError::fail)?;
         taken(&text, &LoadOptions::default()).map_err(TestCaseError::fail)?;
         let json = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
         taken(&json.unwrap(), &LoadOptions::default()).map_err(TestCaseError::fail)?;

@@ -1,7 +1,7 @@
 //! The lines of a request's head.
 
 use super::Rules;
-use crate::http_syntax::{is_http1_method, is_token_byte};
+use crate::http_syntax::{is_field_value, is_graphic, is_http1_method, is_token_byte};
 
 /// Why a message is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -106,7 +106,8 @@ impl Head {
             return Err(bad("http1.method"));
         }
         // Bytes above 0x7f are told apart later, where the target is known to be a path.
-        if target.is_empty() || target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+        let is_odd = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+        if target.is_empty() || (!is_graphic(target) && target.iter().any(is_odd)) {
             return Err(bad("http1.target"));
         }
         self.is_connect = method == b"CONNECT";
@@ -182,7 +183,7 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if name.is_empty() {
         return Err(bad("http1.header_name"));
     }
-    if !value.iter().copied().all(is_value_byte) {
+    if !is_field_value(value) {
         return Err(bad("http1.header_value"));
     }
     Ok((name, trimmed(value)))

@@ -3,6 +3,7 @@
 use super::Rules;
 use super::chunks::Chunks;
 use super::head::{Body, Framing, Head, Refusal, bad, too_large};
+use crate::http_syntax::find;
 
 /// Reads messages. Its verdict depends on the bytes alone, not on how they are cut.
 #[derive(Debug, Clone)]
@@ -46,9 +47,7 @@ impl Reader {
     pub(super) fn head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
         let rules = self.rules;
         let Place::Head { lines_end, seen, head } = &mut self.place else { return Ok(None) };
-        while let Some(found) =
-            bytes.get(*seen..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
-        {
+        while let Some(found) = bytes.get(*seen..).and_then(|rest| find(rest, b'\n')) {
             let line_feed = *seen + found;
             if line_feed >= rules.bytes_max {
                 return Err(too_large("http1.head_too_large"));

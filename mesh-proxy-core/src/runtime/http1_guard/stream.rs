@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -14,6 +14,7 @@ use super::Rules;
 use super::gate::Gate;
 use super::head::Refusal;
 use super::message::Reader;
+use crate::runtime::after_others;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What the codec reads in the place of a refused head; the service answers it as the refusal has it.
@@ -51,7 +52,10 @@ pub(crate) struct Guarded<T> {
     /// How many of them may be passed on.
     good: usize,
     timer: Option<Pin<Box<Sleep>>>,
-    waits_for: Option<Wait>,
+    /// What the client is waited for, and until when. The timer goes off then or earlier.
+    waits_for: Option<(Wait, Instant)>,
+    /// Whether the answer to what was read has had its turn to be written.
+    has_waited: bool,
     /// The client does not read what it was answered.
     is_write_blocked: bool,
     lingered: Option<usize>,
@@ -92,6 +96,7 @@ impl<T> Guarded<T> {
             good: 0,
             timer: None,
             waits_for: None,
+            has_waited: true,
             is_write_blocked: false,
             lingered: None,
             has_codec: false,
@@ -146,27 +151,37 @@ impl<T> Guarded<T> {
     }
 
     /// Ready when the wait, begun with the first call of it, has taken too long.
+    ///
+    /// A timer that is set anew for each request costs more than the look at its head. So it is left to go off as it was
+    /// set for an earlier wait, and only then set for the one that lasts; only a shorter wait sets it at once.
     fn poll_patience(&mut self, wait: Wait, context: &mut Context<'_>) -> Poll<()> {
-        if self.waits_for != Some(wait) {
-            self.waits_for = Some(wait);
-            let patience = match wait {
-                Wait::FirstByte if self.is_parked => self.patience.idle.saturating_sub(PARKED_AFTER),
-                Wait::FirstByte => self.patience.idle,
-                Wait::Park => PARKED_AFTER,
-                Wait::Head => self.patience.head,
-                Wait::Write => self.patience.stalled,
-                Wait::Linger => LINGER,
-            };
-            let until = Instant::now() + patience;
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(until),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(until))),
+        let until = match self.waits_for {
+            Some((waits_for, until)) if waits_for == wait => until,
+            _ => {
+                let patience = match wait {
+                    Wait::FirstByte if self.is_parked => self.patience.idle.saturating_sub(PARKED_AFTER),
+                    Wait::FirstByte => self.patience.idle,
+                    Wait::Park => PARKED_AFTER,
+                    Wait::Head => self.patience.head,
+                    Wait::Write => self.patience.stalled,
+                    Wait::Linger => LINGER,
+                };
+                let until = Instant::now() + patience;
+                self.waits_for = Some((wait, until));
+                until
             }
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if timer.deadline() > until {
+            timer.as_mut().reset(until);
         }
-        match &mut self.timer {
-            Some(timer) => timer.as_mut().poll(context),
-            None => Poll::Pending,
+        while timer.as_mut().poll(context).is_ready() {
+            if timer.deadline() >= until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(until);
         }
+        Poll::Pending
     }
 
     /// Takes note of whether the client takes what it is sent, and gives it up once it has not for too long.
@@ -177,7 +192,7 @@ impl<T> Guarded<T> {
     ) -> Poll<io::Result<usize>> {
         self.is_write_blocked = polled.is_pending();
         if !self.is_write_blocked {
-            if self.waits_for == Some(Wait::Write) {
+            if matches!(self.waits_for, Some((Wait::Write, _))) {
                 self.waits_for = None;
             }
         } else if !self.patience.stalled.is_zero() && self.poll_patience(Wait::Write, context).is_ready() {
@@ -210,6 +225,7 @@ impl<T> Guarded<T> {
             Ok(length) => {
                 self.good = length;
                 self.waits_for = None;
+                self.has_waited = false;
                 Ok(true)
             }
             Err(Broken::Head(refusal)) => {
@@ -286,6 +302,7 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
                 buffer.set_filled(before + length);
                 if length > 0 {
                     self.waits_for = None;
+                    self.has_waited = false;
                 }
             }
             Err(broken) => {
@@ -442,6 +459,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(after_others::poll(&mut this.has_waited, context));
         let polled = Pin::new(&mut this.inner).poll_write(context, bytes);
         this.note_write(polled, context)
     }
@@ -482,6 +500,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(after_others::poll(&mut this.has_waited, context));
         let polled = Pin::new(&mut this.inner).poll_write_vectored(context, buffers);
         this.note_write(polled, context)
     }

@@ -7,9 +7,9 @@ mod series;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::HashMap;
 use mesh_compile::proxy::telemetry::TelemetryConfig;
 use mesh_compile::proxy_identity::Proxy as Identity;
 use prometheus_client::encoding::text::encode;

@@ -84,7 +84,9 @@ fn is_drawn(chance: u64, percent: f64) -> bool {
 fn note(headers: &mut HeaderMap, reason: Reason) {
     let Some(id) = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()) else { return };
     let (Some(before), Some(after)) = (id.get(..NOTE_AT), id.get(NOTE_AT + 1..)) else { return };
-    if id.len() != UUID_LENGTH {
+    // Most ids say so already: those of this proxy are UUIDs of version 4, and few requests are traced.
+    let is_noted = id.as_bytes().get(NOTE_AT).is_some_and(|note| char::from(*note) == reason.note());
+    if id.len() != UUID_LENGTH || is_noted {
         return;
     }
     if let Ok(noted) = HeaderValue::try_from(format!("{before}{}{after}", reason.note())) {

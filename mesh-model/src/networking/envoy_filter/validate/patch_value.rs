@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::super::envoy_api::{self, Message, Shape, Type};
 use super::super::spec::ApplyTo;
 use crate::check::{Checker, Path, Problem, short};
-use crate::diagnostic::{Code, nearest};
+use crate::diagnostic::{Code, Severity, nearest};
 use crate::value::Duration;
 
 /// Findings of one value; the rest waits for the next run.
@@ -81,6 +81,9 @@ impl Reader<'_, '_> {
     }
 
     fn unknown(&mut self, at: &Path<'_>, name: &str, message: Message, key: &str) {
+        if !self.found.keeps(Severity::Warning) {
+            return;
+        }
         let mut problem = Problem::suspicious(format!(
             "Envoy's `{name}` has no field `{}`, as far as is known",
             short(key)
@@ -140,6 +143,9 @@ impl Reader<'_, '_> {
             return;
         };
         if envoy_api::enum_names(name).any(|known| known == text) {
+            return;
+        }
+        if !self.found.keeps(Severity::Error) {
             return;
         }
         let problem = Problem::invalid(format!("Envoy's `{name}` has no value `{}`", short(text)));
