@@ -49,7 +49,7 @@ pub(crate) struct CompiledPolicies {
 }
 
 /// Sets of fewer policies are compiled anew, so that they stay in one run.
-const CHANGED_MIN: usize = if cfg!(test) { 0 } else { 16 };
+const CHANGED_MIN: usize = if cfg!(test) { 1 } else { 16 };
 
 /// More policies at once are not exchanged one by one.
 const CHANGES_MAX: usize = 8;
@@ -111,7 +111,7 @@ impl CompiledPolicies {
             return true;
         }
         let changes = gone.len() + come.len();
-        if written.is_empty() || written.len() < CHANGED_MIN || changes > CHANGES_MAX {
+        if written.len() < CHANGED_MIN || changes > CHANGES_MAX {
             return false;
         }
         let (mut http, mut tcp) = ((**http).clone(), (**tcp).clone());

@@ -37,6 +37,7 @@ mod head;
 mod header_ops;
 mod hop_by_hop;
 mod http1_guard;
+mod http1_upstream;
 mod http_server;
 mod inquiry;
 mod keys;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::HashMap;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
 use tokio::io::AsyncWriteExt;
@@ -14,8 +14,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::Body;
 use super::connection::Connection;
-use super::direct::Direct;
-use super::http1_guard::Written;
+use super::http1_upstream::{Http1, is_ready};
 use super::proxy::Inner;
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -94,74 +93,6 @@ type Shared = Arc<tokio::sync::Mutex<Option<http2::SendRequest<Body>>>>;
 struct Idle {
     connection: Http1,
     since: Instant,
-}
-
-/// An HTTP/1 connection, used by one request at a time.
-#[derive(Debug)]
-pub(crate) struct Http1 {
-    pub(crate) driven: Driven,
-    requests: u32,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-/// Who reads and writes a connection.
-#[derive(Debug)]
-pub(crate) enum Driven {
-    /// A task of its own.
-    Task(http1::SendRequest<Body>),
-    /// The request that has it; `None`: one has it.
-    Request(Option<Direct>),
-}
-
-impl Http1 {
-    fn new(stream: BoxIo, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { driven: Driven::Request(Some(Direct::new(stream))), requests: 0, _place: place }
-    }
-
-    /// The connection where no task drives it; another must be asked for what its task does.
-    pub(crate) fn take_direct(&mut self) -> Option<Direct> {
-        match &mut self.driven {
-            Driven::Task(_) => None,
-            Driven::Request(direct) => direct.take(),
-        }
-    }
-
-    /// The same after a request.
-    pub(crate) fn with_direct(mut self, direct: Direct) -> Self {
-        self.driven = Driven::Request(Some(direct));
-        self
-    }
-
-    /// The task's end of the connection, begun where there is none yet.
-    ///
-    /// # Errors
-    /// The codec does not take it.
-    pub(crate) async fn sender(&mut self) -> Result<&mut http1::SendRequest<Body>, Failure> {
-        if let Driven::Request(direct) = &mut self.driven {
-            let direct = direct.take().ok_or(Failure::Refused)?;
-            self.driven = Driven::Task(Box::pin(handshake_http1(direct.into_inner())).await?);
-        }
-        match &mut self.driven {
-            Driven::Task(sender) => Ok(sender),
-            Driven::Request(_) => Err(Failure::Refused),
-        }
-    }
-
-    /// Whether the other side is known to have closed it.
-    fn is_closed(&self) -> bool {
-        match &self.driven {
-            Driven::Task(sender) => sender.is_closed(),
-            Driven::Request(direct) => direct.is_none(),
-        }
-    }
-
-    /// The same, with a look at a connection that nobody looks at while it is idle.
-    fn is_found_closed(&mut self) -> bool {
-        match &mut self.driven {
-            Driven::Task(sender) => sender.is_closed(),
-            Driven::Request(direct) => direct.as_mut().is_none_or(|direct| !direct.is_quiet()),
-        }
-    }
 }
 
 /// A connection for one request.
@@ -286,7 +217,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        Ok(Checkout::Http1(Http1::new(checked(stream), place), false))
+        Ok(Checkout::Http1(Http1::new(stream, place), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -349,7 +280,7 @@ impl Pool {
         }
         let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
         if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
-            return Ok(Checkout::Http1(Http1::new(checked(stream), None), false));
+            return Ok(Checkout::Http1(Http1::new(stream, None), false));
         }
         let sender = Box::pin(handshake_http2(stream, cluster)).await?;
         *slot = Some(sender.clone());
@@ -367,33 +298,6 @@ impl Pool {
         let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
-}
-
-/// Whether a kept connection can take a request, now or in a moment: one that still has something of the last request to
-/// write may never.
-async fn is_ready(kept: &mut Http1) -> bool {
-    const MOMENT: Duration = Duration::from_millis(50);
-    match &mut kept.driven {
-        Driven::Task(sender) => matches!(tokio::time::timeout(MOMENT, sender.ready()).await, Ok(Ok(()))),
-        Driven::Request(direct) => direct.as_mut().is_some_and(Direct::is_quiet),
-    }
-}
-
-/// What is written is read again by the strict reader of our own front, where that may cost something.
-fn checked(stream: BoxIo) -> BoxIo {
-    if cfg!(debug_assertions) { Box::new(Written::new(stream)) } else { stream }
-}
-
-async fn handshake_http1(stream: BoxIo) -> Result<http1::SendRequest<Body>, Failure> {
-    // At most 100 header lines, as in Envoy. That is the codec's own bound: any other is a table made for each answer.
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(sender)
 }
 
 async fn handshake_http2(stream: BoxIo, cluster: &Cluster) -> Result<http2::SendRequest<Body>, Failure> {

@@ -1,9 +1,11 @@
 //! A client's connection, of which the codec sees good messages only, one at a time.
 
+mod writing;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -14,7 +16,6 @@ use super::Rules;
 use super::gate::Gate;
 use super::head::Refusal;
 use super::message::Reader;
-use crate::runtime::after_others;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What the codec reads in the place of a refused head; the service answers it as the refusal has it.
@@ -182,23 +183,6 @@ impl<T> Guarded<T> {
             timer.as_mut().reset(until);
         }
         Poll::Pending
-    }
-
-    /// Takes note of whether the client takes what it is sent, and gives it up once it has not for too long.
-    fn note_write(
-        &mut self,
-        polled: Poll<io::Result<usize>>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        self.is_write_blocked = polled.is_pending();
-        if !self.is_write_blocked {
-            if matches!(self.waits_for, Some((Wait::Write, _))) {
-                self.waits_for = None;
-            }
-        } else if !self.patience.stalled.is_zero() && self.poll_patience(Wait::Write, context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        polled
     }
 
     /// Looks at what was kept; whether something came of it.
@@ -453,59 +437,5 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
                 },
             }
         }
-    }
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(after_others::poll(&mut this.has_waited, context));
-        let polled = Pin::new(&mut this.inner).poll_write(context, bytes);
-        this.note_write(polled, context)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.is_parked {
-            return Poll::Ready(Ok(()));
-        }
-        if this.lingered.is_none() {
-            let polled = Pin::new(&mut this.inner).poll_shutdown(context);
-            if !matches!(polled, Poll::Ready(Ok(()))) || !this.has_unread() {
-                return polled;
-            }
-            this.lingered = Some(0);
-        }
-        let mut scratch = [0; 4096];
-        while let Some(count) = this.lingered.filter(|count| *count < LINGER_BYTES) {
-            let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut this.inner).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    this.lingered = Some(count + buffer.filled().len());
-                }
-                Poll::Ready(_) => break,
-                Poll::Pending => return this.poll_patience(Wait::Linger, context).map(Ok),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(after_others::poll(&mut this.has_waited, context));
-        let polled = Pin::new(&mut this.inner).poll_write_vectored(context, buffers);
-        this.note_write(polled, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
     }
 }
