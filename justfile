@@ -56,6 +56,6 @@ bench-proxy *arguments:
     benches/proxy/run.py {{arguments}}
 
 # Thousands of idle clients before the release build of the gateway: memory of each, patience, honest clients beside them.
-idle-clients connections="8000":
+idle-clients connections="10000":
     cargo build --release --features runtime --example gateway
     python3 tests/load/idle_clients.py target/release/examples/gateway {{connections}}

@@ -61,6 +61,9 @@ pub(crate) struct Args {
     /// Name decisions in answers (`x-mesh-decision`), for `GET /explain/ID` of the admin address.
     #[arg(long)]
     name_decisions: bool,
+    /// Listen where another process does that says so too: one version then takes over from another that drains.
+    #[arg(long)]
+    share_ports: bool,
     /// Reach an endpoint of the mesh elsewhere: `10.0.1.10:8080=127.0.0.1:19080`. May be repeated.
     #[arg(long, value_name = "ADDRESS=ADDRESS", value_delimiter = ',', value_parser = endpoint)]
     endpoint: Vec<(String, String)>,
@@ -72,8 +75,17 @@ fn endpoint(text: &str) -> Result<(String, String), String> {
     Ok((mesh.to_owned(), local.to_owned()))
 }
 
+/// Stack of every thread, in bytes, whatever limit the program was started with: what is nested deepest of all that is read
+/// fits several times.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
 /// Runs until a signal has drained the proxy.
 pub(crate) fn main() -> ExitCode {
+    let main = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(serve);
+    main.ok().and_then(|main| main.join().ok()).unwrap_or(ExitCode::FAILURE)
+}
+
+fn serve() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -82,14 +94,17 @@ pub(crate) fn main() -> ExitCode {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    let runtime = match runtime.enable_all().build() {
+    let runtime = match runtime.enable_all().thread_stack_size(STACK_BYTES).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "no runtime");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(Args::parse())) {
+    let ended = runtime.block_on(run(Args::parse()));
+    // A configuration that is being read is of no use any more: nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
         Ok(Drained::Whole) => ExitCode::SUCCESS,
         Ok(Drained::CutShort) => ExitCode::from(3),
         Err(problem) => {
@@ -114,6 +129,7 @@ async fn run(args: Args) -> Result<Drained, String> {
     let mut options = Options::default();
     options.name_decisions = args.name_decisions;
     options.mesh_logs = true;
+    options.share_ports = args.share_ports;
     options.patience.drain_notice = Duration::from_secs(2);
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);

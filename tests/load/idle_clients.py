@@ -10,7 +10,7 @@ fails where a bound is broken. Stays below 20,000 file descriptors.
 import os, re, resource, socket, statistics, struct, subprocess, sys, tempfile, time
 
 GATEWAY = sys.argv[1]
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 8000
+COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 10000
 PROXY = '{"type":"gateway","namespace":"edge","name":"door-0","ip":"10.0.0.8","labels":{"app":"door"},"service_account":"door"}'
 MESH = """
 apiVersion: networking.istio.io/v1
@@ -130,7 +130,7 @@ def main():
             honest(address)
             kinds = [
                 ("heads that never end", lambda: connect(address, b"GET / HTTP/1.1\r\nhost: a\r\nx: "), COUNT, 12),
-                ("idle after an answer", lambda: idle(address), COUNT, 24),
+                ("idle after an answer", lambda: idle(address), COUNT, 12),
                 ("half closed", lambda: half_closed(address), COUNT, 12),
                 ("HTTP/2 with 100 streams", lambda: streams(address), min(COUNT, 1000), 40 + 100 * 4),
             ]

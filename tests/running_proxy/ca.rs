@@ -9,6 +9,8 @@ use rcgen::{
 
 pub struct Ca {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    /// What goes behind the certificates that it issues: its own, where another authority has signed it.
+    above: Vec<u8>,
 }
 
 impl Ca {
@@ -19,7 +21,19 @@ impl Ca {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer }
+        Self { issuer, above: Vec::new() }
+    }
+
+    /// An authority below this one, with something changed about it.
+    pub fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "authority below one of a test");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        change(&mut params);
+        let issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        let above = [issuer.pem().into_bytes(), self.above.clone()].concat();
+        Self { issuer, above }
     }
 
     /// The authority's own certificate as PEM.
@@ -71,6 +85,7 @@ impl Ca {
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
+        let chain = [certificate.pem().into_bytes(), self.above.clone()].concat();
+        Identity { chain, key: key.serialize_pem().into_bytes() }
     }
 }

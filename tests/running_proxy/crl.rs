@@ -46,6 +46,72 @@ async fn a_gateway_refuses_clients_whose_certificate_was_taken_back() {
     assert_eq!((status(&good).await, status(&bad).await), (200, 0));
 }
 
+/// `caCrl` beside the files of a Gateway's own certificates.
+#[tokio::test]
+async fn a_list_in_a_file_of_the_gateway_counts_too() {
+    let ca = Ca::new();
+    let text = secure_door(
+        "{mode: MUTUAL, serverCertificate: /own.pem, privateKey: /own.key, caCertificates: /authority.pem, \
+         caCrl: /revoked.pem}",
+    );
+    for (list, wanted) in [
+        (Some(ca.revoking(&[2], 2100)), (200, 0)),
+        (Some(ca.revoking(&[1], 2100)), (0, 200)),
+        (Some(ca.revoking(&[2], 2022)), (0, 0)),
+        (Some(Ca::new().revoking(&[2], 2100)), (0, 0)),
+        (None, (0, 0)),
+    ] {
+        let held = InMemory::default();
+        held.put_identity("file-cert:/own.pem~/own.key", ca.issue(&["shop.example"]));
+        held.put_authorities("file-root:/authority.pem", ca.pem());
+        if let Some(list) = &list {
+            held.put_revocations("file-crl:/revoked.pem", list.clone());
+        }
+        let upstream = Upstream::start("reviews").await;
+        let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+        let proxy = start_with(config(&text, GATEWAY), &["443"], &endpoints, Options::default(), |builder| {
+            builder.certificates(held)
+        })
+        .await;
+        let status = async |number: u64| {
+            let identity = ca.issue_numbered(&["one.example"], number);
+            let Ok(stream) = client(proxy.address(), &ca, "shop.example", &[], Some(&identity)).await else {
+                return 0;
+            };
+            Answer::parse(&exchange_on(stream, GET).await).status
+        };
+        assert_eq!((status(1).await, status(2).await), wanted, "{:?}", list.map(|list| list.len()));
+    }
+}
+
+/// Lists with any byte changed or missing are lists or none, and nothing else happens.
+#[tokio::test]
+async fn broken_lists_are_no_lists() {
+    use rustls::pki_types::CertificateRevocationListDer;
+    use rustls::pki_types::pem::PemObject;
+    let ca = Ca::new();
+    let list = CertificateRevocationListDer::from_pem_slice(&ca.revoking(&[1, 2, 300], 2100)).unwrap();
+    let roots = Arc::new(crate::tls::roots(&ca));
+    let mut taken = 0;
+    let mut read = |bytes: Vec<u8>| {
+        let builder = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::clone(&roots),
+            crate::tls::provider(),
+        );
+        taken += usize::from(builder.with_crls([CertificateRevocationListDer::from(bytes)]).build().is_ok());
+    };
+    read(list.to_vec());
+    for at in 0..list.len() {
+        read(list[..at].to_vec());
+        for change in [0x00, 0x01, 0x7f, 0x80, 0xff] {
+            let mut bytes = list.to_vec();
+            bytes[at] ^= change;
+            read(bytes);
+        }
+    }
+    assert!(taken > 0, "the list itself is one");
+}
+
 #[tokio::test]
 async fn a_server_whose_certificate_was_taken_back_is_not_spoken_to() {
     let ca = Ca::new();

@@ -51,6 +51,18 @@ impl Process {
 
     fn run(program: &std::path::Path, folder: PathBuf, upstream: SocketAddr, files: Option<u32>) -> Self {
         let limit = files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
+        Self::run_with(program, folder, upstream, &limit, "127.0.0.1:0", &[])
+    }
+
+    /// `limit`: what the shell does before; `local`: where it listens.
+    fn run_with(
+        program: &std::path::Path,
+        folder: PathBuf,
+        upstream: SocketAddr,
+        limit: &str,
+        local: &str,
+        more: &[&str],
+    ) -> Self {
         let mut child = Command::new("bash")
             .arg("-c")
             .arg(format!("{limit}exec \"$0\" \"$@\""))
@@ -59,7 +71,8 @@ impl Process {
             .arg(folder.join("mesh.yaml"))
             .arg("--proxy")
             .arg(folder.join("proxy.txt"))
-            .args(["--port-map", "80=127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--port-map", &format!("80={local}"), "--admin", "127.0.0.1:0"])
+            .args(more)
             .arg("--endpoint")
             .arg(format!("10.0.1.1:9080={upstream},10.0.1.2:9080={upstream}"))
             .env("RUST_LOG", "info")
@@ -259,4 +272,66 @@ async fn x02_running_out_of_files_ends_nothing() {
     }
     process.signal("-TERM");
     assert_eq!(process.wait(Duration::from_secs(10)).and_then(|status| status.code()), Some(0));
+}
+
+/// A configuration that takes for ever to read is a file that nobody writes to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q01_a_drain_does_not_wait_for_a_configuration_that_is_being_read() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q01-load", upstream.address, None) else { return };
+    let file = process.folder.join("mesh.yaml");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+    process.signal("-TERM");
+    // Two seconds of notice, and a little.
+    let status = process.wait(Duration::from_secs(5)).expect("it waits for the file");
+    assert_eq!(status.code(), Some(0));
+}
+
+/// Seconds of CPU that a process has used.
+fn cpu(process: &Process) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // User and system time, in hundredths.
+    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+/// Stopped for five seconds with many connections: on waking it serves at once, and no timer runs wild.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x04_a_process_that_was_stopped_goes_on_at_once() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(process) = Process::start("x04", upstream.address, None) else { return };
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(process.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        held.push(stream);
+    }
+    process.signal("-STOP");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    process.signal("-CONT");
+    let woken = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while woken.elapsed() < Duration::from_secs(4) {
+        let started = Instant::now();
+        assert_eq!(get(process.address, "a", "/").await.status, 200);
+        if woken.elapsed() > Duration::from_secs(2) {
+            slowest = slowest.max(started.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    let before = cpu(&process);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let idle = cpu(&process) - before;
+    assert!(idle < 0.3, "{idle} s of CPU in a second without work");
+    let mut answer = [0; 4096];
+    for stream in &mut held {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
+    }
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::{Identity, InMemory};
 use mesh::proxy_core::seam::dial::BoxIo;
-use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
+use rcgen::{
+    BasicConstraints, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, NameConstraints, SanType, date_time_ymd,
+};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, HandshakeKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -128,27 +130,96 @@ async fn t03_names_of_upstreams_are_matched_label_by_label() {
         ("api.*.example", "api.bank.example", false),
         ("api.bank.example", "api.bank.example", true),
     ] {
-        let text = format!(
-            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: bank, namespace: shop}}\nspec:\n  \
-             hosts: [{asked}]\n  addresses: [240.0.0.7]\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 443}}]\n  \
-             resolution: STATIC\n  endpoints: [{{address: 10.9.9.9}}]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n\
-             metadata: {{name: bank, namespace: shop}}\nspec:\n  host: {asked}\n  \
-             trafficPolicy: {{tls: {{mode: SIMPLE, caCertificates: /authority.pem}}}}\n"
-        );
-        let Ok(bank) = https("bank", &ca.issue(&[name]), &[]).await else {
-            assert!(!fits, "{name}");
-            continue;
-        };
-        let held = InMemory::default();
-        held.put_authorities("file-root:/authority.pem", ca.pem());
-        let endpoints = [("10.9.9.9:443", bank)];
-        let proxy = start_with(config(&text, SIDECAR), &["80"], &endpoints, Options::default(), |builder| {
-            builder.certificates(held)
-        })
-        .await;
-        let answer = get(proxy.address(), asked, "/").await;
-        assert_eq!(answer.status == 200, fits, "{name} for {asked}: {}", answer.status);
+        let taken = is_taken(&ca, &ca.issue(&[name]), asked, "").await;
+        assert_eq!(taken, fits, "{name} for {asked}");
     }
+}
+
+/// Whether a server with this certificate is spoken to, by a client that wants `asked` of it and trusts `ca`.
+async fn is_taken(ca: &Ca, identity: &Identity, asked: &str, settings: &str) -> bool {
+    let text = format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: bank, namespace: shop}}\nspec:\n  \
+         hosts: [{asked}]\n  addresses: [240.0.0.7]\n  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 443}}]\n  \
+         resolution: STATIC\n  endpoints: [{{address: 10.9.9.9}}]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n\
+         metadata: {{name: bank, namespace: shop}}\nspec:\n  host: {asked}\n  \
+         trafficPolicy: {{tls: {{mode: SIMPLE, caCertificates: /authority.pem{settings}}}}}\n"
+    );
+    let Ok(bank) = https("bank", identity, &[]).await else { return false };
+    let held = InMemory::default();
+    held.put_authorities("file-root:/authority.pem", ca.pem());
+    let endpoints = [("10.9.9.9:443", bank)];
+    let proxy = start_with(config(&text, SIDECAR), &["80"], &endpoints, Options::default(), |builder| {
+        builder.certificates(held)
+    })
+    .await;
+    get(proxy.address(), asked, "/").await.status == 200
+}
+
+/// CVE-2022-21656: a name of one kind is not one of another that reads the same.
+#[tokio::test]
+async fn names_of_another_kind_are_not_the_name() {
+    const NAME: &str = "api.bank.example";
+    let ca = Ca::new();
+    let named = |name: SanType| ca.issue_as(&[], move |params| params.subject_alt_names = vec![name]);
+    let cases = [
+        ("DNS name", named(SanType::DnsName(NAME.try_into().unwrap())), true),
+        ("URI", named(SanType::URI(NAME.try_into().unwrap())), false),
+        ("mail address", named(SanType::Rfc822Name(NAME.try_into().unwrap())), false),
+        (
+            "common name",
+            ca.issue_as(&[], |params| params.distinguished_name.push(rcgen::DnType::CommonName, NAME)),
+            false,
+        ),
+    ];
+    for (kind, identity, fits) in &cases {
+        assert_eq!(is_taken(&ca, identity, NAME, "").await, *fits, "{kind}");
+        let listed = format!(", subjectAltNames: [{NAME}]");
+        assert_eq!(is_taken(&ca, identity, NAME, &listed).await, *fits, "{kind}, by a list");
+    }
+    // And the other way round: a DNS name that reads like an identity.
+    let listed = format!(", subjectAltNames: ['{WEB}']");
+    assert!(is_taken(&ca, &ca.issue(&[WEB]), NAME, &listed).await);
+}
+
+/// RUSTSEC-2026-0098, RUSTSEC-2026-0099, RUSTSEC-2023-0053: authorities that may only vouch for some names, and chains
+/// made to be hard to check.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn authorities_vouch_for_what_they_may_and_long_chains_cost_little() {
+    const NAME: &str = "api.bank.example";
+    let ca = Ca::new();
+    let bounded = |permitted: &[&str], excluded: &[&str]| {
+        let subtrees = |names: &[&str]| {
+            names.iter().map(|name| GeneralSubtree::DnsName((*name).to_owned())).collect::<Vec<_>>()
+        };
+        let constraints = NameConstraints {
+            permitted_subtrees: subtrees(permitted),
+            excluded_subtrees: subtrees(excluded),
+        };
+        ca.below(|params| params.name_constraints = Some(constraints))
+    };
+    for (permitted, excluded, names, fits) in [
+        (&["bank.example"][..], &[][..], &[NAME][..], true),
+        (&["shop.example"], &[], &[NAME], false),
+        (&["bank.example"], &[], &[NAME, "shop.example"], false),
+        (&["api.bank.example"], &[], &["*.bank.example"], false),
+        (&["bank.example"], &[], &["*.bank.example"], true),
+        (&[], &["bank.example"], &[NAME], false),
+        (&[], &["api.bank.example"], &["*.bank.example"], false),
+        (&[], &["shop.example"], &[NAME], true),
+    ] {
+        let identity = bounded(permitted, excluded).issue(names);
+        let taken = is_taken(&ca, &identity, NAME, "").await;
+        assert_eq!(taken, fits, "{permitted:?} without {excluded:?} for {names:?}");
+    }
+    // Authorities of one name that vouch for each other, and for nobody who is trusted.
+    let other = Ca::new();
+    let mut identity = other.below(|_| {}).issue(&[NAME]);
+    for _ in 0..50 {
+        identity.chain.extend(other.below(|_| {}).issue(&[NAME]).chain);
+    }
+    let started = Instant::now();
+    assert!(!is_taken(&ca, &identity, NAME, "").await);
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 /// The bytes of a client hello for `shop.example`.

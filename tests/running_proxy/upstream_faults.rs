@@ -344,3 +344,50 @@ async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
     let told = tokio::time::timeout(Duration::from_millis(10), running.proxy.drain()).await;
     assert!(told.is_err(), "a request in flight is waited for");
 }
+
+/// CVE-2024-53270: who is told that there is too much of everything may be gone already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_of_overload_to_clients_that_are_gone_hurt_nobody() {
+    let slow = Shim::start(|mut heard| async move {
+        while heard.head().await.is_some() {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            heard.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        }
+    })
+    .await;
+    let policy = "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}}";
+    let running = before(slow.address, ONCE, policy).await;
+    let address = running.address();
+    let occupying: Vec<_> =
+        (0..2).map(|_| tokio::spawn(async move { get(address, "reviews", "/").await.status })).collect();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let h2: [crate::http2_attacks::Field<'_>; 4] =
+        [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"reviews")];
+    for round in 0..60 {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let said = match round % 3 {
+            0 => b"GET / HTTP/1.1\r\nhost: reviews\r\n\r\n".to_vec(),
+            1 => b"POST / HTTP/1.1\r\nhost: reviews\r\ncontent-length: 9\r\n\r\nabc".to_vec(),
+            _ => {
+                use crate::http2_attacks::{PREFACE, RST_STREAM, SETTINGS, frame, request};
+                let pairs = (0..10u32).map(|at| {
+                    [request(2 * at + 1, &h2), frame(RST_STREAM, 0, 2 * at + 1, &[0, 0, 0, 8])].concat()
+                });
+                [PREFACE.to_vec(), frame(SETTINGS, 0, 0, &[]), pairs.collect::<Vec<_>>().concat()].concat()
+            }
+        };
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &said).await.unwrap();
+        if round % 2 == 0 {
+            tokio::time::sleep(Duration::from_millis(round / 10)).await;
+        }
+        // A reset, not an end.
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    for client in occupying {
+        assert_eq!(client.await.unwrap(), 200);
+    }
+    assert_eq!(get(address, "reviews", "/").await.status, 200);
+    tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
+        .await
+        .expect("somebody is still there");
+}

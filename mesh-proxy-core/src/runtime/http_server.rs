@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Version};
@@ -90,12 +91,15 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
     let mut stream = Box::new(if is_http2 { stream.of_http2() } else { stream });
     let builder = builder(options);
+    let mut is_new = true;
     loop {
         // The codec and its buffers are there only while there is something to read or to write.
         let has_something = tokio::select! {
+            biased;
             has_something = stream.starts() => has_something,
-            () = proxy.closing.cancelled() => false,
+            () = is_over(&proxy, is_new) => false,
         };
+        is_new = false;
         if !has_something {
             return stream.finish().await;
         }
@@ -107,6 +111,14 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         }
         let Some(parked) = home.parked() else { return };
         stream = parked;
+    }
+}
+
+/// Over once the proxy closes; who was let in a moment before may say what it came for.
+async fn is_over(proxy: &Inner, is_new: bool) {
+    proxy.closing.cancelled().await;
+    if is_new {
+        tokio::time::sleep(FIRST_REQUEST).await;
     }
 }
 
@@ -149,6 +161,8 @@ fn settle(gate: &Gate, is_connect: bool, response: &mut Response<Body>) {
     }
 }
 
+/// How long a connection that nothing was said on is kept open by a proxy that closes.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// Header lines that the codec takes where nothing is said.
 const CODEC_HEADERS: usize = 100;
 

@@ -4,17 +4,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::Direction;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
-use super::options::{Listen, PortMap};
+use super::options::{Listen, Options, PortMap};
 use super::proxy::{Inner, Proxy};
 use super::when_woken::WhenWoken;
 use super::{keys, names};
@@ -62,7 +63,7 @@ impl Proxy {
         let config = Arc::clone(&self.generation().config);
         let mut bound = Vec::new();
         for door in doors(&self.inner.options.listen, &config) {
-            bound.push((bind(door).await?, door));
+            bound.push((bind(door, &self.inner.options).await?, door));
         }
         let places = Arc::new(Semaphore::new(self.inner.options.limits.connections));
         let (mut addresses, mut open) = (Vec::new(), Vec::new());
@@ -78,9 +79,23 @@ impl Proxy {
     }
 }
 
-async fn bind(door: Door) -> io::Result<TcpListener> {
+async fn bind(door: Door, options: &Options) -> io::Result<TcpListener> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", door.local));
+    if options.share_ports {
+        return bind_shared(door.local).map_err(named);
+    }
     TcpListener::bind(door.local).await.map_err(named)
+}
+
+/// Connections that may wait to be taken.
+const WAITING_MAX: u32 = 1024;
+
+fn bind_shared(local: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(local)?;
+    socket.listen(WAITING_MAX)
 }
 
 fn begin(proxy: &Arc<Inner>, listener: TcpListener, wanted: Door, places: &Arc<Semaphore>) -> Open {
@@ -122,7 +137,7 @@ async fn keep(proxy: Arc<Inner>, mut open: Vec<Open>, places: Arc<Semaphore>) {
             if open.iter().any(|open| open.wanted == door) {
                 continue;
             }
-            match bind(door).await {
+            match bind(door, &proxy.options).await {
                 Ok(listener) => {
                     tracing::info!(local = %door.local, "listening");
                     open.push(begin(&proxy, listener, door, &places));
@@ -206,37 +221,58 @@ async fn accept(
     const PAUSE: Duration = Duration::from_millis(20);
     loop {
         let place = tokio::select! {
-            () = closing.cancelled() => return,
+            () = closing.cancelled() => break,
             place = Arc::clone(&places).acquire_owned() => place,
         };
         let Ok(place) = place else { return };
         let accepted = tokio::select! {
-            () = closing.cancelled() => return,
+            () = closing.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, peer)) => take(&proxy, stream, peer, **door.load(), place),
             Err(error) => {
                 // No file descriptors left, most likely: let some connections end.
                 tracing::warn!(%error, local = %door.load().local, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
-                continue;
             }
-        };
-        let Some(arrival) = arrival(&stream, peer, **door.load()) else { continue };
-        let connection_proxy = Arc::clone(&proxy);
-        proxy.tasks.spawn(async move {
-            let stop = connection_proxy.stop.clone();
-            let stopped = pin!(stop.cancelled());
-            let stopped = WhenWoken::new(stopped);
-            tokio::select! {
-                biased;
-                () = stopped => {}
-                () = super::connection::serve(connection_proxy, stream, arrival) => {}
-            }
-            drop(place);
-        });
+        }
     }
+    if proxy.options.share_ports {
+        leave(&proxy, &listener, **door.load(), &places).await;
+    }
+}
+
+/// Takes what has come already, so that nobody who was let in by this socket is turned away with it. What comes meanwhile
+/// is mostly told nothing by the system, for the queue is closed, and when it asks again another process has the port.
+async fn leave(proxy: &Arc<Inner>, listener: &TcpListener, door: Door, places: &Arc<Semaphore>) {
+    if let Err(error) = socket2::SockRef::from(listener).listen(0) {
+        tracing::debug!(%error, "the queue of connections cannot be closed");
+    }
+    // As long as the queue was, and not a moment longer.
+    for _ in 0..WAITING_MAX {
+        let accepted = std::future::poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await;
+        let Poll::Ready(Ok((stream, peer))) = accepted else { return };
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else { return };
+        take(proxy, stream, peer, door, place);
+    }
+}
+
+/// Serves a connection by a task of its own.
+fn take(proxy: &Arc<Inner>, stream: TcpStream, peer: SocketAddr, door: Door, place: OwnedSemaphorePermit) {
+    let Some(arrival) = arrival(&stream, peer, door) else { return };
+    let connection_proxy = Arc::clone(proxy);
+    proxy.tasks.spawn(async move {
+        let stop = connection_proxy.stop.clone();
+        let stopped = pin!(stop.cancelled());
+        let stopped = WhenWoken::new(stopped);
+        tokio::select! {
+            biased;
+            () = stopped => {}
+            () = super::connection::serve(connection_proxy, stream, arrival) => {}
+        }
+        drop(place);
+    });
 }
 
 fn arrival(stream: &TcpStream, peer: SocketAddr, door: Door) -> Option<Arrival> {

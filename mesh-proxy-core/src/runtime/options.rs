@@ -26,6 +26,9 @@ pub struct Options {
     pub mesh_logs: bool,
     /// How often keys of `jwksUri` are fetched, and how long they count.
     pub keys: JwksOptions,
+    /// Whether other processes may listen at the same addresses (`SO_REUSEPORT`): one version of the program then takes
+    /// over from another that drains. Every one of them must say so.
+    pub share_ports: bool,
     /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
     pub dns_refresh: Duration,
 }
@@ -40,6 +43,7 @@ impl Default for Options {
             server_name: Some("istio-envoy".to_owned()),
             mesh_logs: false,
             keys: JwksOptions::default(),
+            share_ports: false,
             dns_refresh: Duration::from_secs(60),
         }
     }

@@ -116,7 +116,15 @@ impl Tls {
                 let roots = material::roots(&pem).map_err(|error| format!("{name}: {error}"))?;
                 let mut builder =
                     WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider));
-                if let Some(pem) = self.source.revocations(name) {
+                let lists = match &wanted.crl {
+                    // A list that is asked for and cannot be had would let revoked certificates pass.
+                    Some(path) => {
+                        let lists = self.source.revocations(&format!("file-crl:{path}"));
+                        Some(lists.ok_or_else(|| format!("revocation list `{path}` is not there"))?)
+                    }
+                    None => self.source.revocations(name),
+                };
+                if let Some(pem) = lists {
                     let lists = material::revocations(&pem).map_err(|error| format!("{name}: {error}"))?;
                     builder = builder.with_crls(lists).enforce_revocation_expiration();
                 }

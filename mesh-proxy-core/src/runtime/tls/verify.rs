@@ -42,9 +42,13 @@ impl Names {
         Some(names)
     }
 
+    /// What is wanted with a scheme is a URI, anything else a DNS name: a name of the other kind that reads the same is
+    /// not the same (CVE-2022-21656).
     fn has(&self, wanted: &str) -> bool {
-        self.uris.iter().any(|uri| uri == wanted)
-            || self.dns.iter().any(|dns| dns.eq_ignore_ascii_case(wanted))
+        match wanted.contains("://") {
+            true => self.uris.iter().any(|uri| uri == wanted),
+            false => self.dns.iter().any(|dns| dns.eq_ignore_ascii_case(wanted)),
+        }
     }
 }
 
