@@ -198,7 +198,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     let chain = standing.chain().ok_or("no filter chain takes it")?;
     let server_name = server_name(&facts);
     let Some(wanted) = chain.tls.clone() else {
-        transport::accept(chain, &facts, &mut ()).map_err(|reason| reason.as_str())?;
+        transport::accept(chain, &facts, &mut ()).map_err(crate::decision::RefuseReason::as_str)?;
         let connection = Connection {
             proxy,
             arrival,

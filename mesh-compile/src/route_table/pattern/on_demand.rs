@@ -1,7 +1,7 @@
 //! Automata: made when they are first asked, and kept while there is room.
 //!
 //! Configuration may hold any number of patterns that are small to write and large to run. None of them costs more than its
-//! text before somebody asks it; and all large ones together keep no more than [`ROOM`] (HARDENING R04).
+//! text before somebody asks it; and all large ones together keep no more than their room (HARDENING R04).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,14 +9,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind};
 use regex_syntax::utf8::Utf8Sequences;
 
-/// Bytes that large automata of the process take together at most.
-const ROOM: usize = 256 << 20;
-
 /// Automata up to this size are not counted: they are what configuration is made of.
-const ORDINARY: usize = 16 << 10;
+const ORDINARY: usize = 64 << 10;
 
-/// Bytes in use by large automata.
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
+/// What large automata of the process take.
+static LARGE: Room = Room { size: 256 << 20, in_use: AtomicUsize::new(0) };
+
+/// Bytes that may be in use at a time.
+#[derive(Debug)]
+struct Room {
+    size: usize,
+    in_use: AtomicUsize,
+}
 
 /// An automaton, made when it is first asked.
 #[derive(Debug)]
@@ -31,22 +35,27 @@ struct Kept<A> {
     _share: Share,
 }
 
-/// Bytes of the room, given back when it is dropped.
+/// Bytes of a room, given back when it is dropped.
 #[derive(Debug)]
-struct Share(usize);
+struct Share {
+    room: &'static Room,
+    bytes: usize,
+}
 
-impl Share {
-    fn take(bytes: usize) -> Option<Self> {
+impl Room {
+    /// `None`: there are not so many left.
+    fn take(&'static self, bytes: usize) -> Option<Share> {
         let bytes = if bytes <= ORDINARY { 0 } else { bytes };
-        let more = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= ROOM);
-        let taken = bytes == 0 || IN_USE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        taken.then_some(Self(bytes))
+        let more = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.size);
+        let taken =
+            bytes == 0 || self.in_use.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        taken.then(|| Share { room: self, bytes })
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        IN_USE.fetch_sub(self.0, Ordering::Relaxed);
+        self.room.in_use.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -62,7 +71,7 @@ impl<A> OnDemand<A> {
         let kept = match self.kept.get() {
             Some(kept) => kept,
             None => {
-                let share = Share::take(bytes)?;
+                let share = LARGE.take(bytes)?;
                 self.kept.get_or_init(|| Kept { automaton: make(), _share: share })
             }
         };
@@ -113,4 +122,36 @@ pub(super) fn size_bound(syntax: &Hir) -> usize {
 fn steps(class: &ClassUnicode) -> usize {
     let of_range = |start, end| Utf8Sequences::new(start, end).map(|sequence| sequence.len()).sum::<usize>();
     class.ranges().iter().map(|range| of_range(range.start(), range.end())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SMALL: Room = Room { size: 3 * ORDINARY, in_use: AtomicUsize::new(0) };
+
+    #[test]
+    fn a_share_is_given_back_and_what_is_refused_takes_nothing() {
+        let in_use = || SMALL.in_use.load(Ordering::Relaxed);
+        let share = SMALL.take(2 * ORDINARY);
+        assert!(share.is_some() && SMALL.take(2 * ORDINARY).is_none());
+        assert_eq!(in_use(), 2 * ORDINARY);
+        assert!(SMALL.take(ORDINARY).is_some(), "ordinary ones are not counted");
+        drop(share);
+        assert_eq!(in_use(), 0);
+        assert!(SMALL.take(2 * ORDINARY).is_some());
+    }
+
+    #[test]
+    fn an_answer_is_the_same_with_and_without_room() {
+        let kept = OnDemand::default();
+        assert_eq!(kept.ask(0, || Some(7), |number| number + 1), Some(8));
+        assert_eq!(kept.ask(0, || Some(9), |number| number + 1), Some(8), "it was made already");
+        let homeless = OnDemand::default();
+        assert_eq!(homeless.ask(usize::MAX, || Some(7), |number| number + 1), Some(8));
+        assert_eq!(homeless.ask(usize::MAX, || Some(9), |number| number + 1), Some(10));
+        assert!(homeless.get(usize::MAX, || Some(7)).is_none());
+        let broken: OnDemand<u8> = OnDemand::default();
+        assert_eq!(broken.ask(0, || None, |number| *number), None);
+    }
 }

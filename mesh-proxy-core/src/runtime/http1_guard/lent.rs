@@ -83,6 +83,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lent<T> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| stream.is_write_vectored())
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 }
