@@ -109,6 +109,8 @@ fn name_endpoints_after_clusters(config: &mut ProxyConfig) {
             endpoints: vec![endpoint],
             localities: vec![("".into(), 0, 1)],
             limits: Default::default(),
+            // A case with a millisecond would be about how busy this machine is.
+            connect_timeout_ms: 10_000,
             ..(**cluster).clone()
         };
         config.clusters.insert(Arc::clone(name), Arc::new(staged));
