@@ -35,10 +35,8 @@ pub fn run(wanted: &str) -> Result<ExitCode, Unusable> {
         if index > 0 {
             writeln!(out)?;
         }
-        let text = Page::of(code).map_or_else(
-            || format!("# `{}`: {}\n\nNothing finds this yet.\n", code.as_str(), code.summary()),
-            |page| page.markdown(),
-        );
+        let text = Page::of(code)
+            .map_or_else(|| format!("# `{}`: {}\n", code.as_str(), code.summary()), |page| page.markdown());
         let mut in_example = false;
         for line in text.lines() {
             if line.starts_with("```") {

@@ -1,6 +1,9 @@
 //! The one table of kinds: which documents become which typed objects.
 
+mod api_fields;
 mod make;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Durations, percentages, regexes and string matches.
 
 use super::{Checked, Checker, Path, Problem, short};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, nearest};
 use crate::part::StringMatch;
 use crate::value::{Duration, Re2Pattern};
 
@@ -112,4 +112,18 @@ pub(crate) fn regex_of(found: &mut Checker<'_>, at: &Path<'_>, text: &StringMatc
     if let StringMatch::Regex(pattern) = text {
         found.check(&at.field("regex"), regex(pattern));
     }
+}
+
+/// One of a few words, or none: what is left out is another check's business.
+pub(crate) fn one_of(written: &str, words: &[&str]) -> Checked {
+    if written.is_empty() || words.contains(&written) {
+        return Ok(());
+    }
+    let problem = Problem::invalid(format!("`{}` is not a word for this field", short(written)));
+    let near = nearest(written, words.iter().copied())
+        .or_else(|| words.iter().copied().find(|word| word.eq_ignore_ascii_case(written)));
+    Err(match near {
+        Some(word) => problem.help(format!("did you mean `{word}`?")),
+        None => problem.help(format!("one of `{}`", words.join("`, `"))),
+    })
 }

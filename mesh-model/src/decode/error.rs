@@ -199,7 +199,7 @@ pub(super) fn words(expected: &dyn Expected) -> String {
 }
 
 /// User text for a message: one line, not too long.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     let mut short: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() {
         short.push('…');

@@ -142,10 +142,7 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: Node<'_>) -> 
 }
 
 /// Help for a field that a message does not have, and the name to write in its place.
-pub(super) fn unknown_field(
-    written: &str,
-    fields: &'static [&'static str],
-) -> (String, Option<&'static str>) {
+pub(crate) fn unknown_field(written: &str, fields: &[&'static str]) -> (String, Option<&'static str>) {
     match nearest(written, fields.iter().copied()) {
         Some(field) => (format!("did you mean `{field}`?"), Some(field)),
         None => (known_fields(fields), None),

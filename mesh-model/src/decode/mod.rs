@@ -10,6 +10,9 @@ mod error;
 mod help;
 pub(crate) mod path;
 
+pub(crate) use error::shorten;
+pub(crate) use help::unknown_field;
+
 #[cfg(test)]
 mod tests;
 
@@ -50,7 +53,8 @@ pub struct DecodeOptions {
 impl DecodeOptions {
     /// For the `spec` of Istio kinds: protobuf's JSON form, unknown fields are errors.
     pub const ISTIO: Self = Self { protobuf: true, unknown: Unknown::Error };
-    /// For Kubernetes kinds: exact names, unknown fields are dropped as the API server drops them.
+    /// For Kubernetes kinds: exact names; the types hold what is read, and unknown fields are told by a look at all names
+    /// of the API (`kind_table`).
     pub const KUBERNETES: Self = Self { protobuf: false, unknown: Unknown::Ignore };
 }
 

@@ -1,7 +1,8 @@
 //! A page for each code: what it means, an example that has it and one that has not, what to do, where the rule is.
 //!
 //! The texts lie in `pages/`, one file a code, and in the table below; `docs/diagnostics/` is written from them. They
-//! are short Markdown of a fixed form: what it means, then the sections `## Wrong`, `## Right`, `## Fix`, `## Source`.
+//! are short Markdown of a fixed form: what it means, then the sections `## Wrong`, `## Right`, `## Fix`, `## Source`; where
+//! files alone cannot show it, `## Shown by` stands in the place of the examples.
 
 use std::fmt::Write;
 
@@ -18,6 +19,7 @@ pages! {
     "addresses-required"
     "alias-loop"
     "alias-problem"
+    "annotation-alpha"
     "annotation-deprecated"
     "annotation-invalid"
     "annotation-misplaced"
@@ -80,6 +82,7 @@ pages! {
     "not-applied"
     "not-served"
     "patch-add"
+    "patch-not-applied"
     "patch-relative"
     "patch-relative-version"
     "patch-remove"
@@ -96,6 +99,7 @@ pages! {
     "proxy-image-mismatch"
     "proxy-user-id"
     "reference-not-permitted"
+    "registry-unknown"
     "route-not-attached"
     "route-refused"
     "rule-host-unknown"
@@ -104,6 +108,7 @@ pages! {
     "server-not-verified"
     "server-rejected"
     "service-entry-conflict"
+    "service-inconsistent"
     "sidecar-conflict"
     "sidecar-default-conflict"
     "subset-unknown"
@@ -115,6 +120,7 @@ pages! {
     "telemetry-provider-missing"
     "template"
     "tencent-name"
+    "unanalyzed"
     "unknown-field"
     "unknown-kind"
     "unreachable"
@@ -135,7 +141,9 @@ pub struct Page {
     pub meaning: &'static str,
     /// Other codes that the wrong example cannot be without.
     pub along: &'static str,
-    /// Text that has the problem: YAML, or several files, each after a line `# file: NAME`.
+    /// What tells it, where no file alone has it: a command, or what has to be there beside; else empty.
+    pub shown_by: &'static str,
+    /// Text that has the problem: YAML, or several files, each after a line `# file: NAME`. Empty where `shown_by` is not.
     pub wrong: &'static str,
     /// The same without the problem.
     pub right: &'static str,
@@ -149,6 +157,12 @@ impl Page {
     /// The page of a code; `None`: none is written, or it lacks a section.
     pub fn of(code: Code) -> Option<Self> {
         let (_, text) = PAGES.iter().find(|(name, _)| *name == code.as_str())?;
+        if let Some((meaning, rest)) = text.split_once("\n## Shown by\n") {
+            let (shown_by, rest) = rest.split_once("\n## Fix\n")?;
+            let (fix, source) = rest.split_once("\n## Source\n")?;
+            let [meaning, shown_by, fix, source] = [meaning, shown_by, fix, source].map(str::trim);
+            return Some(Self { code, meaning, along: "", shown_by, wrong: "", right: "", fix, source });
+        }
         let (meaning, rest) = text.split_once("\n## Wrong\n")?;
         let (wrong, rest) = rest.split_once("\n## Right\n")?;
         let (right, rest) = rest.split_once("\n## Fix\n")?;
@@ -163,6 +177,7 @@ impl Page {
             code,
             meaning: meaning.trim(),
             along,
+            shown_by: "",
             wrong: example(wrong)?,
             right: example(right)?,
             fix: fix.trim(),
@@ -188,11 +203,16 @@ impl Page {
             code.istio_code().unwrap_or("none")
         );
         let _ = writeln!(out, "{}\n", self.meaning);
-        let _ = writeln!(out, "## Wrong\n");
-        for along in self.along.split(", ").filter(|along| !along.is_empty()) {
-            let _ = writeln!(out, "Comes with [`{along}`]({along}.md).\n");
+        if self.shown_by.is_empty() {
+            let _ = writeln!(out, "## Wrong\n");
+            for along in self.along.split(", ").filter(|along| !along.is_empty()) {
+                let _ = writeln!(out, "Comes with [`{along}`]({along}.md).\n");
+            }
+            let _ =
+                writeln!(out, "```yaml\n{}\n```\n\n## Right\n\n```yaml\n{}\n```\n", self.wrong, self.right);
+        } else {
+            let _ = writeln!(out, "## Shown by\n\n{}\n", self.shown_by);
         }
-        let _ = writeln!(out, "```yaml\n{}\n```\n\n## Right\n\n```yaml\n{}\n```\n", self.wrong, self.right);
         let _ = write!(out, "## Fix\n\n{}\n\n## Source\n\n{}\n", self.fix, self.source);
         out
     }

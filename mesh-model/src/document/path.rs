@@ -25,8 +25,29 @@ impl Node<'_> {
         key.map_or_else(|| node.span(), |entry| entry.key_span())
     }
 }
-/// `camelCase` to `snake_case`, as protobuf names map.
+/// Fields of Istio's API whose name in the `.proto` files does not follow from that in JSON.
+///
+/// Source: the `name=` of the struct tags in istio.io/api; `testdata/proto_names.tsv` has all of them.
+const PROTO_NAMES: [(&str, &str); 6] = [
+    ("consecutive5xxErrors", "consecutive_5xx_errors"),
+    ("enable64bitTraceId", "enable_64bit_trace_id"),
+    ("matchExpressions", "matchExpressions"),
+    ("meshMTLS", "mesh_mTLS"),
+    ("targetRef", "targetRef"),
+    ("targetRefs", "targetRefs"),
+];
+
+/// `camelCase` to `snake_case`, as the fields of Istio's API are called in its `.proto` files.
+///
+/// ```
+/// # use mesh_model::document::snake_case;
+/// assert_eq!(snake_case("maxEjectionPercent"), "max_ejection_percent");
+/// assert_eq!(snake_case("consecutive5xxErrors"), "consecutive_5xx_errors");
+/// ```
 pub fn snake_case(name: &str) -> String {
+    if let Some((_, proto)) = PROTO_NAMES.iter().find(|(json, _)| *json == name) {
+        return (*proto).to_owned();
+    }
     let mut out = String::with_capacity(name.len() + 4);
     for character in name.chars() {
         if character.is_ascii_uppercase() {

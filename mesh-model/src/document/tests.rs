@@ -55,3 +55,33 @@ fn elements_of_long_lists_are_found() {
     assert_eq!(short.item(1).map(Node::to_json), Some(json!(2)));
     assert!(short.item(2).is_none() && tree.root().item(0).is_none());
 }
+
+fn proto_names() -> Vec<(&'static str, &'static str)> {
+    let rows = include_str!("../../testdata/proto_names.tsv").lines();
+    rows.filter_map(|row| row.split_once('\t')).collect()
+}
+
+#[test]
+fn every_field_of_the_istio_api_has_the_name_of_its_proto_file() {
+    let names = proto_names();
+    assert!(names.len() > 500);
+    for (json, proto) in names {
+        // Two messages call this one field differently; the one of Kubernetes' selectors has no second spelling.
+        if (json, proto) != ("matchLabels", "matchLabels") {
+            assert_eq!(snake_case(json), proto, "{json}");
+        }
+    }
+}
+
+#[test]
+fn every_field_of_the_ledger_is_among_them() {
+    let Some(ledger) = crate::conformance_test::shared("ledger/fields.tsv") else { return };
+    let known: std::collections::BTreeSet<&str> = proto_names().into_iter().map(|(json, _)| json).collect();
+    for row in ledger.lines().skip(1) {
+        let path = row.split('\t').nth(3).unwrap_or_default().replace("[]", "");
+        for name in path.split('.').filter(|name| *name != "spec") {
+            // Two aliases of the schema are in the `.proto` spelling already.
+            assert!(known.contains(name) || ["mirror_percent", "jwks_uri"].contains(&name), "{path}");
+        }
+    }
+}

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectReference, kind, limits};
+use super::{ObjectReference, kind, limits, words};
+use crate::check::{Checker, Path};
 use crate::diagnostic::Report;
 use crate::name::StringMap;
 use crate::object::{Body, Kind, Object};
@@ -52,6 +53,8 @@ kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"], validate);
 fn validate(object: &Object<KubernetesGateway>, report: &mut Report) {
     let count = object.spec.spec.listeners.len();
     limits::check(object, "spec.listeners", count, limits::LISTENERS, report);
+    let at = Path::Root("spec");
+    words::listeners(&mut Checker::new(object, report), &object.spec.spec.listeners, &at.field("listeners"));
 }
 
 /// `spec` of a gateway.

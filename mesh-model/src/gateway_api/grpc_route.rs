@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind, limits};
+use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind, limits, words};
+use crate::check::{Checker, Path};
 use crate::diagnostic::Report;
 use crate::object::Object;
 use crate::part::is_default;
@@ -31,6 +32,20 @@ fn validate(object: &Object<GrpcRoute>, report: &mut Report) {
         let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
         limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
         limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
+        let (at, mut check) = (Path::Root(&field), Checker::new(object, report));
+        for (index, one) in rule.matches.iter().enumerate() {
+            let at = at.field("matches");
+            let at = at.index(index);
+            let method = one.method.as_ref().and_then(|method| method.r#type.as_deref());
+            words::match_type(&mut check, method, &at.field("method"));
+            words::named_values(&mut check, &one.headers, &at.field("headers"));
+        }
+        words::filters(&mut check, &rule.filters, words::GRPC_FILTERS, &at.field("filters"));
+        for (index, backend) in rule.backend_refs.iter().enumerate() {
+            let at = at.field("backendRefs");
+            let at = at.index(index);
+            words::filters(&mut check, &backend.filters, words::GRPC_FILTERS, &at.field("filters"));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, ParentReference, RouteFilter, kind, limits};
+use super::{BackendReference, ParentReference, RouteFilter, kind, limits, words};
+use crate::check::{Checker, Path};
 use crate::diagnostic::Report;
 use crate::object::Object;
 use crate::part::is_default;
@@ -31,6 +32,14 @@ fn validate(object: &Object<HttpRoute>, report: &mut Report) {
         let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
         limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
         limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
+        let (at, mut check) = (Path::Root(&field), Checker::new(object, report));
+        words::http_matches(&mut check, &rule.matches, &at.field("matches"));
+        words::filters(&mut check, &rule.filters, words::HTTP_FILTERS, &at.field("filters"));
+        for (index, backend) in rule.backend_refs.iter().enumerate() {
+            let at = at.field("backendRefs");
+            let at = at.index(index);
+            words::filters(&mut check, &backend.filters, words::HTTP_FILTERS, &at.field("filters"));
+        }
     }
 }
 

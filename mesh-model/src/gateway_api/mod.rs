@@ -1,7 +1,7 @@
 //! The Kubernetes Gateway API (`gateway.networking.k8s.io`): the fields that Istio reads.
 //!
-//! Read as Kubernetes kinds are: each type holds the whole document without `apiVersion`, `kind` and `metadata`, and a
-//! field that is not here is no problem. Two groups have a kind `Gateway`: this one's is [`KubernetesGateway`].
+//! Read as Kubernetes kinds are: each type holds the whole document without `apiVersion`, `kind` and `metadata`. Fields of
+//! the API that are not here are taken and left out; what is no field of the API is found (`kind_table`). Two groups have a kind `Gateway`: this one's is [`KubernetesGateway`].
 
 mod backend_tls_policy;
 mod filter;
@@ -14,6 +14,7 @@ mod reference;
 mod reference_grant;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use backend_tls_policy::{
     BackendTlsPolicy, BackendTlsPolicySpec, BackendTlsValidation, PolicyTarget, SubjectAltName,

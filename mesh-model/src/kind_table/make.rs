@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::api_fields::{unknown_fields, unknown_metadata};
 use super::{Admission, ApplyOptions, KINDS, Strictness};
 use crate::check::{Checker, annotations::annotations};
-use crate::decode::{DecodeOptions, Unknown, decode};
+use crate::decode::path::Path;
+use crate::decode::{DecodeOptions, Unknown, decode, shorten, unknown_field};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
-use crate::document::{Document, Node, Span, Tree, Value};
+use crate::document::{Document, Entry, Node, Span, Tree, Value};
 use crate::object::{Body, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
@@ -149,6 +151,26 @@ fn read_body<S: Kind>(
     let place = |path: &str, span: Span| {
         if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
     };
+    let mut unknown = |severity: Severity, path: &Path<'_>, entry: &Entry<'_>, known: &[&'static str]| {
+        let (help, replacement) = unknown_field(entry.key, known);
+        let message = format!("unknown field `{}`", shorten(entry.key));
+        let at = place(&path.to_string(), entry.key_span());
+        let mut finding = Diagnostic::new(Code::UnknownField, at, message).severity(severity).help(help);
+        finding.replacement = replacement.map(str::to_owned);
+        report.push(finding);
+    };
+    let strict = match strictness {
+        Strictness::Strict => Severity::Error,
+        Strictness::Lenient => Severity::Warning,
+    };
+    unknown_metadata(document.root(), &mut |path, entry, known| unknown(strict, path, entry, known));
+    if matches!(S::BODY, Body::Document) {
+        // Fields of core kinds come and go with the version of the cluster, which the table need not be of.
+        let severity = if S::GROUP == crate::gateway_api::GROUP { strict } else { Severity::Warning };
+        unknown_fields(document.root(), S::GROUP, S::KIND, &mut |path, entry, known| {
+            unknown(severity, path, entry, known);
+        });
+    }
     match S::BODY {
         Body::Spec => {
             let unknown = match strictness {

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use crate::check::{Checker, Path, value::one_of};
+use crate::diagnostic::Report;
 use crate::kubernetes::service::LoadBalancerStatus;
-use crate::object::{Body, Kind};
+use crate::object::{Body, Kind, Object};
 
 /// Routes at the edge of a cluster.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -180,6 +182,22 @@ impl Kind for Ingress {
     const GROUP: &'static str = "networking.k8s.io";
     const VERSIONS: &'static [&'static str] = &["v1"];
     const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        let mut check = Checker::new(object, report);
+        let rules = Path::Root("spec.rules");
+        for (index, rule) in object.spec.spec.rules.iter().enumerate() {
+            let rule_at = rules.index(index);
+            let http_at = rule_at.field("http");
+            let paths_at = http_at.field("paths");
+            for (index, path) in rule.http.iter().flat_map(|http| &http.paths).enumerate() {
+                if let Some(word) = &path.path_type {
+                    let words = ["Exact", "Prefix", "ImplementationSpecific"];
+                    check.check(&paths_at.index(index).field("pathType"), one_of(word, &words));
+                }
+            }
+        }
+    }
 }
 
 impl Kind for IngressClass {

@@ -1,6 +1,6 @@
 //! The Kubernetes objects that a mesh looks at, cut down to what it reads.
 //!
-//! These types are read leniently: a field that is not here is not a problem. Each holds the whole document without
+//! A field that is not here is not a problem as long as the API has it (`kind_table` knows its names). Each holds the whole document without
 //! `apiVersion`, `kind` and `metadata`, so `spec` and `status` are fields.
 
 pub mod config_map;

@@ -16,6 +16,9 @@ macro_rules! open_enum {
         }
 
         impl $name {
+            /// Every word that is known.
+            pub const WORDS: &'static [&'static str] = &[$first_word, $($word,)*];
+
             /// The word as Kubernetes spells it.
             pub fn as_str(&self) -> &str {
                 match self {

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
+use crate::check::{Checker, Path, port, value::one_of};
+use crate::diagnostic::Report;
 use crate::kubernetes::IntOrString;
 use crate::kubernetes::open_enum::open_enum;
 use crate::name::StringMap;
-use crate::object::{Body, Kind};
+use crate::object::{Body, Kind, Object};
 
 /// A Kubernetes service.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -162,4 +164,31 @@ impl Kind for Service {
     const GROUP: &'static str = "";
     const VERSIONS: &'static [&'static str] = &["v1"];
     const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        validate(&object.spec.spec, &mut Checker::new(object, report));
+    }
+}
+
+/// What the API server refuses, of the fields that are read.
+fn validate(spec: &ServiceSpec, check: &mut Checker<'_>) {
+    let root = Path::Root("spec");
+    if let ServiceType::Other(word) = &spec.r#type {
+        check.check(&root.field("type"), one_of(word, ServiceType::WORDS));
+    }
+    let ports = root.field("ports");
+    for (index, written) in spec.ports.iter().enumerate() {
+        let at = ports.index(index);
+        if let Protocol::Other(word) = &written.protocol {
+            check.check(&at.field("protocol"), one_of(word, Protocol::WORDS));
+        }
+        check.check(&at.field("port"), port::number(written.port));
+        if let Some(IntOrString::Int(number)) = written.target_port {
+            check.check(&at.field("targetPort"), port::number(number));
+        }
+        // 0 is what an unset one reads as.
+        if written.node_port != 0 {
+            check.check(&at.field("nodePort"), port::number(written.node_port));
+        }
+    }
 }

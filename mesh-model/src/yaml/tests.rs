@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::diagnostic::Severity;
 
+mod findings;
 mod json_lists;
 mod json_texts;
 mod random;
@@ -424,21 +425,6 @@ fn several_threads_read_what_one_reads() {
     for threads in [2, 3, 64] {
         assert!(load("t.yaml", &text, &LoadOptions::default().with_threads(threads)) == one);
     }
-}
-
-#[test]
-fn findings_name_the_resource() {
-    let loaded = lenient("kind: A\nmetadata: {name: nn, namespace: s, name: nn}\n");
-    let resource = &loaded.report.iter().next().unwrap().at.resource;
-    assert_eq!(
-        (resource.kind.as_str(), resource.namespace.as_str(), resource.name.as_str()),
-        ("A", "s", "nn")
-    );
-}
-
-#[test]
-fn findings_are_bounded() {
-    assert!(lenient("a: 1\n".repeat(10_000)).report.len() <= 101);
 }
 
 #[test]
