@@ -90,7 +90,7 @@ impl Re2Pattern {
         Ok(Self { source: pattern.to_owned(), hir })
     }
 
-    /// Whether [`parse`](Self::parse) would take the pattern, at a hundredth of its cost where the pattern holds Unicode
+    /// Whether [`parse`](Self::parse) would take the pattern, at much less cost where the pattern holds Unicode
     /// classes.
     ///
     /// # Errors
