@@ -181,7 +181,7 @@ fn alter(value: &mut Json) -> usize {
         Json::Array(items) => items.iter_mut().map(alter).sum(),
         Json::Object(fields) => fields
             .iter_mut()
-            .filter(|(key, _)| !is_negative(key) && !asks_nothing(key))
+            .filter(|(key, value)| !is_negative(key) && !asks_nothing(key) && !is_word(key, value))
             .map(|(_, value)| alter(value))
             .sum(),
         _ => 0,
@@ -191,6 +191,11 @@ fn alter(value: &mut Json) -> usize {
 /// The name of a condition's attribute, which only a few texts can be, and the name that metrics have.
 fn asks_nothing(key: &str) -> bool {
     key == "key" || key == "statPrefix"
+}
+
+/// One of a few words (Gateway API): another text there spoils the object.
+fn is_word(key: &str, value: &Json) -> bool {
+    value.is_string() && matches!(key, "type" | "method" | "mode" | "protocol")
 }
 
 /// Another text of the same sort: a port, an address, a duration or a name stays one.
