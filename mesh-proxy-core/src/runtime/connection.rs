@@ -17,6 +17,7 @@ use super::live::Generation;
 use super::proxy::Inner;
 use super::tls::server::Client;
 use super::{http_server, proxy_protocol, tcp};
+use crate::decision::RefuseReason;
 use crate::filter_chain_match::{self, Inspected};
 use crate::listener_match;
 use crate::query::Connected;
@@ -197,41 +198,26 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         .ok_or("no filter chain takes it")?;
     let chain = standing.chain().ok_or("no filter chain takes it")?;
     let server_name = server_name(&facts);
+    let mut connection =
+        Connection { proxy, arrival, client, facts, sniffed, server_name, terminated: None, is_http2: false };
     let Some(wanted) = chain.tls.clone() else {
-        transport::accept(chain, &facts, &mut ()).map_err(crate::decision::RefuseReason::as_str)?;
-        let connection = Connection {
-            proxy,
-            arrival,
-            client,
-            facts,
-            sniffed,
-            server_name,
-            terminated: None,
-            is_http2: false,
-        };
+        transport::accept(chain, &connection.facts, &mut ()).map_err(RefuseReason::as_str)?;
         return Ok(Opened::Plain(Arc::new(connection), standing, stream));
     };
-    let offered = facts.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
+    let proxy = &connection.proxy;
+    let offered = connection.facts.tls.as_ref().map(|tls| tls.alpn.clone()).unwrap_or_default();
     let handshake = Box::pin(proxy.tls.terminate(&wanted, &offered, stream));
     let terminated = tokio::time::timeout(proxy.options.patience.handshake, handshake)
         .await
         .map_err(|_| "the TLS handshake took too long")?
         .map_err(|error| format!("the TLS handshake failed: {error}"))?;
     // A chain without inspected TLS has no facts of it.
-    let tls = facts.tls.get_or_insert_default();
+    let tls = connection.facts.tls.get_or_insert_default();
     if let Client::Verified(Some(peer)) = &terminated.client {
         tls.peer = Some(Cow::Owned(peer.clone()));
     }
-    let connection = Connection {
-        proxy,
-        arrival,
-        client,
-        facts,
-        sniffed,
-        server_name,
-        terminated: Some(terminated.client),
-        is_http2: terminated.is_http2,
-    };
+    connection.terminated = Some(terminated.client);
+    connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
         return Err("the client's certificate is not accepted".into());
     }
