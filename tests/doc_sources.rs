@@ -19,10 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates in which every public item has a source.
-const COVERED: &[&str] = &["mesh-model"];
-
-/// Items that may still be without one. It only falls.
-const MISSING_MAX: usize = 0;
+const COVERED: &[&str] = &["mesh-model", "mesh-authz"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -167,6 +164,9 @@ fn scan(path: &Path, text: &str) -> Found {
         }
         if let Some(words) = line.strip_prefix("///") {
             doc.push_str(words);
+            continue;
+        }
+        if line.starts_with("//") {
             continue;
         }
         if line.starts_with("#[") {
@@ -356,9 +356,8 @@ fn every_public_item_names_the_source_of_its_rule() {
             .iter()
             .map(|item| format!("{}:{}: {}", item.path.display(), item.line, item.text))
             .collect();
-        println!("{name}: {} of {count} public items without a source", list.len());
         assert!(
-            list.len() <= MISSING_MAX,
+            list.is_empty(),
             "{name}: {} of {count} public items without a source:\n{}",
             list.len(),
             list.join("\n")
@@ -471,12 +470,12 @@ fn an_item_without_a_source_is_counted() {
 fn parts_are_covered_by_their_type_or_by_themselves() {
     let of = |head: &str, field: &str| {
         format!(
-            "{head}\n#[derive(Debug)]\n#[serde(\n    default,\n)]\npub struct A {{\n    {field}\n    pub a: u8,\n}}\n"
+            "{head}\n// INVARIANT: even.\n#[derive(Debug)]\n#[serde(\n    default,\n)]\npub struct A {{\n    {field}\n    pub a: u8,\n}}\n"
         )
     };
-    assert_eq!(counted(&of("/// A.", "/// B.")), (2, vec![6, 8]));
+    assert_eq!(counted(&of("/// A.", "/// B.")), (2, vec![7, 9]));
     assert_eq!(counted(&of("/// A (T-001).", "/// B.")), (2, vec![]));
-    assert_eq!(counted(&of("/// A.", "/// B (T-001).")), (2, vec![6]));
+    assert_eq!(counted(&of("/// A.", "/// B (T-001).")), (2, vec![7]));
     let list = "/// A.\npub enum A {\n    /// B (T-001).\n    B,\n    /// C.\n    C {\n        /// D.\n        d: u8,\n    },\n}\n";
     assert_eq!(counted(list), (4, vec![2, 6, 8]));
     let methods = "/// A (T-001).\npub struct A(u8);\n\nimpl A {\n    /// B.\n    pub fn b(&self) {}\n}\n\nimpl<T: Into<u8>> C<T> {\n    /// D.\n    pub fn d(&self) {}\n}\n";
