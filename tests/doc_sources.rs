@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Crates in which every public item has a source.
-const COVERED: &[&str] = &["mesh-model", "mesh-authz", "mesh-compile"];
+/// The crates, and at least how many public items the counter must see in each to be believed.
+const COVERED: &[(&str, usize)] =
+    &[("mesh-model", 2000), ("mesh-authz", 200), ("mesh-compile", 900), ("mesh-proxy-core", 500), (".", 8)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -349,9 +350,9 @@ fn library(name: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn every_public_item_names_the_source_of_its_rule() {
-    for name in COVERED {
+    for (name, at_least) in COVERED {
         let (count, missing) = missing(&library(name));
-        assert!(count > 100, "{name}: only {count} public items: the counter sees too little");
+        assert!(count >= *at_least, "{name}: only {count} public items: the counter sees too little");
         let list: Vec<String> = missing
             .iter()
             .map(|item| format!("{}:{}: {}", item.path.display(), item.line, item.text))
@@ -435,7 +436,7 @@ fn cited_messages_and_fields_exist() {
     assert!(unknown(&messages, "networking.istio.io/v1", "HTTPRoute.rewrote").is_some());
     assert!(unknown(&messages, "security.istio.io/v1", "HTTPRoute").is_some());
     let mut wrong = Vec::new();
-    for (path, text) in COVERED.iter().flat_map(|name| library(name)) {
+    for (path, text) in COVERED.iter().flat_map(|(name, _)| library(name)) {
         let docs: Vec<&str> =
             text.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("//")).collect();
         let docs = docs.iter().map(|line| line.trim_start_matches(['/', '!'])).collect::<String>();
