@@ -10,6 +10,7 @@
 
 mod ca;
 mod client;
+mod closed;
 mod conformance;
 mod crl;
 mod envoy;
