@@ -77,11 +77,14 @@ fn ports_of(policy: &Object<AuthorizationPolicy>) -> Vec<(String, u32)> {
     all
 }
 
+/// A service, and where it sends one of its ports.
+type Sent<'a> = (&'a Object<Service>, &'a Option<IntOrString>);
+
 /// Services by the ports that clients know, and what else listens.
 struct Ports<'c, 'a> {
     workloads: Workloads<'c, 'a>,
     /// Of all services, in order of namespace and name, with a selector and the port that it is sent to.
-    by_port: BTreeMap<u32, Vec<(&'a Object<Service>, &'a Option<IntOrString>)>>,
+    by_port: BTreeMap<u32, Vec<Sent<'a>>>,
     /// Those with a target of this number.
     by_target: BTreeMap<u32, Vec<&'a Object<Service>>>,
     /// Those with a target of a name.
@@ -142,7 +145,7 @@ impl<'c, 'a> Ports<'c, 'a> {
         let is_near =
             |service: &&Object<Service>| namespace.is_none_or(|name| name == &*service.meta.namespace);
         let known =
-            self.by_port.get(&port)?.iter().filter(|(service, _)| is_near(&service)).take(SERVICES_MAX);
+            self.by_port.get(&port)?.iter().filter(|(service, _)| is_near(service)).take(SERVICES_MAX);
         let mut sent_to = BTreeSet::new();
         let mut of = None;
         for (service, target) in known {
