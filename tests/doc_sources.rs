@@ -18,11 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Crates in which every public item has a source.
-const COVERED: &[&str] = &["mesh-model"];
-
-/// Items that may still be without one. It only falls.
-const MISSING_MAX: usize = 530;
+/// The crates, and at least how many public items the counter must see in each to be believed.
+const COVERED: &[(&str, usize)] =
+    &[("mesh-model", 2000), ("mesh-authz", 200), ("mesh-compile", 900), ("mesh-proxy-core", 500), (".", 8)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,8 +101,12 @@ enum Place {
     Variants,
     Trait,
     Impl,
+    Macro,
     Other,
 }
+
+/// Macros that are given the name of a type and its text.
+const TYPE_MACROS: [&str; 2] = ["open_enum! {", "name_type! {"];
 
 const ITEMS: &[&str] =
     &["struct ", "enum ", "trait ", "type ", "fn ", "const ", "static ", "async fn ", "unsafe fn ", "union "];
@@ -124,6 +126,8 @@ fn scan(path: &Path, text: &str) -> Found {
     let mut doc = String::new();
     let mut inside_attribute: Option<usize> = None;
     let mut inside_header: Option<(usize, Place, String)> = None;
+    let mut inside_macro: Option<usize> = None;
+    let mut generated: Option<usize> = None;
     for (index, raw) in text.lines().enumerate() {
         if raw == "mod tests {" {
             break;
@@ -135,6 +139,21 @@ fn scan(path: &Path, text: &str) -> Found {
                 inside_attribute = None;
             }
             continue;
+        }
+        if let Some(start) = inside_macro {
+            if indent == start && line.starts_with('}') {
+                inside_macro = None;
+            } else if line.contains(" $name") {
+                // What is generated is told of where the macro is used.
+                doc.clear();
+                generated = Some(indent);
+            }
+            if let Some(start) = generated {
+                if indent == start && line.ends_with('}') {
+                    generated = None;
+                }
+                continue;
+            }
         }
         if let Some((start, ..)) = &inside_header {
             if indent == *start && line.ends_with('{') {
@@ -148,6 +167,9 @@ fn scan(path: &Path, text: &str) -> Found {
             doc.push_str(words);
             continue;
         }
+        if line.starts_with("//") {
+            continue;
+        }
         if line.starts_with("#[") {
             if !line.ends_with(']') {
                 inside_attribute = Some(indent);
@@ -156,6 +178,9 @@ fn scan(path: &Path, text: &str) -> Found {
         }
         while line.starts_with('}') && places.last().is_some_and(|(start, ..)| *start >= indent) {
             places.pop();
+        }
+        if line.starts_with("macro_rules!") {
+            inside_macro = Some(indent);
         }
         let words = std::mem::take(&mut doc);
         let part = places.last().filter(|(start, ..)| *start + 4 == indent);
@@ -174,6 +199,25 @@ fn scan(path: &Path, text: &str) -> Found {
             let of = places.last().map(|(.., name)| name.clone());
             let own = has_source(&words);
             found.items.push(Item { path: path.into(), line: index + 1, text: line.into(), own, of });
+            continue;
+        }
+        // `open_enum! { Name { ... } }`, `name_type! { Name, check }`: the type is public, the macro says so.
+        if places.last().is_some_and(|(start, place, _)| *place == Place::Macro && *start + 4 == indent)
+            && line.starts_with(char::is_uppercase)
+        {
+            let own = has_source(&words);
+            let name = word(line);
+            found.types.insert(name.clone(), Some(own));
+            found.items.push(Item {
+                path: path.into(),
+                line: index + 1,
+                text: line.into(),
+                own: own || head,
+                of: None,
+            });
+            if line.ends_with('{') {
+                places.push((indent, Place::Variants, name));
+            }
             continue;
         }
         if let Some(name) = private_type(line) {
@@ -239,6 +283,9 @@ fn opened(line: &str) -> Option<(Place, String)> {
         }
         return Some((Place::Impl, word(rest.trim_start())));
     }
+    if TYPE_MACROS.contains(&line) {
+        return Some((Place::Macro, String::new()));
+    }
     let Some(declared) = line.strip_prefix("pub ") else {
         return line.ends_with('{').then(|| (Place::Other, String::new()));
     };
@@ -303,16 +350,15 @@ fn library(name: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn every_public_item_names_the_source_of_its_rule() {
-    for name in COVERED {
+    for (name, at_least) in COVERED {
         let (count, missing) = missing(&library(name));
-        assert!(count > 100, "{name}: only {count} public items: the counter sees too little");
+        assert!(count >= *at_least, "{name}: only {count} public items: the counter sees too little");
         let list: Vec<String> = missing
             .iter()
             .map(|item| format!("{}:{}: {}", item.path.display(), item.line, item.text))
             .collect();
-        println!("{name}: {} of {count} public items without a source", list.len());
         assert!(
-            list.len() <= MISSING_MAX,
+            list.is_empty(),
             "{name}: {} of {count} public items without a source:\n{}",
             list.len(),
             list.join("\n")
@@ -390,7 +436,7 @@ fn cited_messages_and_fields_exist() {
     assert!(unknown(&messages, "networking.istio.io/v1", "HTTPRoute.rewrote").is_some());
     assert!(unknown(&messages, "security.istio.io/v1", "HTTPRoute").is_some());
     let mut wrong = Vec::new();
-    for (path, text) in COVERED.iter().flat_map(|name| library(name)) {
+    for (path, text) in COVERED.iter().flat_map(|(name, _)| library(name)) {
         let docs: Vec<&str> =
             text.lines().map(str::trim_start).filter_map(|line| line.strip_prefix("//")).collect();
         let docs = docs.iter().map(|line| line.trim_start_matches(['/', '!'])).collect::<String>();
@@ -425,18 +471,26 @@ fn an_item_without_a_source_is_counted() {
 fn parts_are_covered_by_their_type_or_by_themselves() {
     let of = |head: &str, field: &str| {
         format!(
-            "{head}\n#[derive(Debug)]\n#[serde(\n    default,\n)]\npub struct A {{\n    {field}\n    pub a: u8,\n}}\n"
+            "{head}\n// INVARIANT: even.\n#[derive(Debug)]\n#[serde(\n    default,\n)]\npub struct A {{\n    {field}\n    pub a: u8,\n}}\n"
         )
     };
-    assert_eq!(counted(&of("/// A.", "/// B.")), (2, vec![6, 8]));
+    assert_eq!(counted(&of("/// A.", "/// B.")), (2, vec![7, 9]));
     assert_eq!(counted(&of("/// A (T-001).", "/// B.")), (2, vec![]));
-    assert_eq!(counted(&of("/// A.", "/// B (T-001).")), (2, vec![6]));
+    assert_eq!(counted(&of("/// A.", "/// B (T-001).")), (2, vec![7]));
     let list = "/// A.\npub enum A {\n    /// B (T-001).\n    B,\n    /// C.\n    C {\n        /// D.\n        d: u8,\n    },\n}\n";
     assert_eq!(counted(list), (4, vec![2, 6, 8]));
     let methods = "/// A (T-001).\npub struct A(u8);\n\nimpl A {\n    /// B.\n    pub fn b(&self) {}\n}\n\nimpl<T: Into<u8>> C<T> {\n    /// D.\n    pub fn d(&self) {}\n}\n";
     assert_eq!(counted(methods), (3, vec![11]));
     let seam = "/// A.\npub trait A: Send {\n    /// B (T-001).\n    fn b(&self);\n    /// C.\n    const C: u8;\n}\n";
     assert_eq!(counted(seam), (3, vec![2, 6]));
+}
+
+#[test]
+fn types_that_macros_make_are_counted_where_they_are_named() {
+    let made = "open_enum! {\n    /// A (T-001).\n    A {\n        /// B.\n        B = \"B\",\n    }\n}\n\nname_type! {\n    /// C.\n    C, check\n}\n";
+    assert_eq!(counted(made), (3, vec![11]));
+    let making = "macro_rules! open_enum {\n    ($name:ident) => {\n        /// A.\n        pub enum $name {\n            /// B.\n            B,\n        }\n\n        impl $name {\n            /// C.\n            pub fn c(&self) {}\n        }\n\n        /// D.\n        pub struct D;\n    };\n}\n\n/// E.\npub struct E;\n";
+    assert_eq!(counted(making), (2, vec![15, 20]));
 }
 
 #[test]
