@@ -180,7 +180,8 @@ pub struct Check {
 pub struct Decide {
     #[command(flatten)]
     pub config: Config,
-    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration; of one
+    /// name in several clusters `sidecar:CLUSTER/NAMESPACE/POD`.
     #[arg(long)]
     pub proxy: String,
     /// Probes, one JSON object a line; `-` for standard input.
@@ -199,7 +200,8 @@ pub struct Decide {
 pub struct Explain {
     #[command(flatten)]
     pub config: Config,
-    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration; of one
+    /// name in several clusters `sidecar:CLUSTER/NAMESPACE/POD`.
     #[arg(long)]
     pub proxy: String,
     /// The method, or `TCP` for a connection that is not HTTP.
@@ -284,7 +286,8 @@ pub struct Show {
     pub part: Part,
     #[command(flatten)]
     pub config: Config,
-    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration.
+    /// A proxy.json file, or `sidecar:NAMESPACE/POD`, `gateway:NAMESPACE/POD` for a Pod of the configuration; of one
+    /// name in several clusters `sidecar:CLUSTER/NAMESPACE/POD`.
     #[arg(long)]
     pub proxy: String,
     /// How to print.

@@ -13,7 +13,7 @@ use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
 use crate::Unusable;
 use crate::args::{Check, Profile};
 use crate::load::{read_all, read_located, read_message};
-use crate::{explain_code, report};
+use crate::{explain_code, patches, report};
 
 /// What another profile makes of policies and token rules.
 fn differences(config: &ConfigSet) -> Report {
@@ -53,8 +53,9 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     }
     let mut skipped = Vec::new();
     if !command.no_analysis {
-        let (_, problems) = read.resolve();
+        let (snapshot, problems) = read.resolve();
         read.report.merge(problems);
+        read.report.merge(patches::left_out(&snapshot, &read.config));
         // What validation refuses is analysed too: one run tells of every problem.
         let mut all = ConfigSet::new();
         let is_refused = read.report.has_errors();

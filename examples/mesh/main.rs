@@ -10,6 +10,7 @@ mod explain_request;
 mod files;
 mod graph;
 mod load;
+mod patches;
 mod progress;
 mod report;
 mod road;

@@ -60,15 +60,35 @@ impl Proxy {
 
     /// The proxy of a Pod, as the Pod and its Node describe it; `None`: the configuration has no such Pod.
     ///
-    /// Of Pods with one name in several clusters the first cluster's is taken.
+    /// Of Pods with one name in several clusters the first cluster's is taken; [`of_pod_in`](Self::of_pod_in) tells them apart.
     pub fn of_pod(kind: ProxyKind, namespace: &str, name: &str, config: &ConfigSet) -> Option<Self> {
         let named =
             |object: &&Arc<Object<Pod>>| &*object.meta.namespace == namespace && &*object.meta.name == name;
         let pod = config.pods.iter().find(named)?;
+        Some(Self::of(kind, pod, config))
+    }
+
+    /// The same for a Pod of one cluster.
+    pub fn of_pod_in(
+        kind: ProxyKind,
+        cluster: &str,
+        namespace: &str,
+        name: &str,
+        config: &ConfigSet,
+    ) -> Option<Self> {
+        let named = |object: &&Arc<Object<Pod>>| {
+            let meta = &object.meta;
+            &*meta.cluster == cluster && &*meta.namespace == namespace && &*meta.name == name
+        };
+        let pod = config.pods.iter().find(named)?;
+        Some(Self::of(kind, pod, config))
+    }
+
+    fn of(kind: ProxyKind, pod: &Object<Pod>, config: &ConfigSet) -> Self {
         let all: Vec<_> = pod.spec.status.pod_ips.iter().map(|address| address.ip.as_str()).collect();
         let all = (all.len() > 1).then(|| (INSTANCE_IPS.to_owned(), all.join(",")));
         let network = network_of(pod).map(|network| (NETWORK.to_owned(), network));
-        Some(Self {
+        Self {
             kind,
             namespace: Arc::clone(&pod.meta.namespace),
             name: Arc::clone(&pod.meta.name),
@@ -78,7 +98,7 @@ impl Proxy {
             locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
             cluster_id: Arc::clone(&pod.meta.cluster),
             metadata: network.into_iter().chain(all).collect(),
-        })
+        }
     }
 
     /// Its addresses: those in `INSTANCE_IPS` of its metadata, else [`ip`](Self::ip); none: unknown.

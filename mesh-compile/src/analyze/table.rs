@@ -109,6 +109,10 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("destinationrule.ShadowedAnalyzer", &["DestinationRule"], a::rule_shadowed::run),
     row("authn.ShadowedAnalyzer", &["PeerAuthentication", "Pod", "MeshConfig"], a::peer_shadowed::run),
     row("gateway.OffloadAnalyzer", &["Gateway"], a::gateway_offload::run),
+    // Ours: what meets objects of other namespaces, other services, other clusters.
+    row("virtualservice.ForeignHostAnalyzer", &["VirtualService", "Service", "MeshConfig"], a::foreign_hosts::run),
+    row("networking.ListenerConflictAnalyzer", &["Service", "ServiceEntry"], a::listener_conflict::run),
+    row("networking.ClustersDifferAnalyzer", &["VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"], a::clusters_differ::run).mesh_wide(),
     // Ours: what security resources say of workloads that only the workloads and services can tell.
     row("auth.SeveralAuthorizersAnalyzer", &["AuthorizationPolicy", "Pod", "MeshConfig"], a::several_authorizers::run),
     row("auth.ServicePortAnalyzer", &["AuthorizationPolicy", "PeerAuthentication", "Service", "Pod", "Deployment"], a::service_ports::run),

@@ -92,6 +92,9 @@ codes! {
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
     DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";
     DelegateConflict "delegate-conflict" Analyze Warning None, "an entry of a delegate that no match of the delegating entry allows";
+    ForeignHost "foreign-host" Analyze Info None, "a VirtualService that takes a host of another namespace";
+    ListenerConflict "listener-conflict" Analyze Warning None, "several services that want the connections to one address and port";
+    ClustersDiffer "clusters-differ" Analyze Warning None, "an object of Istio that differs between clusters";
     EndpointUnused "endpoint-unused" Analyze Info None, "endpoints that belong to no known service";
     EndpointWithoutPod "endpoint-without-pod" Analyze Warning None, "an endpoint that names a Pod that is not known";
     AliasLoop "alias-loop" Analyze Warning None, "an ExternalName service that stands for itself";

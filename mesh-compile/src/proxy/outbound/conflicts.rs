@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
 
 use super::chain::{Chain, Content, TableName};
+use crate::proxy::listener::TcpProxy;
 
 /// Where a listener listens: an address or Unix path, and a port (0 with a path).
 pub(super) type Key = (Arc<str>, u16);
@@ -37,14 +39,40 @@ impl Entry {
         })
     }
 
-    /// Adds chains; those whose conditions are taken are dropped.
-    fn merge(&mut self, incoming: Vec<Chain>) {
+    /// Adds chains; those whose conditions are taken are dropped, which is told where traffic is lost with them.
+    fn merge(&mut self, incoming: Vec<Chain>, report: &mut Report) {
         for chain in incoming {
-            if !self.chains.iter().any(|existing| existing.conflicts_with(&chain)) {
-                self.chains.push(chain);
+            match self.chains.iter().find(|existing| existing.conflicts_with(&chain)) {
+                None => self.chains.push(chain),
+                Some(existing) if leads_elsewhere(existing, &chain) => {
+                    self.tell(&chain.origin, &existing.origin, report);
+                }
+                Some(_) => {}
             }
         }
     }
+
+    /// Tells that a listener or chain is left out for the sake of another.
+    pub(super) fn tell(&self, left_out: &Origin, taken_by: &Origin, report: &mut Report) {
+        if left_out == taken_by || report.len() >= TOLD_MAX {
+            return;
+        }
+        let message = format!("the connections to `{}:{}` are taken by {taken_by}", self.bind, self.port);
+        let help = "give each service an address or a port of its own, or import one of them only";
+        report.push(Diagnostic::new(Code::ListenerConflict, left_out, message).help(help));
+    }
+}
+
+/// Findings beyond it would be read by nobody.
+const TOLD_MAX: usize = 1_000;
+
+/// Whether bytes of one chain would go to other clusters by the other. HTTP shares its tables.
+fn leads_elsewhere(one: &Chain, other: &Chain) -> bool {
+    let (Content::Tcp(one), Content::Tcp(other)) = (&one.content, &other.content) else { return false };
+    let clusters = |proxy: &TcpProxy| -> Vec<_> {
+        proxy.destinations.iter().map(|destination| Arc::clone(&destination.cluster)).collect()
+    };
+    clusters(one) != clusters(other)
 }
 
 /// How an incoming listener meets an existing one.
@@ -81,7 +109,7 @@ pub(super) fn meet(incoming: Protocol, existing: Option<Protocol>) -> Meeting {
 }
 
 /// Enters a listener into the map.
-pub(super) fn enter(entries: &mut Entries, entry: Entry, meeting: Meeting) {
+pub(super) fn enter(entries: &mut Entries, entry: Entry, meeting: Meeting, report: &mut Report) {
     let key = (Arc::clone(&entry.bind), entry.port);
     match (meeting, entries.get_mut(&key)) {
         (Meeting::Nothing, _) => {}
@@ -89,10 +117,10 @@ pub(super) fn enter(entries: &mut Entries, entry: Entry, meeting: Meeting) {
             entries.insert(key, entry);
         }
         (Meeting::MergeSniffed, Some(existing)) => {
-            existing.merge(entry.chains);
+            existing.merge(entry.chains, report);
             existing.protocol = Protocol::Unsupported;
         }
-        (Meeting::Merge, Some(existing)) => existing.merge(entry.chains),
+        (Meeting::Merge, Some(existing)) => existing.merge(entry.chains, report),
     }
 }
 

@@ -180,15 +180,20 @@ impl Collector<'_, '_, '_> {
         if existing.is_some_and(|entry| entry.locked) {
             return;
         }
+        let holder = existing;
         let existing = existing.map(|entry| entry.protocol);
         // An explicit proxy's listener is the same whatever the services behind it.
         let is_proxy = protocol == Protocol::HttpProxy;
         let meeting = if is_proxy { Meeting::Replace } else { conflicts::meet(protocol, existing) };
         if meeting == Meeting::Nothing {
+            // HTTP joins the table that is there; a protocol whose server speaks first is left out.
+            if let Some(holder) = holder.filter(|it| !protocol.is_http() || it.protocol.is_tcp()) {
+                holder.tell(&request.origin, &holder.origin, self.report);
+            }
             return;
         }
         let entry = self.entry(&request, existing, is_proxy);
-        conflicts::enter(self.entries, entry, meeting);
+        conflicts::enter(self.entries, entry, meeting, self.report);
     }
 
     fn choose_address(&self, request: &mut Request<'_>) {
