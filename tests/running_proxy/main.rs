@@ -8,6 +8,7 @@
 )]
 #![allow(unreachable_pub, reason = "modules of one test")]
 
+mod alone;
 mod ca;
 mod client;
 mod conformance;

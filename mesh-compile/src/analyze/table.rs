@@ -1,4 +1,4 @@
-//! The one table of analyzers.
+//! The one table of analyzers. Spec: istio/istio, pkg/config/analysis/analyzers/all.go.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::analyzers as a;
 use super::context::Context;
 use super::findings::Findings;
 
-/// What an analyzer looks at in one go.
+/// What an analyzer looks at in one go. Ours: clusters that know nothing of each other cannot contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// The objects of one cluster.
@@ -15,7 +15,7 @@ pub enum Reach {
     Mesh,
 }
 
-/// One analyzer.
+/// One analyzer. Spec: istio/istio, pkg/config/analysis/analyzers/all.go.
 #[derive(Clone, Copy)]
 pub struct Analyzer {
     /// Istio's name for it.

@@ -15,6 +15,7 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 
 /// Differences between a revision and the one before; each with the object that made it, as far as it can be told.
+/// Ours: what depends on nothing that differs is not made again.
 #[derive(Debug, Clone, Default)]
 pub struct Delta {
     /// Hostnames whose services differ.
@@ -54,7 +55,7 @@ pub struct Delta {
     pub addresses: BTreeMap<IpAddr, Origin>,
 }
 
-/// A change of the rules for a host.
+/// A change of the rules for a host. Ours: a rule that hashes changes routes, any other one clusters alone.
 #[derive(Debug, Clone)]
 pub struct RuleChange {
     /// Through which rule.
@@ -63,7 +64,7 @@ pub struct RuleChange {
     pub hashes: bool,
 }
 
-/// A service in both revisions.
+/// A service in both revisions. Ours: a service alone of its hostname is put in its place in scopes and tables.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceChange {
     /// As it was.
@@ -80,7 +81,7 @@ impl ServiceChange {
     }
 }
 
-/// A VirtualService in both revisions.
+/// A VirtualService in both revisions. Ours: both versions are needed to tell which tables are concerned.
 #[derive(Debug, Clone)]
 pub struct VirtualServiceChange {
     /// As it was.

@@ -1,4 +1,4 @@
-//! Which security resources are in force where.
+//! Which security resources are in force where. Ours: what is compiled can be read without knowing the types.
 
 use mesh_authz::policy_set::PolicySet;
 use mesh_authz::request_authn::RequestAuthn;

@@ -22,7 +22,7 @@ use crate::registry::service::Resolution;
 use crate::route_table::RouteTable;
 use crate::view::{EgressScope, View};
 
-/// What of a scope was exchanged since tables were planned. The scope has one listener, whose services have each a
+/// What of a scope was exchanged since tables were planned. Ours: what changes by itself is made again by itself. The scope has one listener, whose services have each a
 /// hostname of their own in lower case.
 #[derive(Debug, Default)]
 pub struct Exchanged {
