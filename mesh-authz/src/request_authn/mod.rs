@@ -30,7 +30,7 @@ use crate::jwt::cache::TokenCache;
 use crate::profile::Profile;
 pub use crate::selection::applicable;
 
-/// No keys but those that rules hold themselves.
+/// No keys but those that rules hold themselves (S-288, S-291).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoKeys;
 
@@ -40,7 +40,7 @@ impl KeySource for NoKeys {
     }
 }
 
-/// What compiling token rules needs beside them.
+/// What compiling token rules needs beside them (S-288).
 #[derive(Clone, Copy)]
 pub struct AuthnOptions<'a> {
     /// Keys of `jwksUri` and of discovery.
@@ -61,7 +61,7 @@ impl std::fmt::Debug for AuthnOptions<'_> {
     }
 }
 
-/// The compiled token rules of one workload.
+/// The compiled token rules of one workload (S-259, S-261).
 #[derive(Debug, Clone)]
 pub struct RequestAuthn {
     /// In the order in which they are tried (S-259).
@@ -75,7 +75,7 @@ pub struct RequestAuthn {
     cache: Option<Arc<TokenCache<authenticate::Verified>>>,
 }
 
-/// What became of the tokens of a request.
+/// What became of the tokens of a request (S-263).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Authenticated {
     /// It may go on: a token was accepted, or there was none.
@@ -117,7 +117,7 @@ impl FromIterator<RequestChange> for RequestChanges {
     }
 }
 
-/// A change to a request.
+/// A change to a request (S-272, S-300, S-301).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestChange {

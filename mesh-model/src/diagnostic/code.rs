@@ -3,6 +3,7 @@
 use super::Severity;
 
 /// Which part of the work found it.
+/// Ours: it tells how much of the configuration had to be looked at to find a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Reading text and decoding one document.
@@ -26,7 +27,7 @@ impl Stage {
 
 macro_rules! codes {
     ($($variant:ident $text:literal $stage:ident $severity:ident $istio:expr, $doc:literal;)*) => {
-        /// A stable diagnostic code.
+        /// A stable diagnostic code. Ours: Istio has codes for its analysis only; `istio_code` gives those.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code { $(#[doc = $doc] $variant,)* }

@@ -1,4 +1,5 @@
 //! A page for each code: what it means, an example that has it and one that has not, what to do, where the rule is.
+//! Ours: a code that nobody can look up helps as little as none.
 //!
 //! The texts lie in `pages/`, one file a code, and in the table below; `docs/diagnostics/` is written from them. They
 //! are short Markdown of a fixed form: what it means, then the sections `## Wrong`, `## Right`, `## Fix`, `## Source`; where
@@ -132,7 +133,7 @@ pages! {
     "wrong-type"
 }
 
-/// What there is to say of a code.
+/// What there is to say of a code. Ours: a code is understood by an example that has it and one that has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// The code.

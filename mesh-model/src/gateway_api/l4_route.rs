@@ -7,7 +7,7 @@ use crate::diagnostic::Report;
 use crate::object::Object;
 use crate::part::is_default;
 
-/// Routes of TLS connections by server name.
+/// Routes of TLS connections by server name. API: gateway.networking.k8s.io/v1 `TLSRoute`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -39,7 +39,7 @@ fn validate_rules<S>(
     }
 }
 
-/// `spec` of a TLS route.
+/// `spec` of a TLS route. API: gateway.networking.k8s.io/v1 `TLSRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -55,7 +55,7 @@ pub struct TlsRouteSpec {
     pub rules: Vec<L4RouteRule>,
 }
 
-/// Routes of connections.
+/// Routes of connections. API: gateway.networking.k8s.io/v1 `TCPRoute`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -71,7 +71,7 @@ fn validate_tcp(object: &Object<TcpRoute>, report: &mut Report) {
     validate_rules(object, &object.spec.spec.parent_refs, &object.spec.spec.rules, report);
 }
 
-/// `spec` of a TCP route.
+/// `spec` of a TCP route. API: gateway.networking.k8s.io/v1 `TCPRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -84,7 +84,7 @@ pub struct TcpRouteSpec {
     pub rules: Vec<L4RouteRule>,
 }
 
-/// Where connections go.
+/// Where connections go. API: gateway.networking.k8s.io/v1 `TLSRouteRule` and `TCPRouteRule`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,7 +92,7 @@ pub struct L4RouteRule {
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Backends.
+    /// Backends (E-103).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::reference::plain_backends"))]
     pub backend_refs: Vec<BackendReference>,
