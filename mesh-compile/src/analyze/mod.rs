@@ -45,6 +45,7 @@ mod suppress;
 mod table;
 #[cfg(test)]
 mod tests;
+mod workloads;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -109,4 +109,8 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("destinationrule.ShadowedAnalyzer", &["DestinationRule"], a::rule_shadowed::run),
     row("authn.ShadowedAnalyzer", &["PeerAuthentication", "Pod", "MeshConfig"], a::peer_shadowed::run),
     row("gateway.OffloadAnalyzer", &["Gateway"], a::gateway_offload::run),
+    // Ours: what security resources say of workloads that only the workloads and services can tell.
+    row("auth.SeveralAuthorizersAnalyzer", &["AuthorizationPolicy", "Pod", "MeshConfig"], a::several_authorizers::run),
+    row("auth.ServicePortAnalyzer", &["AuthorizationPolicy", "PeerAuthentication", "Service", "Pod", "Deployment"], a::service_ports::run),
+    row("auth.ClientAddressAnalyzer", &["AuthorizationPolicy", "Pod", "Deployment", "Gateway", "MeshConfig"], a::client_addresses::run),
 ];
