@@ -11,6 +11,7 @@ use mesh_model::object::Object;
 use serde::Deserialize;
 
 /// The proxy that is asked (`proxy.json` of FORMAT.md).
+/// Ours: what a proxy says of itself is all that its configuration depends on beside the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
@@ -103,7 +104,7 @@ fn default_cluster() -> Arc<str> {
     "Kubernetes".into()
 }
 
-/// Role of a proxy.
+/// Role of a proxy (T-371, T-401).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProxyKind {

@@ -49,7 +49,7 @@ use crate::telemetry::Telemetry;
 pub(crate) use make::Prepared;
 use make::{Made, find_unknown_kind, identity, make, raw_head, read_head};
 
-/// How unknown fields of Istio kinds are treated.
+/// How unknown fields of Istio kinds are treated (T-002).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Strictness {
     /// An error: the object is not taken in. So is a field in `snake_case`, as for the API server.
@@ -60,6 +60,7 @@ pub enum Strictness {
 }
 
 /// Whether errors of validation keep an object out; what cannot be read always stays out.
+/// Ours: both are wanted, the webhook's answer and what a mesh makes of an object that came past it.
 ///
 /// Istio's webhook refuses what its validation refuses, but objects also reach the control plane past it: written before
 /// the webhook was installed, or by Istio itself. The control plane then acts on them as they are.
@@ -81,7 +82,7 @@ impl Admission {
     }
 }
 
-/// What `metadata.resourceVersion` is good for.
+/// What `metadata.resourceVersion` is good for. API: meta/v1 `ObjectMeta.resourceVersion`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Versions {
     /// Nothing: the last document counts, as with files.
@@ -92,7 +93,7 @@ pub enum Versions {
     SkipOlder,
 }
 
-/// How documents are taken in.
+/// How documents are taken in. Ours: what is decided once for a batch stands together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ApplyOptions {
     /// Fields that are not known.
@@ -122,7 +123,7 @@ impl From<Strictness> for ApplyOptions {
 
 macro_rules! kinds {
     ($($field:ident: $type:ty,)*) => {
-        /// All objects of a mesh, typed.
+        /// All objects of a mesh, typed. Each is found by group, kind, namespace and name (T-001, T-003).
         #[derive(Debug, Clone, Default)]
         pub struct ConfigSet {
             $(

@@ -25,6 +25,7 @@ use crate::snapshot::{Delta, MeshSnapshot};
 use crate::view::{Kinship, settings_written};
 
 /// The configuration of a mesh, and of every proxy that was asked for, kept up to date.
+/// Ours: a change costs what depends on it; compiling all anew is the oracle that it is compared with.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::document::{Document, Span};
 use crate::origin::{Origin, Provenance};
 
-/// How bad it is.
+/// How bad it is. API: analysis/v1alpha1 `AnalysisMessageBase.Level`, without its unknown one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -30,7 +30,7 @@ pub enum Severity {
     Info,
 }
 
-/// The resource a diagnostic is about, as far as it is known.
+/// The resource a diagnostic is about, as far as it is known (T-003).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct ResourceRef {
     /// `VirtualService`; empty: unknown.
@@ -41,7 +41,7 @@ pub struct ResourceRef {
     pub name: String,
 }
 
-/// Where a problem stands.
+/// Where a problem stands. Ours: people look for a line, editors for a column, tools that mend a text for bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 pub struct Place {
     /// The resource.
@@ -114,7 +114,7 @@ impl From<&Origin> for Place {
     }
 }
 
-/// One problem.
+/// One problem. Ours: problems are data, so that a terminal, an editor and a build show the same ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
@@ -201,7 +201,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All problems of a piece of work.
+/// All problems of a piece of work. Ours: all of them are told, since each that is held back costs one more round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PortSelector, is_default};
 
-/// The virtual machine that a module runs in.
+/// The virtual machine that a module runs in. API: extensions.istio.io/v1alpha1 `VmConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -15,7 +15,7 @@ pub struct VmConfig {
     pub env: Vec<EnvVar>,
 }
 
-/// An environment variable of a module.
+/// An environment variable of a module. API: extensions.istio.io/v1alpha1 `EnvVar`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -32,6 +32,7 @@ pub struct EnvVar {
 }
 
 /// Traffic that an extension sees: both conditions must hold.
+/// API: extensions.istio.io/v1alpha1 `WasmPlugin.TrafficSelector` and `TrafficSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -45,7 +46,7 @@ pub struct TrafficSelector {
 }
 
 proto_enum! {
-    /// Where the value of an environment variable comes from.
+    /// Where the value of an environment variable comes from. API: extensions.istio.io/v1alpha1 `EnvValueSource`.
     pub enum EnvValueSource {
         /// From `value`.
         Inline = "INLINE" = 0,
@@ -55,7 +56,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Which kind of filter a module is.
+    /// Which kind of filter a module is. API: extensions.istio.io/v1alpha1 `PluginType`.
     pub enum PluginType {
         /// Not written: an HTTP filter.
         Unspecified = "UNSPECIFIED_PLUGIN_TYPE" = 0,
@@ -67,7 +68,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// What happens when a module cannot be loaded or fails.
+    /// What happens when a module cannot be loaded or fails. API: extensions.istio.io/v1alpha1 `FailStrategy`.
     pub enum FailStrategy {
         /// Requests are refused.
         FailClose = "FAIL_CLOSE" = 0,
@@ -79,7 +80,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// When an image is pulled.
+    /// When an image is pulled. API: extensions.istio.io/v1alpha1 `PullPolicy`.
     pub enum PullPolicy {
         /// `Always` for the tag `latest`, else `IfNotPresent`.
         Unspecified = "UNSPECIFIED_POLICY" = 0,
@@ -91,7 +92,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// A side of a connection.
+    /// A side of a connection. API: type/v1beta1 `WorkloadMode`.
     pub enum WorkloadMode {
         /// Not written: both.
         Undefined = "UNDEFINED" = 0,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectReference, kind};
 use crate::part::is_default;
 
-/// TLS towards backends.
+/// TLS towards backends. API: gateway.networking.k8s.io/v1 `BackendTLSPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct BackendTlsPolicy {
 
 kind!(BackendTlsPolicy, "BackendTLSPolicy", ["v1", "v1alpha3"]);
 
-/// `spec` of a policy.
+/// `spec` of a policy. API: gateway.networking.k8s.io/v1 `BackendTLSPolicySpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -30,7 +30,7 @@ pub struct BackendTlsPolicySpec {
     pub validation: BackendTlsValidation,
 }
 
-/// A backend, or one port of it.
+/// A backend, or one port of it. API: gateway.networking.k8s.io/v1 `BackendTLSPolicy.spec.targetRefs`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -49,7 +49,7 @@ pub struct PolicyTarget {
     pub section_name: Option<String>,
 }
 
-/// Whom the proxy expects.
+/// Whom the proxy expects. API: gateway.networking.k8s.io/v1 `BackendTLSPolicyValidation`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -68,7 +68,7 @@ pub struct BackendTlsValidation {
     pub subject_alt_names: Vec<SubjectAltName>,
 }
 
-/// A name in a certificate.
+/// A name in a certificate. API: gateway.networking.k8s.io/v1 `SubjectAltName`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -6,6 +6,7 @@ use super::BackendReference;
 use crate::part::is_default;
 
 /// One filter: the field that `type` names counts, whatever else is set.
+/// API: gateway.networking.k8s.io/v1 `HTTPRouteFilter` and `GRPCRouteFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -33,7 +34,7 @@ pub struct RouteFilter {
     pub cors: Option<HttpCorsFilter>,
 }
 
-/// Changes to headers.
+/// Changes to headers. API: gateway.networking.k8s.io/v1 `HTTPHeaderFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -49,7 +50,7 @@ pub struct HeaderFilter {
     pub remove: Vec<String>,
 }
 
-/// A header and a value for it.
+/// A header and a value for it. API: gateway.networking.k8s.io/v1 `HTTPHeader`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -57,12 +58,12 @@ pub struct HeaderValue {
     /// Name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
-    /// Value.
+    /// Value (E-100).
     #[serde(skip_serializing_if = "is_default")]
     pub value: String,
 }
 
-/// A copy of requests for another backend.
+/// A copy of requests for another backend. API: gateway.networking.k8s.io/v1 `HTTPRequestMirrorFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -79,7 +80,7 @@ pub struct HttpRequestMirrorFilter {
     pub fraction: Option<MirrorFraction>,
 }
 
-/// A share of requests.
+/// A share of requests. API: gateway.networking.k8s.io/v1 `Fraction`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,7 +93,7 @@ pub struct MirrorFraction {
     pub denominator: Option<i32>,
 }
 
-/// An answer that leads elsewhere.
+/// An answer that leads elsewhere. API: gateway.networking.k8s.io/v1 `HTTPRequestRedirectFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -114,7 +115,7 @@ pub struct HttpRequestRedirectFilter {
     pub status_code: Option<u32>,
 }
 
-/// Another host or path for the backend.
+/// Another host or path for the backend. API: gateway.networking.k8s.io/v1 `HTTPURLRewriteFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -127,7 +128,7 @@ pub struct HttpUrlRewriteFilter {
     pub path: Option<HttpPathModifier>,
 }
 
-/// A change of the path.
+/// A change of the path. API: gateway.networking.k8s.io/v1 `HTTPPathModifier`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -138,12 +139,12 @@ pub struct HttpPathModifier {
     /// The whole path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replace_full_path: Option<String>,
-    /// What stands where the matched prefix stood.
+    /// What stands where the matched prefix stood (E-104).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replace_prefix_match: Option<String>,
 }
 
-/// Cross-origin requests.
+/// Cross-origin requests. API: gateway.networking.k8s.io/v1 `HTTPCORSFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

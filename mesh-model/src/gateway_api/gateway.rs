@@ -9,7 +9,7 @@ use crate::object::{Body, Kind, Object};
 use crate::part::LabelSelector;
 use crate::part::is_default;
 
-/// A class of gateways.
+/// A class of gateways. API: gateway.networking.k8s.io/v1 `GatewayClass`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -19,7 +19,7 @@ pub struct GatewayClass {
     pub spec: GatewayClassSpec,
 }
 
-/// `spec` of a class.
+/// `spec` of a class. API: gateway.networking.k8s.io/v1 `GatewayClassSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -42,6 +42,7 @@ impl Kind for GatewayClass {
 }
 
 /// Listeners of a gateway.
+/// API: gateway.networking.k8s.io/v1 `Gateway`; VirtualServices cannot bind it by name (E-105).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -53,7 +54,7 @@ pub struct KubernetesGateway {
 
 kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"]);
 
-/// `spec` of a gateway.
+/// `spec` of a gateway. API: gateway.networking.k8s.io/v1 `GatewaySpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -72,7 +73,7 @@ pub struct GatewaySpec {
     pub tls: Option<GatewayTls>,
 }
 
-/// An address.
+/// An address. API: gateway.networking.k8s.io/v1 `Gateway.spec.addresses`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -85,7 +86,7 @@ pub struct GatewayAddress {
     pub value: String,
 }
 
-/// A port with its protocol.
+/// A port with its protocol. API: gateway.networking.k8s.io/v1 `Listener`; HTTP and HTTPS on one port are E-105.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -110,7 +111,7 @@ pub struct Listener {
     pub allowed_routes: Option<AllowedRoutes>,
 }
 
-/// TLS of a listener.
+/// TLS of a listener. API: gateway.networking.k8s.io/v1 `Listener.tls`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -118,7 +119,7 @@ pub struct ListenerTls {
     /// `Terminate` (also where unset) or `Passthrough`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Secrets with the certificates.
+    /// Secrets with the certificates (T-433).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificate_refs: Vec<ObjectReference>,
     /// Istio's own settings.
@@ -126,7 +127,7 @@ pub struct ListenerTls {
     pub options: StringMap,
 }
 
-/// Routes that may be attached to a listener.
+/// Routes that may be attached to a listener. API: gateway.networking.k8s.io/v1 `AllowedRoutes`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -139,7 +140,7 @@ pub struct AllowedRoutes {
     pub kinds: Vec<RouteGroupKind>,
 }
 
-/// Namespaces of routes.
+/// Namespaces of routes. API: gateway.networking.k8s.io/v1 `RouteNamespaces`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -152,7 +153,7 @@ pub struct RouteNamespaces {
     pub selector: Option<LabelSelector>,
 }
 
-/// A kind of route.
+/// A kind of route. API: gateway.networking.k8s.io/v1 `RouteGroupKind`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -165,7 +166,7 @@ pub struct RouteGroupKind {
     pub kind: String,
 }
 
-/// TLS of a gateway.
+/// TLS of a gateway. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -175,7 +176,7 @@ pub struct GatewayTls {
     pub frontend: Option<FrontendTls>,
 }
 
-/// Certificates of clients, by port.
+/// Certificates of clients, by port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -188,7 +189,7 @@ pub struct FrontendTls {
     pub per_port: Vec<PerPortTls>,
 }
 
-/// Certificates of clients at one port.
+/// Certificates of clients at one port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.perPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -201,7 +202,7 @@ pub struct PerPortTls {
     pub tls: FrontendTlsConfig,
 }
 
-/// What is checked of clients.
+/// What is checked of clients. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -212,6 +213,7 @@ pub struct FrontendTlsConfig {
 }
 
 /// How certificates of clients are checked.
+/// API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default.validation`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind};
 use crate::part::is_default;
 
-/// Routes of gRPC calls.
+/// Routes of gRPC calls. API: gateway.networking.k8s.io/v1 `GRPCRoute`; merged with HTTPRoutes (E-100).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct GrpcRoute {
 
 kind!(GrpcRoute, "GRPCRoute", ["v1"]);
 
-/// `spec` of a gRPC route.
+/// `spec` of a gRPC route. API: gateway.networking.k8s.io/v1 `GRPCRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -33,7 +33,7 @@ pub struct GrpcRouteSpec {
     pub rules: Vec<GrpcRouteRule>,
 }
 
-/// What is done with calls that one of the matches takes.
+/// What is done with calls that one of the matches takes. API: gateway.networking.k8s.io/v1 `GRPCRouteRule`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -52,7 +52,7 @@ pub struct GrpcRouteRule {
     pub backend_refs: Vec<BackendReference>,
 }
 
-/// Conditions on a call; all must hold.
+/// Conditions on a call; all must hold. API: gateway.networking.k8s.io/v1 `GRPCRouteMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -66,6 +66,7 @@ pub struct GrpcRouteMatch {
 }
 
 /// A condition on service and method; at least one of them is set.
+/// API: gateway.networking.k8s.io/v1 `GRPCMethodMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{BackendReference, ParentReference, RouteFilter, kind};
 use crate::part::is_default;
 
-/// Routes of HTTP requests.
+/// Routes of HTTP requests. API: gateway.networking.k8s.io/v1 `HTTPRoute`; on the mesh its precedence is E-101.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct HttpRoute {
 
 kind!(HttpRoute, "HTTPRoute", ["v1", "v1beta1"]);
 
-/// `spec` of an HTTP route.
+/// `spec` of an HTTP route. API: gateway.networking.k8s.io/v1 `HTTPRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -33,7 +33,7 @@ pub struct HttpRouteSpec {
     pub rules: Vec<HttpRouteRule>,
 }
 
-/// What is done with requests that one of the matches takes.
+/// What is done with requests that one of the matches takes. API: gateway.networking.k8s.io/v1 `HTTPRouteRule`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -41,13 +41,13 @@ pub struct HttpRouteRule {
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Any of them takes the request; empty: all requests.
+    /// Any of them takes the request; empty: all requests (E-100).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<HttpRouteMatch>,
     /// What is done to messages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<RouteFilter>,
-    /// Where requests go.
+    /// Where requests go (E-103).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backend_refs: Vec<BackendReference>,
     /// Time limits.
@@ -59,6 +59,7 @@ pub struct HttpRouteRule {
 }
 
 /// Conditions on a request; all must hold.
+/// API: gateway.networking.k8s.io/v1 `HTTPRouteMatch`; the order among matches is E-100.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -77,7 +78,7 @@ pub struct HttpRouteMatch {
     pub method: Option<String>,
 }
 
-/// A condition on the path.
+/// A condition on the path. API: gateway.networking.k8s.io/v1 `HTTPPathMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -91,6 +92,7 @@ pub struct HttpPathMatch {
 }
 
 /// A condition on a header or query parameter.
+/// API: gateway.networking.k8s.io/v1 `HTTPHeaderMatch`, `HTTPQueryParamMatch` and `GRPCHeaderMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -106,7 +108,7 @@ pub struct NamedValueMatch {
     pub value: String,
 }
 
-/// Time limits, as Go durations.
+/// Time limits, as Go durations. API: gateway.networking.k8s.io/v1 `HTTPRouteTimeouts`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -114,12 +116,12 @@ pub struct HttpRouteTimeouts {
     /// For the whole answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// For one try at a backend.
+    /// For one try at a backend (E-104).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend_request: Option<String>,
 }
 
-/// Retries.
+/// Retries. API: gateway.networking.k8s.io/v1 `HTTPRouteRetry`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{BackendReference, ParentReference, kind};
 use crate::part::is_default;
 
-/// Routes of TLS connections by server name.
+/// Routes of TLS connections by server name. API: gateway.networking.k8s.io/v1 `TLSRoute`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct TlsRoute {
 
 kind!(TlsRoute, "TLSRoute", ["v1", "v1alpha3", "v1alpha2"]);
 
-/// `spec` of a TLS route.
+/// `spec` of a TLS route. API: gateway.networking.k8s.io/v1 `TLSRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -33,7 +33,7 @@ pub struct TlsRouteSpec {
     pub rules: Vec<L4RouteRule>,
 }
 
-/// Routes of connections.
+/// Routes of connections. API: gateway.networking.k8s.io/v1 `TCPRoute`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -45,7 +45,7 @@ pub struct TcpRoute {
 
 kind!(TcpRoute, "TCPRoute", ["v1", "v1alpha2"]);
 
-/// `spec` of a TCP route.
+/// `spec` of a TCP route. API: gateway.networking.k8s.io/v1 `TCPRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -58,7 +58,7 @@ pub struct TcpRouteSpec {
     pub rules: Vec<L4RouteRule>,
 }
 
-/// Where connections go.
+/// Where connections go. API: gateway.networking.k8s.io/v1 `TLSRouteRule` and `TCPRouteRule`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -66,7 +66,7 @@ pub struct L4RouteRule {
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Backends.
+    /// Backends (E-103).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub backend_refs: Vec<BackendReference>,
 }

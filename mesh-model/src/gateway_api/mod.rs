@@ -36,7 +36,7 @@ pub use l4_route::{L4RouteRule, TcpRoute, TcpRouteSpec, TlsRoute, TlsRouteSpec};
 pub use reference::{BackendReference, ObjectReference, ParentReference};
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 
-/// The API group of every kind here.
+/// The API group of every kind here. Spec: the `group` of the Gateway API's resource definitions.
 pub const GROUP: &str = "gateway.networking.k8s.io";
 
 macro_rules! kind {

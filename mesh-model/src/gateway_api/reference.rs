@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::RouteFilter;
 use crate::part::is_default;
 
-/// What a route wants to be attached to.
+/// What a route wants to be attached to. API: gateway.networking.k8s.io/v1 `ParentReference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -31,6 +31,7 @@ pub struct ParentReference {
 }
 
 /// Where a route sends traffic.
+/// API: gateway.networking.k8s.io/v1 `HTTPBackendRef`, `GRPCBackendRef` and `BackendRef`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -41,7 +42,7 @@ pub struct BackendReference {
     /// `Service` where unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Namespace; unset: the route's own.
+    /// Namespace; unset: the route's own (E-102).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Name.
@@ -50,7 +51,7 @@ pub struct BackendReference {
     /// Port number of the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Share of the traffic, relative to the sum; 1 where unset.
+    /// Share of the traffic, relative to the sum; 1 where unset (E-103).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
     /// What is done to messages of this backend alone.
@@ -59,6 +60,7 @@ pub struct BackendReference {
 }
 
 /// A Secret, ConfigMap or another object that holds certificates.
+/// API: gateway.networking.k8s.io/v1 `SecretObjectReference` and `ObjectReference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -6,6 +6,7 @@ use super::kind;
 use crate::part::is_default;
 
 /// Permission to refer to objects of its namespace from others.
+/// API: gateway.networking.k8s.io/v1 `ReferenceGrant`; where it is asked for is E-102.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -18,6 +19,7 @@ pub struct ReferenceGrant {
 kind!(ReferenceGrant, "ReferenceGrant", ["v1", "v1beta1"]);
 
 /// `spec` of a grant: each of `from` may refer to each of `to`.
+/// API: gateway.networking.k8s.io/v1 `ReferenceGrantSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -30,7 +32,7 @@ pub struct ReferenceGrantSpec {
     pub to: Vec<GrantTo>,
 }
 
-/// Objects that may refer.
+/// Objects that may refer. API: gateway.networking.k8s.io/v1 `ReferenceGrantFrom`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -46,7 +48,7 @@ pub struct GrantFrom {
     pub namespace: String,
 }
 
-/// Objects that may be referred to.
+/// Objects that may be referred to. API: gateway.networking.k8s.io/v1 `ReferenceGrantTo`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
-/// A map of texts.
+/// A map of texts. API: core/v1 `ConfigMap`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

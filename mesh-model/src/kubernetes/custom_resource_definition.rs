@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::is_default;
 use crate::object::{Body, Kind};
 
-/// The definition of a kind.
+/// The definition of a kind. API: apiextensions.k8s.io/v1 `CustomResourceDefinition`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -15,7 +15,7 @@ pub struct CustomResourceDefinition {
     pub spec: CustomResourceDefinitionSpec,
 }
 
-/// `spec` of a definition.
+/// `spec` of a definition. API: apiextensions.k8s.io/v1 `CustomResourceDefinitionSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -31,7 +31,7 @@ pub struct CustomResourceDefinitionSpec {
     pub versions: Vec<CustomResourceVersion>,
 }
 
-/// Names of a kind.
+/// Names of a kind. API: apiextensions.k8s.io/v1 `CustomResourceDefinitionNames`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -41,7 +41,7 @@ pub struct CustomResourceNames {
     pub kind: String,
 }
 
-/// A version of a kind.
+/// A version of a kind. API: apiextensions.k8s.io/v1 `CustomResourceDefinitionVersion`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

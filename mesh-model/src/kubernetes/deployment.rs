@@ -7,7 +7,7 @@ use crate::kubernetes::pod::PodSpec;
 use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
-/// A Kubernetes deployment.
+/// A Kubernetes deployment. API: apps/v1 `Deployment`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -17,7 +17,7 @@ pub struct Deployment {
     pub spec: DeploymentSpec,
 }
 
-/// `spec` of a deployment.
+/// `spec` of a deployment. API: apps/v1 `DeploymentSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -30,7 +30,7 @@ pub struct DeploymentSpec {
     pub template: PodTemplate,
 }
 
-/// A selection of pods, as far as labels by value say.
+/// A selection of pods, as far as labels by value say. API: meta/v1 `LabelSelector.matchLabels`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -40,7 +40,7 @@ pub struct PodSelector {
     pub match_labels: StringMap,
 }
 
-/// A template of pods.
+/// A template of pods. API: core/v1 `PodTemplateSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -53,7 +53,7 @@ pub struct PodTemplate {
     pub spec: PodSpec,
 }
 
-/// Metadata of templated pods.
+/// Metadata of templated pods. API: meta/v1 `ObjectMeta`, its labels and annotations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -8,10 +8,10 @@ use crate::kubernetes::{ObjectReference, Protocol};
 use crate::name::StringMap;
 use crate::object::{Body, Kind};
 
-/// Label that names the service of a slice.
+/// Label that names the service of a slice. API: discovery.k8s.io/v1 `LabelServiceName`.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
-/// Part of a service's endpoints.
+/// Part of a service's endpoints. API: discovery.k8s.io/v1 `EndpointSlice` (T-311).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -27,7 +27,7 @@ pub struct EndpointSlice {
     pub ports: Vec<EndpointPort>,
 }
 
-/// One endpoint.
+/// One endpoint. API: discovery.k8s.io/v1 `Endpoint`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -35,7 +35,7 @@ pub struct Endpoint {
     /// Addresses of one endpoint; all lead to the same place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
-    /// Whether it may get traffic.
+    /// Whether it may get traffic (T-311).
     #[serde(skip_serializing_if = "is_default")]
     pub conditions: EndpointConditions,
     /// Host name that a headless service publishes for it.
@@ -44,7 +44,7 @@ pub struct Endpoint {
     /// Node it runs on.
     #[serde(skip_serializing_if = "is_default")]
     pub node_name: String,
-    /// Zone it runs in.
+    /// Zone it runs in (T-314).
     #[serde(skip_serializing_if = "is_default")]
     pub zone: String,
     /// The pod behind it.
@@ -58,7 +58,7 @@ pub struct Endpoint {
     pub deprecated_topology: StringMap,
 }
 
-/// Conditions of an endpoint.
+/// Conditions of an endpoint. API: discovery.k8s.io/v1 `EndpointConditions`; read as T-311 says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -74,7 +74,7 @@ pub struct EndpointConditions {
     pub terminating: Option<bool>,
 }
 
-/// Traffic hints of an endpoint.
+/// Traffic hints of an endpoint. API: discovery.k8s.io/v1 `EndpointHints`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -87,7 +87,7 @@ pub struct EndpointHints {
     pub for_nodes: Vec<HintName>,
 }
 
-/// The name in a hint.
+/// The name in a hint. API: discovery.k8s.io/v1 `ForZone` and `ForNode`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -97,12 +97,12 @@ pub struct HintName {
     pub name: String,
 }
 
-/// A port of a slice.
+/// A port of a slice. API: discovery.k8s.io/v1 `EndpointPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EndpointPort {
-    /// Name of the service port; empty where it has one unnamed port.
+    /// Name of the service port; empty where it has one unnamed port (T-310).
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
     /// Port number; unset means every port.
@@ -117,7 +117,7 @@ pub struct EndpointPort {
 }
 
 open_enum! {
-    /// What the addresses of a slice are.
+    /// What the addresses of a slice are. API: discovery.k8s.io/v1 `AddressType`; `FQDN` slices are left out (T-311).
     AddressType {
         /// IPv4 addresses.
         Ipv4 = "IPv4",

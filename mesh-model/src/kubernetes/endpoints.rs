@@ -6,7 +6,7 @@ use super::is_default;
 use crate::kubernetes::{ObjectReference, Protocol};
 use crate::object::{Body, Kind};
 
-/// Endpoints of the service with the same name.
+/// Endpoints of the service with the same name. API: core/v1 `Endpoints`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -16,7 +16,7 @@ pub struct Endpoints {
     pub subsets: Vec<EndpointSubset>,
 }
 
-/// Addresses with the same ports.
+/// Addresses with the same ports. API: core/v1 `EndpointSubset`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -32,7 +32,7 @@ pub struct EndpointSubset {
     pub ports: Vec<EndpointsPort>,
 }
 
-/// One address.
+/// One address. API: core/v1 `EndpointAddress`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -51,7 +51,7 @@ pub struct EndpointAddress {
     pub target_ref: Option<ObjectReference>,
 }
 
-/// One port.
+/// One port. API: core/v1 `EndpointPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

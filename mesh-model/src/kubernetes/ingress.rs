@@ -8,7 +8,7 @@ use crate::diagnostic::Report;
 use crate::kubernetes::service::LoadBalancerStatus;
 use crate::object::{Body, Kind, Object};
 
-/// Routes at the edge of a cluster.
+/// Routes at the edge of a cluster. API: networking.k8s.io/v1 `Ingress`; how Istio serves it is E-065.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -21,18 +21,18 @@ pub struct Ingress {
     pub status: IngressStatus,
 }
 
-/// `spec` of an ingress.
+/// `spec` of an ingress. API: networking.k8s.io/v1 `IngressSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressSpec {
-    /// Class that serves it; unset: the class annotation, else the default class.
+    /// Class that serves it; unset: the class annotation, else the default class (T-469, E-065).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress_class_name: Option<String>,
-    /// Where requests go that no rule takes.
+    /// Where requests go that no rule takes (E-065).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_backend: Option<IngressBackend>,
-    /// Certificates by host.
+    /// Certificates by host (E-065).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tls: Vec<IngressTls>,
     /// Rules by host.
@@ -40,7 +40,7 @@ pub struct IngressSpec {
     pub rules: Vec<IngressRule>,
 }
 
-/// A certificate.
+/// A certificate. API: networking.k8s.io/v1 `IngressTLS`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -53,7 +53,7 @@ pub struct IngressTls {
     pub secret_name: String,
 }
 
-/// Routes of one host.
+/// Routes of one host. API: networking.k8s.io/v1 `IngressRule`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -66,7 +66,7 @@ pub struct IngressRule {
     pub http: Option<HttpIngressRule>,
 }
 
-/// The paths of a rule.
+/// The paths of a rule. API: networking.k8s.io/v1 `HTTPIngressRuleValue`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -76,7 +76,7 @@ pub struct HttpIngressRule {
     pub paths: Vec<HttpIngressPath>,
 }
 
-/// One path.
+/// One path. API: networking.k8s.io/v1 `HTTPIngressPath`; order and suffixes are E-065.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,7 +92,7 @@ pub struct HttpIngressPath {
     pub backend: IngressBackend,
 }
 
-/// Where requests go; one of the two fields.
+/// Where requests go; one of the two fields. API: networking.k8s.io/v1 `IngressBackend`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -105,7 +105,7 @@ pub struct IngressBackend {
     pub resource: Option<TypedReference>,
 }
 
-/// A port of a service.
+/// A port of a service. API: networking.k8s.io/v1 `IngressServiceBackend`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -118,7 +118,7 @@ pub struct IngressServiceBackend {
     pub port: ServiceBackendPort,
 }
 
-/// A port by name or number.
+/// A port by name or number. API: networking.k8s.io/v1 `ServiceBackendPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -131,7 +131,7 @@ pub struct ServiceBackendPort {
     pub number: i32,
 }
 
-/// An object of the same namespace.
+/// An object of the same namespace. API: core/v1 `TypedLocalObjectReference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -147,7 +147,7 @@ pub struct TypedReference {
     pub name: String,
 }
 
-/// `status` of an ingress.
+/// `status` of an ingress. API: networking.k8s.io/v1 `IngressStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -157,7 +157,7 @@ pub struct IngressStatus {
     pub load_balancer: LoadBalancerStatus,
 }
 
-/// A class of ingresses.
+/// A class of ingresses. API: networking.k8s.io/v1 `IngressClass`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -167,7 +167,7 @@ pub struct IngressClass {
     pub spec: IngressClassSpec,
 }
 
-/// `spec` of an ingress class.
+/// `spec` of an ingress class. API: networking.k8s.io/v1 `IngressClassSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

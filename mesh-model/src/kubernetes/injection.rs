@@ -12,7 +12,7 @@ pub const INJECT: &str = "sidecar.istio.io/inject";
 /// Annotation with a `ProxyConfig` in YAML or JSON over the mesh's own (T-470, T-572, T-573).
 pub const PROXY_CONFIG: &str = "proxy.istio.io/config";
 
-/// What the annotations of a Pod say about its sidecar.
+/// What the annotations of a Pod say about its sidecar (T-571 to T-575).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SidecarAnnotations {
     /// Whether to inject; unset: as the namespace says (T-574).
@@ -33,7 +33,7 @@ pub struct SidecarAnnotations {
     pub user_volume_mount: Option<serde_json::Value>,
 }
 
-/// Blocks of addresses, or all.
+/// Blocks of addresses, or all (T-571).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IpRanges {
     /// `*`.
@@ -42,7 +42,7 @@ pub enum IpRanges {
     Blocks(Vec<IpBlock>),
 }
 
-/// Resources of the sidecar's container as Kubernetes quantities, not read any further.
+/// Resources of the sidecar's container as Kubernetes quantities, not read any further (T-575).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SidecarResources {
     /// `proxyCPU`; `0`: a serverless Pod is not made larger for it.
@@ -63,6 +63,7 @@ impl SidecarResources {
 }
 
 /// An annotation or label that cannot be read, and why.
+/// Ours: one annotation that cannot be read must not hide the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableAnnotation {
     /// Its name.

@@ -6,6 +6,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A number, or a name to look up (`targetPort: http`). A quoted number stays a string, as in Kubernetes.
+/// API: core/v1 `ServicePort.targetPort`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IntOrString {
     /// A number as written.

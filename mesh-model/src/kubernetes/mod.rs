@@ -38,7 +38,7 @@ pub use webhook_configuration::{MutatingWebhookConfiguration, ValidatingWebhookC
 
 use crate::part::is_default;
 
-/// What an object points at (`targetRef`).
+/// What an object points at (`targetRef`). API: core/v1 `ObjectReference`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::{Body, Kind};
 
-/// A namespace; labels and annotations are in its metadata.
+/// A namespace; labels and annotations are in its metadata. API: core/v1 `Namespace`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::is_default;
 use crate::object::{Body, Kind};
 
-/// A node; region and zone are labels in its metadata.
+/// A node; region and zone are labels in its metadata. API: core/v1 `Node`; its labels give the locality (T-314).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -15,7 +15,7 @@ pub struct Node {
     pub status: NodeStatus,
 }
 
-/// `status` of a node.
+/// `status` of a node. API: core/v1 `NodeStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -25,7 +25,7 @@ pub struct NodeStatus {
     pub addresses: Vec<NodeAddress>,
 }
 
-/// An address of a node.
+/// An address of a node. API: core/v1 `NodeAddress`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use crate::kubernetes::Protocol;
 use crate::kubernetes::open_enum::open_enum;
 use crate::object::{Body, Kind};
 
-/// A Kubernetes pod.
+/// A Kubernetes pod. API: core/v1 `Pod`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -20,7 +20,7 @@ pub struct Pod {
     pub status: PodStatus,
 }
 
-/// `spec` of a pod.
+/// `spec` of a pod. API: core/v1 `PodSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -31,7 +31,7 @@ pub struct PodSpec {
     /// Containers that run before; a native sidecar is one of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub init_containers: Vec<Container>,
-    /// Node it was placed on; empty: not scheduled.
+    /// Node it was placed on; empty: not scheduled (T-314).
     #[serde(skip_serializing_if = "is_default")]
     pub node_name: String,
     /// Service account; empty means `default`.
@@ -54,7 +54,7 @@ pub struct PodSpec {
     pub security_context: SecurityContext,
 }
 
-/// One container.
+/// One container. API: core/v1 `Container`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -79,7 +79,7 @@ pub struct Container {
     pub security_context: SecurityContext,
 }
 
-/// A declared port.
+/// A declared port. API: core/v1 `ContainerPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -98,7 +98,7 @@ pub struct ContainerPort {
     pub protocol: Protocol,
 }
 
-/// An environment variable.
+/// An environment variable. API: core/v1 `EnvVar`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -111,7 +111,7 @@ pub struct EnvVar {
     pub value: String,
 }
 
-/// Identity of processes.
+/// Identity of processes. API: core/v1 `SecurityContext` and `PodSecurityContext`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -121,7 +121,7 @@ pub struct SecurityContext {
     pub run_as_user: Option<i64>,
 }
 
-/// `status` of a pod.
+/// `status` of a pod. API: core/v1 `PodStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -143,7 +143,7 @@ pub struct PodStatus {
     pub conditions: Vec<PodCondition>,
 }
 
-/// One pod address.
+/// One pod address. API: core/v1 `PodIP`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -153,7 +153,7 @@ pub struct PodIp {
     pub ip: String,
 }
 
-/// A condition of a pod.
+/// A condition of a pod. API: core/v1 `PodCondition`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -167,7 +167,7 @@ pub struct PodCondition {
 }
 
 open_enum! {
-    /// Point in a pod's life.
+    /// Point in a pod's life. API: core/v1 `PodPhase`.
     PodPhase {
         /// The kubelet has lost sight of it.
         Unknown = "Unknown",

@@ -10,6 +10,7 @@ use super::is_default;
 use crate::object::{Body, Kind};
 
 /// A secret, without its content: certificate checks need to know the keys only.
+/// API: core/v1 `Secret`; the keys that count are T-434.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -49,6 +50,7 @@ impl Kind for Secret {
 }
 
 /// What is known of a secret value: the value itself is dropped while it is read.
+/// Ours: a secret that is not kept cannot be shown in a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Content {
     /// The key has an empty value.

@@ -10,7 +10,7 @@ use crate::kubernetes::open_enum::open_enum;
 use crate::name::StringMap;
 use crate::object::{Body, Kind, Object};
 
-/// A Kubernetes service.
+/// A Kubernetes service. API: core/v1 `Service`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -23,7 +23,7 @@ pub struct Service {
     pub status: ServiceStatus,
 }
 
-/// `spec` of a service.
+/// `spec` of a service. API: core/v1 `ServiceSpec`; how it is read is T-300 to T-310.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -31,16 +31,16 @@ pub struct ServiceSpec {
     /// How it is exposed; `ClusterIP` where unset.
     #[serde(skip_serializing_if = "is_default")]
     pub r#type: ServiceType,
-    /// First cluster address; `None` marks a headless service, empty: none assigned yet.
+    /// First cluster address; `None` marks a headless service, empty: none assigned yet (T-300, T-301).
     #[serde(rename = "clusterIP", skip_serializing_if = "is_default")]
     pub cluster_ip: String,
-    /// Cluster addresses of each IP family, the first equal to `clusterIP`.
+    /// Cluster addresses of each IP family, the first equal to `clusterIP` (T-300).
     #[serde(rename = "clusterIPs", skip_serializing_if = "Vec::is_empty")]
     pub cluster_ips: Vec<String>,
-    /// Further addresses at which nodes accept its traffic.
+    /// Further addresses at which nodes accept its traffic (T-309).
     #[serde(rename = "externalIPs", skip_serializing_if = "Vec::is_empty")]
     pub external_ips: Vec<String>,
-    /// Host that an `ExternalName` service stands for.
+    /// Host that an `ExternalName` service stands for (T-308).
     #[serde(skip_serializing_if = "is_default")]
     pub external_name: String,
     /// Labels of the pods behind it; empty: endpoints are managed by hand.
@@ -49,19 +49,19 @@ pub struct ServiceSpec {
     /// Ports, each with a name where there are several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ServicePort>,
-    /// Whether endpoints count before they are ready.
+    /// Whether endpoints count before they are ready (T-312).
     #[serde(skip_serializing_if = "is_default")]
     pub publish_not_ready_addresses: bool,
-    /// `ClientIP` or `None`; empty means `None`.
+    /// `ClientIP` or `None`; empty means `None` (T-305).
     #[serde(skip_serializing_if = "is_default")]
     pub session_affinity: String,
-    /// `Cluster` or `Local`; empty means `Cluster`.
+    /// `Cluster` or `Local`; empty means `Cluster` (T-304).
     #[serde(skip_serializing_if = "is_default")]
     pub internal_traffic_policy: String,
-    /// `Cluster` or `Local`; empty means `Cluster`.
+    /// `Cluster` or `Local`; empty means `Cluster` (T-305).
     #[serde(skip_serializing_if = "is_default")]
     pub external_traffic_policy: String,
-    /// Preference for near endpoints (`PreferClose`, `PreferSameZone`, `PreferSameNode`); empty: none.
+    /// Preference for near endpoints (`PreferClose`, `PreferSameZone`, `PreferSameNode`); empty: none (T-259).
     #[serde(skip_serializing_if = "is_default")]
     pub traffic_distribution: String,
     /// `IPv4`, `IPv6`, in order of preference.
@@ -75,7 +75,7 @@ pub struct ServiceSpec {
     pub load_balancer_ip: String,
 }
 
-/// One port of a service.
+/// One port of a service. API: core/v1 `ServicePort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -86,21 +86,21 @@ pub struct ServicePort {
     /// Transport; `TCP` where unset.
     #[serde(skip_serializing_if = "is_default")]
     pub protocol: Protocol,
-    /// Application protocol; wins over the name's prefix.
+    /// Application protocol; wins over the name's prefix (T-195).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_protocol: Option<String>,
     /// Port number of the service.
     #[serde(skip_serializing_if = "is_default")]
     pub port: i32,
-    /// Port of the pod by number or container port name; unset: the same as `port`.
+    /// Port of the pod by number or container port name; unset: the same as `port` (T-310, E-046).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_port: Option<IntOrString>,
-    /// Port on every node; 0: none.
+    /// Port on every node; 0: none (T-309).
     #[serde(skip_serializing_if = "is_default")]
     pub node_port: i32,
 }
 
-/// `status` of a service.
+/// `status` of a service. API: core/v1 `ServiceStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -110,7 +110,7 @@ pub struct ServiceStatus {
     pub load_balancer: LoadBalancerStatus,
 }
 
-/// Addresses of a load balancer.
+/// Addresses of a load balancer. API: core/v1 `LoadBalancerStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -120,7 +120,7 @@ pub struct LoadBalancerStatus {
     pub ingress: Vec<LoadBalancerIngress>,
 }
 
-/// One entry point of a load balancer.
+/// One entry point of a load balancer. API: core/v1 `LoadBalancerIngress`; read for other networks' gateways (T-309).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -134,7 +134,7 @@ pub struct LoadBalancerIngress {
 }
 
 open_enum! {
-    /// How a service is exposed.
+    /// How a service is exposed. API: core/v1 `ServiceType`; read as T-301 and T-309 say.
     ServiceType {
         /// On a cluster address.
         ClusterIp = "ClusterIP",
@@ -148,7 +148,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Transport protocol of a port.
+    /// Transport protocol of a port. API: core/v1 `Protocol`.
     Protocol {
         /// TCP.
         Tcp = "TCP",

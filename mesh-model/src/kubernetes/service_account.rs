@@ -6,6 +6,7 @@ use super::is_default;
 use crate::object::{Body, Kind};
 
 /// A service account; its identity is its namespace and name, which are metadata.
+/// API: core/v1 `ServiceAccount`; the identity is S-336.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -18,7 +19,7 @@ pub struct ServiceAccount {
     pub image_pull_secrets: Vec<SecretName>,
 }
 
-/// A secret of the same namespace.
+/// A secret of the same namespace. API: core/v1 `LocalObjectReference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -7,6 +7,7 @@ use crate::object::{Body, Kind};
 use crate::part::LabelSelector;
 
 /// Webhooks that may change objects, the sidecar injector among them.
+/// API: admissionregistration.k8s.io/v1 `MutatingWebhookConfiguration`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -16,7 +17,7 @@ pub struct MutatingWebhookConfiguration {
     pub webhooks: Vec<Webhook>,
 }
 
-/// Webhooks that may refuse objects.
+/// Webhooks that may refuse objects. API: admissionregistration.k8s.io/v1 `ValidatingWebhookConfiguration`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -26,7 +27,7 @@ pub struct ValidatingWebhookConfiguration {
     pub webhooks: Vec<Webhook>,
 }
 
-/// One webhook.
+/// One webhook. API: admissionregistration.k8s.io/v1 `MutatingWebhook` and `ValidatingWebhook`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -45,7 +46,7 @@ pub struct Webhook {
     pub object_selector: Option<LabelSelector>,
 }
 
-/// Where a webhook is; one of the two.
+/// Where a webhook is; one of the two. API: admissionregistration.k8s.io/v1 `WebhookClientConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -58,7 +59,7 @@ pub struct WebhookClientConfig {
     pub service: Option<WebhookService>,
 }
 
-/// The service of a webhook.
+/// The service of a webhook. API: admissionregistration.k8s.io/v1 `ServiceReference`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -10,6 +10,7 @@ use crate::origin::Provenance;
 
 /// Decodes and validates a whole document as `S`, fields that it does not have by the choice of `unknown`: a [`MeshConfig`](super::MeshConfig), a
 /// [`MeshNetworks`](super::MeshNetworks) or a [`ProxyConfig`](super::ProxyConfig).
+/// API: mesh/v1alpha1 `MeshConfig`, `MeshNetworks` and `ProxyConfig`.
 ///
 /// The message is given back although validation found errors, which are in the report; `None`: it cannot be read.
 pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &mut Report) -> Option<S> {

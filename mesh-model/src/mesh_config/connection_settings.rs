@@ -7,6 +7,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::value::Duration;
 
 /// Limits and strictness of connections; what is unset comes from the profile.
+/// API: mesh/v1alpha1 `ProxyConfig.ConnectionSettings` (T-442).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -53,10 +54,10 @@ pub struct ConnectionSettings {
     /// What is done with header names that have an underscore.
     #[serde(skip_serializing_if = "is_default")]
     pub http_headers_with_underscores_action: HeadersWithUnderscoresAction,
-    /// Whether runs of slashes in paths become one.
+    /// Whether runs of slashes in paths become one (S-200).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_merge_slashes: Option<bool>,
-    /// What is done with `%2F` and `%5C` in paths.
+    /// What is done with `%2F` and `%5C` in paths (S-200).
     #[serde(skip_serializing_if = "is_default")]
     pub http_path_with_escaped_slashes_action: PathWithEscapedSlashesAction,
     /// Connections at a time per listener.
@@ -68,7 +69,7 @@ pub struct ConnectionSettings {
 }
 
 proto_enum! {
-    /// A set of defaults.
+    /// A set of defaults. API: mesh/v1alpha1 `ProxyConfig.ConnectionSettings.Profile` (T-442, S-200).
     pub enum ConnectionProfile {
         /// For sidecars: nothing is limited.
         Sidecar = "SIDECAR" = 0,
@@ -79,6 +80,7 @@ proto_enum! {
 
 proto_enum! {
     /// What is done with header names that have an underscore.
+    /// API: mesh/v1alpha1 `ProxyConfig.ConnectionSettings.HeadersWithUnderscoresAction`.
     pub enum HeadersWithUnderscoresAction {
         /// As the profile says.
         Unspecified = "HEADERS_WITH_UNDERSCORES_UNSPECIFIED" = 0,
@@ -93,6 +95,7 @@ proto_enum! {
 
 proto_enum! {
     /// What is done with `%2F` and `%5C` in paths.
+    /// API: mesh/v1alpha1 `ProxyConfig.ConnectionSettings.PathWithEscapedSlashesAction` (S-200).
     pub enum PathWithEscapedSlashesAction {
         /// As the profile says.
         Unspecified = "PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED" = 0,

@@ -9,6 +9,7 @@ use crate::object::{Body, Kind, Object};
 use crate::part::is_default;
 
 /// The networks of a mesh, one document without `apiVersion` and `kind`.
+/// API: mesh/v1alpha1 `MeshNetworks`; how an endpoint gets its network is T-314.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -18,7 +19,7 @@ pub struct MeshNetworks {
     pub networks: BTreeMap<String, Network>,
 }
 
-/// A network: endpoints reach each other directly.
+/// A network: endpoints reach each other directly. API: mesh/v1alpha1 `Network`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -26,12 +27,12 @@ pub struct Network {
     /// Which endpoints are in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<NetworkEndpoints>,
-    /// How it is entered from other networks.
+    /// How it is entered from other networks (T-315).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<NetworkGateway>,
 }
 
-/// Some endpoints; one of the two.
+/// Some endpoints; one of the two. API: mesh/v1alpha1 `Network.NetworkEndpoints` (T-314).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -44,7 +45,7 @@ pub struct NetworkEndpoints {
     pub from_registry: Option<String>,
 }
 
-/// An entry to a network; one of service name and address.
+/// An entry to a network; one of service name and address. API: mesh/v1alpha1 `Network.IstioNetworkGateway` (T-315).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -13,6 +13,7 @@ use crate::part::is_default;
 use crate::value::Duration;
 
 /// A provider: a name and one of the other fields.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider`; merged by name (T-467).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -68,6 +69,7 @@ pub struct ExtensionProvider {
 }
 
 /// An authorizer that is asked with a copy of the request's head.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyExternalAuthorizationHttpProvider` (S-109).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -84,13 +86,13 @@ pub struct ExtAuthzHttpProvider {
     /// Put in front of the request's path.
     #[serde(skip_serializing_if = "is_default")]
     pub path_prefix: String,
-    /// Whether requests pass while it does not answer.
+    /// Whether requests pass while it does not answer (S-111).
     #[serde(skip_serializing_if = "is_default")]
     pub fail_open: bool,
-    /// Whether the route is chosen anew after it changed headers.
+    /// Whether the route is chosen anew after it changed headers (T-149).
     #[serde(skip_serializing_if = "is_default")]
     pub clear_route_cache: bool,
-    /// HTTP status while it does not answer; empty: 403.
+    /// HTTP status while it does not answer; empty: 403 (S-109, S-111).
     #[serde(skip_serializing_if = "is_default")]
     pub status_on_error: String,
     /// Older form of `includeRequestHeadersInCheck`; deprecated.
@@ -117,6 +119,7 @@ pub struct ExtAuthzHttpProvider {
 }
 
 /// An authorizer that speaks Envoy's gRPC check.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyExternalAuthorizationGrpcProvider` (S-108, S-109).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -130,13 +133,13 @@ pub struct ExtAuthzGrpcProvider {
     /// Time for the answer; unset: 600 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// Whether requests pass while it does not answer.
+    /// Whether requests pass while it does not answer (S-111).
     #[serde(skip_serializing_if = "is_default")]
     pub fail_open: bool,
-    /// Whether the route is chosen anew after it changed headers.
+    /// Whether the route is chosen anew after it changed headers (T-149).
     #[serde(skip_serializing_if = "is_default")]
     pub clear_route_cache: bool,
-    /// HTTP status while it does not answer; empty: 403.
+    /// HTTP status while it does not answer; empty: 403 (S-109, S-111).
     #[serde(skip_serializing_if = "is_default")]
     pub status_on_error: String,
     /// Body it is shown; unset: none.
@@ -145,6 +148,7 @@ pub struct ExtAuthzGrpcProvider {
 }
 
 /// How much of the request's body an authorizer is shown.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyExternalAuthorizationRequestBody`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -152,7 +156,7 @@ pub struct RequestBody {
     /// At most so many bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub max_request_bytes: u32,
-    /// Whether a longer body is cut; else refused with 413.
+    /// Whether a longer body is cut; else refused with 413 (S-110).
     #[serde(skip_serializing_if = "is_default")]
     pub allow_partial_message: bool,
     /// Whether it is sent as bytes, not as text.
@@ -161,12 +165,13 @@ pub struct RequestBody {
 }
 
 /// Metrics to be scraped; it has no settings.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.PrometheusMetricsProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrometheusProvider {}
 
-/// Access log to a file.
+/// Access log to a file. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyFileAccessLogProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -183,6 +188,8 @@ pub struct FileAccessLogProvider {
 }
 
 /// Format of a log record.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyFileAccessLogProvider.LogFormat` and
+/// `MeshConfig.ExtensionProvider.EnvoyOpenTelemetryLogProvider.LogFormat`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -195,7 +202,7 @@ pub struct LogFormat {
     pub labels: Option<Map<String, Value>>,
 }
 
-/// Access log of HTTP over gRPC.
+/// Access log of HTTP over gRPC. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyHttpGrpcV3LogProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -223,7 +230,7 @@ pub struct HttpAccessLogProvider {
     pub additional_response_trailers_to_log: Vec<String>,
 }
 
-/// Access log of TCP over gRPC.
+/// Access log of TCP over gRPC. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyTcpGrpcV3LogProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -243,6 +250,7 @@ pub struct TcpAccessLogProvider {
 }
 
 /// Access log to an OpenTelemetry collector.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyOpenTelemetryLogProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -261,7 +269,7 @@ pub struct OpenTelemetryAccessLogProvider {
     pub log_format: Option<LogFormat>,
 }
 
-/// Secrets over SDS.
+/// Secrets over SDS. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.SDSProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -16,7 +16,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{ClientTlsSettings, ReadinessProbe, TcpKeepalive, is_default};
 use crate::value::Duration;
 
-/// Settings of a proxy.
+/// Settings of a proxy. API: mesh/v1alpha1 `ProxyConfig`; defaults of T-472, layers of T-470.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -51,7 +51,7 @@ pub struct ProxyConfig {
     /// Address of a metrics service; deprecated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envoy_metrics_service_address: Option<String>,
-    /// Port of Envoy's admin interface on the loopback; 15000.
+    /// Port of Envoy's admin interface on the loopback; 15000 (T-472).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_admin_port: Option<i32>,
     /// No longer used; deprecated.
@@ -93,7 +93,7 @@ pub struct ProxyConfig {
     /// Envoy's runtime flags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub runtime_values: BTreeMap<String, String>,
-    /// Port of health checks and merged metrics; 15020.
+    /// Port of health checks and merged metrics; 15020 (T-472).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_port: Option<i32>,
     /// Further tags of Istio's metrics; deprecated.
@@ -105,7 +105,7 @@ pub struct ProxyConfig {
     /// Time for connections to end when the pod ends; 5 s (T-573).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination_drain_duration: Option<Duration>,
-    /// Identifier of the mesh; empty: the trust domain.
+    /// Identifier of the mesh; empty: the trust domain (T-472).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mesh_id: Option<String>,
     /// Health check of a VM's application, as in a WorkloadGroup.
@@ -120,7 +120,7 @@ pub struct ProxyConfig {
     /// Further roots of trust in PEM.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ca_certificates_pem: Vec<String>,
-    /// Image of the proxy.
+    /// Image of the proxy (T-470).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ProxyImage>,
     /// Hardware that does the handshakes.
@@ -156,7 +156,7 @@ impl Kind for ProxyConfig {
 }
 
 proto_enum! {
-    /// How spans name the service.
+    /// How spans name the service. API: mesh/v1alpha1 `ProxyConfig.TracingServiceName`.
     pub enum TracingServiceName {
         /// `app` label and namespace.
         AppLabelAndNamespace = "APP_LABEL_AND_NAMESPACE" = 0,
@@ -168,7 +168,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// How the control plane is spoken to.
+    /// How the control plane is spoken to. API: mesh/v1alpha1 `AuthenticationPolicy`.
     pub enum AuthenticationPolicy {
         /// In plaintext.
         None = "NONE" = 0,
@@ -180,7 +180,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// How inbound traffic is captured.
+    /// How inbound traffic is captured. API: mesh/v1alpha1 `ProxyConfig.InboundInterceptionMode` (T-472).
     pub enum InterceptionMode {
         /// By NAT: the application sees the proxy as its peer.
         Redirect = "REDIRECT" = 0,
@@ -191,7 +191,7 @@ proto_enum! {
     }
 }
 
-/// No longer used; deprecated.
+/// No longer used; deprecated. API: mesh/v1alpha1 `SDS`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -204,7 +204,7 @@ pub struct Sds {
     pub k8s_sa_jwt_path: String,
 }
 
-/// A service that the proxy reports to.
+/// A service that the proxy reports to. API: mesh/v1alpha1 `RemoteService`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -220,29 +220,29 @@ pub struct RemoteService {
     pub tcp_keepalive: Option<TcpKeepalive>,
 }
 
-/// What stands before a gateway (T-440).
+/// What stands before a gateway (T-440). API: mesh/v1alpha1 `Topology`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Topology {
-    /// Trusted hops in front, counted in `X-Forwarded-For` from the right; 0.
+    /// Trusted hops in front, counted in `X-Forwarded-For` from the right; 0 (S-219).
     #[serde(skip_serializing_if = "is_default")]
     pub num_trusted_proxies: u32,
-    /// What is done with `x-forwarded-client-cert`; unset: `SANITIZE_SET` at gateways.
+    /// What is done with `x-forwarded-client-cert`; unset: `SANITIZE_SET` at gateways (S-350).
     #[serde(skip_serializing_if = "is_default")]
     pub forward_client_cert_details: ForwardClientCertDetails,
-    /// Set: every connection to a gateway begins with a PROXY protocol header.
+    /// Set: every connection to a gateway begins with a PROXY protocol header (S-222).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocolConfiguration>,
 }
 
-/// PROXY protocol; it has no settings.
+/// PROXY protocol; it has no settings. API: mesh/v1alpha1 `Topology.ProxyProtocolConfiguration` (S-222).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyProtocolConfiguration {}
 
-/// Metrics that are kept besides the usual ones.
+/// Metrics that are kept besides the usual ones. API: mesh/v1alpha1 `ProxyConfig.ProxyStatsMatcher`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -258,7 +258,7 @@ pub struct ProxyStatsMatcher {
     pub inclusion_regexps: Vec<String>,
 }
 
-/// Image of the proxy.
+/// Image of the proxy. API: networking.istio.io/v1beta1 `ProxyImage`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -268,7 +268,7 @@ pub struct ProxyImage {
     pub image_type: String,
 }
 
-/// Hardware that does the handshakes; one of the two.
+/// Hardware that does the handshakes; one of the two. API: mesh/v1alpha1 `PrivateKeyProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -281,7 +281,7 @@ pub struct PrivateKeyProvider {
     pub qat: Option<KeyAccelerator>,
 }
 
-/// Settings of an accelerator.
+/// Settings of an accelerator. API: mesh/v1alpha1 `PrivateKeyProvider.CryptoMb` and `PrivateKeyProvider.QAT`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::part::is_default;
 use crate::part::proto_enum::proto_enum;
 
-/// Which headers the proxy adds (T-473).
+/// Which headers the proxy adds (T-473). API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyHeaders {
-    /// What sidecars do with `x-forwarded-client-cert`; unset: `APPEND_FORWARD`.
+    /// What sidecars do with `x-forwarded-client-cert`; unset: `APPEND_FORWARD` (S-350).
     #[serde(skip_serializing_if = "is_default")]
     pub forwarded_client_cert: ForwardClientCertDetails,
-    /// Parts of the client certificate that `x-forwarded-client-cert` gets.
+    /// Parts of the client certificate that `x-forwarded-client-cert` gets (S-350, S-352).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_current_client_cert_details: Option<ClientCertDetails>,
     /// `x-request-id`.
@@ -43,7 +43,7 @@ pub struct ProxyHeaders {
 }
 
 proto_enum! {
-    /// What is done with `x-forwarded-client-cert`.
+    /// What is done with `x-forwarded-client-cert`. API: mesh/v1alpha1 `ForwardClientCertDetails` (S-345..S-351).
     pub enum ForwardClientCertDetails {
         /// The default of the place.
         Undefined = "UNDEFINED" = 0,
@@ -61,6 +61,7 @@ proto_enum! {
 }
 
 /// Parts of the client certificate.
+/// API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.SetCurrentClientCertDetails` (S-350, S-352).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -83,6 +84,8 @@ pub struct ClientCertDetails {
 }
 
 /// Turns a header off.
+/// API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.RequestId`, `ProxyConfig.ProxyHeaders.AttemptCount` and
+/// `ProxyConfig.ProxyHeaders.EnvoyDebugHeaders` (T-473).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,7 +95,7 @@ pub struct HeaderSwitch {
     pub disabled: Option<bool>,
 }
 
-/// The `server` header.
+/// The `server` header. API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.Server` (T-473).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -106,6 +109,8 @@ pub struct ServerHeader {
 }
 
 /// Turns a header on.
+/// API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.XForwardedHost` and `ProxyConfig.ProxyHeaders.XForwardedPort`
+/// (T-473).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -115,7 +120,7 @@ pub struct HeaderOptIn {
     pub enabled: Option<bool>,
 }
 
-/// Headers with workload metadata.
+/// Headers with workload metadata. API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.MetadataExchangeHeaders` (T-473).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -126,7 +131,7 @@ pub struct MetadataExchangeHeaders {
 }
 
 proto_enum! {
-    /// When metadata headers are sent.
+    /// When metadata headers are sent. API: mesh/v1alpha1 `ProxyConfig.ProxyHeaders.MetadataExchangeMode` (T-473).
     pub enum MetadataExchangeMode {
         /// Always.
         Undefined = "UNDEFINED" = 0,

@@ -6,7 +6,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{ClientTlsSettings, ConnectionPoolSettings, LabelSelector, OutlierDetection, is_default};
 use crate::value::Duration;
 
-/// Traffic for hosts that the registry does not know (T-451).
+/// Traffic for hosts that the registry does not know (T-451). API: mesh/v1alpha1 `MeshConfig.OutboundTrafficPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -14,13 +14,14 @@ pub struct OutboundTrafficPolicy {
     /// What happens to it; written without a mode it is `REGISTRY_ONLY`.
     #[serde(skip_serializing_if = "is_default")]
     pub mode: OutboundMode,
-    /// TLS towards unknown hosts; only for `ALLOW_ANY_DYNAMIC_DNS`.
+    /// TLS towards unknown hosts; only for `ALLOW_ANY_DYNAMIC_DNS` (T-451, T-485).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<ClientTlsSettings>,
 }
 
 proto_enum! {
     /// What happens to traffic for unknown hosts (T-480, T-485).
+    /// API: mesh/v1alpha1 `MeshConfig.OutboundTrafficPolicy.Mode`.
     pub enum OutboundMode {
         /// It is refused.
         RegistryOnly = "REGISTRY_ONLY" = 0,
@@ -31,7 +32,7 @@ proto_enum! {
     }
 }
 
-/// Inbound traffic (T-452).
+/// Inbound traffic (T-452). API: mesh/v1alpha1 `MeshConfig.InboundTrafficPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -42,7 +43,7 @@ pub struct InboundTrafficPolicy {
 }
 
 proto_enum! {
-    /// Where inbound traffic is sent (T-452).
+    /// Where inbound traffic is sent (T-452). API: mesh/v1alpha1 `MeshConfig.InboundTrafficPolicy.Mode`.
     pub enum InboundMode {
         /// To the address it came for.
         Passthrough = "PASSTHROUGH" = 0,
@@ -52,7 +53,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Which Ingress objects are served (T-469).
+    /// Which Ingress objects are served (T-469). API: mesh/v1alpha1 `MeshConfig.IngressControllerMode`.
     pub enum IngressControllerMode {
         /// As `DEFAULT`.
         Unspecified = "UNSPECIFIED" = 0,
@@ -66,7 +67,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Encoding of access log lines (T-465).
+    /// Encoding of access log lines (T-465). API: mesh/v1alpha1 `MeshConfig.AccessLogEncoding`.
     pub enum AccessLogEncoding {
         /// Plain text.
         Text = "TEXT" = 0,
@@ -76,7 +77,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Whether HTTP/1.1 is sent upstream as HTTP/2 (T-463).
+    /// Whether HTTP/1.1 is sent upstream as HTTP/2 (T-463). API: mesh/v1alpha1 `MeshConfig.H2UpgradePolicy`.
     pub enum H2UpgradePolicy {
         /// It stays HTTP/1.1.
         DoNotUpgrade = "DO_NOT_UPGRADE" = 0,
@@ -85,7 +86,7 @@ proto_enum! {
     }
 }
 
-/// A place that configuration is read from.
+/// A place that configuration is read from. API: mesh/v1alpha1 `ConfigSource`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -102,14 +103,14 @@ pub struct ConfigSource {
 }
 
 proto_enum! {
-    /// A kind of resource at a configuration source.
+    /// A kind of resource at a configuration source. API: mesh/v1alpha1 `Resource`.
     pub enum ConfigResource {
         /// Service entries only.
         ServiceRegistry = "SERVICE_REGISTRY" = 0,
     }
 }
 
-/// A root of trust; one of `pem` and `spiffeBundleUrl`.
+/// A root of trust; one of `pem` and `spiffeBundleUrl`. API: mesh/v1alpha1 `MeshConfig.CertificateData`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -128,7 +129,7 @@ pub struct CertificateData {
     pub trust_domains: Vec<String>,
 }
 
-/// A certificate for control plane components; deprecated.
+/// A certificate for control plane components; deprecated. API: mesh/v1alpha1 `Certificate`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -141,7 +142,7 @@ pub struct DnsCertificate {
     pub dns_names: Vec<String>,
 }
 
-/// Settings of some services.
+/// Settings of some services. API: mesh/v1alpha1 `MeshConfig.ServiceSettings` (T-345).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -154,7 +155,7 @@ pub struct ServiceSettings {
     pub hosts: Vec<String>,
 }
 
-/// The settings of a service.
+/// The settings of a service. API: mesh/v1alpha1 `MeshConfig.ServiceSettings.Settings` (T-345).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -164,7 +165,7 @@ pub struct ServiceSetting {
     pub cluster_local: bool,
 }
 
-/// Scope of some services in ambient meshes.
+/// Scope of some services in ambient meshes. API: mesh/v1alpha1 `MeshConfig.ServiceScopeConfigs` (T-464).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -181,7 +182,7 @@ pub struct ServiceScopeConfig {
 }
 
 proto_enum! {
-    /// Where a service is reachable.
+    /// Where a service is reachable. API: mesh/v1alpha1 `MeshConfig.ServiceScopeConfigs.Scope` (T-464).
     pub enum ServiceScope {
         /// In its own cluster.
         Local = "LOCAL" = 0,
@@ -190,7 +191,7 @@ proto_enum! {
     }
 }
 
-/// An outside certificate authority.
+/// An outside certificate authority. API: mesh/v1alpha1 `MeshConfig.CA`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -210,6 +211,7 @@ pub struct CertificateAuthority {
 }
 
 /// Names of the providers used where no Telemetry says otherwise.
+/// API: mesh/v1alpha1 `MeshConfig.DefaultProviders` (T-467).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -225,7 +227,7 @@ pub struct DefaultProviders {
     pub access_logging: Vec<String>,
 }
 
-/// Normalisation of request paths (T-453).
+/// Normalisation of request paths (T-453). API: mesh/v1alpha1 `MeshConfig.ProxyPathNormalization`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -237,6 +239,7 @@ pub struct PathNormalization {
 
 proto_enum! {
     /// What is done to request paths (T-453).
+    /// API: mesh/v1alpha1 `MeshConfig.ProxyPathNormalization.NormalizationType`; vectors are S-201 to S-216.
     pub enum PathNormalizationType {
         /// As `BASE`.
         Default = "DEFAULT" = 0,
@@ -251,7 +254,7 @@ proto_enum! {
     }
 }
 
-/// TLS parameters.
+/// TLS parameters. API: mesh/v1alpha1 `MeshConfig.TLSConfig`; gateways apply it first (T-435).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -268,7 +271,7 @@ pub struct TlsConfig {
 }
 
 proto_enum! {
-    /// Oldest accepted TLS version.
+    /// Oldest accepted TLS version. API: mesh/v1alpha1 `MeshConfig.TLSConfig.TLSProtocol` (S-040).
     pub enum TlsMinimum {
         /// TLS 1.2.
         Auto = "TLS_AUTO" = 0,
@@ -279,7 +282,7 @@ proto_enum! {
     }
 }
 
-/// Traffic settings under every DestinationRule (T-235, T-456).
+/// Traffic settings under every DestinationRule (T-235, T-456). API: mesh/v1alpha1 `MeshConfig.DefaultTrafficPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -287,12 +290,12 @@ pub struct DefaultTrafficPolicy {
     /// Connection limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_pool: Option<ConnectionPoolSettings>,
-    /// Ejection of failing endpoints.
+    /// Ejection of failing endpoints (E-070).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outlier_detection: Option<OutlierDetection>,
 }
 
-/// How far service entries reach by default.
+/// How far service entries reach by default. API: mesh/v1alpha1 `ServiceEntryVisibility` (T-330).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -308,7 +311,7 @@ pub struct ServiceEntryVisibility {
     pub policies: Vec<VisibilityPolicy>,
 }
 
-/// Visibility for some namespaces.
+/// Visibility for some namespaces. API: mesh/v1alpha1 `ServiceEntryVisibility.Policy` (T-330).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -321,7 +324,7 @@ pub struct VisibilityPolicy {
     pub matching_rules: Vec<VisibilityMatch>,
 }
 
-/// Which service entries a policy is for.
+/// Which service entries a policy is for. API: mesh/v1alpha1 `ServiceEntryVisibility.MatchRule` (T-330).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -332,7 +335,7 @@ pub struct VisibilityMatch {
 }
 
 proto_enum! {
-    /// Who sees a service entry.
+    /// Who sees a service entry. API: mesh/v1alpha1 `ServiceEntryVisibility.Visibility` (T-330).
     pub enum Visibility {
         /// As `PUBLIC`.
         Unspecified = "VISIBILITY_UNSPECIFIED" = 0,

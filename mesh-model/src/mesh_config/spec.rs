@@ -25,6 +25,7 @@ use crate::part::{
 use crate::value::Duration;
 
 /// Settings of the whole mesh, one document without `apiVersion` and `kind`.
+/// API: mesh/v1alpha1 `MeshConfig`; defaults of T-450 to T-469.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -167,7 +168,7 @@ pub struct MeshConfig {
     /// Replaces the built-in retry policy (T-455).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_http_retry_policy: Option<HttpRetry>,
-    /// Retries of sidecars towards their own workload; unset or without attempts: none.
+    /// Retries of sidecars towards their own workload; unset or without attempts: none (T-169).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_inbound_http_retry_policy: Option<HttpRetry>,
     /// TLS parameters inside the mesh.
@@ -179,10 +180,11 @@ pub struct MeshConfig {
     /// Traffic settings under every DestinationRule (T-456).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_traffic_policy: Option<DefaultTrafficPolicy>,
-    /// How far service entries reach by default.
+    /// How far service entries reach by default (T-330).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_entry_visibility: Option<ServiceEntryVisibility>,
     /// The documents that this was read from: no setting, never written.
+    /// Ours: a setting can be traced to the document it was written in.
     #[serde(skip)]
     pub layers: MeshLayers,
 }

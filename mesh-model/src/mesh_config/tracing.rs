@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::tracing_provider::TraceContext;
 use crate::part::{ClientTlsSettings, is_default};
 
-/// Where spans go and what is in them; at most one tracer.
+/// Where spans go and what is in them; at most one tracer. API: mesh/v1alpha1 `Tracing`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -44,7 +44,7 @@ pub struct Tracing {
     pub enable_istio_tags: Option<bool>,
 }
 
-/// A tracer by address.
+/// A tracer by address. API: mesh/v1alpha1 `Tracing.Zipkin` and `Tracing.Datadog`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -54,7 +54,7 @@ pub struct TracerAddress {
     pub address: String,
 }
 
-/// Lightstep.
+/// Lightstep. API: mesh/v1alpha1 `Tracing.Lightstep`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -67,7 +67,7 @@ pub struct LightstepTracer {
     pub access_token: String,
 }
 
-/// Google Cloud.
+/// Google Cloud. API: mesh/v1alpha1 `Tracing.Stackdriver`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -86,7 +86,7 @@ pub struct StackdriverTracer {
     pub max_number_of_message_events: Option<i64>,
 }
 
-/// An OpenCensus agent.
+/// An OpenCensus agent. API: mesh/v1alpha1 `Tracing.OpenCensusAgent`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -99,7 +99,7 @@ pub struct OpenCensusTracer {
     pub context: Vec<TraceContext>,
 }
 
-/// Where a tag's value comes from; one of the three.
+/// Where a tag's value comes from; one of the three. API: mesh/v1alpha1 `Tracing.CustomTag`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -115,7 +115,7 @@ pub struct CustomTag {
     pub header: Option<NamedTag>,
 }
 
-/// A fixed value.
+/// A fixed value. API: mesh/v1alpha1 `Tracing.Literal`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -125,7 +125,7 @@ pub struct LiteralTag {
     pub value: String,
 }
 
-/// A value by name.
+/// A value by name. API: mesh/v1alpha1 `Tracing.Environment` and `Tracing.RequestHeader`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -8,7 +8,7 @@ use crate::part::is_default;
 use crate::part::proto_enum::proto_enum;
 use crate::value::Duration;
 
-/// Spans to Zipkin.
+/// Spans to Zipkin. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ZipkinTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -41,6 +41,7 @@ pub struct ZipkinProvider {
 
 proto_enum! {
     /// Which trace headers Zipkin spans use.
+    /// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ZipkinTracingProvider.TraceContextOption`.
     pub enum TraceContextOption {
         /// B3.
         UseB3 = "USE_B3" = 0,
@@ -50,6 +51,7 @@ proto_enum! {
 }
 
 /// A header; its value is written or taken from the environment.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.HttpHeader`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -65,7 +67,7 @@ pub struct ProviderHeader {
     pub env_name: Option<String>,
 }
 
-/// Spans to Lightstep; deprecated.
+/// Spans to Lightstep; deprecated. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.LightstepTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -84,7 +86,7 @@ pub struct LightstepProvider {
     pub max_tag_length: u32,
 }
 
-/// Spans to Datadog.
+/// Spans to Datadog. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.DatadogTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -100,7 +102,7 @@ pub struct DatadogProvider {
     pub max_tag_length: u32,
 }
 
-/// Telemetry to Google Cloud.
+/// Telemetry to Google Cloud. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.StackdriverProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -125,7 +127,7 @@ pub struct StackdriverProvider {
     pub logging: Option<StackdriverLogging>,
 }
 
-/// Access log to Google Cloud.
+/// Access log to Google Cloud. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.StackdriverProvider.Logging`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -136,6 +138,7 @@ pub struct StackdriverLogging {
 }
 
 /// Spans to an OpenCensus agent; deprecated.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.OpenCensusAgentTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -156,6 +159,8 @@ pub struct OpenCensusProvider {
 
 proto_enum! {
     /// A family of trace headers.
+    /// API: mesh/v1alpha1 `Tracing.OpenCensusAgent.TraceContext` and
+    /// `MeshConfig.ExtensionProvider.OpenCensusAgentTracingProvider.TraceContext`.
     pub enum TraceContext {
         /// None named.
         Unspecified = "UNSPECIFIED" = 0,
@@ -170,7 +175,7 @@ proto_enum! {
     }
 }
 
-/// Spans to SkyWalking.
+/// Spans to SkyWalking. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.SkyWalkingTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -187,6 +192,7 @@ pub struct SkyWalkingProvider {
 }
 
 /// Spans to an OpenTelemetry collector.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.OpenTelemetryTracingProvider`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -217,7 +223,7 @@ pub struct OpenTelemetryProvider {
     pub dynatrace_sampler: Option<DynatraceSampler>,
 }
 
-/// Export over HTTP.
+/// Export over HTTP. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.HttpService`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -233,7 +239,7 @@ pub struct HttpExport {
     pub headers: Vec<ProviderHeader>,
 }
 
-/// Export over gRPC.
+/// Export over gRPC. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.GrpcService`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -246,7 +252,7 @@ pub struct GrpcExport {
     pub initial_metadata: Vec<ProviderHeader>,
 }
 
-/// Where resource attributes are taken from.
+/// Where resource attributes are taken from. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ResourceDetectors`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -260,12 +266,14 @@ pub struct ResourceDetectors {
 }
 
 /// A detector without settings.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ResourceDetectors.EnvironmentResourceDetector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct EnvironmentDetector {}
 
 /// A detector without settings.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ResourceDetectors.DynatraceResourceDetector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -273,6 +281,7 @@ pub struct DynatraceDetector {}
 
 proto_enum! {
     /// How the service is named in resource attributes.
+    /// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.ServiceAttributeEnrichment`.
     pub enum ServiceAttributeEnrichment {
         /// By Istio's canonical name and revision.
         IstioCanonical = "ISTIO_CANONICAL" = 0,
@@ -282,6 +291,7 @@ proto_enum! {
 }
 
 /// Sampling by Dynatrace.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.OpenTelemetryTracingProvider.DynatraceSampler`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -301,6 +311,7 @@ pub struct DynatraceSampler {
 }
 
 /// A Dynatrace API.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.OpenTelemetryTracingProvider.DynatraceSampler.DynatraceApi`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Document, Node, Value, join_key};
 use crate::name::StringMap;
 
-/// The head of a resource.
+/// The head of a resource. API: meta/v1 `TypeMeta` and `ObjectMeta`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// `networking.istio.io`; empty for the core group.
@@ -45,7 +45,7 @@ const CLUSTER_SCOPED: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 
-/// Reads a document's head. Every problem is added to `report`; `None` when one makes the resource unusable.
+/// Reads a document's head. Every problem is added to `report`; `None` when one makes the resource unusable (T-002).
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {

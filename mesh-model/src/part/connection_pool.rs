@@ -7,6 +7,7 @@ use super::proto_enum::proto_enum;
 use crate::value::Duration;
 
 /// Limits and timeouts of the connections to a service; whole numbers ≤ 0 count as unset (T-270).
+/// API: networking.istio.io/v1 `ConnectionPoolSettings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -19,7 +20,7 @@ pub struct ConnectionPoolSettings {
     pub http: Option<Box<HttpSettings>>,
 }
 
-/// The limits below HTTP.
+/// The limits below HTTP. API: networking.istio.io/v1 `ConnectionPoolSettings.TCPSettings` (T-270, T-272).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -42,6 +43,7 @@ pub struct TcpSettings {
 }
 
 /// `SO_KEEPALIVE` and its three knobs.
+/// API: networking.istio.io/v1 `ConnectionPoolSettings.TCPSettings.TcpKeepalive` (T-270).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -57,7 +59,7 @@ pub struct TcpKeepalive {
     pub interval: Option<Duration>,
 }
 
-/// The limits of HTTP.
+/// The limits of HTTP. API: networking.istio.io/v1 `ConnectionPoolSettings.HTTPSettings` (T-270, T-271).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -71,7 +73,7 @@ pub struct HttpSettings {
     /// Requests per connection, 1: no keep-alive; unset: no limit.
     #[serde(skip_serializing_if = "is_default")]
     pub max_requests_per_connection: i32,
-    /// Retries under way in the whole cluster; unset: 2³²−1.
+    /// Retries under way in the whole cluster; unset: 2³²−1 (T-273).
     #[serde(skip_serializing_if = "is_default")]
     pub max_retries: i32,
     /// How long a connection may be without a request; unset: one hour, `0s`: never closed.
@@ -91,7 +93,7 @@ pub struct HttpSettings {
     pub http2_keep_alive: Option<Box<ConnectionKeepalive>>,
 }
 
-/// HTTP/2 pings.
+/// HTTP/2 pings. API: networking.istio.io/v1 `ConnectionPoolSettings.HTTPSettings.ConnectionKeepalive` (T-270).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -106,6 +108,7 @@ pub struct ConnectionKeepalive {
 
 proto_enum! {
     /// Whether HTTP/1.1 requests travel as HTTP/2.
+    /// API: networking.istio.io/v1 `ConnectionPoolSettings.HTTPSettings.H2UpgradePolicy` (T-270).
     pub enum H2UpgradePolicy {
         /// As the mesh's `h2UpgradePolicy` says, and only on ports named HTTP.
         Default = "DEFAULT" = 0,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_default;
 
-/// Where traffic goes.
+/// Where traffic goes. API: networking.istio.io/v1 `Destination` (T-150..T-153).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -12,7 +12,7 @@ pub struct Destination {
     /// The service's name; short names are completed with the namespace of the resource (T-020).
     #[serde(skip_serializing_if = "is_default")]
     pub host: String,
-    /// A subset that a DestinationRule of the host defines; empty: the whole service.
+    /// A subset that a DestinationRule of the host defines; empty: the whole service (T-225).
     #[serde(skip_serializing_if = "is_default")]
     pub subset: String,
     /// The service's port; unset: chosen as T-150 says.
@@ -20,7 +20,7 @@ pub struct Destination {
     pub port: Option<PortSelector>,
 }
 
-/// A port of a service.
+/// A port of a service. API: networking.istio.io/v1 `PortSelector` and `Destination.port` (T-150).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

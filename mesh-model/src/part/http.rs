@@ -27,7 +27,7 @@ pub const GRPC_STATUS: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-/// When and how often a request is tried again (T-160..T-167).
+/// When and how often a request is tried again (T-160..T-167). API: networking.istio.io/v1 `HTTPRetry`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -44,15 +44,15 @@ pub struct HttpRetry {
     /// Whether a retry may go to a locality not yet tried; unset: no (T-165).
     #[serde(skip_serializing_if = "is_default")]
     pub retry_remote_localities: Option<bool>,
-    /// Whether a retry avoids the endpoints already tried; unset: yes.
+    /// Whether a retry avoids the endpoints already tried; unset: yes (T-161).
     #[serde(skip_serializing_if = "is_default")]
     pub retry_ignore_previous_hosts: Option<bool>,
-    /// Base of the pause between tries; unset: the data plane's 25 ms.
+    /// Base of the pause between tries; unset: the data plane's 25 ms (T-165).
     #[serde(skip_serializing_if = "is_default")]
     pub backoff: Option<Duration>,
 }
 
-/// Header changes in both directions (T-176..T-181).
+/// Header changes in both directions (T-176..T-181). API: networking.istio.io/v1 `Headers`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -66,6 +66,7 @@ pub struct Headers {
 }
 
 /// Header changes in one direction; `remove` comes before `set` and `add` (T-177, T-522).
+/// API: networking.istio.io/v1 `Headers.HeaderOperations`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -81,7 +82,7 @@ pub struct HeaderOperations {
     pub remove: Vec<String>,
 }
 
-/// A share between 0 and 100, finer than whole percents.
+/// A share between 0 and 100, finer than whole percents. API: networking.istio.io/v1 `Percent`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use super::is_default;
 use super::proto_enum::proto_enum;
 use crate::document::Document;
 
-/// The status of an object; nothing is decided by it.
+/// The status of an object; nothing is decided by it. API: meta/v1alpha1 `IstioStatus`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -24,7 +24,7 @@ pub struct IstioStatus {
     pub observed_generation: i64,
 }
 
-/// One fact about an object.
+/// One fact about an object. API: meta/v1alpha1 `IstioCondition`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -55,7 +55,7 @@ pub struct IstioCondition {
     pub observed_generation: i64,
 }
 
-/// A finding of Istio's analysis.
+/// A finding of Istio's analysis. API: analysis/v1alpha1 `AnalysisMessageBase`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -71,7 +71,7 @@ pub struct AnalysisMessage {
     pub documentation_url: String,
 }
 
-/// Name and code of a finding.
+/// Name and code of a finding. API: analysis/v1alpha1 `AnalysisMessageBase.Type`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -85,7 +85,7 @@ pub struct AnalysisMessageType {
 }
 
 proto_enum! {
-    /// How bad a finding is.
+    /// How bad a finding is. API: analysis/v1alpha1 `AnalysisMessageBase.Level`.
     pub enum AnalysisLevel {
         /// Not said.
         Unknown = "UNKNOWN" = 0,

@@ -7,6 +7,7 @@ use crate::name::StringMap;
 use crate::name::{self, SelectorOperator};
 
 /// A choice of labels; an empty one takes all.
+/// API: meta/v1 `LabelSelector`; MeshConfig has the same one, mesh/v1alpha1 `LabelSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -19,7 +20,7 @@ pub struct LabelSelector {
     pub match_expressions: Vec<LabelSelectorRequirement>,
 }
 
-/// A condition on one label.
+/// A condition on one label. API: meta/v1 `LabelSelectorRequirement`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -7,6 +7,7 @@ use super::{LocalityLoadBalancerSetting, ZoneAwareLoadBalancerSetting, is_defaul
 use crate::value::Duration;
 
 /// How an endpoint is chosen; at most one of `simple`, `consistentHash`, `backendUtilization`.
+/// API: networking.istio.io/v1 `LoadBalancerSettings` (T-245..T-250).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -35,7 +36,7 @@ pub struct LoadBalancerSettings {
 }
 
 proto_enum! {
-    /// A policy without parameters.
+    /// A policy without parameters. API: networking.istio.io/v1 `LoadBalancerSettings.SimpleLB` (T-245).
     pub enum SimpleLb {
         /// Left to Istio, which takes `LEAST_REQUEST` (T-245).
         Unspecified = "UNSPECIFIED" = 0,
@@ -54,6 +55,7 @@ proto_enum! {
 
 /// The key, at most one of `httpHeaderName`, `httpCookie`, `useSourceIp`, `httpQueryParameterName`, and the
 /// algorithm, at most one of `ringHash`, `maglev` (T-246, T-247).
+/// API: networking.istio.io/v1 `LoadBalancerSettings.ConsistentHashLB`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -82,6 +84,7 @@ pub struct ConsistentHashLb {
 }
 
 /// A cookie as the key; where `ttl` is written, a missing cookie is created.
+/// API: networking.istio.io/v1 `LoadBalancerSettings.ConsistentHashLB.HTTPCookie` (T-247).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -101,6 +104,7 @@ pub struct HttpCookie {
 }
 
 /// An attribute of a created cookie, such as `SameSite`.
+/// API: networking.istio.io/v1 `LoadBalancerSettings.ConsistentHashLB.HTTPCookie.Attribute`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -113,7 +117,7 @@ pub struct HttpCookieAttribute {
     pub value: String,
 }
 
-/// Ring hashing.
+/// Ring hashing. API: networking.istio.io/v1 `LoadBalancerSettings.ConsistentHashLB.RingHash`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -123,17 +127,18 @@ pub struct RingHash {
     pub minimum_ring_size: u64,
 }
 
-/// Maglev hashing.
+/// Maglev hashing. API: networking.istio.io/v1 `LoadBalancerSettings.ConsistentHashLB.MagLev`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct MagLev {
-    /// Size of the table, a prime; 0: the data plane's 65537.
+    /// Size of the table, a prime; 0: the data plane's 65537 (T-246).
     #[serde(skip_serializing_if = "is_default")]
     pub table_size: u64,
 }
 
 /// Weights from the utilisation that endpoints report with their answers.
+/// API: networking.istio.io/v1 `LoadBalancerSettings.backendUtilization`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -155,12 +160,12 @@ pub struct BackendUtilization {
     pub weight_update_period: Option<Duration>,
 }
 
-/// Slow start: a new endpoint's weight grows to its full size.
+/// Slow start: a new endpoint's weight grows to its full size. API: networking.istio.io/v1 `WarmupConfiguration`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct WarmupConfiguration {
-    /// How long it grows.
+    /// How long it grows (T-250).
     #[serde(skip_serializing_if = "is_default")]
     pub duration: Option<Duration>,
     /// Its first weight in percent; unset: 10 (T-250).

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::is_default;
 
 /// Preference by region, zone and subzone; at most one of `distribute`, `failover` with or without
-/// `failoverPriority`.
+/// `failoverPriority`. API: networking.istio.io/v1 `LocalityLoadBalancerSetting` (T-255..T-261).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -26,7 +26,7 @@ pub struct LocalityLoadBalancerSetting {
     pub enabled: Option<bool>,
 }
 
-/// How clients of one locality spread.
+/// How clients of one locality spread. API: networking.istio.io/v1 `LocalityLoadBalancerSetting.Distribute` (T-258).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -39,7 +39,7 @@ pub struct LocalityDistribute {
     pub to: BTreeMap<String, u32>,
 }
 
-/// Which region stands in for another.
+/// Which region stands in for another. API: networking.istio.io/v1 `LocalityLoadBalancerSetting.Failover` (T-257).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -53,6 +53,8 @@ pub struct LocalityFailover {
 }
 
 /// Preference for the own zone, by Envoy's zone-aware routing (T-262).
+/// API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting`.
+/// API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -71,7 +73,7 @@ pub struct ZoneAwareLoadBalancerSetting {
     pub failover_priority: Vec<String>,
 }
 
-/// Which region stands in for another.
+/// Which region stands in for another. API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting.Failover` (T-262).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

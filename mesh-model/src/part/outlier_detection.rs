@@ -6,6 +6,7 @@ use super::is_default;
 use crate::value::Duration;
 
 /// When an endpoint is ejected; the message with no field still switches ejection on (T-276).
+/// API: networking.istio.io/v1 `OutlierDetection`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -34,7 +35,7 @@ pub struct OutlierDetection {
     /// Share of endpoints that can be out, in percent; 0: 10.
     #[serde(skip_serializing_if = "is_default")]
     pub max_ejection_percent: i32,
-    /// Share of healthy endpoints below which all are used, in percent; 0: never.
+    /// Share of healthy endpoints below which all are used, in percent; 0: never (T-276, T-312).
     #[serde(skip_serializing_if = "is_default")]
     pub min_health_percent: i32,
     /// The status codes that count, instead of 5xx.

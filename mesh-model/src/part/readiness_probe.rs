@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::is_default;
 
 /// When and how a workload is asked whether it is ready, by exactly one of the four methods. Zeros are defaults.
+/// API: networking.istio.io/v1 `ReadinessProbe` (T-337).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -38,7 +39,7 @@ pub struct ReadinessProbe {
     pub grpc: Option<GrpcHealthCheck>,
 }
 
-/// How a workload is asked.
+/// How a workload is asked. API: networking.istio.io/v1 `ReadinessProbe`, its oneof (T-337).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ProbeMethod<'p> {
     /// An HTTP request.
@@ -61,7 +62,7 @@ impl ReadinessProbe {
     }
 }
 
-/// An HTTP request.
+/// An HTTP request. API: networking.istio.io/v1 `HTTPHealthCheckConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -83,7 +84,7 @@ pub struct HttpHealthCheck {
     pub http_headers: Vec<HttpHeader>,
 }
 
-/// A header.
+/// A header. API: networking.istio.io/v1 `HTTPHeader`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -96,7 +97,7 @@ pub struct HttpHeader {
     pub value: String,
 }
 
-/// A TCP connection.
+/// A TCP connection. API: networking.istio.io/v1 `TCPHealthCheckConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -109,7 +110,7 @@ pub struct TcpHealthCheck {
     pub port: u32,
 }
 
-/// A command, run without a shell.
+/// A command, run without a shell. API: networking.istio.io/v1 `ExecHealthCheckConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -119,7 +120,7 @@ pub struct ExecHealthCheck {
     pub command: Vec<String>,
 }
 
-/// gRPC's health service.
+/// gRPC's health service. API: networking.istio.io/v1 `GrpcHealthCheckConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -6,6 +6,7 @@ use super::is_default;
 use crate::name::StringMap;
 
 /// `istio.type.v1beta1.WorkloadSelector`: security, telemetry and extension kinds, and DestinationRule.
+/// API: type/v1beta1 `WorkloadSelector`; compared as T-008 says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -16,6 +17,7 @@ pub struct WorkloadSelector {
 }
 
 /// `istio.networking.v1alpha3.WorkloadSelector`: ServiceEntry, Sidecar and EnvoyFilter.
+/// API: networking.istio.io/v1 `WorkloadSelector`; compared as T-008 says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

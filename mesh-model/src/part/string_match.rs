@@ -6,7 +6,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How a text is compared; at most one of the three ways can be written.
+/// How a text is compared; at most one of the three ways can be written. API: networking.istio.io/v1 `StringMatch`.
 ///
 /// An empty text is still written: `exact: ""` is not [`StringMatch::Unset`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -14,7 +14,7 @@ pub enum StringMatch {
     /// The message is there, but no way is named: "is present" for headers and query parameters (T-142).
     #[default]
     Unset,
-    /// The whole text, byte by byte.
+    /// The whole text, byte by byte (T-135, T-141).
     Exact(String),
     /// The start of the text; not segment-wise (T-500).
     Prefix(String),

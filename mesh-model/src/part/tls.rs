@@ -6,6 +6,7 @@ use super::is_default;
 use super::proto_enum::proto_enum;
 
 /// TLS of connections to a service; once written it alone decides, without auto mTLS (T-280..T-287).
+/// API: networking.istio.io/v1 `ClientTLSSettings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -40,7 +41,7 @@ pub struct ClientTlsSettings {
 }
 
 proto_enum! {
-    /// What a client does about TLS (T-281).
+    /// What a client does about TLS (T-281). API: networking.istio.io/v1 `ClientTLSSettings.TLSmode`.
     pub enum ClientTlsMode {
         /// Plaintext.
         Disable = "DISABLE" = 0,
@@ -53,7 +54,7 @@ proto_enum! {
     }
 }
 
-/// TLS that is served (T-430..T-436).
+/// TLS that is served (T-430..T-436). API: networking.istio.io/v1 `ServerTLSSettings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -73,7 +74,7 @@ pub struct ServerTlsSettings {
     /// File with the authorities that may sign clients' certificates.
     #[serde(skip_serializing_if = "is_default")]
     pub ca_certificates: String,
-    /// File with revoked certificates.
+    /// File with revoked certificates (T-432).
     #[serde(skip_serializing_if = "is_default")]
     pub ca_crl: String,
     /// Secret with certificate, key and perhaps authorities (T-432..T-434).
@@ -82,7 +83,7 @@ pub struct ServerTlsSettings {
     /// Up to two such secrets, of different key types (T-432, T-436).
     #[serde(skip_serializing_if = "is_default")]
     pub credential_names: Vec<String>,
-    /// Secret with the authorities alone.
+    /// Secret with the authorities alone (T-432).
     #[serde(skip_serializing_if = "is_default")]
     pub ca_cert_credential_name: String,
     /// Up to two certificates from files, of different key types (T-436).
@@ -91,10 +92,10 @@ pub struct ServerTlsSettings {
     /// Names of which a client's certificate must bear one (T-431).
     #[serde(skip_serializing_if = "is_default")]
     pub subject_alt_names: Vec<String>,
-    /// SHA-256 hashes of the public keys that are accepted, base64.
+    /// SHA-256 hashes of the public keys that are accepted, base64 (T-431).
     #[serde(skip_serializing_if = "is_default")]
     pub verify_certificate_spki: Vec<String>,
-    /// SHA-256 hashes of the certificates that are accepted, hexadecimal.
+    /// SHA-256 hashes of the certificates that are accepted, hexadecimal (T-431).
     #[serde(skip_serializing_if = "is_default")]
     pub verify_certificate_hash: Vec<String>,
     /// Oldest version; `TLS_AUTO`: 1.2 (T-435).
@@ -115,7 +116,7 @@ pub struct ServerTlsSettings {
 }
 
 proto_enum! {
-    /// What a server does about TLS (T-430, T-431).
+    /// What a server does about TLS (T-430, T-431). API: networking.istio.io/v1 `ServerTLSSettings.TLSmode`.
     pub enum ServerTlsMode {
         /// Forwarded as it is, by server name.
         Passthrough = "PASSTHROUGH" = 0,
@@ -133,7 +134,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// A version of TLS.
+    /// A version of TLS. API: networking.istio.io/v1 `ServerTLSSettings.TLSProtocol` (T-435).
     pub enum TlsProtocol {
         /// Left to Istio (T-435).
         TlsAuto = "TLS_AUTO" = 0,
@@ -148,7 +149,7 @@ proto_enum! {
     }
 }
 
-/// A certificate from files.
+/// A certificate from files. API: networking.istio.io/v1 `ServerTLSSettings.TLSCertificate` (T-432, T-436).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::value::Duration;
 
-/// The blocks are inherited whole or not at all (T-236).
+/// The blocks are inherited whole or not at all (T-236). API: networking.istio.io/v1 `TrafficPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -40,7 +40,7 @@ pub struct TrafficPolicy {
     pub retry_budget: Option<Box<RetryBudget>>,
 }
 
-/// The policy of one port.
+/// The policy of one port. API: networking.istio.io/v1 `TrafficPolicy.PortTrafficPolicy` (T-232).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -63,6 +63,7 @@ pub struct PortTrafficPolicy {
 }
 
 /// TCP through an HTTP proxy, which is the service itself (T-290).
+/// API: networking.istio.io/v1 `TrafficPolicy.TunnelSettings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -78,7 +79,7 @@ pub struct TunnelSettings {
     pub target_port: u32,
 }
 
-/// The PROXY protocol (T-288).
+/// The PROXY protocol (T-288). API: networking.istio.io/v1 `TrafficPolicy.ProxyProtocol`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -89,7 +90,7 @@ pub struct ProxyProtocol {
 }
 
 proto_enum! {
-    /// A version of the PROXY protocol.
+    /// A version of the PROXY protocol. API: networking.istio.io/v1 `TrafficPolicy.ProxyProtocol.VERSION` (T-288).
     pub enum ProxyProtocolVersion {
         /// The textual one.
         V1 = "V1" = 0,
@@ -99,6 +100,7 @@ proto_enum! {
 }
 
 /// The limit of retries under way; replaces `maxRetries` (T-273).
+/// API: networking.istio.io/v1 `TrafficPolicy.RetryBudget`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -23,9 +23,25 @@ pub(super) fn tidy(schema: &mut Value) {
     }
 }
 
-/// One paragraph without rule numbers and links into the code.
+/// Sentences that say where a rule comes from, by their first word.
+const SOURCES: [&str; 3] = ["API: ", "Spec: ", "Ours: "];
+
+/// `text` without those sentences: each ends with a full stop before white space, or with the text.
+fn without_sources(text: &str) -> String {
+    let mut kept = text.to_owned();
+    for mark in SOURCES {
+        while let Some((before, after)) = kept.split_once(mark) {
+            let rest = after.split_once(". ").map(|(_, rest)| rest);
+            kept = [before.trim_end(), rest.unwrap_or_default()].join(" ");
+        }
+    }
+    kept
+}
+
+/// One paragraph without rule numbers, sources and links into the code.
 fn plain(text: &str) -> String {
-    let text = text.replace("[`", "`").replace("`]", "`");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = without_sources(&text).replace("[`", "`").replace("`]", "`");
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once(" (") {
@@ -58,6 +74,13 @@ fn is_citation(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::plain;
+
+    #[test]
+    fn sentences_about_sources_are_left_out() {
+        assert_eq!(plain("A port.\nAPI: core/v1 `Port.a`;\nas T-1 says."), "A port.");
+        assert_eq!(plain("A port. API: core/v1 `Port.a`. It is\nrequired."), "A port. It is required.");
+        assert_eq!(plain("A. Ours: of use (T-406). Spec: RE2, syntax."), "A.");
+    }
 
     #[test]
     fn rule_numbers_are_left_out() {

@@ -14,7 +14,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 use crate::value::Duration;
 
-/// Which metrics, spans and access logs are made, and by which providers.
+/// Which metrics, spans and access logs are made, and by which providers. API: telemetry.istio.io/v1 `Telemetry`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -50,7 +50,7 @@ impl Kind for Telemetry {
     }
 }
 
-/// A provider of the mesh's `extensionProviders`, by name (T-467).
+/// A provider of the mesh's `extensionProviders`, by name (T-467). API: telemetry.istio.io/v1 `ProviderRef`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -61,7 +61,7 @@ pub struct ProviderRef {
 }
 
 proto_enum! {
-    /// The side of the traffic that a setting is for.
+    /// The side of the traffic that a setting is for. API: telemetry.istio.io/v1 `WorkloadMode`.
     pub enum WorkloadMode {
         /// Both sides.
         ClientAndServer = "CLIENT_AND_SERVER" = 0,
@@ -72,7 +72,7 @@ proto_enum! {
     }
 }
 
-/// Metrics of some providers.
+/// Metrics of some providers. API: telemetry.istio.io/v1 `Metrics`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -88,7 +88,7 @@ pub struct Metrics {
     pub reporting_interval: Option<Duration>,
 }
 
-/// A change of some metrics.
+/// A change of some metrics. API: telemetry.istio.io/v1 `MetricsOverrides`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -105,6 +105,7 @@ pub struct MetricsOverrides {
 }
 
 /// Metrics by name and side; at most one of `metric` and `customMetric`, neither: all.
+/// API: telemetry.istio.io/v1 `MetricSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -121,7 +122,7 @@ pub struct MetricSelector {
 }
 
 proto_enum! {
-    /// The metrics that Istio defines.
+    /// The metrics that Istio defines. API: telemetry.istio.io/v1 `MetricSelector.IstioMetric`.
     pub enum IstioMetric {
         /// All of them.
         AllMetrics = "ALL_METRICS" = 0,
@@ -148,7 +149,7 @@ proto_enum! {
     }
 }
 
-/// A change of one label.
+/// A change of one label. API: telemetry.istio.io/v1 `MetricsOverrides.TagOverride`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -162,7 +163,7 @@ pub struct TagOverride {
 }
 
 proto_enum! {
-    /// What is done to a label.
+    /// What is done to a label. API: telemetry.istio.io/v1 `MetricsOverrides.TagOverride.Operation`.
     pub enum TagOperation {
         /// Added, or given another value.
         Upsert = "UPSERT" = 0,
@@ -171,7 +172,7 @@ proto_enum! {
     }
 }
 
-/// Access logs of some providers.
+/// Access logs of some providers. API: telemetry.istio.io/v1 `AccessLogging`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -190,7 +191,7 @@ pub struct AccessLogging {
     pub filter: Option<LogFilter>,
 }
 
-/// The side that logs.
+/// The side that logs. API: telemetry.istio.io/v1 `AccessLogging.LogSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -200,7 +201,7 @@ pub struct LogSelector {
     pub mode: WorkloadMode,
 }
 
-/// Which requests are logged.
+/// Which requests are logged. API: telemetry.istio.io/v1 `AccessLogging.Filter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{ProviderRef, WorkloadMode};
 use crate::part::is_default;
 
-/// Spans.
+/// Spans. API: telemetry.istio.io/v1 `Tracing`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -38,7 +38,7 @@ pub struct Tracing {
     pub enable_istio_tags: Option<bool>,
 }
 
-/// The side that makes spans.
+/// The side that makes spans. API: telemetry.istio.io/v1 `Tracing.TracingSelector`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -48,7 +48,7 @@ pub struct TracingSelector {
     pub mode: WorkloadMode,
 }
 
-/// A tag of a span, from at most one source.
+/// A tag of a span, from at most one source. API: telemetry.istio.io/v1 `Tracing.CustomTag`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -67,7 +67,7 @@ pub struct CustomTag {
     pub formatter: Option<Formatter>,
 }
 
-/// Where the value of a tag comes from.
+/// Where the value of a tag comes from. API: telemetry.istio.io/v1 `Tracing.CustomTag`, its oneof.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TagSource<'t> {
     /// The same for every span.
@@ -92,7 +92,7 @@ impl CustomTag {
     }
 }
 
-/// A fixed value.
+/// A fixed value. API: telemetry.istio.io/v1 `Tracing.Literal`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -102,7 +102,7 @@ pub struct Literal {
     pub value: String,
 }
 
-/// A variable of the proxy's environment.
+/// A variable of the proxy's environment. API: telemetry.istio.io/v1 `Tracing.Environment`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -115,7 +115,7 @@ pub struct Environment {
     pub default_value: String,
 }
 
-/// A header of the request.
+/// A header of the request. API: telemetry.istio.io/v1 `Tracing.RequestHeader`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -128,7 +128,7 @@ pub struct RequestHeader {
     pub default_value: String,
 }
 
-/// A format string, as in access logs.
+/// A format string, as in access logs. API: telemetry.istio.io/v1 `Tracing.Formatter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

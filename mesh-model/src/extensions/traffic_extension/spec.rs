@@ -12,7 +12,7 @@ use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
-/// A Wasm module or a Lua script in the proxy's filter chain.
+/// A Wasm module or a Lua script in the proxy's filter chain. API: extensions.istio.io/v1alpha1 `TrafficExtension`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Written", into = "Written")]
@@ -31,7 +31,7 @@ pub struct TrafficExtension {
     pub code: ExtensionCode,
 }
 
-/// What runs in the proxy.
+/// What runs in the proxy. API: extensions.istio.io/v1alpha1 `TrafficExtension`, its oneof.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum ExtensionCode {
     /// None is written, which is refused.
@@ -43,7 +43,7 @@ pub enum ExtensionCode {
     Lua(LuaConfig),
 }
 
-/// A Wasm module.
+/// A Wasm module. API: extensions.istio.io/v1alpha1 `WasmConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -80,7 +80,7 @@ pub struct WasmConfig {
     pub plugin_type: PluginType,
 }
 
-/// A Lua script.
+/// A Lua script. API: extensions.istio.io/v1alpha1 `LuaConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,6 +92,7 @@ pub struct LuaConfig {
 
 proto_enum! {
     /// Where an extension stands among Istio's filters.
+    /// API: extensions.istio.io/v1alpha1 `TrafficExtension.ExecutionPhase`.
     pub enum ExecutionPhase {
         /// At the end, before the router.
         Unspecified = "UNSPECIFIED" = 0,

@@ -12,7 +12,7 @@ use crate::object::{Kind, Object};
 use crate::part::proto_enum::proto_enum;
 use crate::part::{PolicyTargetReference, WorkloadSelector, is_default};
 
-/// A Wasm module in the proxy's filter chain.
+/// A Wasm module in the proxy's filter chain. API: extensions.istio.io/v1alpha1 `WasmPlugin`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -68,7 +68,7 @@ pub struct WasmPlugin {
 }
 
 proto_enum! {
-    /// Where a module stands among Istio's filters.
+    /// Where a module stands among Istio's filters. API: extensions.istio.io/v1alpha1 `PluginPhase`.
     pub enum PluginPhase {
         /// At the end, before the router.
         Unspecified = "UNSPECIFIED_PHASE" = 0,

@@ -8,6 +8,7 @@ use crate::object::{Kind, Object};
 use crate::part::{TrafficPolicy, WorkloadSelector, is_default};
 
 /// How clients treat a service, and which parts it has.
+/// API: networking.istio.io/v1 `DestinationRule`; which one counts is T-220 to T-228.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -24,7 +25,7 @@ pub struct DestinationRule {
     /// Namespaces whose clients see it; empty: the mesh's default (T-025, T-026).
     #[serde(skip_serializing_if = "is_default")]
     pub export_to: Vec<String>,
-    /// The clients that it is for, in its own namespace; unset: all.
+    /// The clients that it is for, in its own namespace; unset: all (T-224).
     #[serde(skip_serializing_if = "is_default")]
     pub workload_selector: Option<Box<WorkloadSelector>>,
 }
@@ -39,12 +40,12 @@ impl Kind for DestinationRule {
     }
 }
 
-/// A part of a service.
+/// A part of a service. API: networking.istio.io/v1 `Subset`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Subset {
-    /// The name that destinations use.
+    /// The name that destinations use (T-229).
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
     /// Labels that its endpoints carry; empty: every endpoint (T-237).

@@ -7,6 +7,7 @@ use crate::part::is_default;
 use crate::part::proto_enum::proto_enum;
 
 /// The object, named in one of four ways.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.EnvoyConfigObjectMatch`, its oneof.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum ObjectMatch {
     /// None is written: every object.
@@ -22,7 +23,7 @@ pub enum ObjectMatch {
     Waypoint(WaypointMatch),
 }
 
-/// A listener, or something in it.
+/// A listener, or something in it. API: networking.istio.io/v1alpha3 `EnvoyFilter.ListenerMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -44,7 +45,7 @@ pub struct ListenerMatch {
     pub name: String,
 }
 
-/// A filter chain, or a filter in it.
+/// A filter chain, or a filter in it. API: networking.istio.io/v1alpha3 `EnvoyFilter.ListenerMatch.FilterChainMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -73,6 +74,8 @@ pub struct FilterChainMatch {
 }
 
 /// A network filter, or an HTTP filter in it.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.ListenerMatch.FilterMatch` and
+/// `EnvoyFilter.WaypointMatch.FilterMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -86,6 +89,8 @@ pub struct FilterMatch {
 }
 
 /// An HTTP filter.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.ListenerMatch.SubFilterMatch` and
+/// `EnvoyFilter.WaypointMatch.FilterMatch.SubFilterMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -96,6 +101,7 @@ pub struct SubFilterMatch {
 }
 
 /// A route configuration, or something in it.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.RouteConfigurationMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -118,6 +124,7 @@ pub struct RouteConfigurationMatch {
 }
 
 /// A virtual host, or a route in it.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.RouteConfigurationMatch.VirtualHostMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -133,7 +140,7 @@ pub struct VirtualHostMatch {
     pub domain_name: String,
 }
 
-/// A route of a virtual host.
+/// A route of a virtual host. API: networking.istio.io/v1alpha3 `EnvoyFilter.RouteConfigurationMatch.RouteMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -147,7 +154,7 @@ pub struct RouteMatch {
 }
 
 proto_enum! {
-    /// What a route does.
+    /// What a route does. API: networking.istio.io/v1alpha3 `EnvoyFilter.RouteConfigurationMatch.RouteMatch.Action`.
     pub enum RouteAction {
         /// Anything.
         Any = "ANY" = 0,
@@ -160,7 +167,7 @@ proto_enum! {
     }
 }
 
-/// A cluster.
+/// A cluster. API: networking.istio.io/v1alpha3 `EnvoyFilter.ClusterMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -179,7 +186,7 @@ pub struct ClusterMatch {
     pub name: String,
 }
 
-/// Something in a waypoint.
+/// Something in a waypoint. API: networking.istio.io/v1alpha3 `EnvoyFilter.WaypointMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -195,7 +202,7 @@ pub struct WaypointMatch {
     pub route: Option<WaypointRouteMatch>,
 }
 
-/// A route of a waypoint.
+/// A route of a waypoint. API: networking.istio.io/v1alpha3 `EnvoyFilter.WaypointMatch.RouteMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -15,6 +15,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{NetworkingWorkloadSelector, PolicyTargetReference, is_default};
 
 /// Patches of the configuration that Istio makes for Envoy, in the order in which they are written.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -44,6 +45,7 @@ impl Kind for EnvoyFilter {
 }
 
 /// One patch: which objects, and what is done with them.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.EnvoyConfigObjectPatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -60,6 +62,7 @@ pub struct EnvoyConfigObjectPatch {
 }
 
 /// Which objects a patch is for; every condition that is written must hold.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.EnvoyConfigObjectMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "WrittenMatch", into = "WrittenMatch")]
@@ -72,7 +75,7 @@ pub struct EnvoyConfigObjectMatch {
     pub object: ObjectMatch,
 }
 
-/// Which proxies, by what they report of themselves.
+/// Which proxies, by what they report of themselves. API: networking.istio.io/v1alpha3 `EnvoyFilter.ProxyMatch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -85,7 +88,7 @@ pub struct ProxyMatch {
     pub metadata: StringMap,
 }
 
-/// What is done with an object.
+/// What is done with an object. API: networking.istio.io/v1alpha3 `EnvoyFilter.Patch`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -102,7 +105,7 @@ pub struct Patch {
 }
 
 proto_enum! {
-    /// Kinds of Envoy objects that can be patched.
+    /// Kinds of Envoy objects that can be patched. API: networking.istio.io/v1alpha3 `EnvoyFilter.ApplyTo`.
     pub enum ApplyTo {
         /// Not written, which is refused.
         Invalid = "INVALID" = 0,
@@ -132,7 +135,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Which configurations a patch is for.
+    /// Which configurations a patch is for. API: networking.istio.io/v1alpha3 `EnvoyFilter.PatchContext`.
     pub enum PatchContext {
         /// Sidecars and gateways.
         Any = "ANY" = 0,
@@ -148,7 +151,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// What is done with an object.
+    /// What is done with an object. API: networking.istio.io/v1alpha3 `EnvoyFilter.Patch.Operation`.
     pub enum PatchOperation {
         /// Not written, which is refused.
         Invalid = "INVALID" = 0,
@@ -172,7 +175,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// Where an added filter stands.
+    /// Where an added filter stands. API: networking.istio.io/v1alpha3 `EnvoyFilter.Patch.FilterClass`.
     pub enum FilterClass {
         /// Where the operation says.
         Unspecified = "UNSPECIFIED" = 0,

@@ -7,7 +7,7 @@ use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::{ServerTlsSettings, is_default};
 
-/// What gateway proxies listen to.
+/// What gateway proxies listen to. API: networking.istio.io/v1 `Gateway`; which proxies serve it is T-400 to T-402.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -31,11 +31,12 @@ impl Kind for Gateway {
 }
 
 /// A port, and the hosts served on it.
+/// API: networking.istio.io/v1 `Server`; servers of one port are merged as T-411 says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Server {
-    /// The port.
+    /// The port (T-404).
     #[serde(skip_serializing_if = "is_default")]
     pub port: Option<Port>,
     /// Address or `unix://` path to listen at; empty: every address (T-405).
@@ -44,7 +45,7 @@ pub struct Server {
     /// `host`, `namespace/host`, `./host` or `*/host` (T-415).
     #[serde(skip_serializing_if = "is_default")]
     pub hosts: Vec<String>,
-    /// TLS; unset: none.
+    /// TLS; unset: none (T-406, T-430).
     #[serde(skip_serializing_if = "is_default")]
     pub tls: Option<Box<ServerTlsSettings>>,
     /// Not implemented by Istio.
@@ -55,7 +56,7 @@ pub struct Server {
     pub name: String,
 }
 
-/// A port that is listened to.
+/// A port that is listened to. API: networking.istio.io/v1 `Port`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

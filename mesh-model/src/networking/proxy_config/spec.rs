@@ -9,18 +9,18 @@ use crate::diagnostic::Report;
 use crate::object::{Kind, Object};
 use crate::part::{WorkloadSelector, is_default};
 
-/// Settings that proxies get when they are injected (T-470).
+/// Settings that proxies get when they are injected (T-470). API: networking.istio.io/v1beta1 `ProxyConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyConfig {
-    /// Workloads it applies to; unset: the namespace, in the root namespace the mesh.
+    /// Workloads it applies to; unset: the namespace, in the root namespace the mesh (T-470).
     #[serde(skip_serializing_if = "is_default")]
     pub selector: Option<WorkloadSelector>,
     /// Worker threads; unset: by CPU limit, 0: all cores (T-472).
     #[serde(skip_serializing_if = "is_default")]
     pub concurrency: Option<i32>,
-    /// Environment of the proxy; names that start with `ISTIO_META_` end up in its metadata.
+    /// Environment of the proxy; names that start with `ISTIO_META_` end up in its metadata (T-470).
     #[serde(skip_serializing_if = "is_default")]
     pub environment_variables: BTreeMap<String, String>,
     /// The proxy's image.
@@ -39,6 +39,7 @@ impl Kind for ProxyConfig {
 }
 
 /// Which build of the proxy is run; the registry and the tag are the installation's.
+/// API: networking.istio.io/v1beta1 `ProxyImage`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -9,6 +9,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{NetworkingWorkloadSelector, is_default};
 
 /// A service that the platform does not know; at most one of `endpoints`, `workloadSelector`.
+/// API: networking.istio.io/v1 `ServiceEntry`; what it makes is T-320.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -19,7 +20,7 @@ pub struct ServiceEntry {
     /// Its virtual addresses and address blocks (T-326).
     #[serde(skip_serializing_if = "is_default")]
     pub addresses: Vec<String>,
-    /// Its ports.
+    /// Its ports (T-327).
     #[serde(skip_serializing_if = "is_default")]
     pub ports: Vec<ServicePort>,
     /// Whether it belongs to the mesh (T-324).
@@ -28,7 +29,7 @@ pub struct ServiceEntry {
     /// How its endpoints are found (T-321).
     #[serde(skip_serializing_if = "is_default")]
     pub resolution: Resolution,
-    /// Its endpoints.
+    /// Its endpoints (T-322, T-327).
     #[serde(skip_serializing_if = "is_default")]
     pub endpoints: Vec<WorkloadEntry>,
     /// Pods and WorkloadEntries that are its endpoints (T-332).
@@ -52,12 +53,12 @@ impl Kind for ServiceEntry {
     }
 }
 
-/// A port of the service.
+/// A port of the service. API: networking.istio.io/v1 `ServicePort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServicePort {
-    /// Its number.
+    /// Its number (T-327).
     #[serde(skip_serializing_if = "is_default")]
     pub number: u32,
     /// Its protocol (T-196); empty: sniffed.
@@ -72,7 +73,7 @@ pub struct ServicePort {
 }
 
 proto_enum! {
-    /// Whether a service belongs to the mesh (T-324).
+    /// Whether a service belongs to the mesh (T-324). API: networking.istio.io/v1 `ServiceEntry.Location`.
     pub enum Location {
         /// Outside: no mesh mTLS.
         MeshExternal = "MESH_EXTERNAL" = 0,
@@ -82,7 +83,7 @@ proto_enum! {
 }
 
 proto_enum! {
-    /// How endpoints are found (T-321).
+    /// How endpoints are found (T-321). API: networking.istio.io/v1 `ServiceEntry.Resolution`.
     pub enum Resolution {
         /// The address that the client asked for.
         None = "NONE" = 0,

@@ -9,7 +9,7 @@ use crate::part::{
     ConnectionPoolSettings, Destination, NetworkingWorkloadSelector, ServerTlsSettings, is_default,
 };
 
-/// What sidecars see and serve.
+/// What sidecars see and serve. API: networking.istio.io/v1 `Sidecar`; which one counts is T-370.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -41,7 +41,7 @@ impl Kind for Sidecar {
     }
 }
 
-/// An inbound listener (T-391).
+/// An inbound listener (T-391). API: networking.istio.io/v1 `IstioIngressListener`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -49,7 +49,7 @@ pub struct IstioIngressListener {
     /// The port.
     #[serde(skip_serializing_if = "is_default")]
     pub port: Option<SidecarPort>,
-    /// Address to listen at; empty: the workload's.
+    /// Address to listen at; empty: the workload's (T-391).
     #[serde(skip_serializing_if = "is_default")]
     pub bind: String,
     /// How traffic comes to the listener (T-376).
@@ -67,15 +67,15 @@ pub struct IstioIngressListener {
     pub connection_pool: Option<ConnectionPoolSettings>,
 }
 
-/// What can be reached, on one port or on all (T-372..T-377).
+/// What can be reached, on one port or on all (T-372..T-377). API: networking.istio.io/v1 `IstioEgressListener`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct IstioEgressListener {
-    /// The port; unset: every port that no other listener names.
+    /// The port; unset: every port that no other listener names (T-375).
     #[serde(skip_serializing_if = "is_default")]
     pub port: Option<SidecarPort>,
-    /// Address or `unix://` path to listen at; empty: the services' own addresses.
+    /// Address or `unix://` path to listen at; empty: the services' own addresses (T-376).
     #[serde(skip_serializing_if = "is_default")]
     pub bind: String,
     /// How traffic comes to the listener (T-376).
@@ -86,12 +86,12 @@ pub struct IstioEgressListener {
     pub hosts: Vec<String>,
 }
 
-/// A port that is listened to.
+/// A port that is listened to. API: networking.istio.io/v1 `SidecarPort`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct SidecarPort {
-    /// Its number; 0 with a `unix://` path.
+    /// Its number; 0 with a `unix://` path (T-376).
     #[serde(skip_serializing_if = "is_default")]
     pub number: u32,
     /// Its protocol (T-196); empty: sniffed.
@@ -100,13 +100,13 @@ pub struct SidecarPort {
     /// Its name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
-    /// Deprecated and without effect.
+    /// Deprecated and without effect (T-394).
     #[serde(skip_serializing_if = "is_default")]
     pub target_port: u32,
 }
 
 proto_enum! {
-    /// How traffic comes to a listener (T-376).
+    /// How traffic comes to a listener (T-376). API: networking.istio.io/v1 `CaptureMode`.
     pub enum CaptureMode {
         /// As the proxy is set up.
         Default = "DEFAULT" = 0,
@@ -117,21 +117,21 @@ proto_enum! {
     }
 }
 
-/// What becomes of traffic to hosts that are not known (T-385).
+/// What becomes of traffic to hosts that are not known (T-385). API: networking.istio.io/v1 `OutboundTrafficPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutboundTrafficPolicy {
-    /// Unwritten is REGISTRY_ONLY.
+    /// Unwritten is REGISTRY_ONLY (T-385).
     #[serde(skip_serializing_if = "is_default")]
     pub mode: OutboundTrafficPolicyMode,
-    /// Where it goes, with `ALLOW_ANY` only.
+    /// Where it goes, with `ALLOW_ANY` only (T-385, T-483).
     #[serde(skip_serializing_if = "is_default")]
     pub egress_proxy: Option<Destination>,
 }
 
 proto_enum! {
-    /// Whether unknown hosts can be reached (T-385).
+    /// Whether unknown hosts can be reached (T-385). API: networking.istio.io/v1 `OutboundTrafficPolicy.Mode`.
     pub enum OutboundTrafficPolicyMode {
         /// No.
         RegistryOnly = "REGISTRY_ONLY" = 0,

@@ -17,6 +17,7 @@ use crate::part::{Destination, Headers, HttpRetry, Percent, StringMatch, is_defa
 use crate::value::Duration;
 
 /// How requests to some hosts are routed.
+/// API: networking.istio.io/v1 `VirtualService`; which one owns a host is T-101 to T-106.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -52,6 +53,7 @@ impl Kind for VirtualService {
 }
 
 /// An HTTP route: conditions, one action (`route`, `redirect`, `directResponse` or `delegate`), and what goes with it.
+/// API: networking.istio.io/v1 `HTTPRoute`; one action as T-157 says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -92,7 +94,7 @@ pub struct HttpRoute {
     /// Send copies to each of these (T-183).
     #[serde(skip_serializing_if = "is_default")]
     pub mirrors: Vec<HttpMirrorPolicy>,
-    /// Deprecated share of `mirror`, whole percents.
+    /// Deprecated share of `mirror`, whole percents (T-183).
     #[serde(alias = "mirror_percent", skip_serializing_if = "is_default")]
     pub mirror_percent: Option<u32>,
     /// Share of requests that `mirror` gets; unset: all, written empty: none (T-524).
@@ -106,7 +108,7 @@ pub struct HttpRoute {
     pub headers: Option<Box<Headers>>,
 }
 
-/// Conditions that must all hold.
+/// Conditions that must all hold. API: networking.istio.io/v1 `HTTPMatchRequest` (T-115).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -129,7 +131,7 @@ pub struct HttpMatchRequest {
     /// Headers that must match; an unset match asks for presence only (T-141, T-142).
     #[serde(skip_serializing_if = "is_default")]
     pub headers: BTreeMap<String, StringMatch>,
-    /// The port that was addressed; 0: any.
+    /// The port that was addressed; 0: any (T-116).
     #[serde(skip_serializing_if = "is_default")]
     pub port: u32,
     /// Labels that the client must carry; on sidecars only (T-117).
@@ -147,20 +149,20 @@ pub struct HttpMatchRequest {
     /// Headers that must not match (T-143).
     #[serde(skip_serializing_if = "is_default")]
     pub without_headers: BTreeMap<String, StringMatch>,
-    /// The client's namespace; empty: any.
+    /// The client's namespace; empty: any (T-117).
     #[serde(skip_serializing_if = "is_default")]
     pub source_namespace: String,
-    /// Prefix of the route's statistics; empty: none.
+    /// Prefix of the route's statistics; empty: none (T-122).
     #[serde(skip_serializing_if = "is_default")]
     pub stat_prefix: String,
 }
 
-/// One of the destinations of an HTTP route.
+/// One of the destinations of an HTTP route. API: networking.istio.io/v1 `HTTPRouteDestination`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteDestination {
-    /// The service.
+    /// The service (T-150).
     #[serde(skip_serializing_if = "is_default")]
     pub destination: Option<Destination>,
     /// Its share, relative to the sum; without effect when it is alone (T-154, T-155).
@@ -171,12 +173,12 @@ pub struct HttpRouteDestination {
     pub headers: Option<Box<Headers>>,
 }
 
-/// A route of TLS that is not terminated.
+/// A route of TLS that is not terminated. API: networking.istio.io/v1 `TLSRoute` (T-186).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsRoute {
-    /// Conditions, any of which suffices.
+    /// Conditions, any of which suffices (T-187).
     #[serde(skip_serializing_if = "is_default")]
     pub r#match: Vec<TlsMatchAttributes>,
     /// Forward to one of these, by weight (T-191).
@@ -184,7 +186,7 @@ pub struct TlsRoute {
     pub route: Vec<RouteDestination>,
 }
 
-/// Conditions on a TLS connection that must all hold.
+/// Conditions on a TLS connection that must all hold. API: networking.istio.io/v1 `TLSMatchAttributes` (T-186).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -192,29 +194,29 @@ pub struct TlsMatchAttributes {
     /// Server names, wildcards allowed (T-189).
     #[serde(skip_serializing_if = "is_default")]
     pub sni_hosts: Vec<String>,
-    /// Address blocks of the original destination.
+    /// Address blocks of the original destination (T-187).
     #[serde(skip_serializing_if = "is_default")]
     pub destination_subnets: Vec<String>,
-    /// The port that was addressed; 0: any.
+    /// The port that was addressed; 0: any (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub port: u32,
     /// Labels that the client must carry; not looked at on gateways (T-192).
     #[serde(skip_serializing_if = "is_default")]
     pub source_labels: StringMap,
-    /// Gateways of the route, fewer than the VirtualService's.
+    /// Gateways of the route, fewer than the VirtualService's (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub gateways: Vec<String>,
-    /// The client's namespace; empty: any.
+    /// The client's namespace; empty: any (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub source_namespace: String,
 }
 
-/// A route of TCP.
+/// A route of TCP. API: networking.istio.io/v1 `TCPRoute` (T-190).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpRoute {
-    /// Conditions, any of which suffices; empty: every connection.
+    /// Conditions, any of which suffices; empty: every connection (T-190).
     #[serde(skip_serializing_if = "is_default")]
     pub r#match: Vec<L4MatchAttributes>,
     /// Forward to one of these, by weight (T-191).
@@ -222,7 +224,7 @@ pub struct TcpRoute {
     pub route: Vec<RouteDestination>,
 }
 
-/// Conditions on a TCP connection that must all hold.
+/// Conditions on a TCP connection that must all hold. API: networking.istio.io/v1 `L4MatchAttributes` (T-190).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -230,7 +232,7 @@ pub struct L4MatchAttributes {
     /// Address blocks of the original destination.
     #[serde(skip_serializing_if = "is_default")]
     pub destination_subnets: Vec<String>,
-    /// The port that was addressed; 0: any.
+    /// The port that was addressed; 0: any (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub port: u32,
     /// Deprecated and ignored (T-193).
@@ -239,15 +241,15 @@ pub struct L4MatchAttributes {
     /// Labels that the client must carry; not looked at on gateways (T-192).
     #[serde(skip_serializing_if = "is_default")]
     pub source_labels: StringMap,
-    /// Gateways of the route, fewer than the VirtualService's.
+    /// Gateways of the route, fewer than the VirtualService's (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub gateways: Vec<String>,
-    /// The client's namespace; empty: any.
+    /// The client's namespace; empty: any (T-186).
     #[serde(skip_serializing_if = "is_default")]
     pub source_namespace: String,
 }
 
-/// One of the destinations of a TLS or TCP route.
+/// One of the destinations of a TLS or TCP route. API: networking.istio.io/v1 `RouteDestination`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

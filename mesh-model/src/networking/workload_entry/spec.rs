@@ -9,7 +9,7 @@ use crate::name::StringMap;
 use crate::object::{Kind, Object};
 use crate::part::is_default;
 
-/// An endpoint outside of Kubernetes.
+/// An endpoint outside of Kubernetes. API: networking.istio.io/v1 `WorkloadEntry` (T-332..T-335).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -23,7 +23,7 @@ pub struct WorkloadEntry {
     /// Its labels (T-332).
     #[serde(skip_serializing_if = "is_default")]
     pub labels: StringMap,
-    /// The network it is in; empty: the mesh's default.
+    /// The network it is in; empty: the mesh's default (T-314).
     #[serde(skip_serializing_if = "is_default")]
     pub network: String,
     /// `region/zone/subzone`; goes before the label (T-334).

@@ -9,7 +9,7 @@ use crate::networking::workload_entry::spec::WorkloadEntry;
 use crate::object::{Kind, Object};
 use crate::part::{ReadinessProbe, is_default};
 
-/// A template of WorkloadEntries; alone it creates no endpoints (T-336).
+/// A template of WorkloadEntries; alone it creates no endpoints (T-336). API: networking.istio.io/v1 `WorkloadGroup`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -35,7 +35,7 @@ impl Kind for WorkloadGroup {
     }
 }
 
-/// Labels and annotations of entries.
+/// Labels and annotations of entries. API: networking.istio.io/v1 `WorkloadGroup.ObjectMeta`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

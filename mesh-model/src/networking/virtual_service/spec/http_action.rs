@@ -6,7 +6,7 @@ use crate::part::proto_enum::proto_enum;
 use crate::part::{Destination, Percent, StringMatch, is_default};
 use crate::value::Duration;
 
-/// The VirtualService whose routes stand in for this one (T-125).
+/// The VirtualService whose routes stand in for this one (T-125). API: networking.istio.io/v1 `Delegate`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -14,32 +14,32 @@ pub struct Delegate {
     /// Its name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: String,
-    /// Its namespace; empty: the delegating VirtualService's.
+    /// Its namespace; empty: the delegating VirtualService's (T-125).
     #[serde(skip_serializing_if = "is_default")]
     pub namespace: String,
 }
 
-/// A redirect; at most one of `port`, `derivePort` (T-170..T-172).
+/// A redirect; at most one of `port`, `derivePort` (T-170..T-172). API: networking.istio.io/v1 `HTTPRedirect`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRedirect {
-    /// The new path, whole; second to `prefixRewrite`.
+    /// The new path, whole; second to `prefixRewrite` (T-170).
     #[serde(skip_serializing_if = "is_default")]
     pub uri: String,
-    /// What takes the place of the matched prefix.
+    /// What takes the place of the matched prefix (T-170).
     #[serde(skip_serializing_if = "is_default")]
     pub prefix_rewrite: String,
-    /// The new host, verbatim; empty: the request's.
+    /// The new host, verbatim; empty: the request's (T-171).
     #[serde(skip_serializing_if = "is_default")]
     pub authority: String,
-    /// The new port.
+    /// The new port (T-171, E-006).
     #[serde(skip_serializing_if = "is_default")]
     pub port: Option<u32>,
-    /// Where the new port comes from.
+    /// Where the new port comes from (T-171).
     #[serde(skip_serializing_if = "is_default")]
     pub derive_port: Option<RedirectPortSelection>,
-    /// The new scheme; empty: the request's.
+    /// The new scheme; empty: the request's (T-171).
     #[serde(skip_serializing_if = "is_default")]
     pub scheme: String,
     /// The status code; 0: 301 (T-172).
@@ -49,6 +49,7 @@ pub struct HttpRedirect {
 
 proto_enum! {
     /// Where the port of a redirect comes from (T-171).
+    /// API: networking.istio.io/v1 `HTTPRedirect.RedirectPortSelection`.
     pub enum RedirectPortSelection {
         /// From the scheme: none is written.
         FromProtocolDefault = "FROM_PROTOCOL_DEFAULT" = 0,
@@ -57,12 +58,12 @@ proto_enum! {
     }
 }
 
-/// A fixed response (T-173).
+/// A fixed response (T-173). API: networking.istio.io/v1 `HTTPDirectResponse`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpDirectResponse {
-    /// The status code.
+    /// The status code (T-173).
     #[serde(skip_serializing_if = "is_default")]
     pub status: u32,
     /// The body; unset: none.
@@ -70,7 +71,7 @@ pub struct HttpDirectResponse {
     pub body: Option<HttpBody>,
 }
 
-/// A body; at most one of `string`, `bytes`.
+/// A body; at most one of `string`, `bytes`. API: networking.istio.io/v1 `HTTPBody` (T-173).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -84,7 +85,7 @@ pub struct HttpBody {
     pub bytes: Option<String>,
 }
 
-/// Changes of path and authority before forwarding.
+/// Changes of path and authority before forwarding. API: networking.istio.io/v1 `HTTPRewrite`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -100,7 +101,7 @@ pub struct HttpRewrite {
     pub uri_regex_rewrite: Option<RegexRewrite>,
 }
 
-/// A replacement by regex.
+/// A replacement by regex. API: networking.istio.io/v1 `RegexRewrite` (T-174).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -113,7 +114,7 @@ pub struct RegexRewrite {
     pub rewrite: String,
 }
 
-/// Failures on purpose (T-182).
+/// Failures on purpose (T-182). API: networking.istio.io/v1 `HTTPFaultInjection`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -127,6 +128,7 @@ pub struct HttpFaultInjection {
 }
 
 /// A wait; at most one of `fixedDelay`, `exponentialDelay`.
+/// API: networking.istio.io/v1 `HTTPFaultInjection.Delay` (T-182).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -146,6 +148,7 @@ pub struct FaultDelay {
 }
 
 /// An error; at most one of `httpStatus`, `grpcStatus`, `http2Error`.
+/// API: networking.istio.io/v1 `HTTPFaultInjection.Abort` (T-182).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -164,7 +167,7 @@ pub struct FaultAbort {
     pub percentage: Option<Percent>,
 }
 
-/// A mirror with its share (T-183).
+/// A mirror with its share (T-183). API: networking.istio.io/v1 `HTTPMirrorPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -177,7 +180,7 @@ pub struct HttpMirrorPolicy {
     pub percentage: Option<Percent>,
 }
 
-/// Answers to cross-origin requests (T-184).
+/// Answers to cross-origin requests (T-184). API: networking.istio.io/v1 `CorsPolicy`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -210,6 +213,7 @@ pub struct CorsPolicy {
 
 proto_enum! {
     /// What becomes of preflights from origins that are not allowed.
+    /// API: networking.istio.io/v1 `CorsPolicy.UnmatchedPreflights` (T-184, E-014).
     pub enum UnmatchedPreflights {
         /// Left to Istio, which forwards.
         Unspecified = "UNSPECIFIED" = 0,

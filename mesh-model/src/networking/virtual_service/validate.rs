@@ -4,8 +4,6 @@ mod http_action;
 mod http_match;
 mod http_route;
 mod l4_route;
-#[cfg(test)]
-mod tests;
 mod unreachable;
 
 use std::collections::BTreeMap;
