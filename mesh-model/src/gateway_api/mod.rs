@@ -4,7 +4,7 @@
 //! the API that are not here are taken and left out; what is no field of the API is found (`kind_table`). Two groups have a kind `Gateway`: this one's is [`KubernetesGateway`].
 
 mod backend_tls_policy;
-mod crd;
+pub(crate) mod crd;
 mod filter;
 mod gateway;
 mod grpc_route;

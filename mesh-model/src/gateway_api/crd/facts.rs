@@ -7,7 +7,7 @@ use super::pattern::{self, Pattern};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     /// A string.
     #[default]
     Text,
@@ -23,36 +23,36 @@ pub(super) enum Holds {
 
 /// The least and the most, both allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bounds {
-    pub(super) least: Option<i128>,
-    pub(super) most: Option<i128>,
+pub(crate) struct Bounds {
+    pub(crate) least: Option<i128>,
+    pub(crate) most: Option<i128>,
 }
 
 /// What is asked of one field.
 #[derive(Debug, Default)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) holds: Holds,
-    pub(super) is_required: bool,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Holds,
+    pub(crate) is_required: bool,
     /// What the API server puts where nothing is written.
-    pub(super) default: Option<&'static str>,
+    pub(crate) default: Option<&'static str>,
     /// The words it may be; empty: any.
-    pub(super) words: Vec<&'static str>,
-    pub(super) pattern: Option<&'static Pattern>,
+    pub(crate) words: Vec<&'static str>,
+    pub(crate) pattern: Option<&'static Pattern>,
     /// Characters of a text.
-    pub(super) length: Bounds,
+    pub(crate) length: Bounds,
     /// Of a number.
-    pub(super) range: Bounds,
+    pub(crate) range: Bounds,
     /// Elements of a list, entries of a map.
-    pub(super) count: Bounds,
+    pub(crate) count: Bounds,
     /// Whether elements of a list must differ.
-    pub(super) is_set: bool,
+    pub(crate) is_set: bool,
     /// The fields that tell the elements of a list apart.
-    pub(super) keys: Vec<&'static str>,
+    pub(crate) keys: Vec<&'static str>,
     /// The type of a map, or of each element of a list; empty: none of the table.
-    pub(super) of: &'static str,
+    pub(crate) of: &'static str,
     /// What is asked of each plain element of a list, or value of a map.
-    pub(super) each: Option<Box<Field>>,
+    pub(crate) each: Option<Box<Field>>,
 }
 
 static TYPES: LazyLock<BTreeMap<&'static str, Vec<Field>>> = LazyLock::new(|| {
@@ -105,7 +105,7 @@ fn bounds(text: &str) -> Bounds {
 }
 
 /// The fields of a type; none of a type that is not in the table.
-pub(super) fn fields_of(name: &str) -> &'static [Field] {
+pub(crate) fn fields_of(name: &str) -> &'static [Field] {
     TYPES.get(name).map_or(&[], Vec::as_slice)
 }
 

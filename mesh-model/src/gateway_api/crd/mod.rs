@@ -14,14 +14,18 @@ mod rules;
 mod tests;
 mod walk;
 
+#[cfg(feature = "schema")]
+pub(crate) use facts::{Bounds, Field, Holds, fields_of};
+
 use crate::check::{Checker, Path};
 use crate::diagnostic::Report;
+use crate::document::Node;
 use crate::object::{Kind, Object};
 
 /// Finds everything that the CRD of a kind would refuse.
 pub(super) fn check<S: Kind>(object: &Object<S>, report: &mut Report) {
     let root = object.provenance.document.root();
-    let version = root.get("apiVersion").and_then(|text| text.as_str()).unwrap_or_default();
+    let version = root.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
     let mut checker = Checker::new(object, report);
     walk::Walk { check: &mut checker, is_alpha: version.ends_with("/v1alpha2") }.message(
         root,

@@ -4,16 +4,16 @@
 
 /// What a text must look like.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     /// As the table names it.
     pub(super) name: &'static str,
     /// What it is, in words that fit behind "is not".
     pub(super) words: &'static str,
     /// Whether a text is one.
     pub(super) fits: fn(&str) -> bool,
-    /// The CRD's own expression, which the test compares with.
-    #[cfg(test)]
-    pub(super) regex: &'static str,
+    /// The CRD's own expression: the test compares with it, and schemas show it.
+    #[cfg(any(test, feature = "schema"))]
+    pub(crate) regex: &'static str,
 }
 
 macro_rules! patterns {
@@ -22,7 +22,7 @@ macro_rules! patterns {
             name: $name,
             words: $words,
             fits: $fits,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "schema"))]
             regex: $regex,
         },)*];
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::value::one_of;
 use crate::check::{Checker, Path, Problem, short};
+use crate::document::Node;
 use crate::gateway_api::crd::pattern;
 use crate::gateway_api::crd::walk::Message;
 use crate::object::label_key_problem;
@@ -98,7 +99,7 @@ pub(super) fn infrastructure(check: &mut Checker<'_>, infrastructure: Message<'_
     const ENTRIES_MAX: usize = 16;
     for list in ["labels", "annotations"] {
         let at = at.field(list);
-        let entries = infrastructure.get(list).map(|node| node.entries());
+        let entries = infrastructure.get(list).map(Node::entries);
         for entry in entries.into_iter().flatten().take(ENTRIES_MAX) {
             let Some(problem) = label_key_problem(entry.key) else { continue };
             let problem = Problem::invalid(format!("key `{}` {problem}", short(entry.key)));
