@@ -73,7 +73,7 @@ pub struct GatewaySpec {
     pub tls: Option<GatewayTls>,
 }
 
-/// An address. API: gateway.networking.k8s.io/v1 `Gateway.spec.addresses`.
+/// An address. API: gateway.networking.k8s.io/v1 `GatewaySpecAddress`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -111,7 +111,7 @@ pub struct Listener {
     pub allowed_routes: Option<AllowedRoutes>,
 }
 
-/// TLS of a listener. API: gateway.networking.k8s.io/v1 `Listener.tls`.
+/// TLS of a listener. API: gateway.networking.k8s.io/v1 `ListenerTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -166,7 +166,7 @@ pub struct RouteGroupKind {
     pub kind: String,
 }
 
-/// TLS of a gateway. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls`.
+/// TLS of a gateway. API: gateway.networking.k8s.io/v1 `GatewayTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -176,7 +176,7 @@ pub struct GatewayTls {
     pub frontend: Option<FrontendTls>,
 }
 
-/// Certificates of clients, by port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend`.
+/// Certificates of clients, by port. API: gateway.networking.k8s.io/v1 `FrontendTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -189,7 +189,7 @@ pub struct FrontendTls {
     pub per_port: Vec<PerPortTls>,
 }
 
-/// Certificates of clients at one port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.perPort`.
+/// Certificates of clients at one port. API: gateway.networking.k8s.io/v1 `TLSPortConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -202,7 +202,7 @@ pub struct PerPortTls {
     pub tls: FrontendTlsConfig,
 }
 
-/// What is checked of clients. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default`.
+/// What is checked of clients. API: gateway.networking.k8s.io/v1 `TLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -213,7 +213,7 @@ pub struct FrontendTlsConfig {
 }
 
 /// How certificates of clients are checked.
-/// API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default.validation`.
+/// API: gateway.networking.k8s.io/v1 `FrontendTLSValidation`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
