@@ -52,8 +52,8 @@ pub struct Converted {
     pub destination_rules: Vec<MergedDestinationRule>,
 }
 
-/// Who serves a listener: the workloads of Services, not those that a selector takes. API:
-/// gateway.networking.k8s.io/v1 `Gateway.spec.addresses`.
+/// Who serves a listener: the workloads of Services, not those that a selector takes.
+/// API: gateway.networking.k8s.io/v1 `GatewaySpec.addresses`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayBinding {
     /// Hostnames of the Services, all of the Gateway's namespace.
