@@ -257,6 +257,18 @@ async fn connect_is_refused_as_no_route_has_it() {
     assert!(!heard.iter().any(|target| target != "/hidden"), "{heard:?}");
 }
 
+/// An answer of 2xx would be an open tunnel to who asked in a form that no tunnel has.
+#[tokio::test]
+async fn connect_by_anything_but_host_and_port_is_a_bad_request() {
+    let everything = "  - directResponse: {status: 200, body: {string: hello}}\n";
+    let running = start(&door(everything), GATEWAY, &["80"], &[]).await;
+    for target in ["/", "http://a/x", "a", "a:", "*", "a:443/x", "a:65536"] {
+        let head = format!("CONNECT {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = crate::client::exchange(running.address(), head).await;
+        assert_eq!(Answer::parse(&answer).status, 400, "{target}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_stops_is_answered_with_408() {
     let upstream = Upstream::start("reviews").await;

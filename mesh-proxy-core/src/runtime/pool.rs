@@ -24,6 +24,11 @@ const IDLE_MAX: usize = 128;
 /// How long an idle connection is kept where the cluster says nothing.
 const IDLE_DEFAULT: Duration = Duration::from_secs(60);
 
+/// Bytes of an answer that an HTTP/2 upstream may send before somebody takes them.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Streams whose answers nobody takes that a connection has room for: so many never hold the others up.
+const STREAMS_MAX: u32 = 1024;
+
 /// Why no upstream answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
@@ -303,6 +308,8 @@ impl Pool {
 async fn handshake_http2(stream: BoxIo, cluster: &Cluster) -> Result<http2::SendRequest<Body>, Failure> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).max_header_list_size(60 * 1024);
+    builder.initial_stream_window_size(STREAM_WINDOW);
+    builder.initial_connection_window_size(STREAM_WINDOW * STREAMS_MAX);
     if let Some((interval, timeout)) = cluster.http.keepalive_ms {
         let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
         builder.keep_alive_interval(Some(millis(interval))).keep_alive_timeout(millis(timeout));
