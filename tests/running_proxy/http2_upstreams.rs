@@ -16,7 +16,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{Answer, get};
-use crate::fixture::{REVIEWS, Running, SIDECAR, config, start_with};
+use crate::fixture::{REVIEWS, Running, SIDECAR, config, reviews, start_with};
+use crate::upstream_faults::black_hole;
 
 /// An HTTP/2 server. `/big` is 50 MB, `/slow/N` takes N milliseconds, all else is answered with `ok` at once; each answer
 /// names its connection.
@@ -116,4 +117,150 @@ async fn h03_clients_that_read_nothing_hold_nobody_else_of_an_http2_upstream_up(
     assert_eq!(answer.await.expect("the connection is stalled").body, "ok");
     assert_eq!(peer.connections(), 1, "all of them share it");
     drop(deaf);
+}
+
+/// The twin of `u01_the_connect_timeout_is_kept`: who waits for a connection that somebody else makes waits no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u01_all_who_wait_for_an_http2_connection_fail_in_the_time_of_one() {
+    let (hole, _held) = black_hole().await;
+    let running = before(hole, "{tcp: {connectTimeout: 500ms}}").await;
+    for (answer, took) in at_once(running.address(), 6, "/").await {
+        assert_eq!(answer.status, 503);
+        assert!((Duration::from_millis(480)..Duration::from_millis(1000)).contains(&took), "{took:?}");
+    }
+    assert!(running.records.take().iter().all(|record| record.flags == "UF"));
+}
+
+/// Who makes the connection may be gone before it is there: those who wait for it do not wait for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_leaves_takes_nobodys_connection_with_it() {
+    let (hole, _held) = black_hole().await;
+    let running = before(hole, "{tcp: {connectTimeout: 1s}}").await;
+    let mut first = TcpStream::connect(running.address()).await.unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nhost: reviews\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let waiting = tokio::spawn(at_once(running.address(), 2, "/"));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    socket2::SockRef::from(&first).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    for (answer, took) in waiting.await.unwrap() {
+        assert_eq!(answer.status, 503);
+        assert!(took < Duration::from_millis(1800), "{took:?}");
+    }
+}
+
+fn connections_of(answers: &[(Answer, Duration)]) -> Vec<String> {
+    let mut numbers: Vec<_> =
+        answers.iter().map(|(answer, _)| answer.header("x-connection").unwrap_or("none").to_owned()).collect();
+    numbers.sort();
+    numbers
+}
+
+/// A peer that takes one request at a time on a connection is given another connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_beyond_what_the_peer_takes_at_once_have_another_connection() {
+    let peer = Peer::start(Some(1)).await;
+    let running = before(peer.address, "{}").await;
+    // From the first connection on, and from a cold start alike.
+    for expected in [["1", "2", "3"], ["1", "2", "3"]] {
+        let answers = at_once(running.address(), 3, "/slow/700").await;
+        assert!(answers.iter().all(|(answer, _)| answer.body == "ok"), "{answers:?}");
+        assert!(answers.iter().all(|(_, took)| *took < Duration::from_millis(1300)), "{answers:?}");
+        assert_eq!(connections_of(&answers), expected);
+    }
+    assert_eq!(peer.connections(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_beyond_max_concurrent_streams_have_another_connection() {
+    let peer = Peer::start(None).await;
+    let running = before(peer.address, "{http: {maxConcurrentStreams: 2}}").await;
+    let answers = at_once(running.address(), 4, "/slow/500").await;
+    assert!(answers.iter().all(|(answer, took)| answer.body == "ok" && *took < Duration::from_millis(950)));
+    assert_eq!(connections_of(&answers), ["1", "1", "2", "2"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_requests_beyond_max_requests_are_refused_at_once() {
+    let peer = Peer::start(None).await;
+    let running = before(peer.address, "{http: {http2MaxRequests: 2}}").await;
+    let mut statuses: Vec<_> =
+        at_once(running.address(), 4, "/slow/500").await.iter().map(|(answer, _)| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 503, 503]);
+    assert_eq!(running.records.take().iter().filter(|record| record.flags == "UO").count(), 2);
+}
+
+/// As in Envoy the limit counts connections, not requests: beyond it requests wait, as many as may, for a place on one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u07_max_connections_counts_http2_connections() {
+    let peer = Peer::start(None).await;
+    let pool = "{tcp: {maxConnections: 1}, http: {maxConcurrentStreams: 1, http1MaxPendingRequests: 1}}";
+    let running = before(peer.address, pool).await;
+    assert_eq!(get(running.address(), "reviews", "/").await.status, 200);
+    let answers = at_once(running.address(), 3, "/slow/400").await;
+    let mut statuses: Vec<_> = answers.iter().map(|(answer, _)| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 503]);
+    assert_eq!(running.records.take().iter().filter(|record| record.flags == "UO").count(), 1);
+    assert_eq!(peer.connections(), 1);
+}
+
+/// Waits until so many connections have ended.
+async fn ended(peer: &Peer, count: usize) -> usize {
+    for _ in 0..60 {
+        if peer.ended.load(Ordering::SeqCst) >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    peer.ended.load(Ordering::SeqCst)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_http2_connections_are_closed() {
+    let peer = Peer::start(None).await;
+    let running = before(peer.address, "{http: {idleTimeout: 1s}}").await;
+    assert_eq!(get(running.address(), "reviews", "/").await.status, 200);
+    // One with a request on it is not idle.
+    assert_eq!(get(running.address(), "reviews", "/slow/2500").await.header("x-connection"), Some("1"));
+    assert_eq!(peer.ended.load(Ordering::SeqCst), 0);
+    assert_eq!(ended(&peer, 1).await, 1);
+    assert_eq!(get(running.address(), "reviews", "/").await.header("x-connection"), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_connections_serve_so_many_requests_and_so_long() {
+    let peer = Peer::start(None).await;
+    let running = before(peer.address, "{http: {maxRequestsPerConnection: 2}}").await;
+    for expected in ["1", "1", "2", "2", "3"] {
+        assert_eq!(get(running.address(), "reviews", "/").await.header("x-connection"), Some(expected));
+    }
+    assert_eq!(ended(&peer, 2).await, 2);
+
+    let peer = Peer::start(None).await;
+    let running = before(peer.address, "{tcp: {maxConnectionDuration: 1s}}").await;
+    // What was begun in time is finished.
+    assert_eq!(get(running.address(), "reviews", "/slow/1500").await.body, "ok");
+    assert_eq!(get(running.address(), "reviews", "/").await.header("x-connection"), Some("2"));
+    assert_eq!(ended(&peer, 1).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http1_connections_live_no_longer_than_they_may() {
+    let upstream = crate::upstream::Upstream::start("reviews").await;
+    let text = reviews(ONCE).replace(
+        "  host: reviews\n  subsets:",
+        "  host: reviews\n  trafficPolicy: {connectionPool: {tcp: {maxConnectionDuration: 1s}}}\n  subsets:",
+    );
+    let endpoints = [("10.0.1.1:9080", upstream.address)];
+    let running =
+        start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| builder).await;
+    for _ in 0..3 {
+        assert_eq!(get(running.address(), "reviews", "/").await.status, 200);
+    }
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 1);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(get(running.address(), "reviews", "/").await.status, 200);
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 2);
 }

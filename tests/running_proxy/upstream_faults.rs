@@ -36,7 +36,7 @@ async fn told(running: &Running) -> (u16, String, Duration) {
 }
 
 /// A listener that answers no one: its queue is full.
-async fn black_hole() -> (SocketAddr, impl Drop) {
+pub async fn black_hole() -> (SocketAddr, impl Drop) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     socket.listen(0).unwrap();
@@ -369,6 +369,8 @@ async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
     assert_eq!((shim.requests(), told.try_recv().is_ok()), (1, false), "it is waited for");
     let drained = tokio::time::timeout(Duration::from_millis(100), running.proxy.drain()).await;
     assert!(drained.is_err(), "a request in flight is waited for");
+    // A reset: an end alone is what clients send too that still want their answer.
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     let gone = tokio::time::timeout(Duration::from_secs(5), told.recv()).await;
     gone.expect("the upstream's connection is still held").unwrap();

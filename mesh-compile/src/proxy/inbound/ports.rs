@@ -40,8 +40,12 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
                 {
                     continue;
                 }
-                let bind = (listener.capture_mode == CaptureMode::None)
-                    .then(|| listener.bind.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])));
+                let binds = match listener.capture_mode {
+                    CaptureMode::None => true,
+                    CaptureMode::Iptables => false,
+                    CaptureMode::Default => !settings::captures(view),
+                };
+                let bind = binds.then(|| listener.bind.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])));
                 let origin = sidecar.origin(format!("spec.ingress[{index}]"));
                 ports.entry(number).or_insert(InboundPort {
                     number,
