@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use mesh_model::value::IpBlock;
 
-/// Blocks of addresses as ranges: a question costs about the same however many there are.
+/// Blocks of addresses as ranges: a question costs about the same however many there are (S-136, S-150).
 ///
 /// ```
 /// use mesh_authz::address_set::AddressSet;

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-/// What a verified token says. Issuer and subject are at hand; the rest is read when it is first asked for.
+/// What a verified token says. Issuer and subject are at hand; the rest is read when it is first asked for (S-285,
+/// S-318).
 #[derive(Debug, Clone, Default)]
 pub struct Claims {
     issuer: Option<Arc<str>>,
@@ -40,17 +41,17 @@ impl Claims {
         Self { issuer, subject, unread: Some(Unread { json, space_delimited }), payload: OnceLock::new() }
     }
 
-    /// `iss`, where it is a text.
+    /// `iss`, where it is a text (S-278).
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// `sub`, where it is a text.
+    /// `sub`, where it is a text (S-278).
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// `ISS/SUB`; `None` where either is missing.
+    /// `ISS/SUB`; `None` where either is missing (S-318).
     pub fn principal(&self) -> Option<String> {
         Some(format!("{}/{}", self.issuer()?, self.subject()?))
     }

@@ -15,7 +15,7 @@ pub use exchange::{CheckAnswer, CheckOutcome, CheckRequest};
 use self::written::{STATUSES, is_provider_name};
 use crate::pattern::StringPattern;
 
-/// An authorizer whose settings can be used.
+/// An authorizer whose settings can be used (S-109).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalAuthorizer {
     /// Name in `MeshConfig.extensionProviders`.
@@ -26,19 +26,21 @@ pub struct ExternalAuthorizer {
     pub port: u16,
     /// Time for the answer in milliseconds; 600,000 where unset (S-109).
     pub timeout_ms: u64,
-    /// Whether requests pass while it does not answer.
+    /// Whether requests pass while it does not answer (S-111).
     pub fail_open: bool,
-    /// HTTP status while it does not answer and `fail_open` is off; 403 where unset.
+    /// HTTP status while it does not answer and `fail_open` is off; 403 where unset (S-109, S-111).
     pub status_on_error: u16,
     /// Whether the route is chosen anew after it changed headers.
     pub clear_route_cache: bool,
-    /// How much of the body it is shown; `None`: nothing.
+    /// How much of the body it is shown; `None`: nothing (S-110).
     pub body: Option<RequestBody>,
     /// How it is asked.
     pub protocol: AuthorizerProtocol,
 }
 
 /// How an authorizer is asked.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.envoyExtAuthzHttp` and
+/// `MeshConfig.ExtensionProvider.envoyExtAuthzGrpc`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthorizerProtocol {
     /// With an HTTP request of its own (`envoyExtAuthzHttp`); cannot be asked about connections (S-108).
@@ -48,6 +50,7 @@ pub enum AuthorizerProtocol {
 }
 
 /// What an HTTP authorizer is shown, and what is taken from its answer.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyExternalAuthorizationHttpProvider`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HttpCheck {
     /// Put in front of the request's path.

@@ -33,7 +33,7 @@ pub trait KeySource {
     fn keys(&self, issuer: &str, jwks_uri: &str) -> Option<String>;
 }
 
-/// Keys that a rule wants fetched.
+/// Keys that a rule wants fetched (S-288).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RemoteKeys {
     /// `issuer` of the rule; empty: any.
@@ -49,7 +49,7 @@ impl RemoteKeys {
     pub const TIMEOUT_MS: u64 = 5_000;
 }
 
-/// How often keys are fetched, and how long they count. Milliseconds.
+/// How often keys are fetched, and how long they count. Milliseconds (S-294).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JwksOptions {
@@ -81,7 +81,7 @@ impl Default for JwksOptions {
     }
 }
 
-/// The key sets of all issuers that rules name.
+/// The key sets of all issuers that rules name (S-294).
 #[derive(Debug, Clone, Default)]
 pub struct JwksStore {
     options: JwksOptions,
@@ -107,7 +107,7 @@ struct Issuer {
     problem: Option<FetchProblem>,
 }
 
-/// Something to fetch.
+/// Something to fetch (S-288, S-292).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     /// Whose keys, to be told with the answer.
@@ -122,7 +122,7 @@ pub struct Fetch {
     pub body_bytes_max: usize,
 }
 
-/// Why there is no new key set.
+/// Why there is no new key set (S-291, S-292).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchProblem {
@@ -140,7 +140,7 @@ pub enum FetchProblem {
     NoAddress,
 }
 
-/// What an answer changed.
+/// What an answer changed. Ours: only new keys are a reason to compile anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
     /// The keys are others: compile with them ([`RequestAuthn::with_keys`](crate::request_authn::RequestAuthn::with_keys)).
@@ -155,7 +155,7 @@ pub enum Answered {
     NotAsked,
 }
 
-/// How an issuer stands.
+/// How an issuer stands. Ours: whose tokens are refused, and since when, has to be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerState {
     /// The issuer; empty: any.

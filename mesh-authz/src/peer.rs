@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 use crate::selection::selects;
 
 /// What a port accepts.
+/// API: security.istio.io/v1 `PeerAuthentication.MutualTLS.Mode`, what is inherited settled (S-008).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// TLS is not ended here.

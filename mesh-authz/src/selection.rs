@@ -22,7 +22,7 @@ const SERVICE_ENTRY_GROUP: &str = "networking.istio.io";
 /// The controller's own class of waypoints (S-073).
 const WAYPOINT_CLASS: &str = "istio-waypoint";
 
-/// What a kind of policy says about its workloads.
+/// What a kind of policy says about its workloads (S-067..S-073).
 pub trait Attached {
     /// `selector`
     fn selector(&self) -> Option<&WorkloadSelector>;
@@ -103,7 +103,7 @@ pub struct Workload<'a> {
     pub services: &'a [ServedService<'a>],
 }
 
-/// A service that a waypoint serves, by the object that it comes from.
+/// A service that a waypoint serves, by the object that it comes from (S-073).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedService<'a> {
     /// Of the object.
@@ -114,7 +114,7 @@ pub struct ServedService<'a> {
     pub kind: ServiceKind,
 }
 
-/// Where a service comes from; references name the kind.
+/// Where a service comes from; references name the kind (S-073).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKind {
     /// A Kubernetes Service.
@@ -194,7 +194,7 @@ pub fn applies<S: Attached>(
     attaches(references(&policy.spec), selector, &home, labels)
 }
 
-/// Namespaces that count when a policy meets a workload.
+/// Namespaces that count when a policy meets a workload (S-067).
 #[derive(Debug, Clone, Copy)]
 pub struct Home<'n> {
     /// The policy's.

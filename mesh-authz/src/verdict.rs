@@ -11,20 +11,20 @@ use mesh_model::security::authorization_policy::AuthorizationPolicy;
 pub use crate::claims::Claims;
 use crate::external_authorizer::ExternalAuthorizer;
 
-/// What policies may look at.
+/// What policies may look at (S-131..S-145).
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
-    /// The physical peer: `source.ip`, `ipBlocks`.
+    /// The physical peer: `source.ip`, `ipBlocks` (S-136).
     pub direct_ip: IpAddr,
     /// The client as forwarded headers tell it, where trusted: `remote.ip`, `remoteIpBlocks` (E-010, E-083).
     pub remote_ip: IpAddr,
-    /// The real local address.
+    /// The real local address (S-142).
     pub dst_ip: IpAddr,
-    /// The real local port.
+    /// The real local port (S-143).
     pub dst_port: u16,
     /// SNI, lower case (E-082); `None`: none, or not TLS.
     pub sni: Option<&'a str>,
-    /// URI SAN of the verified peer where this proxy terminated mTLS; `spiffe://...`.
+    /// URI SAN of the verified peer where this proxy terminated mTLS; `spiffe://...` (S-147, S-339).
     pub peer: Option<&'a str>,
     /// The canonical request; `None` for TCP.
     pub request: Option<&'a RequestFacts<'a>>,
@@ -32,22 +32,23 @@ pub struct Facts<'a> {
     pub claims: Option<&'a Claims>,
 }
 
-/// The result of evaluating the policies of a workload. It points into them, so that nothing is copied or counted.
+/// The result of evaluating the policies of a workload. It points into them, so that nothing is copied or counted
+/// (S-080).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict<'s> {
     /// May it pass (external authorizers still to be asked).
     pub allowed: bool,
     /// The policy and rule that decided; `None`: no policy, or denied since none allowed.
     pub decided_by: Option<RuleAt<'s>>,
-    /// External authorizers to be asked, in order.
+    /// External authorizers to be asked, in order (S-111).
     pub external: Vec<ExternalAuthz>,
-    /// What policies in dry-run mode would have said, in order of policies.
+    /// What policies in dry-run mode would have said, in order of policies (S-101).
     pub dry_run: Vec<RuleAt<'s>>,
     /// AUDIT policies that matched.
     pub audited: Vec<RuleAt<'s>>,
 }
 
-/// A rule of a policy, where it stands.
+/// A rule of a policy, where it stands (S-083).
 #[derive(Clone, Copy)]
 pub struct RuleAt<'s> {
     pub(crate) object: &'s Arc<Object<AuthorizationPolicy>>,
@@ -100,7 +101,7 @@ impl std::fmt::Debug for RuleAt<'_> {
     }
 }
 
-/// A rule of a policy.
+/// A rule of a policy (S-083).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleRef {
     /// `namespace/name`.
@@ -112,6 +113,7 @@ pub struct RuleRef {
 }
 
 /// An ALLOW rule that did not match, and what it lacked.
+/// Ours: what a request lacks is the first question of whoever is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearMiss {
     /// The rule.
@@ -121,6 +123,7 @@ pub struct NearMiss {
 }
 
 /// A field of a rule that failed.
+/// Ours: what is wanted and what is there, beside each other, are what a person compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
     /// Its name in the API: `principals`, `paths`, `request.headers[x-user]`.
@@ -131,7 +134,7 @@ pub struct Lack {
     pub got: String,
 }
 
-/// An external authorizer that a CUSTOM policy names.
+/// An external authorizer that a CUSTOM policy names (S-104, S-111).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalAuthz {
     /// Whom to ask, what, and what an answer comes to.
@@ -140,6 +143,6 @@ pub struct ExternalAuthz {
     pub provider: Arc<str>,
     /// `namespace/name` of the policy.
     pub policy: Arc<str>,
-    /// Asked, but its answer does not count.
+    /// Asked, but its answer does not count (S-102).
     pub dry_run: bool,
 }

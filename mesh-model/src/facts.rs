@@ -1,4 +1,5 @@
 //! All that any rule may look at: one connection, one request. Built once, by the edge, and never changed.
+//! Ours: what is gathered once, by one function, cannot be understood in two ways.
 
 mod inline_header;
 
@@ -7,18 +8,18 @@ use std::net::IpAddr;
 
 pub use inline_header::is_inline_header;
 
-/// What is known of a connection.
+/// What is known of a connection (S-136, T-189).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionFacts<'a> {
-    /// The physical peer.
+    /// The physical peer (S-136).
     pub src_ip: IpAddr,
-    /// The address the client dialled (before capture).
+    /// The address the client dialled, before capture (T-189, T-481).
     pub dst_ip: IpAddr,
-    /// The port the client dialled (before capture).
+    /// The port the client dialled, before capture (T-189, T-481).
     pub dst_port: u16,
     /// TLS as it arrives; `None`: plaintext.
     pub tls: Option<TlsFacts<'a>>,
-    /// The client as the physical peer tells it in a PROXY protocol header; `None`: it told nothing.
+    /// The client as the physical peer tells it in a PROXY protocol header; `None`: it told nothing (S-222).
     pub proxied_ip: Option<IpAddr>,
 }
 
@@ -30,18 +31,18 @@ impl ConnectionFacts<'_> {
     }
 }
 
-/// What a TLS client offers.
+/// What a TLS client offers (S-144, S-339).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsFacts<'a> {
-    /// Server name, as sent.
+    /// Server name, as sent (S-144, E-082).
     pub sni: Option<Cow<'a, str>>,
-    /// Protocols in the client's order.
+    /// Protocols in the client's order (T-492).
     pub alpn: Vec<Cow<'a, str>>,
-    /// URI SAN of the verified client certificate; `None`: no certificate.
+    /// URI SAN of the verified client certificate; `None`: no certificate (S-339, S-340).
     pub peer: Option<Cow<'a, str>>,
 }
 
-/// HTTP version of a request.
+/// HTTP version of a request (T-564).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HttpVersion {
     /// HTTP/1.0
@@ -52,20 +53,20 @@ pub enum HttpVersion {
     Http2,
 }
 
-/// A request: as it arrived, or in canonical form (path normalised, header names lower case).
+/// A request: as it arrived, or in canonical form (path normalised, header names lower case) (T-135..T-149, S-367).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
     /// The version.
     pub version: HttpVersion,
-    /// The method, case-sensitive.
+    /// The method, case-sensitive (T-140, S-176).
     pub method: Cow<'a, str>,
     /// `:scheme` as routes see it (E-063).
     pub scheme: Cow<'a, str>,
-    /// `Host` or `:authority`, as received, with its port.
+    /// `Host` or `:authority`, as received, with its port (T-140, S-177).
     pub authority: Cow<'a, str>,
-    /// Path with query.
+    /// Path with query (T-135, S-182).
     pub path: Cow<'a, str>,
-    /// In order; repeated names allowed.
+    /// In order; repeated names allowed (T-141, E-001).
     pub headers: Headers<'a>,
 }
 
@@ -81,7 +82,7 @@ impl RequestFacts<'_> {
     }
 }
 
-/// An ordered multimap of headers.
+/// An ordered multimap of headers (E-001, E-085).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Headers<'a> {
     /// Name and value, in order. Names are lower case in a canonical request.

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::document::Document;
 
 /// The cause of an answer: a field of an object, or a built-in default.
+/// Ours: an answer that does not say where it comes from cannot be checked.
 ///
 /// Cheap to make and to clone: line and column are looked up when they are printed.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ enum Inner {
 }
 
 /// Everything an [`Origin`] needs to know of an object.
+/// Ours: it is shared, since every field of an object may become an origin.
 #[derive(Debug, Clone)]
 pub struct Provenance {
     /// `VirtualService`, ...

@@ -81,6 +81,7 @@ impl Serialize for Level {
 }
 
 /// One statement: a value, how near it is, where it was written.
+/// Ours: a statement is told from others by where it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Layer<T> {
     /// What is said.
@@ -99,6 +100,7 @@ impl<T> Layer<T> {
 }
 
 /// A setting that holds, with every statement that it was preferred to.
+/// Ours: a statement that was overruled is as much of an explanation as the one that holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Resolved<T> {
     holds: Layer<T>,

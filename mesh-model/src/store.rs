@@ -7,7 +7,7 @@ use crate::diagnostic::Report;
 use crate::document::Document;
 use crate::object::{Kind, Object, ResourceKey};
 
-/// A change to the store.
+/// A change to the store. Ours: a directory that is read again and a watch that tells changes come to the same.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// A document that was written or rewritten.
@@ -16,7 +16,7 @@ pub enum Change {
     Remove(ResourceKey),
 }
 
-/// What became of a batch of changes.
+/// What became of a batch of changes. Ours: who knows what changed need not compile the rest anew.
 #[derive(Debug, Clone, Default)]
 pub struct Applied {
     /// All problems.
@@ -32,6 +32,7 @@ pub struct Applied {
 }
 
 /// When something came to be: the batch, and the time that the caller gave with it.
+/// Ours: time is told by the caller, since nothing here looks at a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp {
     /// The number of the batch, from 1 (`ConfigSet::revision`).
@@ -40,7 +41,7 @@ pub struct Stamp {
     pub at: Option<i64>,
 }
 
-/// A version of an object that was refused.
+/// A version of an object that was refused. Ours: that an older version is in force has to be seen, with the reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// The document.
@@ -51,7 +52,7 @@ pub struct Refusal {
     pub reasons: Report,
 }
 
-/// What is known of one object.
+/// What is known of one object. Ours: that an older version is in force has to be seen, with the reason.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Status<'s> {
     /// Since when the version in force is there; `None`: none ever was good.
@@ -60,7 +61,7 @@ pub struct Status<'s> {
     pub refused: Option<&'s Refusal>,
 }
 
-/// All objects of one kind.
+/// All objects of one kind. Ours: an object that turns bad must not switch off what it did while it was good (S-366).
 #[derive(Debug, Clone)]
 pub struct Store<S> {
     objects: BTreeMap<ResourceKey, Slot<S>>,

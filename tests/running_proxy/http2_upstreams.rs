@@ -150,8 +150,10 @@ async fn a_client_that_leaves_takes_nobodys_connection_with_it() {
 }
 
 fn connections_of(answers: &[(Answer, Duration)]) -> Vec<String> {
-    let mut numbers: Vec<_> =
-        answers.iter().map(|(answer, _)| answer.header("x-connection").unwrap_or("none").to_owned()).collect();
+    let mut numbers: Vec<_> = answers
+        .iter()
+        .map(|(answer, _)| answer.header("x-connection").unwrap_or("none").to_owned())
+        .collect();
     numbers.sort();
     numbers
 }
@@ -255,7 +257,8 @@ async fn http1_connections_live_no_longer_than_they_may() {
     );
     let endpoints = [("10.0.1.1:9080", upstream.address)];
     let running =
-        start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| builder).await;
+        start_with(config(&text, SIDECAR), &["9080"], &endpoints, Options::default(), |builder| builder)
+            .await;
     for _ in 0..3 {
         assert_eq!(get(running.address(), "reviews", "/").await.status, 200);
     }

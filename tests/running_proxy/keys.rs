@@ -1,9 +1,11 @@
 //! Key sets of token rules, fetched from real servers.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::alone::is_alone;
 use crate::ca::Ca;
 use crate::client::{get, request};
 use crate::fixture::{GATEWAY, Running, config, door, start_with};
@@ -342,4 +345,84 @@ async fn jk01_a_certificate_of_nobodys_authority_is_no_answer() {
     assert_eq!(fetch(&keys(&ours), &right).await, Err(FetchProblem::Failed), "another authority");
     issuer.answer(302, &issuer.url(), "");
     assert_eq!(fetch(&keys(&theirs), &right).await, Err(FetchProblem::Failed), "a redirect away from TLS");
+}
+
+/// Overrides the wall clock of a process, whose steps a file tells in seconds; the monotonic clock stays.
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *now) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, now);
+    if (id == CLOCK_REALTIME) {
+        FILE *file = fopen(getenv("MESH_TEST_CLOCK"), "r");
+        long step = 0;
+        if (file) { if (fscanf(file, "%ld", &step) != 1) step = 0; fclose(file); }
+        now->tv_sec += step;
+    }
+    return result;
+}
+"#;
+
+/// A year forwards, two back, while keys are fetched: they are fetched as often as without, and stay what they are.
+#[test]
+fn jk04_a_clock_that_is_turned_changes_nothing_about_fetching() {
+    let folder = std::env::temp_dir().join("mesh-test-clock");
+    std::fs::create_dir_all(&folder).unwrap();
+    let own = folder.join(std::process::id().to_string());
+    let (source, library) = (own.with_extension("c"), own.with_extension("so"));
+    let step = std::env::var("MESH_TEST_CLOCK").map_or(own.with_extension("step"), PathBuf::from);
+    if std::env::var_os("MESH_TEST_CLOCK").is_none() {
+        std::fs::write(&source, CLOCK).unwrap();
+        std::fs::write(&step, "0").unwrap();
+        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+        if !compiled.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: no C compiler");
+            return;
+        }
+    }
+    let variables = [
+        ("MESH_TEST_CLOCK", step.to_string_lossy().into_owned()),
+        ("LD_PRELOAD", library.to_string_lossy().into_owned()),
+    ];
+    if !is_alone("keys::jk04_a_clock_that_is_turned_changes_nothing_about_fetching", &variables) {
+        let _ = [source, library, step].map(std::fs::remove_file);
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(under_a_turned_clock(&step));
+}
+
+async fn under_a_turned_clock(step: &std::path::Path) {
+    const YEAR: i64 = 365 * 86_400;
+    const EVERY: u64 = 200;
+    let issuer = Issuer::start(&key_set(&["RSA"])).await;
+    let mut options = Options::default();
+    options.keys.refresh_ms = EVERY;
+    // Good keys are dropped a second after they were good: under the wall clock a year would be too much.
+    options.keys.stale_ms = Some(1000);
+    let (running, _upstream) = gateway(&[(LOGIN, &issuer.url())], OverHttp::new(), options).await;
+    let year_now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64 / YEAR;
+    until(&running, "RS256", 200).await;
+    let year = year_now();
+    for years in [0, 1, -1, 0] {
+        std::fs::write(step, (years * YEAR).to_string()).unwrap();
+        assert_eq!(year_now(), year + years, "the clock is not turned");
+        let (before, started) = (issuer.asked.load(Ordering::SeqCst), Instant::now());
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            // The token is good for many years more.
+            assert_eq!(status(&running, "RS256").await, 200, "{years} years");
+        }
+        let fetched = (issuer.asked.load(Ordering::SeqCst) - before) as u64;
+        let due = started.elapsed().as_millis() as u64 / EVERY;
+        assert!(
+            fetched >= due / 2 && fetched <= due + 2,
+            "{years} years: {fetched} fetches where {due} are due"
+        );
+    }
 }

@@ -295,3 +295,38 @@ async fn a_body_that_stops_is_answered_with_408() {
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200"));
 }
+
+/// Sockets that clients and the application itself dial: both directions of a Sidecar's `captureMode: NONE`.
+#[tokio::test]
+async fn a_sidecar_opens_the_listeners_that_nothing_is_redirected_to() {
+    let upstream = Upstream::start("app").await;
+    let ([inbound, outbound], [virtual_out, virtual_in]) = (free_ports().await, free_ports().await);
+    let app = upstream.address;
+    let sidecar = format!(
+        "\n---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, namespace: shop}}\nspec:\n  \
+         ingress:\n  - {{port: {{number: {inbound}, protocol: HTTP, name: http}}, bind: 127.0.0.1, \
+         defaultEndpoint: '{app}', captureMode: NONE}}\n  egress:\n  - {{port: {{number: {outbound}, protocol: HTTP, \
+         name: http-e}}, bind: 127.0.0.1, captureMode: NONE, hosts: ['*/*']}}\n"
+    );
+    let mesh = MeshConfig {
+        proxy_listen_port: Some(i32::from(virtual_out)),
+        proxy_inbound_listen_port: Some(i32::from(virtual_in)),
+        ..MeshConfig::with_defaults()
+    };
+    let mut options = Options::default();
+    options.listen = Listen::AsConfigured;
+    let instead = [("10.0.1.1:9080", app), ("10.0.1.2:9080", app)];
+    let instead = instead.into_iter().map(|(mesh, local)| (mesh.to_owned(), local.to_string())).collect();
+    let text = reviews("  - route: [{destination: {host: reviews, port: {number: 9080}}}]\n") + &sidecar;
+    let proxy = Proxy::builder(options).dial(SystemDial { instead }).build(config_with(&text, SIDECAR, mesh));
+    let addresses = proxy.listen().await.unwrap();
+    for port in [inbound, outbound] {
+        assert!(addresses.contains(&local(port)), "{addresses:?}");
+    }
+    assert_eq!(addresses.len(), 4, "{addresses:?}");
+    assert_eq!(get(local(inbound), "me", "/in").await.status, 200);
+    assert_eq!(get(local(outbound), "reviews", "/out").await.status, 200);
+    let seen: Vec<_> = upstream.take().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(seen, ["/in", "/out"]);
+    proxy.drain().await;
+}

@@ -8,8 +8,10 @@
 )]
 #![allow(unreachable_pub, reason = "modules of one test")]
 
+mod alone;
 mod ca;
 mod client;
+mod closed;
 mod conformance;
 mod crl;
 mod envoy;

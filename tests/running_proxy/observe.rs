@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
+use http::Method;
+use mesh::compile::proxy::listener::Direction;
 use mesh::model::mesh_config::MeshConfig;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::log_writer::LogWriter;
 use mesh::proxy_core::runtime::metrics::Metrics;
+use mesh::proxy_core::seam::sink::Sink;
 use mesh::proxy_core::telemetry::access_log::LineFormat;
+use mesh::proxy_core::telemetry::record::{Record, RequestRecord};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
+use crate::alone::{is_alone, peak_memory};
 use crate::client::{get, request};
 use crate::fixture::{SIDECAR, Shared, config, config_with, reviews, start_with};
 use crate::upstream::Upstream;
@@ -83,6 +90,69 @@ async fn requests_are_logged_counted_and_explained() {
     let shown: Value = serde_json::from_str(&get(admin, "localhost", "/config").await.body).unwrap();
     assert!(shown["clusters"].as_object().unwrap().len() > 1);
 }
+
+/// As many of the longest names as there may be, of ten times as many records: what they take and what a scrape of them
+/// takes is bounded, although their text is not short.
+#[test]
+fn x08_a_scrape_of_the_longest_names_takes_little_memory() {
+    if !is_alone("observe::x08_a_scrape_of_the_longest_names_takes_little_memory", &[]) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
+        let running =
+            start_with(config(&reviews(ROUTES), SIDECAR), &["9080"], &[], Options::default(), |builder| {
+                builder.sink(metrics.clone())
+            })
+            .await;
+        let admin =
+            running.proxy.administer("127.0.0.1:0".parse().unwrap(), Some(metrics.clone())).await.unwrap();
+        let before = peak_memory();
+        let address = "127.0.0.1:1".parse().unwrap();
+        for number in 0..100_000 {
+            let mut record = Record::begin(Direction::Inbound, address, address);
+            let long = "n".repeat(number % 7 * 100);
+            record.peer_principal = Some(format!("spiffe://d/ns/{number}{long}/sa/a"));
+            record.flags = format!("{}{}", number % 100, "F".repeat(300));
+            record.status = 200;
+            record.request = Some(RequestRecord {
+                path: format!("/{number}"),
+                authority: format!("{number}.example"),
+                method: Method::from_bytes(format!("M{number}").as_bytes()).unwrap(),
+                ..RequestRecord::default()
+            });
+            metrics.finished(&record);
+        }
+        // Several at once, and one that reads nothing for a while.
+        let scrape = move |waits: Duration| async move {
+            let mut stream = TcpStream::connect(admin).await.unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+            tokio::time::sleep(waits).await;
+            let (mut buffer, mut total, mut end) = (vec![0; 65536], 0, Vec::new());
+            loop {
+                let length = stream.read(&mut buffer).await.unwrap();
+                if length == 0 {
+                    break;
+                }
+                total += length;
+                end.extend_from_slice(&buffer[..length]);
+                end.drain(..end.len().saturating_sub(64));
+            }
+            assert!(String::from_utf8_lossy(&end).contains("# EOF\n"), "it is not whole");
+            total
+        };
+        let waits = [0, 0, 300].map(|waits| tokio::spawn(scrape(Duration::from_millis(waits))));
+        for total in waits {
+            let total = total.await.unwrap();
+            assert!(total > 3 * SCRAPE_MEMORY, "{total} bytes show nothing");
+        }
+        let taken = peak_memory() - before;
+        assert!(taken <= SCRAPE_MEMORY, "{taken} bytes");
+    });
+}
+
+const SCRAPE_MEMORY: usize = 64 * 1024 * 1024;
 
 #[tokio::test]
 async fn logs_that_the_mesh_asks_for_are_written() {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use rcgen::{KeyPair, PublicKeyData, SigningKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -334,4 +335,172 @@ async fn x04_a_process_that_was_stopped_goes_on_at_once() {
         let length = stream.read(&mut answer).await.unwrap();
         assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
     }
+}
+
+/// A client that has one connection for each request, or keeps one until it is told to close it, and counts what it got.
+async fn ask(address: SocketAddr, keeps: bool, stop: Arc<AtomicBool>) -> (usize, Vec<String>) {
+    let (mut served, mut failures) = (0, Vec::new());
+    while !stop.load(Ordering::Relaxed) {
+        let mut stream = match TcpStream::connect(address).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                failures.push(format!("connect: {error}"));
+                continue;
+            }
+        };
+        loop {
+            let end = if keeps { "" } else { "connection: close\r\n" };
+            let sent = stream.write_all(format!("GET / HTTP/1.1\r\nhost: a\r\n{end}\r\n").as_bytes()).await;
+            let mut answer = Vec::new();
+            let mut problem = sent.err();
+            while problem.is_none() && !answer.ends_with(b"\r\n\r\nreviews") {
+                match stream.read_u8().await {
+                    Ok(byte) => answer.push(byte),
+                    Err(error) => problem = Some(error),
+                }
+            }
+            let answer = String::from_utf8_lossy(&answer);
+            let is_good = answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("reviews");
+            if is_good {
+                served += 1;
+            } else {
+                failures.push(format!("{problem:?} after {answer:?}"));
+            }
+            if !keeps || !is_good || answer.contains("connection: close") || stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    }
+    (served, failures)
+}
+
+/// Three versions take over from each other at one port, under load: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q04_a_version_takes_over_from_another_and_fails_no_request() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = Process::start("q04", upstream.address, None) else { return };
+    let program = program().unwrap();
+    // The port of one that is gone: nobody else has it.
+    let local = process.address.to_string();
+    process.signal("-KILL");
+    process.wait(Duration::from_secs(5)).unwrap();
+    let folder = std::mem::take(&mut process.folder);
+    let start = |folder: &PathBuf| {
+        Process::run_with(&program, folder.clone(), upstream.address, "", &local, &["--share-ports"])
+    };
+    let mut old = start(&folder);
+    let address = old.address;
+    assert_eq!(address.to_string(), local);
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = [false, false, false, true, true]
+        .map(|keeps| tokio::spawn(ask(address, keeps, Arc::clone(&stop))))
+        .into();
+    for _ in 0..2 {
+        let new = start(&folder);
+        assert_eq!(new.address, address);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        old.signal("-TERM");
+        let ended = tokio::task::spawn_blocking(move || {
+            // The folder is the next one's too.
+            std::mem::take(&mut old.folder);
+            old.wait(Duration::from_secs(10))
+        });
+        assert_eq!(ended.await.unwrap().and_then(|status| status.code()), Some(0));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        old = new;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        let (served, failures) = client.await.unwrap();
+        assert!(failures.is_empty(), "{failures:?}");
+        assert!(served > 100, "{served} requests show nothing");
+    }
+}
+
+/// Every other port is its own: without the option the second process is told that the address is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn q04_ports_that_are_not_shared_are_refused() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(process) = Process::start("q04-own", upstream.address, None) else { return };
+    let output = tokio::process::Command::new(program().unwrap())
+        .arg("--config")
+        .arg(process.folder.join("mesh.yaml"))
+        .arg("--proxy")
+        .arg(process.folder.join("proxy.txt"))
+        .args(["--port-map", &format!("80={}", process.address), "--share-ports"])
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(20), output).await.expect("it listens").unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&process.address.to_string()), "{said}");
+    assert_eq!(get(process.address, "a", "/").await.status, 200);
+}
+
+/// A token whose claims are nested, signed with a key.
+fn nested_token(key: &KeyPair, depth: usize) -> String {
+    let claims = format!(
+        "{{\"iss\":\"https://login.example.com\",\"sub\":\"a\",\"exp\":4070908800,\"deep\":{}1{}}}",
+        "{\"a\":".repeat(depth),
+        "}".repeat(depth)
+    );
+    let head = base64(b"{\"alg\":\"EdDSA\",\"kid\":\"deep\"}");
+    let signed = format!("{head}.{}", base64(claims.as_bytes()));
+    let signature = key.sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", base64(&signature))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = three.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
+        for at in 0..=three.len() {
+            text.push(char::from(DIGITS[(number >> (18 - 6 * at) & 63) as usize]));
+        }
+    }
+    text
+}
+
+/// The limit of the system is 256 KiB; the deepest configuration and the deepest tokens are read all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x07_what_is_nested_deepest_is_read_whatever_the_limit_of_the_stack_is() {
+    let upstream = Upstream::start("reviews").await;
+    let Some(program) = program() else { return };
+    let folder = std::env::temp_dir().join(format!("mesh-process-x07-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("proxy.txt"), GATEWAY).unwrap();
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let public = base64(key.der_bytes());
+    let keys = serde_json::json!({ "keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "deep", "x": public}] });
+    let tokens = format!(
+        "\n---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\n\
+         metadata: {{name: tokens, namespace: edge}}\nspec: {{jwtRules: [{{issuer: 'https://login.example.com', \
+         jwks: '{keys}'}}]}}\n"
+    );
+    // Nested as deep as text is read at all, and deeper; neither is a kind that anybody knows.
+    let deep = |depth: usize| {
+        let (open, close) = ("{a: [".repeat(depth), "]}".repeat(depth));
+        format!(
+            "\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: d{depth}}}\ndata: {open}1{close}\n"
+        )
+    };
+    let text = door(ROUTE) + &tokens + &deep(20) + &deep(60) + &deep(5000);
+    std::fs::write(folder.join("mesh.yaml"), text).unwrap();
+    let mut process =
+        Process::run_with(&program, folder, upstream.address, "ulimit -s 256; ", "127.0.0.1:0", &[]);
+    let mut deepest = 0;
+    for depth in (0..=130).chain([1000, 5000]) {
+        let bearer = format!("Bearer {}", nested_token(&key, depth));
+        let headers = [("host", "a"), ("authorization", &*bearer)];
+        let answer = crate::client::request(process.address, "GET /", &headers, "").await;
+        match answer.status {
+            200 => deepest = depth,
+            status => assert_eq!(status, 401, "{depth} deep"),
+        }
+    }
+    assert!((100..130).contains(&deepest), "{deepest} is the deepest");
+    process.signal("-TERM");
+    assert_eq!(process.wait(Duration::from_secs(10)).and_then(|status| status.code()), Some(0));
 }

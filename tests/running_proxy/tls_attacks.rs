@@ -1,5 +1,6 @@
 //! TLS that is broken, cut, stale or somebody else's.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::alone::{is_alone, peak_memory};
 use crate::ca::Ca;
 use crate::client::{Answer, get};
 use crate::fixture::{GATEWAY, SIDECAR, config, reviews, start_with};
@@ -477,6 +479,72 @@ async fn t09_a_handshake_that_ends_at_any_byte_leaves_nothing_behind() {
         .await
         .expect("somebody is still there");
     assert!(upstream.take().is_empty());
+}
+
+#[test]
+fn x01_handshakes_that_never_end_are_small_and_cut_in_time() {
+    let name = "tls_attacks::x01_handshakes_that_never_end_are_small_and_cut_in_time";
+    half_done(name, 1);
+}
+
+#[test]
+fn x01_hellos_that_never_end_are_small_and_cut_in_time() {
+    half_done("tls_attacks::x01_hellos_that_never_end_are_small_and_cut_in_time", 2);
+}
+
+/// Hundreds of clients that say a part of their hello and no more: what each costs is bounded, honest ones are served, and
+/// all of them are gone in time.
+fn half_done(test: &str, part: usize) {
+    const CLIENTS: usize = 300;
+    const EACH: usize = 40 * 1024;
+    const PATIENCE: Duration = Duration::from_secs(3);
+    if !is_alone(test, &[]) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ca = Ca::new();
+        let held = InMemory::default();
+        held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+        let mut options = Options::default();
+        options.patience.detection = PATIENCE;
+        options.patience.handshake = PATIENCE;
+        let text = secure_door("{mode: SIMPLE, credentialName: shop}");
+        let running =
+            start_with(config(&text, GATEWAY), &["443"], &[], options, |builder| builder.certificates(held));
+        let running = running.await;
+        let honest = async || {
+            let client = crate::tls::client(running.address(), &ca, "shop.example", &[], None);
+            tokio::time::timeout(Duration::from_secs(2), client).await.is_ok_and(|client| client.is_ok())
+        };
+        assert!(honest().await);
+        let whole = hello();
+        let said = &whole[..whole.len() / part];
+        let (before, started) = (peak_memory(), Instant::now());
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let mut stream = std::net::TcpStream::connect(running.address()).unwrap();
+                Write::write_all(&mut stream, said).unwrap();
+                stream
+            })
+            .collect();
+        assert!(honest().await);
+        assert!(started.elapsed() < PATIENCE, "too slow to see all of them at once");
+        for mut stream in clients {
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            // What the server says, and then its end, be it a reset.
+            while Read::read(&mut stream, &mut [0; 4096]).unwrap_or_else(|error| {
+                assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "still open");
+                0
+            }) > 0
+            {}
+        }
+        // The first bytes are waited for, and the rest.
+        assert!(started.elapsed() < PATIENCE * 2 + Duration::from_secs(1), "{:?}", started.elapsed());
+        let each = (peak_memory() - before) / CLIENTS;
+        println!("{each} bytes for each handshake");
+        assert!((1024..=EACH).contains(&each), "{each} bytes each");
+    });
 }
 
 /// CVE-2022-39388, CVE-2023-27487: neither the address nor a header says who somebody is.

@@ -4,7 +4,7 @@ use mesh_model::facts::{Headers, RequestFacts};
 
 use super::{AuthorizerProtocol, ExternalAuthorizer, HttpCheck};
 
-/// The request that an HTTP authorizer gets.
+/// The request that an HTTP authorizer gets (S-109).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckRequest {
     /// The method of the request in question.
@@ -17,7 +17,7 @@ pub struct CheckRequest {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
-/// What came back.
+/// What came back (S-111).
 #[derive(Debug, Clone, Copy)]
 pub enum CheckAnswer<'a> {
     /// A whole response.
@@ -33,7 +33,7 @@ pub enum CheckAnswer<'a> {
     Failed,
 }
 
-/// What becomes of the request.
+/// What becomes of the request (S-111).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckOutcome {
     /// It goes on.

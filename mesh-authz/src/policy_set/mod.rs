@@ -56,11 +56,12 @@ pub enum Protocol {
 }
 
 /// What the mesh says about policies.
+/// API: mesh/v1alpha1 `MeshConfig.trustDomain`, `MeshConfig.trustDomainAliases` and `MeshConfig.extensionProviders`.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyOptions<'a> {
-    /// `MeshConfig.trustDomain`.
+    /// `MeshConfig.trustDomain` (S-338).
     pub trust_domain: &'a str,
-    /// `MeshConfig.trustDomainAliases`.
+    /// `MeshConfig.trustDomainAliases` (S-338).
     pub trust_domain_aliases: &'a [String],
     /// External authorizers, as [`ExternalAuthorizer::all`](crate::external_authorizer::ExternalAuthorizer::all)
     /// reads them.
@@ -71,7 +72,7 @@ pub struct PolicyOptions<'a> {
     pub profile: Profile,
 }
 
-/// The compiled policies of one workload, for HTTP or for TCP.
+/// The compiled policies of one workload, for HTTP or for TCP (S-080..S-083).
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
     /// CUSTOM, by provider name.

@@ -7,6 +7,7 @@
 
 mod authenticate;
 mod compile;
+mod effects;
 mod locate;
 mod output;
 mod query;
@@ -29,8 +30,9 @@ pub use crate::jwks_store::{KeySource, RemoteKeys};
 use crate::jwt::cache::TokenCache;
 use crate::profile::Profile;
 pub use crate::selection::applicable;
+pub use effects::Effects;
 
-/// No keys but those that rules hold themselves.
+/// No keys but those that rules hold themselves (S-288, S-291).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoKeys;
 
@@ -40,7 +42,7 @@ impl KeySource for NoKeys {
     }
 }
 
-/// What compiling token rules needs beside them.
+/// What compiling token rules needs beside them (S-288).
 #[derive(Clone, Copy)]
 pub struct AuthnOptions<'a> {
     /// Keys of `jwksUri` and of discovery.
@@ -61,7 +63,7 @@ impl std::fmt::Debug for AuthnOptions<'_> {
     }
 }
 
-/// The compiled token rules of one workload.
+/// The compiled token rules of one workload (S-259, S-261).
 #[derive(Debug, Clone)]
 pub struct RequestAuthn {
     /// In the order in which they are tried (S-259).
@@ -75,7 +77,7 @@ pub struct RequestAuthn {
     cache: Option<Arc<TokenCache<authenticate::Verified>>>,
 }
 
-/// What became of the tokens of a request.
+/// What became of the tokens of a request (S-263).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Authenticated {
     /// It may go on: a token was accepted, or there was none.
@@ -117,7 +119,7 @@ impl FromIterator<RequestChange> for RequestChanges {
     }
 }
 
-/// A change to a request.
+/// A change to a request (S-272, S-300, S-301).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestChange {

@@ -1,4 +1,5 @@
 //! Puts a proxy's configuration together: [`compile`] from scratch, [`Compiler`] keeping it current as objects change.
+//! Ours: one function compiles from scratch, and is what every shortcut is compared with.
 //!
 //! `fork` begins a class with what another one knows, `layered` are the maps that both then share.
 //!

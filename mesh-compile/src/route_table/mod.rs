@@ -37,7 +37,7 @@ use host_index::HostIndex;
 use matcher::RouteMatch;
 use path_index::PathIndex;
 
-/// One route of a virtual host.
+/// One route of a virtual host. Spec: Envoy, config.route.v3.Route (T-115).
 #[derive(Debug, Clone)]
 pub struct Route {
     /// `http.name`, joined with `match.name` (T-122); `default` for default service routes.
@@ -54,7 +54,7 @@ pub struct Route {
     pub origin: Origin,
 }
 
-/// Hosts that share routes.
+/// Hosts that share routes. Spec: Envoy, config.route.v3.VirtualHost (T-035).
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
     /// `reviews.default.svc.cluster.local:9080`.
@@ -69,7 +69,7 @@ pub struct VirtualHost {
     pub origin: Origin,
 }
 
-/// Routes with their index. Cheap to clone: virtual hosts with the same routes share them.
+/// Routes with their index. Cheap to clone: virtual hosts with the same routes share them (T-115).
 #[derive(Clone)]
 pub struct RouteList {
     shared: Arc<Indexed>,
@@ -114,6 +114,7 @@ impl Deref for RouteList {
 }
 
 /// A route table: virtual hosts with an index over their domains.
+/// Spec: Envoy, config.route.v3.RouteConfiguration; looked up as T-035 says.
 #[derive(Debug, Clone)]
 pub struct RouteTable {
     /// `80`, `http.8080`, `inbound|http|8080`, ...

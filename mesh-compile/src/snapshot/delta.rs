@@ -15,6 +15,7 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 
 /// Differences between a revision and the one before; each with the object that made it, as far as it can be told.
+/// Ours: what depends on nothing that differs is not made again.
 #[derive(Debug, Clone, Default)]
 pub struct Delta {
     /// Hostnames whose services differ.
@@ -52,7 +53,7 @@ pub struct Delta {
     pub addresses: BTreeMap<IpAddr, Origin>,
 }
 
-/// A change of the rules for a host.
+/// A change of the rules for a host. Ours: a rule that hashes changes routes, any other one clusters alone.
 #[derive(Debug, Clone)]
 pub struct RuleChange {
     /// Through which rule.
@@ -61,7 +62,7 @@ pub struct RuleChange {
     pub hashes: bool,
 }
 
-/// A VirtualService in both revisions.
+/// A VirtualService in both revisions. Ours: both versions are needed to tell which tables are concerned.
 #[derive(Debug, Clone)]
 pub struct VirtualServiceChange {
     /// As it was.

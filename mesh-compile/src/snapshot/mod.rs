@@ -36,7 +36,7 @@ use crate::registry::namespaces::Namespaces;
 use crate::visibility::{ServiceIndex, VirtualServiceIndex};
 use crate::workloads::Workloads;
 
-/// A resolved mesh. Only `view` and `analyze` read it.
+/// A resolved mesh. Only `view` and `analyze` read it. Ours: what does not depend on who asks is resolved once.
 #[derive(Debug, Clone)]
 pub struct MeshSnapshot {
     /// The mesh configuration over its defaults.

@@ -15,7 +15,7 @@ use crate::registry::service::{RegistryKind, Service};
 use crate::snapshot::MeshSnapshot;
 use crate::visibility::{is_own_gateway_api, is_seen};
 
-/// One egress listener of a Sidecar with what it imports.
+/// One egress listener of a Sidecar with what it imports (T-372..T-377).
 #[derive(Debug, Clone)]
 pub struct EgressScope {
     /// Index in `spec.egress` and the listener; `None`: the default catch-all.

@@ -59,7 +59,7 @@ fn name_of(hostname: &str, found: Option<&Arc<Service>>) -> Arc<str> {
         .map_or_else(|| hostname.into(), |service| Arc::clone(&service.hostname))
 }
 
-/// What one proxy may see.
+/// What one proxy may see. Ours: what a proxy may not see cannot be compiled for it.
 #[derive(Debug)]
 pub struct View<'s> {
     snapshot: &'s MeshSnapshot,

@@ -18,7 +18,7 @@ use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
 
-/// The scope of a proxy: what its Sidecar (or the default) imports.
+/// The scope of a proxy: what its Sidecar (or the default) imports (T-370, T-371).
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// The Sidecar that applies; `None`: the built-in default, or a gateway (T-370, T-371).
@@ -34,6 +34,7 @@ pub struct Scope {
 }
 
 /// What another version of a VirtualService does to a scope.
+/// Ours: most changes of a VirtualService leave scopes as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concern {
     /// The scope has neither version.
@@ -45,6 +46,7 @@ pub enum Concern {
 }
 
 /// What a scope depends on besides the mesh: proxies with equal keys share one.
+/// Ours: proxies of one namespace with the same labels mostly have one scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeKey {
     kind: ProxyKind,

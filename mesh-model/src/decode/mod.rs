@@ -8,10 +8,12 @@ mod access;
 mod deserializer;
 mod error;
 mod help;
+mod left_out;
 pub(crate) mod path;
 
 pub(crate) use error::shorten;
 pub(crate) use help::unknown_field;
+pub(crate) use left_out::LeftOut;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use deserializer::NodeDeserializer;
 use path::Path;
 
 /// What is done with fields that the type does not have.
+/// Istio passes them over (T-002); ours: that hides slips of the pen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
     /// As the API server's strict check of a resource against its schema: an error, and so is the `snake_case` spelling of
@@ -41,7 +44,7 @@ pub enum Unknown {
     Ignore,
 }
 
-/// How to decode.
+/// How to decode (T-002).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeOptions {
     /// Protobuf's JSON form: `snake_case` names too, numbers as strings too.
@@ -71,7 +74,7 @@ const BYTES_MAX: usize = 16 << 20;
 /// Unknown or doubled fields reported per document.
 const FINDINGS_MAX: usize = 256;
 
-/// Decodes `node`, which stands at `path` of its document (`spec`, or empty for the whole).
+/// Decodes `node`, which stands at `path` of its document (`spec`, or empty for the whole) (T-002).
 ///
 /// Every problem is added to `report`, placed by `place(field path, span)`. `None` when one of them makes the value
 /// unusable; unknown fields never do. The type should avoid `#[serde(flatten)]` and `untagged`, which hide fields
@@ -99,13 +102,37 @@ pub fn decode<T: DeserializeOwned>(
     place: &dyn Fn(&str, Span) -> Place,
     report: &mut Report,
 ) -> Option<T> {
+    match decode_parts(node, path, options, place, report) {
+        Decoded::Whole(value) => Some(value),
+        Decoded::Parts(..) | Decoded::Nothing => None,
+    }
+}
+
+/// What a node came to as a typed value.
+#[derive(Debug)]
+pub(crate) enum Decoded<T> {
+    /// All of it was read.
+    Whole(T),
+    /// It has errors: the value without the fields at fault, for looking at what else is wrong.
+    Parts(T, LeftOut),
+    /// No value can be made of it.
+    Nothing,
+}
+
+/// [`decode`], with what can be read of a value that has errors.
+pub(crate) fn decode_parts<T: DeserializeOwned>(
+    node: Node<'_>,
+    path: &str,
+    options: DecodeOptions,
+    place: &dyn Fn(&str, Span) -> Place,
+    report: &mut Report,
+) -> Decoded<T> {
     let context = Context {
         options,
         skipped: RefCell::default(),
         findings: RefCell::default(),
         bytes: Cell::default(),
     };
-    let mut failed = false;
     let mut value = None;
     // serde stops at the first error: note it, leave its field out, and look again.
     let rounds = (WORK_MAX / node.slots().max(1)).clamp(2, ROUNDS_MAX);
@@ -119,7 +146,6 @@ pub fn decode<T: DeserializeOwned>(
             }
             Err(error) => {
                 let error = error.at(&root, node);
-                failed = true;
                 let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
                     context.find(&at, error.code(), || error.finding());
@@ -136,7 +162,12 @@ pub fn decode<T: DeserializeOwned>(
         (diagnostic.help, diagnostic.replacement) = (finding.help, finding.replacement);
         report.push(diagnostic.severity(finding.severity));
     }
-    value.filter(|_| !failed)
+    let left_out = context.skipped.into_inner();
+    match value {
+        Some(value) if left_out.is_empty() => Decoded::Whole(value),
+        Some(value) => Decoded::Parts(value, LeftOut::new(left_out)),
+        None => Decoded::Nothing,
+    }
 }
 
 /// A problem with its place still to be named.

@@ -3,6 +3,7 @@
 use super::Severity;
 
 /// Which part of the work found it.
+/// Ours: it tells how much of the configuration had to be looked at to find a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Reading text and decoding one document.
@@ -26,7 +27,7 @@ impl Stage {
 
 macro_rules! codes {
     ($($variant:ident $text:literal $stage:ident $severity:ident $istio:expr, $doc:literal;)*) => {
-        /// A stable diagnostic code.
+        /// A stable diagnostic code. Ours: Istio has codes for its analysis only; `istio_code` gives those.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code { $(#[doc = $doc] $variant,)* }
@@ -84,6 +85,9 @@ codes! {
     SubsetUnknown "subset-unknown" Analyze Error Some("IST0101"), "a subset that no destination rule in force has";
     GatewayUnknown "gateway-unknown" Analyze Error Some("IST0101"), "a gateway that does not exist";
     AuthorizerUnknown "authorizer-unknown" Analyze Warning None, "a CUSTOM policy whose external authorizer cannot be asked: what it matches is denied";
+    AuthorizersConflict "authorizers-conflict" Analyze Warning None, "CUSTOM policies of one workload that ask different external authorizers: what they match is denied";
+    ServicePort "service-port" Analyze Info None, "a port of a Service where the port of its workload counts";
+    ClientAddress "client-address" Analyze Info None, "client addresses that anybody in the mesh can make up";
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
     DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";

@@ -1,12 +1,14 @@
 //! Problems as data: every one of them, each with a code, a place and, where possible, help.
 
 mod code;
+mod look_alike;
 mod page;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
 pub use code::{Code, Stage};
+pub use look_alike::plain as without_look_alikes;
 pub use page::{Page, index};
 pub use suggest::{did_you_mean, nearest, nearest_reference};
 
@@ -18,7 +20,7 @@ use serde::Serialize;
 use crate::document::{Document, Span};
 use crate::origin::{Origin, Provenance};
 
-/// How bad it is.
+/// How bad it is. API: analysis/v1alpha1 `AnalysisMessageBase.Level`, without its unknown one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -30,7 +32,7 @@ pub enum Severity {
     Info,
 }
 
-/// The resource a diagnostic is about, as far as it is known.
+/// The resource a diagnostic is about, as far as it is known (T-003).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct ResourceRef {
     /// `VirtualService`; empty: unknown.
@@ -41,7 +43,7 @@ pub struct ResourceRef {
     pub name: String,
 }
 
-/// Where a problem stands.
+/// Where a problem stands. Ours: people look for a line, editors for a column, tools that mend a text for bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 pub struct Place {
     /// The resource.
@@ -114,7 +116,7 @@ impl From<&Origin> for Place {
     }
 }
 
-/// One problem.
+/// One problem. Ours: problems are data, so that a terminal, an editor and a build show the same ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
@@ -130,18 +132,28 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The text that, written in place of what stands from `at.start` to `at.end`, is most likely meant.
     pub replacement: Option<String>,
+    /// Whether it holds only because of what other fields than the one at `at` say, or do not say.
+    pub(crate) is_relative: bool,
 }
 
 impl Diagnostic {
     /// A problem with the severity its code has.
+    ///
+    /// A message that quotes letters of another script which look like ASCII says so.
     pub fn new(code: Code, at: impl Into<Place>, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some(remark) = look_alike::remark(&message) {
+            message.push_str("; ");
+            message.push_str(&remark);
+        }
         Self {
             code,
             severity: code.severity(),
             at: at.into(),
-            message: message.into(),
+            message,
             help: None,
             replacement: None,
+            is_relative: false,
         }
     }
 
@@ -180,7 +192,7 @@ impl fmt::Display for Diagnostic {
         if !resource.kind.is_empty() {
             write!(f, " {}", resource.kind)?;
         }
-        if !resource.namespace.is_empty() {
+        if !resource.namespace.is_empty() && !resource.name.is_empty() {
             write!(f, " {}/{}", resource.namespace, resource.name)?;
         } else if !resource.name.is_empty() {
             write!(f, " {}", resource.name)?;
@@ -201,7 +213,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// All problems of a piece of work.
+/// All problems of a piece of work. Ours: all of them are told, since each that is held back costs one more round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     diagnostics: Vec<Diagnostic>,

@@ -1,4 +1,5 @@
 //! A page for each code: what it means, an example that has it and one that has not, what to do, where the rule is.
+//! Ours: a code that nobody can look up helps as little as none.
 //!
 //! The texts lie in `pages/`, one file a code, and in the table below; `docs/diagnostics/` is written from them. They
 //! are short Markdown of a fixed form: what it means, then the sections `## Wrong`, `## Right`, `## Fix`, `## Source`; where
@@ -25,6 +26,7 @@ pages! {
     "annotation-misplaced"
     "annotation-unknown"
     "authorizer-unknown"
+    "authorizers-conflict"
     "auto-image-not-injected"
     "bad-key"
     "bad-number"
@@ -32,6 +34,7 @@ pages! {
     "budget-exceeded"
     "certificate-shared"
     "claim-without-token"
+    "client-address"
     "conflict"
     "control-plane-url-address"
     "control-plane-url-invalid"
@@ -109,6 +112,7 @@ pages! {
     "server-rejected"
     "service-entry-conflict"
     "service-inconsistent"
+    "service-port"
     "sidecar-conflict"
     "sidecar-default-conflict"
     "subset-unknown"
@@ -132,7 +136,7 @@ pages! {
     "wrong-type"
 }
 
-/// What there is to say of a code.
+/// What there is to say of a code. Ours: a code is understood by an example that has it and one that has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// The code.

@@ -1,4 +1,5 @@
 //! "Did you mean": the nearest of a set of names.
+//! Ours: Istio says that a name is unknown, and a slip of the pen is the usual cause.
 
 /// Candidates that are looked at: a suggestion is not worth more time, however large the mesh.
 const COMPARED_MAX: usize = 10_000;

@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 use rest::Rest;
 use tree::Origin;
 
-/// A place in a source text.
+/// A place in a source text. Ours: bytes for tools, lines and columns for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// Byte offset of the first byte.
@@ -44,7 +44,7 @@ pub struct Span {
     pub column: u32,
 }
 
-/// Where a document's text came from.
+/// Where a document's text came from. Ours: text may come from files, streams and several clusters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     /// File name as the user gave it, `-` for standard input, or any label.
@@ -53,7 +53,7 @@ pub struct Source {
     pub cluster: Arc<str>,
 }
 
-/// One document of a file.
+/// One document of a file. Ours: documents are kept for as long as they are in force, so their text must be enough.
 #[derive(Clone)]
 pub struct Document {
     /// Where the text came from.
@@ -92,13 +92,14 @@ impl Document {
         )
     }
 
-    /// Its `status`, where it is written.
+    /// Its `status`, where it is written. API: meta/v1alpha1 `IstioStatus`, for Istio's kinds.
     pub fn status(&self) -> Option<Node<'_>> {
         // Documents with a status do not go to rest.
         if self.rest.is_some() { None } else { self.root().get("status") }
     }
 
     /// Whether it says when it was deleted: it is there, and about to go.
+    /// API: meta/v1 `ObjectMeta.deletionTimestamp`.
     pub fn is_ending(&self) -> bool {
         // Nor do those that are about to go.
         self.rest.is_none()

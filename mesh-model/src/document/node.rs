@@ -5,14 +5,14 @@ use std::fmt;
 use super::Span;
 use super::tree::{Kind, Tree};
 
-/// A value with its place.
+/// A value with its place. Ours: a value without its place could not be found again by whoever has to mend it.
 #[derive(Clone, Copy)]
 pub struct Node<'t> {
     tree: &'t Tree,
     at: u32,
 }
 
-/// The JSON data model.
+/// The JSON data model. Numbers, texts, lists and maps are those of RFC 8259, whole numbers exact.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'t> {
     /// `null`, `~`, or nothing.
@@ -160,6 +160,7 @@ impl fmt::Debug for Node<'_> {
 }
 
 /// The elements of a list.
+/// Ours: elements are found as they are stepped over, so that a list costs no memory of its own.
 #[derive(Clone)]
 pub struct Items<'t> {
     tree: &'t Tree,
@@ -204,7 +205,7 @@ impl fmt::Debug for Items<'_> {
     }
 }
 
-/// A key and its value.
+/// A key and its value. Ours: findings about a key stand at the key, not at its value.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Entry<'t> {
     /// The key as text.
@@ -233,7 +234,7 @@ impl fmt::Debug for Entry<'_> {
     }
 }
 
-/// The entries of a map.
+/// The entries of a map. Ours: entries are found as they are stepped over, so that a map costs no memory of its own.
 #[derive(Clone)]
 pub struct Entries<'t> {
     tree: &'t Tree,

@@ -1,4 +1,5 @@
 //! Field paths: `spec.http[0].match`, and the places they lead to.
+//! Ours: the words of a finding, read back, have to lead to its place.
 
 use super::{Node, Span};
 
@@ -37,7 +38,7 @@ const PROTO_NAMES: [(&str, &str); 6] = [
     ("targetRefs", "targetRefs"),
 ];
 
-/// `camelCase` to `snake_case`, as the fields of Istio's API are called in its `.proto` files.
+/// `camelCase` to `snake_case`, as the fields of Istio's API are called in its `.proto` files (T-002).
 ///
 /// ```
 /// # use mesh_model::document::snake_case;

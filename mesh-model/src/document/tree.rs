@@ -107,6 +107,7 @@ impl Side {
 }
 
 /// The tree of a document beside its text.
+/// Ours: documents by the hundred thousand must fit in memory with the place of every value.
 pub struct Tree {
     pub(super) text: Arc<str>,
     pub(super) slots: Slots,

@@ -117,7 +117,7 @@ pub struct EndpointPort {
 }
 
 open_enum! {
-    /// What the addresses of a slice are.
+    /// What the addresses of a slice are. API: discovery.k8s.io/v1 `AddressType`; `FQDN` slices are left out (T-311).
     AddressType {
         /// IPv4 addresses.
         Ipv4 = "IPv4",

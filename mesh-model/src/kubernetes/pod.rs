@@ -167,7 +167,7 @@ pub struct PodCondition {
 }
 
 open_enum! {
-    /// Point in a pod's life.
+    /// Point in a pod's life. API: core/v1 `PodPhase`.
     PodPhase {
         /// The kubelet has lost sight of it.
         Unknown = "Unknown",

@@ -134,7 +134,7 @@ pub struct LoadBalancerIngress {
 }
 
 open_enum! {
-    /// How a service is exposed.
+    /// How a service is exposed. API: core/v1 `ServiceType`; read as T-301 and T-309 say.
     ServiceType {
         /// On a cluster address.
         ClusterIp = "ClusterIP",
@@ -148,7 +148,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Transport protocol of a port.
+    /// Transport protocol of a port. API: core/v1 `Protocol`.
     Protocol {
         /// TCP.
         Tcp = "TCP",

@@ -6,7 +6,8 @@ use super::MeshConfig;
 use crate::origin::{Origin, Provenance};
 use crate::resolved::{Layer, Level, Resolved};
 
-/// The documents of a [`MeshConfig`], lowest first. It is no setting: all values are equal, and it is not written.
+/// The documents of a [`MeshConfig`], lowest first. It is no setting: all values are equal, and it is not written
+/// (T-471).
 #[derive(Debug, Clone, Default)]
 pub struct MeshLayers {
     documents: Vec<(Arc<Provenance>, Arc<MeshConfig>)>,

@@ -1,3 +1,5 @@
+mod validate;
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -4,8 +4,6 @@
 
 mod provider;
 mod proxy;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! The DNS syntax that all host-like names share (T-047), and the text newtype around it.
 
-/// Why a text is not a name.
+/// Why a text is not a name (T-047).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {

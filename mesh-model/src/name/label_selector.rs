@@ -8,6 +8,7 @@ pub fn labels_subset_of(selector: &StringMap, labels: &StringMap) -> bool {
 }
 
 /// A Kubernetes `LabelSelector`: all labels and all requirements must hold; an empty one takes all.
+/// API: meta/v1 `LabelSelector`; labels are compared as T-008 says.
 ///
 /// ```
 /// # use mesh_model::name::{LabelSelector, SelectorOperator, SelectorRequirement};
@@ -28,7 +29,7 @@ pub struct LabelSelector {
     pub match_expressions: Vec<SelectorRequirement>,
 }
 
-/// One entry of `matchExpressions`.
+/// One entry of `matchExpressions`. API: meta/v1 `LabelSelectorRequirement`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectorRequirement {
     /// The label.
@@ -37,7 +38,7 @@ pub struct SelectorRequirement {
     pub operator: SelectorOperator,
 }
 
-/// What must be true of a label.
+/// What must be true of a label. API: meta/v1 `LabelSelectorOperator`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelectorOperator {
     /// `In`: set to one of these values.

@@ -11,7 +11,7 @@ fn check(text: &str) -> Result<(), NameError> {
 }
 
 name_type! {
-    /// A Kubernetes namespace: one lower-case DNS-1123 label.
+    /// A Kubernetes namespace: one lower-case label of RFC 1123, 2.1. API: core/v1 `Namespace`.
     ///
     /// ```
     /// # use mesh_model::name::Namespace;

@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A port number, 1 to 65535.
+/// A port number, 1 to 65535 (T-147, T-327).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PortNumber(NonZeroU16);
 
-/// A number outside 1..=65535, or not a number.
+/// A number outside 1..=65535, or not a number (T-147).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("port number must be in the range 1..65535")]
 pub struct PortNumberError;

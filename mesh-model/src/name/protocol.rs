@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The protocol of a port.
+/// The protocol of a port (T-196, T-198).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -33,7 +33,7 @@ pub enum Protocol {
     Unsupported,
 }
 
-/// The transport of a Kubernetes service port.
+/// The transport of a Kubernetes service port. API: core/v1 `Protocol` (T-195).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Transport {
     /// TCP, the default.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Texts by name, in order of their names.
+/// Texts by name, in order of their names. API: meta/v1 `ObjectMeta.labels` and `ObjectMeta.annotations`.
 ///
 /// It reads like a `BTreeMap<String, String>` and takes a sixth of its room: all texts stand in one run, and an empty map
 /// is one word. Adding a single entry copies the map; many are better collected at once.
@@ -192,7 +192,7 @@ impl Builder {
     }
 }
 
-/// The entries of a [`StringMap`].
+/// The entries of a [`StringMap`]. Ours: the map is one text, so that there are no entries to lend.
 #[derive(Debug, Clone)]
 pub struct Iter<'m> {
     packed: Option<&'m Packed>,

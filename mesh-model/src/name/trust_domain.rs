@@ -13,7 +13,8 @@ fn check(text: &str) -> Result<(), NameError> {
 }
 
 name_type! {
-    /// The first part of every identity in a mesh (`cluster.local`): dotted DNS labels, a trailing dot allowed.
+    /// The first part of every identity in a mesh (`cluster.local`): dotted DNS labels, a trailing dot
+    /// allowed (S-336, S-338).
     TrustDomain, check
 }
 

@@ -4,8 +4,8 @@ mod header;
 mod naming;
 mod print;
 
+pub(crate) use header::{Head, Names, read_meta_as};
 pub use header::{Header, read_meta};
-pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::cmp::Ordering;
@@ -15,18 +15,20 @@ use crate::document::Document;
 use crate::name::StringMap;
 use crate::origin::{Origin, Provenance};
 
-/// The part of Kubernetes' `ObjectMeta` that decisions and checks look at.
+/// The part of Kubernetes' `ObjectMeta` that decisions and checks look at. API: meta/v1 `ObjectMeta`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectMeta {
     /// `metadata.name`.
     pub name: Arc<str>,
-    /// `metadata.namespace`; empty for cluster-scoped kinds, `default` where a namespaced object leaves it out.
+    /// `metadata.namespace`; empty for cluster-scoped kinds, `default` where a namespaced object leaves it out
+    /// (T-003).
     pub namespace: Arc<str>,
     /// `metadata.labels`.
     pub labels: StringMap,
     /// `metadata.annotations`.
     pub annotations: StringMap,
-    /// `metadata.creationTimestamp` in seconds since 1970; `None`: not written (sorts before all others, as Go's zero time does).
+    /// `metadata.creationTimestamp` in seconds since 1970; `None`: not written (sorts before all others, as Go's
+    /// zero time does) (T-004).
     pub created: Option<i64>,
     /// `metadata.generation`.
     pub generation: Option<i64>,
@@ -36,7 +38,7 @@ pub struct ObjectMeta {
     pub cluster: Arc<str>,
 }
 
-/// What identifies an object.
+/// What identifies an object (T-001, T-003).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourceKey {
     /// `networking.istio.io`; empty for the core group. Two groups have a `Gateway`.
@@ -72,6 +74,7 @@ impl PartialOrd for ResourceKey {
 }
 
 /// An object of kind `S`.
+/// Ours: content, identity and place stay together, so that every answer can say where it comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object<S> {
     /// Its metadata.
@@ -118,6 +121,7 @@ impl<S> Object<S> {
 }
 
 /// A kind of object: how it is called and how its content is read.
+/// Ours: a kind is one implementation and one row of the table of kinds.
 pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     /// `VirtualService`.
     const KIND: &'static str;
@@ -153,7 +157,7 @@ pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     }
 }
 
-/// Which part of a document a kind's type holds.
+/// Which part of a document a kind's type holds (T-002).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     /// The value of `spec`, in protobuf's JSON form (Istio kinds).

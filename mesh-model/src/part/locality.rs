@@ -54,6 +54,7 @@ pub struct LocalityFailover {
 
 /// Preference for the own zone, by Envoy's zone-aware routing (T-262).
 /// API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting`.
+/// API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -72,7 +73,7 @@ pub struct ZoneAwareLoadBalancerSetting {
     pub failover_priority: Vec<String>,
 }
 
-/// Which region stands in for another.
+/// Which region stands in for another. API: networking.istio.io/v1 `ZoneAwareLoadBalancerSetting.Failover` (T-262).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

@@ -106,7 +106,7 @@ macro_rules! proto_enum {
 }
 pub(crate) use proto_enum;
 
-/// A spelling that is none of an enumeration's.
+/// A spelling that is none of an enumeration's (T-002).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown variant `{written}`, expected one of `{}`", expected.join("`, `"))]
 pub struct UnknownVariant {

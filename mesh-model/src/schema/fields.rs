@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 /// A field of a kind, an element of a list (`[]`) or a value of a map (`{}`).
+/// Ours: lists of paths can be compared with those of the API, nested schemas cannot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Where it stands: `spec.http[].match[].headers{}`.
@@ -15,7 +16,7 @@ pub struct Field {
     pub description: String,
 }
 
-/// What a field holds.
+/// What a field holds. Spec: Istio's protobuf files, whose scalars have these names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldType {
     /// A scalar, in the API's word: `string`, `bool`, `uint32`, `double`, `duration`, `bytes`, `timestamp`,

@@ -1,4 +1,4 @@
-//! JSON Schemas of everything that is read, made from the types themselves.
+//! JSON Schemas of everything that is read, made from the types themselves. Spec: JSON Schema, draft 2020-12.
 //!
 //! The shape and the descriptions come from the types; what a type cannot say (required fields, bounds, patterns, fields
 //! that exclude each other) comes from a [table of facts](facts) on the API beside this file. A test compares the two,
@@ -34,7 +34,7 @@ use crate::mesh_config::{MeshConfig, MeshNetworks, ProxyConfig};
 use crate::object::Body;
 use crate::part::IstioStatus;
 
-/// Something that has a schema.
+/// Something that has a schema. Ours: messages without a resource around them have schemas too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
     /// `VirtualService`, or the name of a message: `MeshConfig`, `MeshNetworks`, `mesh.ProxyConfig`.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::origin::Origin;
 
 /// The part of a decision a step belongs to.
+/// Ours: the questions that a decision answers, in the order in which they are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -24,7 +25,7 @@ pub enum Stage {
     Cluster,
 }
 
-/// What became of a candidate.
+/// What became of a candidate. Ours: what was not asked must not look like what did not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Outcome {
     /// It applied.
@@ -38,7 +39,7 @@ pub enum Outcome {
     NotAsked,
 }
 
-/// The predicate that decided.
+/// The predicate that decided. Ours: the two texts beside each other are what a person compares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Because<'e> {
     /// What was looked at (`path`, `header x-user`, `source principal`).
@@ -50,6 +51,7 @@ pub struct Because<'e> {
 }
 
 /// One candidate of a decision and its fate.
+/// Ours: one form for every part of a decision, so that one printer does for all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step<'e> {
     /// The part of the decision.
@@ -115,7 +117,7 @@ impl<'e> Step<'e> {
     }
 }
 
-/// Listens to a decision being made.
+/// Listens to a decision being made. Ours: explaining is deciding with a listener, so that the two cannot differ.
 ///
 /// The evaluator calls [`note`](Self::note) for each candidate it looks at. An observer never changes the verdict.
 pub trait Observer {
@@ -149,6 +151,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 }
 
 /// Keeps every step: what `explain` prints.
+/// Ours: steps are kept as data; how they are shown is the caller's business.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Trace {

@@ -23,7 +23,7 @@ pub struct Duration {
     nanos: i64,
 }
 
-/// Why a text is not a duration.
+/// Why a text is not a duration (T-002).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DurationError {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A range of addresses, written as an address or in CIDR form; host bits are cleared.
+/// A range of addresses, written as an address or in CIDR form; host bits are cleared (S-136, S-150).
 ///
 /// ```
 /// use mesh_model::value::IpBlock;
@@ -23,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IpBlock(IpNet);
 
-/// The text is neither an address nor a CIDR range, in Go's strict reading.
+/// The text is neither an address nor a CIDR range, in Go's strict reading (S-136, S-150).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an IP address or CIDR range")]
 pub struct IpBlockError;
@@ -53,7 +53,7 @@ impl IpBlock {
         Self(IpNet::from(address.to_canonical()))
     }
 
-    /// Whether the address, or the IPv4 address that it maps, is in the range.
+    /// Whether the address, or the IPv4 address that it maps, is in the range (S-438).
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A path with `{*}` and `{**}` in place of whole segments.
+/// A path with `{*}` and `{**}` in place of whole segments (S-185, S-186).
 ///
 /// ```
 /// use mesh_model::value::PathTemplate;
@@ -29,7 +29,7 @@ enum Piece {
     Segment,
 }
 
-/// Why a path is not a template.
+/// Why a path is not a template (S-185, S-187).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathTemplateError {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A percentage from 0 to 100, fractions included.
+/// A percentage from 0 to 100, fractions included (T-182).
 ///
 /// ```
 /// use mesh_model::value::Percent;
@@ -20,7 +20,7 @@ pub struct Percent(f64);
 
 impl Eq for Percent {}
 
-/// A number outside 0..=100, or not a number.
+/// A number outside 0..=100, or not a number (T-182).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("percentage must be in the range 0..100")]
 pub struct PercentError;

@@ -1,6 +1,7 @@
 //! How much a text may ask for: every bound on what comes from outside, in one place.
 
 /// The bounds of one [`load`](super::load). Each is checked while reading, before memory is spent.
+/// Ours: whoever writes a text must not decide what reading it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {

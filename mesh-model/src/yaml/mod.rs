@@ -1,4 +1,5 @@
 //! Text to documents: YAML or JSON in, span-carrying trees out, problems as data.
+//! Spec: YAML 1.2.2, with the scalars of Kubernetes' reader.
 //!
 //! The only module that names a YAML library. Scalars follow Kubernetes' rules, every bound is in [`Budget`], and
 //! one bad document never sinks the others of its file.
@@ -46,7 +47,7 @@ use crate::diagnostic::{Code, Diagnostic, Place, Report};
 use crate::document::{Document, Source, Span, Tree, TreeBuilder};
 use problems::Problems;
 
-/// How to read.
+/// How to read. Ours: what is trusted less is read with smaller bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadOptions {
@@ -96,7 +97,7 @@ impl LoadOptions {
     }
 }
 
-/// What a text held.
+/// What a text held. Ours: a bad document must not take the others of its file with it.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Loaded {

@@ -1,4 +1,5 @@
 //! Typed values as YAML text that reads the same here, in Kubernetes and in readers of YAML 1.2.
+//! Spec: YAML 1.2.2, its block styles.
 //!
 //! Not the YAML library's own printing: that one leaves texts unquoted which Kubernetes' reader takes for something else
 //! (`no`, `y`, `012`, `1_000`).
@@ -9,6 +10,7 @@ use serde_yaml::{Mapping, Value};
 use super::scalar::{self, Resolved};
 
 /// A value that has no YAML form (a map key that is a list, a custom `Serialize` that refuses).
+/// Spec: YAML 1.2.2, what has a form there.
 #[derive(Debug, thiserror::Error)]
 #[error("the value cannot be written as YAML: {message}")]
 pub struct PrintError {

@@ -21,7 +21,7 @@ use super::metrics::Metrics;
 use super::proxy::Proxy;
 use crate::describe;
 
-/// What [`Metrics::text`] is written in; Prometheus reads it as its own format too.
+/// What metrics are written in; Prometheus reads it as its own format too.
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 /// Connections at once.
@@ -95,7 +95,8 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
         (&Method::GET, "/keys") => json_answer(&Value::Array(keys(proxy))),
         (&Method::GET, "/metrics" | "/stats/prometheus") => match metrics {
             Some(metrics) => {
-                let mut response = text(StatusCode::OK, metrics.text());
+                let mut response = text(StatusCode::OK, "");
+                *response.body_mut() = Body::Metrics(Box::new(metrics.pieces()));
                 response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
                 response
             }

@@ -10,18 +10,21 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::direct::DirectBody;
+use super::metrics::Pieces;
 use super::replay::TryBody;
 
-/// Any error of a body.
+/// Any error of a body. Ours: what went wrong with a body is told, and nothing is decided by it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body.
+/// A body. Ours: one type for streamed, kept and empty bodies.
 #[derive(Debug)]
 pub enum Body {
     /// Nothing.
     Empty,
     /// Bytes at hand; `None`: given away.
     Full(Option<Bytes>),
+    /// Text that is too much to be at hand: made as it is sent.
+    Metrics(Box<Pieces>),
     /// As it arrives.
     Incoming(Incoming),
     /// As it arrives on a connection that no task drives.
@@ -50,7 +53,7 @@ pub(crate) trait Watch: Send {
     fn broke(&mut self);
 }
 
-/// A body with someone who watches it, and a time by which it must have ended.
+/// A body with someone who watches it, and a time by which it must have ended (T-168).
 pub struct Watched {
     inner: Body,
     watch: Box<dyn Watch>,
@@ -103,6 +106,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Metrics(pieces) => Poll::Ready(pieces.next().map(|piece| Ok(Frame::data(piece)))),
             Self::Incoming(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
             Self::Direct(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Try(body) => Pin::new(body).poll_frame(context),
@@ -114,6 +118,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_none(),
+            Self::Metrics(_) => false,
             Self::Incoming(body) => body.is_end_stream(),
             Self::Direct(body) => body.is_end_stream(),
             Self::Try(body) => body.is_end_stream(),
@@ -125,6 +130,7 @@ impl HttpBody for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Metrics(_) => SizeHint::default(),
             Self::Incoming(body) => body.size_hint(),
             Self::Direct(body) => body.size_hint(),
             Self::Try(body) => body.size_hint(),

@@ -178,7 +178,10 @@ impl Http2 {
 
 impl std::fmt::Debug for Http2 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Http2").field("limits", &self.limits).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Http2")
+            .field("limits", &self.limits)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -243,19 +242,53 @@ async fn accept(
     }
 }
 
-/// Takes what has come already, so that nobody who was let in by this socket is turned away with it. What comes meanwhile
-/// is mostly told nothing by the system, for the queue is closed, and when it asks again another process has the port.
+/// Takes what has come already, so that nobody who was let in by this socket is turned away with it. Who comes meanwhile
+/// is told nothing by the system, and when it asks again another process has the port.
 async fn leave(proxy: &Arc<Inner>, listener: &TcpListener, door: Door, places: &Arc<Semaphore>) {
-    if let Err(error) = socket2::SockRef::from(listener).listen(0) {
-        tracing::debug!(%error, "the queue of connections cannot be closed");
+    /// Handshakes that were begun have ended by then.
+    const PATIENCE: Duration = Duration::from_millis(100);
+    if let Err(error) = turn_away(listener) {
+        tracing::debug!(%error, "connections that begin cannot be held off");
     }
-    // As long as the queue was, and not a moment longer.
-    for _ in 0..WAITING_MAX {
-        let accepted = std::future::poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await;
-        let Poll::Ready(Ok((stream, peer))) = accepted else { return };
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout_at(until, listener.accept()).await {
         let Ok(place) = Arc::clone(places).try_acquire_owned() else { return };
+        let _ = let_all_in(&stream);
         take(proxy, stream, peer, door, place);
     }
+}
+
+/// Lets no connection begin any more, without telling anybody: those that have begun go on. (A queue of no length would
+/// still take one, and break off others halfway.)
+#[cfg(target_os = "linux")]
+fn turn_away(listener: &TcpListener) -> io::Result<()> {
+    use socket2::SockFilter;
+    // Classic packet filter: what does not acknowledge anything, as only a first segment does, is dropped.
+    const FLAGS: u32 = 13;
+    const ACK: u32 = 0x10;
+    let filter = [
+        SockFilter::new(0x30, 0, 0, FLAGS),
+        SockFilter::new(0x45, 0, 1, ACK),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    socket2::SockRef::from(listener).attach_filter(&filter)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn turn_away(listener: &TcpListener) -> io::Result<()> {
+    socket2::SockRef::from(listener).listen(0)
+}
+
+/// A connection that was let in meanwhile has the filter of its listener.
+#[cfg(target_os = "linux")]
+fn let_all_in(stream: &TcpStream) -> io::Result<()> {
+    socket2::SockRef::from(stream).detach_filter()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_all_in(_: &TcpStream) -> io::Result<()> {
+    Ok(())
 }
 
 /// Serves a connection by a task of its own.

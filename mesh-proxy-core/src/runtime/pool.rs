@@ -13,8 +13,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use super::connection::Connection;
 use super::http1_upstream::{Http1, is_ready};
 use super::http2_upstream::{Stream, Use};
-use super::shared::{Found, Making, Shared};
 use super::proxy::Inner;
+use super::shared::{Found, Making, Shared};
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
 
@@ -158,7 +158,10 @@ impl Pool {
     /// Takes a connection back once its answer was read to the end.
     pub(crate) fn give_back(&self, key: Key, mut connection: Http1) {
         connection.requests += 1;
-        if connection.is_closed() || connection.requests >= self.limits.requests || self.is_too_old(&connection) {
+        if connection.is_closed()
+            || connection.requests >= self.limits.requests
+            || self.is_too_old(&connection)
+        {
             // Its place is free for whoever waits for one.
             return;
         }

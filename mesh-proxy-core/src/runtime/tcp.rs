@@ -52,7 +52,8 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let idle = network.idle_timeout_ms.map_or(connection.proxy.options.patience.tcp_idle, |millis| {
         Duration::from_millis(u64::try_from(millis).unwrap_or_default())
     });
-    let life = network.max_connection_ms.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
+    let life =
+        network.max_connection_ms.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
     // The generation may be long gone before the connection is.
     drop(standing);
     let peer = connection.client.ip().to_canonical();

@@ -9,7 +9,7 @@ use super::{EXT_AUTHZ_STAT_PREFIX, filter};
 use crate::external_authorizer::written::{STATUSES, is_provider_name};
 use crate::policy_set::Protocol;
 
-/// Where an authorizer is.
+/// Where an authorizer is (T-150).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Its host name.

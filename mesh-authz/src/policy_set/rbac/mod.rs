@@ -1,4 +1,5 @@
 //! Policies as the filters that Istio's control plane would send: names, permissions and principals, as JSON.
+//! The order of the filters is that of S-077 and S-079.
 //!
 //! Nothing here takes part in a decision. It is for people who compare with, or feed, a proxy that speaks Envoy's
 //! configuration. `rule` turns one rule into permissions and principals, `matcher` has their leaves, `ext_authz` the
@@ -25,7 +26,7 @@ use super::trust_domain::TrustDomains;
 
 const EXT_AUTHZ_STAT_PREFIX: &str = "istio_ext_authz_";
 
-/// What the mesh says about policies.
+/// What the mesh says about policies (S-106, S-146).
 #[derive(Debug, Clone, Default)]
 pub struct RbacOptions<'a> {
     /// `MeshConfig.trustDomain`.
@@ -38,7 +39,7 @@ pub struct RbacOptions<'a> {
     pub multiple_custom_providers: bool,
 }
 
-/// The filters of one workload, each with `name` and `typedConfig`.
+/// The filters of one workload, each with `name` and `typedConfig` (S-077, S-079).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RbacFilters {
     /// CUSTOM: before tokens are looked at (S-078).

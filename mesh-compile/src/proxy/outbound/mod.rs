@@ -1,4 +1,5 @@
 //! The client side of a sidecar: outbound listeners, their filter chains, and the route tables they use.
+//! Which listeners there are is T-200, which tables T-044.
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
@@ -49,7 +50,7 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
     (Fragment { listeners: listening.listeners, route_tables }, without_repeats(report))
 }
 
-/// Outbound listeners with the tables they ask for.
+/// Outbound listeners with the tables they ask for (T-109, T-200).
 #[derive(Debug)]
 pub struct Listening {
     /// The listeners.

@@ -30,7 +30,8 @@ struct Wanted {
     is_shared: bool,
 }
 
-/// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from.
+/// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from
+/// (T-044, T-045).
 #[derive(Debug, Clone)]
 pub struct PortTables {
     /// 0 for what is no port.
@@ -352,6 +353,7 @@ impl PortTables {
 }
 
 /// What became of the tables of a port when a VirtualService was rewritten.
+/// Ours: a table whose plan holds is mended in place of being made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewritten {
     /// They are the same.

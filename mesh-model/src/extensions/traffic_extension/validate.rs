@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a TrafficExtension.
 
-#[cfg(test)]
-mod tests;
-
 use super::spec::{ExtensionCode, TrafficExtension};
 use crate::check::{Checker, Path, Problem, target_reference};
 use crate::diagnostic::Report;

@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a WasmPlugin.
 
-#[cfg(test)]
-mod tests;
-
 use super::spec::WasmPlugin;
 use crate::check::{Checker, Path, target_reference};
 use crate::diagnostic::Report;

@@ -1,4 +1,6 @@
 //! DestinationRule: how clients treat a service.
 
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;

@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a DestinationRule (T-229).
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeSet;
 
 use super::spec::{DestinationRule, Subset};

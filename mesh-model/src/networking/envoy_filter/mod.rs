@@ -3,4 +3,6 @@
 mod envoy_api;
 mod object_match;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;

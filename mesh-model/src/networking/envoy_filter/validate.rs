@@ -2,8 +2,6 @@
 
 mod filter_name;
 mod patch_value;
-#[cfg(test)]
-mod tests;
 
 use super::spec::{
     ApplyTo, EnvoyConfigObjectMatch, EnvoyConfigObjectPatch, EnvoyFilter, FilterMatch, ObjectMatch,

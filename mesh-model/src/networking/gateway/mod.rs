@@ -2,4 +2,6 @@
 
 pub mod spec;
 mod tencent;
+#[cfg(test)]
+mod tests;
 mod validate;

@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a Gateway (T-406, T-432).
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeSet;
 
 use super::spec::{Gateway, Port, Server};

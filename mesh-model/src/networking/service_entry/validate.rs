@@ -2,8 +2,6 @@
 
 mod endpoint;
 mod resolution;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 

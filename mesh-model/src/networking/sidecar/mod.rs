@@ -1,4 +1,6 @@
 //! Sidecar: what a workload's sidecar sees and serves.
 
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;

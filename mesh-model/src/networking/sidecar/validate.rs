@@ -1,8 +1,6 @@
 //! What Istio refuses or warns about in a Sidecar (T-375, T-394).
 
 mod egress;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeSet;
 

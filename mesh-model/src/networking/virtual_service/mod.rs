@@ -1,4 +1,6 @@
 //! VirtualService: how requests to hosts are routed.
 
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;

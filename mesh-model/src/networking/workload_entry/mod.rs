@@ -1,4 +1,6 @@
 //! WorkloadEntry: an endpoint outside of Kubernetes.
 
 pub mod spec;
+#[cfg(test)]
+mod tests;
 pub(crate) mod validate;

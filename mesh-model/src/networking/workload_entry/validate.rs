@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a WorkloadEntry; endpoints of ServiceEntries share the checks.
 
-#[cfg(test)]
-mod tests;
-
 use super::spec::WorkloadEntry;
 use crate::check::{Checked, Checker, Path, Problem, host, label, port, short};
 use crate::diagnostic::{Code, Report};

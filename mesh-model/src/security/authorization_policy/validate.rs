@@ -3,8 +3,6 @@
 mod condition;
 mod remarks;
 mod source;
-#[cfg(test)]
-mod tests;
 mod text;
 
 use super::spec::{Action, AuthorizationPolicy, Operation, Rule};

@@ -2,6 +2,8 @@
 
 mod port_keys;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use spec::PeerAuthentication;

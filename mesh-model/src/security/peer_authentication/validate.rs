@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a PeerAuthentication (S-064 to S-066).
 
-#[cfg(test)]
-mod tests;
-
 use super::spec::PeerAuthentication;
 use crate::check::{Checker, Path, Problem, port, selector};
 use crate::diagnostic::Report;

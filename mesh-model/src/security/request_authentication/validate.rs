@@ -1,8 +1,5 @@
 //! What Istio refuses or warns about in a RequestAuthentication (S-295 to S-298).
 
-#[cfg(test)]
-mod tests;
-
 use serde_json::Value;
 
 use super::spec::{JwtRule, RequestAuthentication};

@@ -1,4 +1,5 @@
 //! Whether a text is an expression of CEL, the Common Expression Language: its syntax, not its types.
+//! Spec: google/cel-spec, doc/langdef.md.
 //!
 //! Istio's webhook parses the filters of access logs with `cel-go` and refuses what that refuses. So this reads the same
 //! grammar, with the standard macros (`has`, `all`, `exists`, `exists_one`, `map`, `filter`), without the extensions that
@@ -13,7 +14,7 @@ mod token;
 /// The longest expression, in characters.
 pub const CEL_CHARS_MAX: usize = 100_000;
 
-/// Why a text is not a CEL expression.
+/// Why a text is not a CEL expression. Spec: google/cel-spec, doc/langdef.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
 pub struct CelError {
@@ -23,7 +24,7 @@ pub struct CelError {
     pub at: usize,
 }
 
-/// What is wrong with an expression.
+/// What is wrong with an expression. Spec: google/cel-spec, doc/langdef.md, "Syntax" and "Macros".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CelProblem {

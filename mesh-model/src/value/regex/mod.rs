@@ -1,4 +1,4 @@
-//! Regular expressions in RE2's dialect, the one Istio and Envoy speak.
+//! Regular expressions in RE2's dialect, the one Istio and Envoy speak. Spec: RE2, doc/syntax.
 //!
 //! A pattern is rewritten into the dialect of `regex-syntax` and parsed there: the result is syntax only, to be
 //! compiled by whoever matches. Accepted is what both RE2 (the proxy) and Go's `regexp` (Istio's validation)
@@ -23,13 +23,13 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 
 use translate::{Translation, translate};
 
-/// Longest pattern, in bytes; Istio's API has the same bound on most pattern fields.
+/// Longest pattern, in bytes; Istio's API has the same bound on most pattern fields (T-147).
 pub const PATTERN_BYTES_MAX: usize = 1024;
 
 /// Largest repetition count, and largest product of nested ones, as in RE2.
 const REPEAT_MAX: u32 = 1000;
 
-/// Why a text is not an RE2 pattern.
+/// Why a text is not an RE2 pattern (T-147).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at byte {offset}")]
 pub struct RegexError {
@@ -45,7 +45,7 @@ impl RegexError {
     }
 }
 
-/// A regular expression in RE2's dialect, parsed but not compiled.
+/// A regular expression in RE2's dialect, parsed but not compiled (T-137, T-147).
 ///
 /// ```
 /// use mesh_model::value::Re2Pattern;

@@ -81,7 +81,12 @@ impl Key {
         Self {
             direction: record.direction,
             cluster: record.cluster.clone(),
-            principal: record.peer_principal.clone().filter(|_| record.direction == Direction::Inbound),
+            // As long as a label may be: what is beyond makes no other series.
+            principal: record
+                .peer_principal
+                .as_deref()
+                .filter(|_| record.direction == Direction::Inbound)
+                .map(|principal| bounded(principal).to_owned()),
             protocol,
             status: record.status,
             grpc_status: if protocol == Protocol::Grpc { grpc_status() } else { None },
@@ -158,17 +163,17 @@ impl Key {
         };
         labels.push(("response_flags", self.flags.clone()));
         labels.push(("connection_security_policy", security.to_owned()));
-        labels.into_iter().map(|(name, value)| (name, bounded(value))).collect()
+        for (_, value) in &mut labels {
+            value.truncate(bounded(value).len());
+        }
+        labels
     }
 }
 
 /// A value that is not longer than a label may be.
-pub(super) fn bounded(mut value: String) -> String {
-    if value.len() > VALUE_BYTES_MAX {
-        let end = (0..=VALUE_BYTES_MAX).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
-        value.truncate(end);
-    }
-    value
+pub(super) fn bounded(value: &str) -> &str {
+    let end = (0..=VALUE_BYTES_MAX.min(value.len())).rev().find(|at| value.is_char_boundary(*at));
+    end.and_then(|end| value.get(..end)).unwrap_or_default()
 }
 
 /// The destination's service, as a cluster's name tells it.

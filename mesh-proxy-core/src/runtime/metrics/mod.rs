@@ -1,29 +1,33 @@
 //! Istio's standard metrics for Prometheus, as Telemetry resources change them, with a bound on how many series clients
-//! can make.
+//! can make. Spec: istio/proxy, the stats filter and its labels.
 
+mod counts;
 mod labels;
 mod plan;
 mod series;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
 use mesh_compile::proxy::telemetry::TelemetryConfig;
 use mesh_compile::proxy_identity::Proxy as Identity;
-use prometheus_client::encoding::text::encode;
 
 use self::labels::{Key, Own};
 use self::plan::Plan;
 use self::series::{Families, Series};
+pub use self::text::Pieces;
 use crate::seam::sink::Sink;
 use crate::telemetry::record::Record;
 
 /// The most series; records that would need more are counted under a label set of their own (`reporter="overflow"`).
 pub const SERIES_MAX: usize = 10_000;
+/// The most bytes of labels that series may have together; what comes after is counted as where there are too many series.
+pub const LABEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Counts finished requests and connections.
+/// Counts finished requests and connections. API: telemetry.istio.io/v1 `Metrics`.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     inner: Arc<Inner>,
@@ -31,7 +35,7 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Inner {
-    families: Families,
+    families: Arc<Families>,
     own: Own,
     state: Mutex<State>,
 }
@@ -40,6 +44,7 @@ struct Inner {
 struct State {
     plan: Arc<Plan>,
     known: HashMap<Key, Arc<Series>>,
+    label_bytes: usize,
 }
 
 /// What was told of a connection while it was open.
@@ -54,16 +59,20 @@ pub(crate) struct Told {
 impl Metrics {
     /// Metrics of a proxy.
     pub fn new(proxy: &Identity) -> Self {
-        let inner = Inner { families: Families::new(), own: Own::of(proxy), state: Mutex::default() };
+        let inner =
+            Inner { families: Arc::new(Families::new()), own: Own::of(proxy), state: Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// All of them in Prometheus' text format.
+    /// All of them in Prometheus' text format. With as many series as there may be it is hundreds of megabytes long; the
+    /// administration endpoint makes it piece by piece.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.inner.families.registry);
-        text
+        self.pieces().map(|piece| String::from_utf8_lossy(&piece).into_owned()).collect()
+    }
+
+    /// The same, made as it is asked for.
+    pub fn pieces(&self) -> Pieces {
+        Pieces::of(Arc::clone(&self.inner.families))
     }
 
     /// Counts a record as a configuration wants it counted.
@@ -117,10 +126,12 @@ impl Metrics {
         if let Some(series) = state.known.get(&key) {
             return Some(Arc::clone(series));
         }
-        if state.known.len() >= SERIES_MAX {
-            return Some(self.inner.families.overflow(&key));
+        if state.known.len() >= SERIES_MAX || state.label_bytes >= LABEL_BYTES_MAX {
+            return Some(Arc::new(self.inner.families.overflow(&key)));
         }
-        let series = Arc::new(self.inner.families.series(&key.labels(&self.inner.own), &key, side));
+        let (series, bytes) = self.inner.families.series(&key.labels(&self.inner.own), &key, side);
+        let series = Arc::new(series);
+        state.label_bytes += bytes;
         state.known.insert(key, Arc::clone(&series));
         Some(series)
     }
@@ -133,6 +144,7 @@ impl Metrics {
             let plan = Plan::of(config);
             if !state.plan.counts_as(config) {
                 state.known.clear();
+                state.label_bytes = 0;
                 self.inner.families.clear();
             }
             state.plan = Arc::new(plan);

@@ -139,7 +139,9 @@ impl Side {
 
     /// The values of all expressions.
     pub(super) fn values(&self, record: &Record) -> Vec<String> {
-        let value = |it: &Expression| it.text(record).map_or_else(|| UNKNOWN.to_owned(), bounded);
+        let value = |it: &Expression| {
+            it.text(record).map_or_else(|| UNKNOWN.to_owned(), |text| bounded(&text).to_owned())
+        };
         self.expressions.iter().map(value).collect()
     }
 

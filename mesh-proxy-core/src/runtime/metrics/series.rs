@@ -1,17 +1,13 @@
 //! The ten metrics and their series.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
-
+use super::counts::{Counter, Histogram};
 use super::labels::{Key, Protocol};
 use super::plan::Side;
+use super::text;
 use crate::telemetry::record::Record;
 
 /// The metrics without Istio's prefix, as Telemetry resources come to name them.
@@ -28,202 +24,173 @@ pub(super) const NAMES: [&str; 10] = [
     "tcp_received_bytes_total",
 ];
 
-/// Upper bounds of Envoy's histograms.
-const BUCKETS: [f64; 19] = [
-    0.5,
-    1.0,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1000.0,
-    2500.0,
-    5000.0,
-    10000.0,
-    30000.0,
-    60000.0,
-    300_000.0,
-    600_000.0,
-    1_800_000.0,
-    3_600_000.0,
-];
+/// All series of one metric, by their labels as text.
+#[derive(Debug)]
+pub(super) struct Family<M> {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    series: Mutex<BTreeMap<Arc<str>, Arc<M>>>,
+}
 
-/// A label set that several metrics share.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Labels(Arc<[(Cow<'static, str>, String)]>);
+impl<M: Default> Family<M> {
+    fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, series: Mutex::default() }
+    }
 
-impl EncodeLabelSet for Labels {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), fmt::Error> {
-        (&*self.0).encode(encoder)
+    fn get(&self, labels: Arc<str>) -> Arc<M> {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(series.entry(labels).or_default())
+    }
+
+    /// All of them, in falling order of their labels.
+    pub(super) fn series(&self) -> Vec<(Arc<str>, Arc<M>)> {
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.iter().rev().map(|(labels, metric)| (Arc::clone(labels), Arc::clone(metric))).collect()
+    }
+
+    fn clear(&self) {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// All label sets of all metrics.
+/// All label sets of all metrics. The names are without `_total`, which is put behind those of counters.
 #[derive(Debug)]
 pub(super) struct Families {
-    pub(super) registry: Registry,
-    requests: Family<Labels, Counter>,
-    durations: Family<Labels, Histogram, Buckets>,
-    request_bytes: Family<Labels, Histogram, Buckets>,
-    response_bytes: Family<Labels, Histogram, Buckets>,
-    request_messages: Family<Labels, Counter>,
-    response_messages: Family<Labels, Counter>,
-    opened: Family<Labels, Counter>,
-    closed: Family<Labels, Counter>,
-    sent: Family<Labels, Counter>,
-    received: Family<Labels, Counter>,
-}
-
-#[derive(Debug, Clone)]
-struct Buckets;
-
-impl MetricConstructor<Histogram> for Buckets {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(BUCKETS)
-    }
+    pub(super) counters: [Family<Counter>; 7],
+    pub(super) histograms: [Family<Histogram>; 3],
 }
 
 /// What records of one kind are counted in; `None`: not counted.
 #[derive(Debug, Default)]
 pub(super) struct Series {
-    requests: Option<Counter>,
-    duration: Option<Histogram>,
-    request_bytes: Option<Histogram>,
-    response_bytes: Option<Histogram>,
-    request_messages: Option<Counter>,
-    response_messages: Option<Counter>,
-    opened: Option<Counter>,
-    closed: Option<Counter>,
-    sent: Option<Counter>,
-    received: Option<Counter>,
+    requests: Option<Arc<Counter>>,
+    duration: Option<Arc<Histogram>>,
+    request_bytes: Option<Arc<Histogram>>,
+    response_bytes: Option<Arc<Histogram>>,
+    request_messages: Option<Arc<Counter>>,
+    response_messages: Option<Arc<Counter>>,
+    opened: Option<Arc<Counter>>,
+    closed: Option<Arc<Counter>>,
+    sent: Option<Arc<Counter>>,
+    received: Option<Arc<Counter>>,
 }
 
 impl Families {
     pub(super) fn new() -> Self {
-        let mut registry = Registry::default();
-        // The encoder puts `_total` behind the names of counters.
-        let mut counter = |name: &str, help: &str| {
-            let family = Family::<Labels, Counter>::default();
-            registry.register(name, help, family.clone());
-            family
-        };
-        let requests = counter("istio_requests", "Requests");
-        let request_messages = counter("istio_request_messages", "Messages of gRPC from clients");
-        let response_messages = counter("istio_response_messages", "Messages of gRPC to clients");
-        let opened = counter("istio_tcp_connections_opened", "Connections opened");
-        let closed = counter("istio_tcp_connections_closed", "Connections closed");
-        let sent = counter("istio_tcp_sent_bytes", "Bytes sent to clients");
-        let received = counter("istio_tcp_received_bytes", "Bytes received from clients");
-        let mut histogram = |name: &str, help: &str| {
-            let family = Family::<Labels, Histogram, Buckets>::new_with_constructor(Buckets);
-            registry.register(name, help, family.clone());
-            family
-        };
-        let durations = histogram("istio_request_duration_milliseconds", "Duration of requests");
-        let request_bytes = histogram("istio_request_bytes", "Size of request bodies");
-        let response_bytes = histogram("istio_response_bytes", "Size of response bodies");
         Self {
-            requests,
-            durations,
-            request_bytes,
-            response_bytes,
-            request_messages,
-            response_messages,
-            opened,
-            closed,
-            sent,
-            received,
-            registry,
+            counters: [
+                Family::new("istio_requests", "Requests"),
+                Family::new("istio_request_messages", "Messages of gRPC from clients"),
+                Family::new("istio_response_messages", "Messages of gRPC to clients"),
+                Family::new("istio_tcp_connections_opened", "Connections opened"),
+                Family::new("istio_tcp_connections_closed", "Connections closed"),
+                Family::new("istio_tcp_sent_bytes", "Bytes sent to clients"),
+                Family::new("istio_tcp_received_bytes", "Bytes received from clients"),
+            ],
+            histograms: [
+                Family::new("istio_request_duration_milliseconds", "Duration of requests"),
+                Family::new("istio_request_bytes", "Size of request bodies"),
+                Family::new("istio_response_bytes", "Size of response bodies"),
+            ],
         }
     }
 
     /// Forgets all series.
     pub(super) fn clear(&self) {
-        for counters in [
-            &self.requests,
-            &self.request_messages,
-            &self.response_messages,
-            &self.opened,
-            &self.closed,
-            &self.sent,
-            &self.received,
-        ] {
-            counters.clear();
-        }
-        for histograms in [&self.durations, &self.request_bytes, &self.response_bytes] {
-            histograms.clear();
-        }
+        self.counters.iter().for_each(Family::clear);
+        self.histograms.iter().for_each(Family::clear);
     }
 
-    /// The series of a kind of record, with what a configuration changes.
-    pub(super) fn series(&self, base: &[(&'static str, String)], key: &Key, side: &Side) -> Series {
-        let shared = [false, true].map(|short| {
-            let all = base.iter().filter(|(name, _)| !short || !is_of_the_end(name));
-            Labels(all.map(|(name, value)| (Cow::Borrowed(*name), value.clone())).collect())
-        });
-        let labels = |name: &str| {
+    /// The series of a kind of record, with what a configuration changes; and the bytes of its labels.
+    pub(super) fn series(&self, base: &[(&'static str, String)], key: &Key, side: &Side) -> (Series, usize) {
+        let mut bytes = 0;
+        let mut shared = [false, true].map(|short| Unchanged { base, short, text: None });
+        let series = self.with_labels(key.protocol, |name| {
             let place = NAMES.iter().position(|metric| *metric == name)?;
-            let [long, short] = &shared;
+            let [long, short] = &mut shared;
             let unchanged = if name.contains("_messages_") { short } else { long };
             let change = side.change(place)?;
             if change.is_dropped {
                 return None;
             }
             if change.removed.is_empty() && change.replaced.is_empty() && change.added.is_empty() {
-                return Some(unchanged.clone());
+                return Some(unchanged.text(&mut bytes));
             }
-            let value = |expression: usize| key.value(expression).unwrap_or_default().to_owned();
-            let mut labels = Vec::new();
-            for (name, written) in unchanged.0.iter() {
+            let value = |expression: usize| key.value(expression).unwrap_or_default();
+            let mut labels: Vec<(Cow<'_, str>, &str)> = Vec::new();
+            for (name, written) in unchanged.labels() {
                 if change.removed.iter().any(|removed| removed == name) {
                     continue;
                 }
                 let replaced = change.replaced.iter().find(|(replaced, _)| replaced == name);
-                labels.push((name.clone(), replaced.map_or_else(|| written.clone(), |(_, at)| value(*at))));
+                labels.push((Cow::Borrowed(name), replaced.map_or(written, |(_, at)| value(*at))));
             }
-            labels.extend(change.added.iter().map(|(name, at)| (Cow::Owned(name.clone()), value(*at))));
-            Some(Labels(labels.into()))
-        };
-        self.with_labels(key.protocol, labels)
+            labels.extend(change.added.iter().map(|(name, at)| (Cow::Borrowed(&**name), value(*at))));
+            let text = text::labels(labels.iter().map(|(name, value)| (&**name, *value)));
+            bytes += text.len();
+            Some(text)
+        });
+        (series, bytes)
     }
 
     /// The one series of all that is too much.
-    pub(super) fn overflow(&self, key: &Key) -> Arc<Series> {
-        let labels = Labels([(Cow::Borrowed("reporter"), "overflow".to_owned())].into());
-        Arc::new(self.with_labels(key.protocol, |_| Some(labels.clone())))
+    pub(super) fn overflow(&self, key: &Key) -> Series {
+        let labels = text::labels([("reporter", "overflow")].into_iter());
+        self.with_labels(key.protocol, |_| Some(Arc::clone(&labels)))
     }
 
-    fn with_labels(&self, protocol: Protocol, labels: impl Fn(&str) -> Option<Labels>) -> Series {
-        let counter = |family: &Family<Labels, Counter>, name| {
-            labels(name).map(|labels| family.get_or_create_owned(&labels))
-        };
-        let histogram = |family: &Family<Labels, Histogram, Buckets>, name| {
-            labels(name).map(|labels| family.get_or_create_owned(&labels))
-        };
+    fn with_labels(&self, protocol: Protocol, mut labels: impl FnMut(&str) -> Option<Arc<str>>) -> Series {
+        let [requests, received_messages, sent_messages, opened, closed, sent, received] = &self.counters;
+        let [durations, request_bytes, response_bytes] = &self.histograms;
         if protocol == Protocol::Tcp {
             return Series {
-                opened: counter(&self.opened, "tcp_connections_opened_total"),
-                closed: counter(&self.closed, "tcp_connections_closed_total"),
-                sent: counter(&self.sent, "tcp_sent_bytes_total"),
-                received: counter(&self.received, "tcp_received_bytes_total"),
+                opened: labels("tcp_connections_opened_total").map(|labels| opened.get(labels)),
+                closed: labels("tcp_connections_closed_total").map(|labels| closed.get(labels)),
+                sent: labels("tcp_sent_bytes_total").map(|labels| sent.get(labels)),
+                received: labels("tcp_received_bytes_total").map(|labels| received.get(labels)),
                 ..Series::default()
             };
         }
         let mut series = Series {
-            requests: counter(&self.requests, "requests_total"),
-            duration: histogram(&self.durations, "request_duration_milliseconds"),
-            request_bytes: histogram(&self.request_bytes, "request_bytes"),
-            response_bytes: histogram(&self.response_bytes, "response_bytes"),
+            requests: labels("requests_total").map(|labels| requests.get(labels)),
+            duration: labels("request_duration_milliseconds").map(|labels| durations.get(labels)),
+            request_bytes: labels("request_bytes").map(|labels| request_bytes.get(labels)),
+            response_bytes: labels("response_bytes").map(|labels| response_bytes.get(labels)),
             ..Series::default()
         };
         if protocol == Protocol::Grpc {
-            series.request_messages = counter(&self.request_messages, "request_messages_total");
-            series.response_messages = counter(&self.response_messages, "response_messages_total");
+            series.request_messages =
+                labels("request_messages_total").map(|labels| received_messages.get(labels));
+            series.response_messages =
+                labels("response_messages_total").map(|labels| sent_messages.get(labels));
         }
         series
+    }
+}
+
+/// Labels that no configuration changes, written when they are first asked for.
+struct Unchanged<'b> {
+    base: &'b [(&'static str, String)],
+    /// Without those of the end of a request.
+    short: bool,
+    text: Option<Arc<str>>,
+}
+
+impl<'b> Unchanged<'b> {
+    fn labels(&self) -> impl Iterator<Item = (&'b str, &'b str)> + use<'b> {
+        let short = self.short;
+        let all = self.base.iter().filter(move |(name, _)| !short || !is_of_the_end(name));
+        all.map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// Adds what it takes to `bytes`, once.
+    fn text(&mut self, bytes: &mut usize) -> Arc<str> {
+        if let Some(text) = &self.text {
+            return Arc::clone(text);
+        }
+        let text = text::labels(self.labels());
+        *bytes += text.len();
+        Arc::clone(self.text.insert(text))
     }
 }
 
@@ -271,13 +238,13 @@ impl Series {
     }
 }
 
-fn count(counter: &Option<Counter>, by: u64) {
+fn count(counter: &Option<Arc<Counter>>, by: u64) {
     if let Some(counter) = counter {
-        counter.inc_by(by);
+        counter.add(by);
     }
 }
 
-fn observe(histogram: &Option<Histogram>, value: f64) {
+fn observe(histogram: &Option<Arc<Histogram>>, value: f64) {
     if let Some(histogram) = histogram {
         histogram.observe(value);
     }

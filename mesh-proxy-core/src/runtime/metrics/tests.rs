@@ -289,6 +289,37 @@ fn x08_series_are_bounded_whatever_clients_do() {
     assert!(text.contains("istio_requests_total{reporter=\"overflow\"} "));
 }
 
+/// Labels as long as labels may be: their sum is bounded, and no piece of the text is much longer than another.
+#[test]
+fn x08_the_longest_names_are_told_in_pieces() {
+    let metrics = metrics();
+    for n in 0..SERIES_MAX {
+        let mut record = request(Direction::Inbound);
+        record.peer_principal =
+            Some(format!("spiffe://d/ns/{n}{}/sa/{}", "a\\".repeat(150), "b".repeat(500)));
+        record.flags = "\"\n".repeat(200);
+        metrics.finished(&record);
+    }
+    let (bytes, series) = {
+        let state = metrics.lock();
+        (state.label_bytes, state.known.len())
+    };
+    assert!(
+        (LABEL_BYTES_MAX..LABEL_BYTES_MAX + 16 * 1024).contains(&bytes) && series < SERIES_MAX,
+        "{bytes}"
+    );
+    let mut total = 0;
+    let mut last = Vec::new();
+    for piece in metrics.pieces() {
+        // A histogram has twenty-two lines of it.
+        assert!(piece.len() < text::PIECE_BYTES + 22 * 16 * 1024, "{}", piece.len());
+        total += piece.len();
+        last = piece.to_vec();
+    }
+    assert!(total > 8 * LABEL_BYTES_MAX && last.ends_with(b"# EOF\n"), "{total}");
+    assert_eq!(metrics.text().len(), total);
+}
+
 #[test]
 fn metrics_are_dropped_by_name_and_side() {
     let config = telemetry(

@@ -24,7 +24,7 @@ const BATCH_MAX: usize = 512;
 /// How long a span waits for others.
 const GATHERING: Duration = Duration::from_millis(500);
 
-/// What became of spans.
+/// What became of spans. Ours: spans that are lost have to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SpanCounts {

@@ -86,3 +86,40 @@ pub(super) fn known_key(key: &str) -> Checked {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::{known_key, text, value_check};
+    use crate::conformance_test::shared;
+
+    #[test]
+    fn values_are_judged_as_by_istio() {
+        let Some(table) = shared("conformance/validation/tables.json") else { return };
+        let rows: Vec<Value> = serde_json::from_str(&table).unwrap();
+        let mut checked = 0;
+        for row in &rows {
+            let input = &row["input"];
+            let values: Vec<&str> =
+                input["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let all =
+                |check: fn(&str) -> crate::check::Checked| values.iter().all(|value| check(value).is_ok());
+            let target = row["target"].as_str().unwrap_or_default();
+            let holds = match target.split(' ').next().unwrap_or_default() {
+                "CheckWildcardValues" => all(text::one_wildcard),
+                "CheckTrustDomainValues" => all(text::trust_domain),
+                "CheckValidPathTemplate" => all(text::path),
+                "IsValidLiteral" => text::is_literal(input["glob"].as_str().unwrap_or_default()),
+                "ValidateAttribute" => {
+                    let key = input["key"].as_str().unwrap_or_default();
+                    known_key(key).is_ok() && all(value_check(key))
+                }
+                _ => continue,
+            };
+            checked += 1;
+            assert_eq!(holds, row["expect"] == "valid", "{row}");
+        }
+        assert!(checked > 40, "only {checked} rows");
+    }
+}
