@@ -317,7 +317,10 @@ async fn a_sidecar_opens_the_listeners_that_nothing_is_redirected_to() {
     options.listen = Listen::AsConfigured;
     let instead = [("10.0.1.1:9080", app), ("10.0.1.2:9080", app)];
     let instead = instead.into_iter().map(|(mesh, local)| (mesh.to_owned(), local.to_string())).collect();
-    let text = reviews("  - route: [{destination: {host: reviews, port: {number: 9080}}}]\n") + &sidecar;
+    // A listener with a port is for the services that have it.
+    let service = format!("{{name: http, port: {outbound}}}");
+    let text = reviews("  - route: [{destination: {host: reviews}}]\n");
+    let text = text.replacen("{name: http, port: 9080}", &service, 1) + &sidecar;
     let proxy = Proxy::builder(options).dial(SystemDial { instead }).build(config_with(&text, SIDECAR, mesh));
     let addresses = proxy.listen().await.unwrap();
     for port in [inbound, outbound] {

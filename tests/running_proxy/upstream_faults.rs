@@ -348,9 +348,10 @@ async fn u10_a_dead_mirror_and_a_fault_change_nothing_else() {
     assert!((Duration::from_millis(195)..Duration::from_millis(900)).contains(&took), "{took:?}");
 }
 
-/// An upstream that took a request and says nothing more is let go of together with the client that waits for it.
+/// An upstream that took a request and says nothing more, for a client that waits without end: a drain waits for the two as
+/// long as it may, and then lets go of both.
 #[tokio::test]
-async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
+async fn u01_a_half_open_upstream_is_given_up_when_a_drain_has_had_its_time() {
     let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
     let shim = Shim::start(move |mut heard| {
         let gone = gone.clone();
@@ -361,22 +362,24 @@ async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
         }
     })
     .await;
-    let running = before(shim.address, ONCE, "{}").await;
+    let mut options = Options::default();
+    options.patience.drain = Duration::from_millis(700);
+    let endpoints = [("10.0.1.1:9080", shim.address), ("10.0.1.2:9080", shim.address)];
+    let config = config(&reviews(ONCE), SIDECAR);
+    let running = start_with(config, &["9080"], &endpoints, options, |builder| builder).await;
     let mut stream = TcpStream::connect(running.address()).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: reviews\r\n\r\n").await.unwrap();
     let mut one = [0];
     assert!(tokio::time::timeout(Duration::from_millis(200), stream.read(&mut one)).await.is_err());
     assert_eq!((shim.requests(), told.try_recv().is_ok()), (1, false), "it is waited for");
-    let drained = tokio::time::timeout(Duration::from_millis(100), running.proxy.drain()).await;
-    assert!(drained.is_err(), "a request in flight is waited for");
-    // A reset: an end alone is what clients send too that still want their answer.
-    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-    drop(stream);
-    let gone = tokio::time::timeout(Duration::from_secs(5), told.recv()).await;
-    gone.expect("the upstream's connection is still held").unwrap();
+    let started = Instant::now();
     tokio::time::timeout(Duration::from_secs(5), running.proxy.drain())
         .await
-        .expect("somebody is still there");
+        .expect("it is waited for without end");
+    assert!(started.elapsed() >= Duration::from_millis(690), "a request in flight is waited for");
+    let gone = tokio::time::timeout(Duration::from_secs(5), told.recv()).await;
+    gone.expect("the upstream's connection is still held").unwrap();
+    assert!(matches!(stream.read(&mut one).await, Ok(0) | Err(_)), "the client is told nothing more");
 }
 
 /// CVE-2024-53270: who is told that there is too much of everything may be gone already.
