@@ -11,7 +11,7 @@ use super::{RequestAuthn, RequestChange};
 /// Longer values are cut where they are told.
 const TOLD_CHARS_MAX: usize = 80;
 
-/// What a token rule does to a request whose token it accepts.
+/// What a token rule does to a request whose token it accepts. API: security.istio.io/v1 `JWTRule` (S-272, S-299, S-300).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Effects<'a> {

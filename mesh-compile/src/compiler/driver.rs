@@ -306,6 +306,13 @@ impl Compiler {
         }
     }
 
+    /// The scope that a proxy's class has.
+    #[cfg(test)]
+    pub(super) fn scope_of(&self, proxy: &Proxy) -> Option<&Arc<crate::view::Scope>> {
+        let (key, _) = self.proxies.get(proxy)?;
+        self.classes.get(key).map(Class::scope)
+    }
+
     fn hear(&mut self, delta: &Delta) -> Vec<ProxyUpdate> {
         let of_classes: BTreeMap<&ClassKey, _> =
             self.classes.iter_mut().map(|(key, class)| (key, class.hear(&self.snapshot, delta))).collect();

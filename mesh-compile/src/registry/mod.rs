@@ -43,7 +43,7 @@ pub(crate) use part::Part;
 use room::Room;
 use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
-pub(crate) use update::{HostChange, put_in, take_out};
+pub(crate) use update::{HostChange, order, put_in, take_out};
 
 /// The DNS domain of the cluster (T-007).
 pub const DOMAIN: &str = "cluster.local";

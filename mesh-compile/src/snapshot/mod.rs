@@ -5,7 +5,7 @@ mod delta;
 mod register;
 mod update;
 
-pub use delta::{Delta, RuleChange, VirtualServiceChange};
+pub use delta::{Delta, RuleChange, ServiceChange, VirtualServiceChange};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
-use super::attempt::Lent;
+use super::attempt;
 use super::body::{Body, Watch, Watched};
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
@@ -317,7 +317,7 @@ struct Held {
     body: Replay,
     is_grpc: bool,
     active: Option<Active>,
-    lent: Option<Lent>,
+    lent: Option<attempt::Held>,
 }
 
 /// Names the server, and watches the body to its end.
