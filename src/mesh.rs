@@ -15,6 +15,7 @@ use mesh_model::mesh_config::MeshConfig;
 use mesh_model::yaml::{LoadOptions, load};
 
 /// A mesh, read and resolved: ask it what a proxy runs.
+/// Ours: the road from files to decisions in a few calls, for programs that have one mesh.
 ///
 /// The few lines that most programs need. Programs that keep a mesh up to date, read from several clusters or choose
 /// their own budgets call the stages themselves: [`load`], [`ConfigSet::apply`], [`MeshSnapshot::resolve`],

@@ -296,3 +296,46 @@ fn links_are_followed_and_broken_ones_are_findings() {
     symlink(".", root.join("loop")).unwrap();
     assert_eq!(check(&mesh, &[&path], ""), (1, one("error", "unreadable", "broken.yaml")));
 }
+
+#[cfg(unix)]
+#[test]
+fn y05_input_without_an_end_is_refused_in_bounded_memory() {
+    let Some(mesh) = binary() else { return };
+    let mesh = mesh.display();
+    for command in [
+        format!("yes | {mesh} check -"),
+        format!("{mesh} check /dev/zero"),
+        format!("{mesh} check --mesh-config /dev/zero"),
+        format!("yes | {mesh} show routes --config - --proxy sidecar:a/b"),
+    ] {
+        // Address space, so that growth without bound ends in a crash, not in a busy machine.
+        let script = format!("ulimit -v 2000000; {command}");
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(said.contains("more than 256 MiB, the most that is read"), "{command}: {said}");
+        assert_eq!(status(&output), 2, "{command}");
+    }
+    let help = run(Path::new(&mesh.to_string()), &["check", "--help"], "");
+    assert!(text(&help.stdout).contains("at most 256 MiB are read"));
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_read_once_and_their_findings_have_excerpts() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("pipes");
+    let pipe = root.join("pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let document = namespace("a").replace("v1", "v2");
+    let (to, written) = (pipe.clone(), document.clone());
+    let writer = std::thread::spawn(move || std::fs::write(to, written));
+    let limited = Path::new("timeout");
+    let arguments = ["60", mesh.to_str().unwrap(), "check", pipe.to_str().unwrap()];
+    let output = run(limited, &arguments, "");
+    writer.join().unwrap().unwrap();
+    let said = text(&output.stdout);
+    assert!(status(&output) == 1 && said.contains("1 | apiVersion: v2"), "{said}");
+    // In a directory they are nobody's configuration, and nobody waits for them.
+    let output = run(limited, &["60", mesh.to_str().unwrap(), "check", root.to_str().unwrap()], "");
+    assert_eq!(status(&output), 0, "{}", text(&output.stdout));
+}

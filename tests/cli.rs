@@ -118,6 +118,76 @@ fn shown_policies_name_rules_issuers_and_where_they_are_written() {
     }
 }
 
+/// What a rule does to the request that goes on: by rule where policies are shown, for the request where it is explained.
+#[test]
+fn what_token_rules_do_to_a_request_is_shown_and_explained() {
+    let Some(mesh) = binary() else { return };
+    let made = include_str!("../mesh-authz/src/jwt/testdata/tokens.json");
+    let made: serde_json::Value = serde_json::from_str(made).unwrap();
+    let folder = folder("token-effects");
+    let (rules, token) = (folder.join("rules.yaml"), folder.join("alice.jwt"));
+    std::fs::write(&token, made["hs256_without_kid"]["alice"].as_str().unwrap()).unwrap();
+    let keys = serde_json::json!({ "keys": [made["keys"]["oct"]] }).to_string();
+    std::fs::write(
+        &rules,
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {{name: effects, namespace: shop}}\n\
+             spec:\n  selector: {{matchLabels: {{app: reviews}}}}\n  jwtRules:\n  - issuer: https://login.example.com\n    \
+             jwks: '{keys}'\n    outputPayloadToHeader: x-payload\n    outputClaimToHeaders: [{{header: x-user, claim: sub}}]\n"
+        ),
+    )
+    .unwrap();
+    let config = ["--config", "examples/shop", "--config", rules.to_str().unwrap()];
+    let proxy = ["--proxy", "sidecar:shop/reviews-v1-0"];
+    let ask = |first: &[&str], last: &[&str]| {
+        text(&run(&mesh, &[first, &config[..], &proxy, last].concat(), "").stdout)
+    };
+    let shown = ask(&["show", "policies"], &[]);
+    for wanted in [
+        "removed_headers: x-payload, x-user",
+        "token: removed",
+        "header: x-payload",
+        "from: payload",
+        "header: x-user",
+        "from: claim sub",
+        "spec.jwtRules[0].outputClaimToHeaders[0]",
+    ] {
+        assert!(shown.contains(wanted), "no `{wanted}` in:\n{shown}");
+    }
+    let shown: serde_json::Value =
+        serde_json::from_str(&ask(&["show", "policies"], &["--format", "json"])).unwrap();
+    let chains = shown.as_array().unwrap().iter().flat_map(|it| it["chains"].as_array().unwrap());
+    let mut rules = chains.filter_map(|chain| chain["request_authentication"].as_array()).flatten();
+    let rule = rules.find(|rule| rule["issuer"] == "https://login.example.com").unwrap();
+    assert_eq!((&rule["token"], &rule["sets"][1]["from"]), (&"removed".into(), &"claim sub".into()));
+
+    let question = [
+        "--inbound",
+        "--from",
+        "spiffe://cluster.local/ns/shop/sa/web",
+        "--jwt",
+        token.to_str().unwrap(),
+        "--now",
+        "2023-11-14T22:13:20Z",
+        "-H",
+        "x-user: forged",
+        "GET",
+        "http://reviews:9080/reviews/7",
+    ];
+    let wanted = [
+        "header x-user of the client removed",
+        "header x-user set from claim sub: `alice`",
+        "header x-payload set from the token's payload",
+        "header authorization removed",
+    ];
+    for format in ["human", "json"] {
+        let explained = ask(&["explain"], &[&question[..], &["--format", format]].concat());
+        for wanted in wanted {
+            assert!(explained.contains(wanted), "no `{wanted}` in:\n{explained}");
+        }
+    }
+}
+
 #[test]
 fn a_policy_that_cannot_be_read_is_named_by_what_is_shown_and_explained() {
     let Some(mesh) = binary() else { return };

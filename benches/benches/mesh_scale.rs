@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use mesh_benches::mesh::{
     ProcessorTime, destination_rule, host, mesh_text, namespace, service_entry, virtual_service,
 };
@@ -17,6 +17,7 @@ use mesh_compile::snapshot::MeshSnapshot;
 use mesh_compile::view::{Scope, View};
 use mesh_model::config_set::{Change, ConfigSet};
 use mesh_model::mesh_config::MeshConfig;
+use mesh_model::object::ResourceKey;
 use mesh_model::yaml::{LoadOptions, load};
 
 fn sizes() -> Vec<usize> {
@@ -167,6 +168,7 @@ fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[S
             BatchSize::SmallInput,
         );
     });
+    comes_and_goes(&mut group, &mut compiler, &client, size);
     // A thousand proxies that see one namespace of their own, and a change elsewhere: each must be known to be unaffected.
     compiler.forget(&client);
     let sidecar = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: own, namespace: ns-7}\n\
@@ -187,6 +189,44 @@ fn incremental(criterion: &mut Criterion<ProcessorTime>, size: usize, texts: &[S
         );
     });
     group.finish();
+}
+
+/// A service, and a VirtualService, that comes and goes again: two changes a turn.
+fn comes_and_goes(
+    group: &mut BenchmarkGroup<'_, ProcessorTime>,
+    compiler: &mut Compiler,
+    client: &Proxy,
+    size: usize,
+) {
+    let extra = size + 7;
+    let removal = |kind: &'static str| {
+        let (namespace, name) = (namespace(extra).into(), format!("svc-{extra}").into());
+        Change::Remove(ResourceKey {
+            group: "networking.istio.io",
+            kind,
+            cluster: "Kubernetes".into(),
+            namespace,
+            name,
+        })
+    };
+    let cases = [
+        ("service_entry_comes_and_goes", "ServiceEntry", service_entry(extra)),
+        ("virtual_service_comes_and_goes", "VirtualService", virtual_service(extra, 0)),
+    ];
+    for (name, kind, text) in cases {
+        group.bench_function(name, |bench| {
+            bench.iter_batched(
+                || upsert(&text),
+                |change| {
+                    compiler.apply(change);
+                    let with = compiler.config_for(client);
+                    compiler.apply([removal(kind)]);
+                    (with, compiler.config_for(client))
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
 }
 
 criterion_group! {

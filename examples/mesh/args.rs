@@ -120,7 +120,8 @@ impl From<Profile> for mesh_authz::profile::Profile {
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Examples:\n  mesh check examples/shop\n  mesh check 'mesh/**/*.yaml' --strict\n  mesh check east=mesh/east west=mesh/west --suppress 'IST0118=Service *.legacy'\n  kubectl get vs,dr -A -o yaml | mesh check -\n  helm template chart | mesh check - --format github\n  mesh check --explain unknown-field\n\n\
-                  A directory is searched for .yaml, .yml, .json, .jsonl and .ndjson; of a kustomization what it names is read."
+                  A directory is searched for .yaml, .yml, .json, .jsonl and .ndjson; of a kustomization what it names is read.\n\
+                  Of each file or stream at most 256 MiB are read; more is an error."
 )]
 pub struct Check {
     /// Files, directories or globs (`'mesh/**/*.yaml'`), `-` for standard input; `CLUSTER=PATH` names the cluster

@@ -15,7 +15,7 @@ use mesh_model::yaml::{LoadOptions, Loaded, load};
 
 use crate::Unusable;
 use crate::args::Config;
-use crate::files::{Selected, Selection, read, select, unreadable};
+use crate::files::{Selected, Selection, is_plain, read, select, unreadable};
 use crate::progress::Progress;
 use crate::report::Extent;
 use crate::source::Texts;
@@ -67,7 +67,7 @@ pub fn read_all(
             }
             Err(error) => return Err(error),
         };
-        if name == "-" {
+        if name == "-" || !is_plain(&file.path) {
             texts.keep(&name, &bytes);
         }
         let load_options = LoadOptions::default()

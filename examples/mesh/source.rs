@@ -1,8 +1,11 @@
 //! The texts that findings point into: lines for excerpts, and where a place ends.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use mesh_model::diagnostic::Place;
+
+use crate::files;
 
 /// Texts by file name, read when they are asked for.
 #[derive(Debug, Default)]
@@ -11,13 +14,16 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Keeps a text that cannot be read again (standard input).
+    /// Keeps a text that cannot be read again (standard input, pipes).
     pub fn keep(&mut self, file: &str, bytes: &[u8]) {
         self.texts.insert(file.to_owned(), Some(Text::new(bytes)));
     }
 
     pub fn of(&mut self, file: &str) -> Option<&Text> {
-        let read = || std::fs::read(file).ok().map(|bytes| Text::new(&bytes));
+        // A pipe has nothing to say a second time, and may make one wait for ever.
+        let path = Path::new(file);
+        let read = || files::read_file(path).ok().map(|bytes| Text::new(&bytes));
+        let read = || if files::is_plain(path) { read() } else { None };
         self.texts.entry(file.to_owned()).or_insert_with(read).as_ref()
     }
 }

@@ -1,7 +1,7 @@
 //! The proxy that configuration is compiled for: who it is, before anything is known of what it runs.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
@@ -11,6 +11,7 @@ use mesh_model::object::Object;
 use serde::Deserialize;
 
 /// The proxy that is asked (`proxy.json` of FORMAT.md).
+/// Ours: what a proxy says of itself is all that its configuration depends on beside the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
@@ -42,6 +43,8 @@ pub struct Proxy {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Proxy metadata: all addresses of the Pod, with commas between them.
+pub(crate) const INSTANCE_IPS: &str = "INSTANCE_IPS";
 /// Proxy metadata: the network it is in.
 const NETWORK: &str = "NETWORK";
 /// The same as a variable of the proxy's container, and as a label of its Pod.
@@ -62,6 +65,9 @@ impl Proxy {
         let named =
             |object: &&Arc<Object<Pod>>| &*object.meta.namespace == namespace && &*object.meta.name == name;
         let pod = config.pods.iter().find(named)?;
+        let all: Vec<_> = pod.spec.status.pod_ips.iter().map(|address| address.ip.as_str()).collect();
+        let all = (all.len() > 1).then(|| (INSTANCE_IPS.to_owned(), all.join(",")));
+        let network = network_of(pod).map(|network| (NETWORK.to_owned(), network));
         Some(Self {
             kind,
             namespace: Arc::clone(&pod.meta.namespace),
@@ -71,8 +77,69 @@ impl Proxy {
             service_account: pod.spec.spec.service_account_name.as_str().into(),
             locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
             cluster_id: Arc::clone(&pod.meta.cluster),
-            metadata: network_of(pod).map(|network| (NETWORK.to_owned(), network)).into_iter().collect(),
+            metadata: network.into_iter().chain(all).collect(),
         })
+    }
+
+    /// Its addresses: those in `INSTANCE_IPS` of its metadata, else [`ip`](Self::ip); none: unknown.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let written = self.metadata.get(INSTANCE_IPS).map_or("", String::as_str);
+        let mut written = written.split(',').filter_map(|address| address.trim().parse().ok()).peekable();
+        let own = if written.peek().is_none() { self.ip } else { None };
+        written.chain(own)
+    }
+
+    /// The address families it has addresses of.
+    pub fn families(&self) -> Families {
+        self.addresses().fold(Families::default(), |found, address| Families {
+            v4: found.v4 || address.is_ipv4(),
+            v6: found.v6 || address.is_ipv6(),
+        })
+    }
+
+    /// The first of its addresses that others can dial; none of loopback, link-local and the like.
+    pub(crate) fn unicast_address(&self) -> Option<IpAddr> {
+        self.addresses().find(|address| match address {
+            IpAddr::V4(ip) => {
+                let special = ip.is_unspecified() || ip.is_loopback() || ip.is_multicast();
+                !(special || ip.is_link_local() || ip.is_broadcast())
+            }
+            IpAddr::V6(ip) => {
+                let special = ip.is_unspecified() || ip.is_loopback() || ip.is_multicast();
+                !(special || ip.is_unicast_link_local())
+            }
+        })
+    }
+}
+
+/// Address families of a proxy; neither: nothing is known of its addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Families {
+    /// It has an IPv4 address.
+    pub v4: bool,
+    /// It has an IPv6 address.
+    pub v6: bool,
+}
+
+impl Families {
+    /// Whether it listens on and dials addresses of IPv6 alone; a proxy of unknown addresses is taken for IPv4.
+    pub fn is_v6_only(self) -> bool {
+        self.v6 && !self.v4
+    }
+
+    /// Whether an address is of one of its families; a proxy of unknown addresses is taken for IPv4.
+    pub fn has(self, address: IpAddr) -> bool {
+        if address.is_ipv6() { self.v6 } else { !self.is_v6_only() }
+    }
+
+    /// Any address: IPv4's where it has one, since listeners have one address each.
+    pub fn wildcard(self) -> IpAddr {
+        if self.is_v6_only() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+    }
+
+    /// The loopback address, likewise.
+    pub fn localhost(self) -> IpAddr {
+        if self.is_v6_only() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() }
     }
 }
 
@@ -103,7 +170,7 @@ fn default_cluster() -> Arc<str> {
     "Kubernetes".into()
 }
 
-/// Role of a proxy.
+/// Role of a proxy (T-371, T-401).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProxyKind {

@@ -16,6 +16,7 @@ const SHARDS_MAX: usize = 1024;
 type Shard<V> = Arc<BTreeMap<Arc<str>, V>>;
 
 /// A map by name with cheap copies; listed in order of name.
+/// Ours: a revision of a large mesh must not copy what did not change.
 #[derive(Debug, Clone)]
 pub struct SharedMap<V> {
     /// INVARIANT: not empty, a power of two.

@@ -1,4 +1,7 @@
 //! Who may see what: `exportTo` of services, VirtualServices and DestinationRules with the mesh's defaults (T-025 to T-028).
+//! `named` finds VirtualServices by their hosts.
+
+mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use crate::export_to::{NOBODY, OWN_NAMESPACE, PUBLIC};
 use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::registry::service::{RegistryKind, Service};
 use crate::registry::{DOMAIN, put_in, take_out};
+use named::Named;
 
 /// The namespace that a hostname of Kubernetes' form names: its clients know the service by its name alone (T-040).
 pub(crate) fn kubernetes_namespace(hostname: &str) -> Option<&str> {
@@ -36,6 +40,7 @@ pub struct VirtualServiceIndex {
     exported: ByViewer,
     /// Exported to all, by gateway.
     public: BTreeMap<Arc<str>, Class>,
+    named: Named,
 }
 
 impl VirtualServiceIndex {
@@ -43,6 +48,7 @@ impl VirtualServiceIndex {
     pub fn build(virtual_services: &[Arc<MergedVirtualService>]) -> Self {
         let mut index = Self::default();
         for virtual_service in virtual_services {
+            index.named.insert(virtual_service);
             for gateway in gateways_of(virtual_service) {
                 index.insert(virtual_service, &gateway);
             }
@@ -61,6 +67,7 @@ impl VirtualServiceIndex {
         new: Option<&Arc<MergedVirtualService>>,
     ) {
         if let Some(old) = old {
+            self.named.remove(old);
             for gateway in gateways_of(old) {
                 self.for_each_class(old, &gateway, |class| {
                     let order = old.precedence();
@@ -73,6 +80,7 @@ impl VirtualServiceIndex {
             }
         }
         if let Some(new) = new {
+            self.named.insert(new);
             for gateway in gateways_of(new) {
                 self.for_each_class(new, &gateway, |class| {
                     let order = new.precedence();
@@ -106,6 +114,16 @@ impl VirtualServiceIndex {
         }
     }
 
+    /// VirtualServices with this very host, which is in lower case, whoever sees them; in no order.
+    pub(crate) fn with_host(&self, host: &str) -> &[Arc<MergedVirtualService>] {
+        self.named.exact(host)
+    }
+
+    /// VirtualServices with a wildcard among their hosts, whoever sees them; in no order.
+    pub(crate) fn with_wildcards(&self) -> &[Arc<MergedVirtualService>] {
+        self.named.wildcards()
+    }
+
     /// The three classes that a proxy of `namespace` sees for `gateway`: private, exported by name, public.
     pub fn classes(&self, namespace: &str, gateway: &str) -> [&[Arc<MergedVirtualService>]; 3] {
         let key = (Arc::from(namespace), Arc::from(gateway));
@@ -130,6 +148,15 @@ pub fn is_seen(virtual_service: &MergedVirtualService, namespace: &str, gateway:
     let is_exported =
         export_to.contains(PUBLIC) || (export_to.contains(namespace) && !export_to.contains(NOBODY));
     is_exported && gateways_of(virtual_service).iter().any(|own| &**own == gateway)
+}
+
+/// Which of the classes a VirtualService is in for a proxy of `namespace` that sees it: 0, 1 or 2, in order.
+pub(crate) fn class_of(virtual_service: &MergedVirtualService, namespace: &str) -> u8 {
+    if virtual_service.export_to.contains(PUBLIC) {
+        2
+    } else {
+        u8::from(*virtual_service.namespace != *namespace)
+    }
 }
 
 /// Whether it was made from a Gateway API route of `namespace`.
@@ -241,6 +268,19 @@ impl ServiceIndex {
     /// Services that a client in `namespace` sees: those exported to it by name, then the public ones (T-303).
     pub fn exported_to(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.exported.get(namespace).into_iter().flatten().chain(&self.public)
+    }
+
+    /// In which part of [`exported_to`](Self::exported_to) a service stands for a client in `namespace`: 0 or 1, in order;
+    /// `None`: it is not there.
+    pub(crate) fn part_of(&self, service: &Service, namespace: &str) -> Option<u8> {
+        let written = &service.export_to;
+        let export_to = if written.is_empty() { &self.default_export_to } else { written };
+        if export_to.contains(PUBLIC) {
+            return Some(1);
+        }
+        let is_own = || export_to.contains(OWN_NAMESPACE) && *service.namespace == *namespace;
+        let is_named = || namespace != OWN_NAMESPACE && export_to.contains(namespace);
+        (!export_to.contains(NOBODY) && (is_own() || is_named())).then_some(0)
     }
 
     /// The services of a hostname, one per namespace, whoever sees them.

@@ -14,7 +14,7 @@ use crate::registry::{HostKey, Registry};
 
 type Pods = Vec<Arc<Object<Pod>>>;
 
-/// Pods and endpoints by address.
+/// Pods and endpoints by address. Ours: a proxy may know its address and nothing else.
 #[derive(Debug, Clone, Default)]
 pub struct Workloads {
     /// By cluster, namespace and name.

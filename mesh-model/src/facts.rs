@@ -8,14 +8,14 @@ use std::net::IpAddr;
 
 pub use inline_header::is_inline_header;
 
-/// What is known of a connection (S-136, S-142, S-143).
+/// What is known of a connection (S-136, T-189).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionFacts<'a> {
     /// The physical peer (S-136).
     pub src_ip: IpAddr,
-    /// The address the client dialled (before capture) (S-142).
+    /// The address the client dialled, before capture (T-189, T-481).
     pub dst_ip: IpAddr,
-    /// The port the client dialled (before capture).
+    /// The port the client dialled, before capture (T-189, T-481).
     pub dst_port: u16,
     /// TLS as it arrives; `None`: plaintext.
     pub tls: Option<TlsFacts<'a>>,

@@ -2,13 +2,14 @@
 
 mod api_fields;
 mod make;
+mod refuse;
 #[cfg(test)]
 mod tests;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity, Stage};
+use crate::diagnostic::{Report, Severity, Stage};
 use crate::document::Document;
 use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
@@ -38,16 +39,17 @@ use crate::networking::{
 };
 #[cfg(feature = "schema")]
 use crate::object::Body;
-use crate::object::{Header, Kind, Object, ObjectMeta, ResourceKey};
+use crate::object::{Head, Header, Kind, Object, ObjectMeta, ResourceKey};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
     request_authentication::RequestAuthentication,
 };
-use crate::store::{Applied, Instead, Known, Mode, Refusal, Refused, Stamp, Store, version_number};
+use crate::store::{Applied, Known, Mode, Refusal, Stamp, Store, version_number};
 use crate::telemetry::Telemetry;
 pub(crate) use make::Prepared;
 use make::{Made, find_unknown_kind, identity, make, raw_head, read_head};
+use refuse::refuse;
 
 /// How unknown fields of Istio kinds are treated (T-002).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -160,7 +162,7 @@ macro_rules! kinds {
             /// force already.
             pub(crate) fn prepare(&self, document: &Arc<Document>, options: ApplyOptions) -> Prepared {
                 let mut report = Report::new();
-                let Some(header) = read_head(document, options.admission, FINDINGS_MAX, &mut report) else {
+                let Some(header) = Self::read_usable_head(document, options, FINDINGS_MAX, &mut report) else {
                     return Prepared { header: None, report, made: None };
                 };
                 $(
@@ -173,6 +175,28 @@ macro_rules! kinds {
                     }
                 )*
                 Prepared { header: Some(header), report, made: None }
+            }
+
+            /// A document's head. One that has errors spoils the document; what else is wrong with it is found all the same.
+            fn read_usable_head(
+                document: &Arc<Document>,
+                options: ApplyOptions,
+                room: usize,
+                found: &mut Report,
+            ) -> Option<Header> {
+                let header = match read_head(document, options.admission, room, found) {
+                    Head::Good(header) => return Some(header),
+                    Head::Bad(header) => header,
+                    Head::Unknown => return None,
+                };
+                $(
+                    if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
+                        let (meta, _) = identity::<$type>(header.meta);
+                        found.merge(make::<$type>(document, meta, &header.version, options).report);
+                        return None;
+                    }
+                )*
+                None
             }
 
             /// Takes a document in. What was prepared of it is used, the rest is done now.
@@ -190,7 +214,7 @@ macro_rules! kinds {
                         let mut found = Report::new();
                         // A refusal needs a reason, however many findings there are already.
                         let room = FINDINGS_MAX.saturating_sub(applied.report.len()).max(1);
-                        (read_head(document, options.admission, room, &mut found), None, found)
+                        (Self::read_usable_head(document, options, room, &mut found), None, found)
                     }
                 };
                 let Some(header) = header else {
@@ -369,67 +393,4 @@ fn read_into<S: Kind>(
         Err(meta) => meta,
     };
     refuse(store, document, meta, report, stamp, applied)
-}
-
-/// Keeps a document out of its store, with what was found in it: the last good version stays, or something that refuses
-/// takes its place.
-fn refuse<S: Kind>(
-    store: &mut Store<S>,
-    document: &Arc<Document>,
-    meta: ObjectMeta,
-    reasons: Report,
-    stamp: Stamp,
-    applied: &mut Applied,
-) -> Option<Taken> {
-    let (meta, key) = identity::<S>(meta);
-    let version = meta.resource_version.as_deref().and_then(version_number);
-    let error = reasons.iter().find(|found| found.severity == Severity::Error);
-    let refused_at = error.map_or_else(|| Arc::from("metadata.name"), |error| Arc::from(&*error.at.field));
-    let provenance = Arc::new(Provenance {
-        kind: S::KIND,
-        namespace: Arc::clone(&meta.namespace),
-        name: Arc::clone(&meta.name),
-        document: Arc::clone(document),
-        refused_at: Some(refused_at),
-    });
-    let refusal = Refusal { document: Arc::clone(document), since: stamp, reasons: reasons.clone() };
-    applied.report.merge(reasons);
-    let Refused { instead, earlier } = store.refuse(&key, refusal, version, |refusal| {
-        let spec = S::stand_in(&refusal.document)?;
-        Some(Object { meta, spec, provenance: Arc::clone(&provenance) })
-    });
-    let place = Place::of(&provenance, "metadata.name");
-    match instead {
-        Instead::LastGood => applied.report.push(
-            Diagnostic::new(
-                Code::KeptLastGood,
-                place,
-                format!("`{}` has errors: its last good version stays in force", key.name),
-            )
-            .help("correct the errors of the newer version"),
-        ),
-        Instead::Refusing { is_new } => {
-            applied.report.push(
-                Diagnostic::new(
-                    Code::FailsClosed,
-                    place,
-                    format!(
-                        "`{}` has errors and no good version: the workloads it is for {}",
-                        key.name,
-                        S::REFUSING
-                    ),
-                )
-                .help("correct its errors, or remove it"),
-            );
-            if is_new {
-                applied.changed.insert(key.clone());
-            }
-        }
-        Instead::Nothing { is_new } => {
-            if is_new {
-                applied.changed.insert(key.clone());
-            }
-        }
-    }
-    Some(Taken { key, earlier })
 }

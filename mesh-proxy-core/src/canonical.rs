@@ -11,7 +11,7 @@ use crate::decision::{LocalReply, ReplyReason};
 use crate::http_syntax::{Ipv4Text, is_above_controls, is_graphic, is_http1_method, lower_case};
 use crate::path_normalization::normalize;
 
-/// A request in the form that authentication, policies, routes and the upstream share.
+/// A request in the form that authentication, policies, routes and the upstream share (S-195, S-196, S-367).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canonical<'a> {
     /// Path normalised, header names lower case, `x-forwarded-proto` settled.
@@ -27,7 +27,7 @@ impl Canonical<'_> {
     }
 }
 
-/// A request that no rule sees: the codec or the connection manager answers it.
+/// A request that no rule sees: the codec or the connection manager answers it (S-198, S-364).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejection {
     /// What is wrong with it.

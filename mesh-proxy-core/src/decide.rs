@@ -1,4 +1,5 @@
 //! The one evaluator: a compiled configuration and the facts of one connection or request give the decision.
+//! Ours: production, tests and `explain` ask one function.
 //!
 //! Stages in Envoy's order: listener, filter chain, transport, then what the chain runs (`http` or `tcp`).
 

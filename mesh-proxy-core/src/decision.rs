@@ -6,7 +6,7 @@ use mesh_authz::verdict::{ExternalAuthz, RuleRef};
 use mesh_compile::proxy::listener::Tunnel;
 use mesh_compile::route_table::action::{Fault, HashPolicy, HeaderOp, LocalRateLimit, Mirror, RetryPolicy};
 
-/// What a proxy does with one connection or request.
+/// What a proxy does with one connection or request. Spec: conformance/FORMAT.md, decisions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What it does.
@@ -37,7 +37,7 @@ impl From<LocalReply> for Decision {
     }
 }
 
-/// What the proxy does.
+/// What the proxy does. Spec: conformance/FORMAT.md, decisions; local replies are Appendix A.5.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Bytes or a request go upstream.
@@ -48,7 +48,7 @@ pub enum Action {
     Refuse(RefuseReason),
 }
 
-/// Where bytes or a request go.
+/// Where bytes or a request go. Spec: conformance/FORMAT.md, decisions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forward {
     /// Every destination that could be picked.
@@ -61,7 +61,7 @@ pub struct Forward {
     pub http: Option<HttpForward>,
 }
 
-/// A destination with its share.
+/// A destination with its share (T-154, T-155).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterChoice {
     /// Its name.
@@ -76,7 +76,7 @@ pub struct ClusterChoice {
     pub authority: Option<Arc<str>>,
 }
 
-/// A request on its way upstream.
+/// A request on its way upstream (T-168, T-175).
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpForward {
     /// Path and query that the upstream receives.
@@ -97,7 +97,7 @@ pub struct HttpForward {
     pub max_request_bytes: Option<u32>,
 }
 
-/// The authority that an upstream receives.
+/// The authority that an upstream receives (T-175, E-093).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamAuthority {
     /// This text.
@@ -106,7 +106,7 @@ pub enum UpstreamAuthority {
     UpstreamHost,
 }
 
-/// An answer of the proxy's own.
+/// An answer of the proxy's own. Spec: conformance/FORMAT.md, decisions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalReply {
     /// Why.
@@ -154,7 +154,7 @@ impl LocalReply {
     }
 }
 
-/// CORS headers of a preflight's answer; empty: not sent.
+/// CORS headers of a preflight's answer; empty: not sent (T-184, E-014).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CorsAnswer {
     /// `Access-Control-Allow-Origin`; empty: the origin is not allowed.
@@ -167,7 +167,7 @@ pub struct CorsAnswer {
     pub max_age: Arc<str>,
 }
 
-/// Why the proxy answers itself.
+/// Why the proxy answers itself. Spec: conformance/FORMAT.md, decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReplyReason {
     /// A policy denies (403).
@@ -200,7 +200,7 @@ pub enum ReplyReason {
     Http10,
 }
 
-/// Why a connection is closed or not accepted.
+/// Why a connection is closed or not accepted. Spec: conformance/FORMAT.md, decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefuseReason {
     /// Nothing listens there.

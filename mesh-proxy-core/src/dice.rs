@@ -1,6 +1,7 @@
 //! Randomness as an argument: whoever holds the dice decides, so that a simulation repeats exactly.
 
 /// A source of random numbers.
+/// Ours: whoever holds the dice decides, so that what happened can be made to happen again.
 ///
 /// ```
 /// use mesh_proxy_core::dice::{Dice, SeededDice};
@@ -25,6 +26,7 @@ pub trait Dice {
 }
 
 /// Dice that repeat: splitmix64 from a seed. For tests and simulations; not for secrets.
+/// Spec: splitmix64, by Sebastiano Vigna.
 #[derive(Debug, Clone)]
 pub struct SeededDice {
     state: u64,
@@ -47,7 +49,7 @@ impl Dice for SeededDice {
     }
 }
 
-/// Dice that always show the same number.
+/// Dice that always show the same number. Ours: a test asks for the outcome that it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadedDice(
     /// What they show.

@@ -13,7 +13,7 @@ use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
 use crate::http_syntax::{is_http1_method, lower_case};
 
-/// What the listener filters learn of a connection before a chain is chosen.
+/// What the listener filters learn of a connection before a chain is chosen (T-189, T-199).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected<'a> {
     /// The dialled address.

@@ -1,4 +1,5 @@
 //! Probes: facts of a connection or request as JSON lines (`conformance/FORMAT.md`).
+//! Spec: conformance/FORMAT.md, probes.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +14,7 @@ use crate::query::Query;
 /// Longest line that is read, in bytes.
 const LINE_MAX: usize = 1 << 20;
 
-/// One request or connection at one proxy.
+/// One request or connection at one proxy. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
@@ -28,7 +29,7 @@ pub struct Probe {
     pub http: Option<ProbeRequest>,
 }
 
-/// Where a probe is met.
+/// Where a probe is met. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProbeDirection {
@@ -40,7 +41,7 @@ pub enum ProbeDirection {
     Gateway,
 }
 
-/// A connection.
+/// A connection. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeConnection {
@@ -57,7 +58,7 @@ pub struct ProbeConnection {
     pub tls: Option<ProbeTls>,
 }
 
-/// What a TLS client offers.
+/// What a TLS client offers. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeTls {
@@ -72,7 +73,7 @@ pub struct ProbeTls {
     pub peer: Option<String>,
 }
 
-/// A request.
+/// A request. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeRequest {
@@ -91,7 +92,7 @@ pub struct ProbeRequest {
     pub headers: Vec<(String, String)>,
 }
 
-/// HTTP version as written.
+/// HTTP version as written. Spec: conformance/FORMAT.md, probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum ProbeVersion {
     /// HTTP/1.0
@@ -118,7 +119,7 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
-/// A line that is no probe.
+/// A line that is no probe. Ours: a line that is wrong is told with its number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct BadProbe {

@@ -6,7 +6,7 @@ use mesh_model::facts::{ConnectionFacts, RequestFacts};
 
 use crate::transport::Accepted;
 
-/// What is asked.
+/// What is asked. Ours: all that a decision depends on beside the configuration, time among it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query<'a> {
     /// Where the connection is met.

@@ -1,4 +1,5 @@
 //! What becomes of the transport: TLS is terminated, passed through, or the connection is refused.
+//! What is accepted is S-031 to S-043 and T-492.
 
 use mesh_compile::proxy::listener::{ClientCertificate, DownstreamTls, FilterChain, Network};
 use mesh_model::facts::{ConnectionFacts, TlsFacts};
@@ -6,7 +7,7 @@ use mesh_model::trace::{Because, Observer, Outcome, Stage, Step};
 
 use crate::decision::RefuseReason;
 
-/// A connection whose chain accepted its transport.
+/// A connection whose chain accepted its transport (S-040, T-492).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted<'a> {
     /// Whether this proxy terminated TLS.

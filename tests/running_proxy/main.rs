@@ -11,6 +11,7 @@
 mod alone;
 mod ca;
 mod client;
+mod closed;
 mod conformance;
 mod crl;
 mod envoy;

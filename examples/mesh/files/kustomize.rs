@@ -8,6 +8,7 @@ use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef};
 use mesh_model::document::{Document, Node, Value};
 use mesh_model::yaml::{LoadOptions, load};
 
+use super::read_file;
 use super::search::unreadable;
 
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -67,7 +68,7 @@ impl Kustomizations {
         if !self.seen.insert(canonical(file)) {
             return;
         }
-        let bytes = match std::fs::read(file) {
+        let bytes = match read_file(file) {
             Ok(bytes) => bytes,
             Err(error) => return report.push(unreadable(file, Some(&error))),
         };

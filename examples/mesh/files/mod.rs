@@ -4,6 +4,7 @@ mod kustomize;
 mod search;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -93,13 +94,36 @@ fn expand(pattern: &str, report: &mut Report) -> Result<Found, Unusable> {
     Ok(named(found.iter().flat_map(|file| kustomize::resources_or_itself(file, report)).collect()))
 }
 
+/// The most that is read of one file or stream, in MiB: devices and pipes may have no end. It is what the reader of
+/// documents takes, too.
+pub const MOST_MIB: u64 = 256;
+
 /// The bytes of a file, or of standard input for `-`.
 pub fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    let problem = |source| Unusable::Read { path: path.display().to_string(), source };
-    if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(problem)?;
-        return Ok(bytes);
+    let bytes = if path == Path::new("-") { bounded(std::io::stdin().lock(), 0) } else { read_file(path) };
+    bytes.map_err(|source| Unusable::Read { path: path.display().to_string(), source })
+}
+
+/// The bytes of a file, pipe or device.
+pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let length = file.metadata().map_or(0, |data| data.len());
+    bounded(file, length)
+}
+
+/// Whether a file can be read a second time, with the same outcome.
+pub fn is_plain(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.is_file())
+}
+
+fn bounded(input: impl Read, expected: u64) -> std::io::Result<Vec<u8>> {
+    const MOST: u64 = MOST_MIB << 20;
+    let too_much =
+        || std::io::Error::other(format!("it holds more than {MOST_MIB} MiB, the most that is read"));
+    if expected > MOST {
+        return Err(too_much());
     }
-    std::fs::read(path).map_err(problem)
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    input.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST { Err(too_much()) } else { Ok(bytes) }
 }

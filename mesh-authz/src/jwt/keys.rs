@@ -158,7 +158,8 @@ impl Key {
                 (secret.len() >= secret_min(name, reading.profile)).then(|| VerifyingKey::secret(&secret))?
             }
             "OKP" if matches!(name, None | Some("EdDSA")) && text("crv") == Some("Ed25519") => {
-                VerifyingKey::ed25519(&bytes("x").filter(|key| key.len() == 32)?)?
+                let point = bytes("x").filter(|key| key.len() == 32 && !has_small_order(key))?;
+                VerifyingKey::ed25519(&point)?
             }
             _ => return None,
         };
@@ -194,6 +195,33 @@ fn exponent(bytes: &[u8], profile: Profile) -> Option<Vec<u8>> {
         [1, 0, 1] => Some(significant),
         [3] if profile == Profile::Istio => Some(significant),
         _ => None,
+    }
+}
+
+/// Whether the order of a point of Ed25519 divides 8. Ours: under such a key signatures can be written down without any
+/// secret (under the neutral one the same for every text), and no key that was generated is one; Envoy takes them.
+/// The points by y, little-endian, with the numbers from the prime on that stand for 0 and 1; the sign of x is left out.
+fn has_small_order(point: &[u8]) -> bool {
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let Some((last, rest)) = point.split_last() else { return false };
+    let last = last & 0x7f;
+    let Some((first, middle)) = rest.split_first() else { return false };
+    let filled = |byte: u8| middle.iter().all(|it| *it == byte);
+    match (first, last) {
+        // 0 and 1.
+        (0 | 1, 0) => filled(0),
+        // The prime less one, itself, and one more: that is -1, 0 and 1.
+        (0xec..=0xee, 0x7f) => filled(0xff),
+        _ => ORDER_8.iter().any(|[start @ .., end]| rest == start && last == *end),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tokens made by other code (Python's `cryptography`), `testdata/tokens.json`.
 
+mod made;
 mod vectors;
 
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::compile::{KeysFrom, Refused, Rule, comparable_audience};
 use super::locate::{Found, Place};
-use super::{Authenticated, RemoteKeys, RequestAuthn, RequestChange, RequestChanges, output, query};
+use super::{Authenticated, RemoteKeys, RequestAuthn, RequestChange, RequestChanges, effects, output, query};
 use crate::claims::Claims;
 use crate::jwt::cache::TokenCache;
 use crate::jwt::status::Status;
@@ -27,6 +27,9 @@ pub(super) fn authenticate<O: Observer>(
     let mut changes = RequestChanges::default();
     let outputs = authn.outputs.iter().filter(|name| request.headers.contains(name));
     outputs.for_each(|name| changes.push(RequestChange::RemoveHeader(Arc::clone(name))));
+    if O::EXHAUSTIVE {
+        effects::note_removed(&changes, observer);
+    }
     if is_preflight(request) {
         // S-267: no token is looked at; policies still are.
         observer.note(|| {
@@ -51,9 +54,13 @@ pub(super) fn authenticate<O: Observer>(
     let mut accepted = None;
     for (position, rule) in remaining.by_ref() {
         let judge = Judge { rule, position, cache: authn.cache.as_deref(), now };
+        let before = changes.len();
         match judge.verify(request, &mut changes) {
             Ok(claims) => {
                 note_won(rule, &claims, observer);
+                if O::EXHAUSTIVE {
+                    effects::note_changes(rule, changes.get(before..).unwrap_or_default(), observer);
+                }
                 accepted = Some(claims);
                 break;
             }

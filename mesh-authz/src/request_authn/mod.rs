@@ -7,6 +7,7 @@
 
 mod authenticate;
 mod compile;
+mod effects;
 mod locate;
 mod output;
 mod query;
@@ -29,6 +30,7 @@ pub use crate::jwks_store::{KeySource, RemoteKeys};
 use crate::jwt::cache::TokenCache;
 use crate::profile::Profile;
 pub use crate::selection::applicable;
+pub use effects::Effects;
 
 /// No keys but those that rules hold themselves (S-288, S-291).
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,6 +2,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "values read best where they are written")]
 
 mod attacks;
+mod effects;
 mod mutants;
 mod places;
 mod remembered;

@@ -1,4 +1,5 @@
 //! What several objects say together that cannot be meant: Istio's analyzers, each a function of its own.
+//! Spec: istio/istio, pkg/config/analysis/analyzers.
 //!
 //! The table [`ANALYZERS`] lists them. Messages are ours; code and severity are Istio's
 //! ([`Code::istio_code`]). An analyzer looks things up in the indexes of its `Context` and never compares everything
@@ -44,6 +45,7 @@ mod suppress;
 mod table;
 #[cfg(test)]
 mod tests;
+mod workloads;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,7 +60,7 @@ use findings::Findings;
 pub use suppress::{Suppression, suppress};
 pub use table::{ANALYZERS, Analyzer, Reach};
 
-/// What is analysed.
+/// What is analysed. Ours: analyzers look at the same objects that decisions are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The objects in force.
@@ -69,7 +71,7 @@ pub struct Input<'a> {
     pub networks: Option<Networks<'a>>,
 }
 
-/// Networks with the document that they stand in.
+/// Networks with the document that they stand in. API: mesh/v1alpha1 `MeshNetworks`.
 #[derive(Debug, Clone, Copy)]
 pub struct Networks<'a> {
     /// The document.
@@ -92,7 +94,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Whether the input is all that there is.
+/// Whether the input is all that there is. Ours: of files it is not known whether what they do not have is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Completeness {
     /// Some of it, as from files: an analyzer that compares with a kind of the running cluster (Pods, Services,
@@ -104,6 +106,7 @@ pub enum Completeness {
 }
 
 /// What to analyse, and what to leave out of the result.
+/// Ours: who asks for one analyzer does not want to hear of the others.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Names of the analyzers to run; `None`: all that run by default.
@@ -114,7 +117,7 @@ pub struct Options {
     pub completeness: Completeness,
 }
 
-/// An analyzer that was left out.
+/// An analyzer that was left out. Ours: silence of an analyzer that did not run must not look like its consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skipped {
     /// Its name.
@@ -123,7 +126,7 @@ pub struct Skipped {
     pub kind: &'static str,
 }
 
-/// What analysis found.
+/// What analysis found. Ours: what was found and what was not looked for belong together.
 #[derive(Debug, Clone, Default)]
 pub struct Analysis {
     /// The findings, by analyzer in the order of the table, then by object.

@@ -1,4 +1,5 @@
 //! Findings that are not wanted.
+//! Spec: the annotation `galley.istio.io/analyze-suppress`, and `--suppress` of `istioctl analyze`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use mesh_model::diagnostic::{Diagnostic, Report};
 /// The annotation that names the codes that are not wanted of an object, separated by commas; `*`: all.
 const ANNOTATION: &str = "galley.istio.io/analyze-suppress";
 
-/// A code, and the objects it is not wanted of.
+/// A code, and the objects it is not wanted of. Spec: `--suppress` of `istioctl analyze`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
     /// Istio's code or ours.

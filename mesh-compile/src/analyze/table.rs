@@ -1,4 +1,4 @@
-//! The one table of analyzers.
+//! The one table of analyzers. Spec: istio/istio, pkg/config/analysis/analyzers/all.go.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::analyzers as a;
 use super::context::Context;
 use super::findings::Findings;
 
-/// What an analyzer looks at in one go.
+/// What an analyzer looks at in one go. Ours: clusters that know nothing of each other cannot contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
     /// The objects of one cluster.
@@ -15,7 +15,7 @@ pub enum Reach {
     Mesh,
 }
 
-/// One analyzer.
+/// One analyzer. Spec: istio/istio, pkg/config/analysis/analyzers/all.go.
 #[derive(Clone, Copy)]
 pub struct Analyzer {
     /// Istio's name for it.
@@ -109,4 +109,8 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("destinationrule.ShadowedAnalyzer", &["DestinationRule"], a::rule_shadowed::run),
     row("authn.ShadowedAnalyzer", &["PeerAuthentication", "Pod", "MeshConfig"], a::peer_shadowed::run),
     row("gateway.OffloadAnalyzer", &["Gateway"], a::gateway_offload::run),
+    // Ours: what security resources say of workloads that only the workloads and services can tell.
+    row("auth.SeveralAuthorizersAnalyzer", &["AuthorizationPolicy", "Pod", "MeshConfig"], a::several_authorizers::run),
+    row("auth.ServicePortAnalyzer", &["AuthorizationPolicy", "PeerAuthentication", "Service", "Pod", "Deployment"], a::service_ports::run),
+    row("auth.ClientAddressAnalyzer", &["AuthorizationPolicy", "Pod", "Deployment", "Gateway", "MeshConfig"], a::client_addresses::run),
 ];

@@ -7,13 +7,14 @@ use mesh_model::diagnostic::Report;
 use mesh_model::origin::Origin;
 
 use super::clusters::Clusters;
+use super::tables::TableWork;
 use super::units::{Questions, Remembering, Routes, UnitKey};
 use super::update::Because;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::cluster::Cluster;
 use crate::proxy::clusters::ClusterCompiler;
 use crate::proxy::listener::Listener;
-use crate::proxy::outbound::{self, Listening, PortTables, Rewritten};
+use crate::proxy::outbound::{self, Exchanged, Listening, PortTables};
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::HostKey;
 use crate::registry::service::Service;
@@ -45,7 +46,7 @@ pub(super) struct Class {
 /// Listeners with the questions asked for them.
 #[derive(Debug)]
 pub(super) struct Heard {
-    listening: Listening,
+    pub(super) listening: Listening,
     pub(super) asked: Asked,
     report: Report,
 }
@@ -60,9 +61,11 @@ pub(super) struct Stale {
     pub(super) units: BTreeSet<UnitKey>,
     /// Hosts, in lower case, of services whose other names this proxy knows are not those that the tables have.
     pub(super) renamed: Vec<Arc<str>>,
-    rewritten: BTreeMap<HostKey, Arc<MergedVirtualService>>,
+    pub(super) rewritten: BTreeMap<HostKey, Arc<MergedVirtualService>>,
     /// Services that are other versions of what they were, by hostname.
-    services: BTreeMap<Arc<str>, Arc<Service>>,
+    pub(super) services: BTreeMap<Arc<str>, Arc<Service>>,
+    /// What came into the scope, went, or has another shape.
+    pub(super) exchanged: Exchanged,
 }
 
 impl Stale {
@@ -73,6 +76,7 @@ impl Stale {
             && self.renamed.is_empty()
             && self.rewritten.is_empty()
             && self.services.is_empty()
+            && self.exchanged.is_empty()
     }
 }
 
@@ -193,7 +197,7 @@ impl Class {
         }
         for (host, origin) in &delta.services {
             if self.scope.is_concerned_by_service(snapshot, &namespace, host) {
-                if !self.rewrite_service(delta, host) {
+                if !self.rewrite_service(delta, host) && !self.exchange_service(snapshot, delta, host) {
                     self.stale.scope = true;
                 }
                 because.push(Because::new(Lookup::Service(Arc::clone(host)), origin));
@@ -215,7 +219,11 @@ impl Class {
                     Lookup::VirtualService(name.0, name.1)
                 }
                 _ => {
-                    self.stale.scope = true;
+                    if self.exchange_virtual_service(snapshot, change) {
+                        self.stale.listeners |= has_layer_four;
+                    } else {
+                        self.stale.scope = true;
+                    }
                     Lookup::Scope
                 }
             };
@@ -223,32 +231,15 @@ impl Class {
         }
     }
 
-    /// Takes in another version of a service where that changes no scope. `false`: it may.
-    fn rewrite_service(&mut self, delta: &Delta, host: &Arc<str>) -> bool {
-        let Some((old, new)) = delta.rewritten_services.get(host) else { return false };
-        let is_done = !self.stale.scope && Arc::make_mut(&mut self.scope).rewrite_service(old, new);
-        if !is_done {
-            return false;
-        }
-        let lower: Arc<str> = host.to_ascii_lowercase().into();
-        for question in [Lookup::Service(Arc::clone(host)), Lookup::Service(lower)] {
-            self.stale.units.extend(self.questions.units(&question).cloned());
-            self.stale.listeners |=
-                self.listening.as_ref().is_some_and(|heard| heard.asked.contains(&question));
-        }
-        self.stale.units.insert(UnitKey::Clusters(Arc::clone(host)));
-        self.stale.services.insert(Arc::clone(host), Arc::clone(new));
-        self.stale.listeners |= self.listeners.iter().any(|listener| listener.is_from(&old.provenance));
-        true
-    }
-
     /// Puts everything out of date; what comes out the same stays in its place all the same.
     pub(super) fn forget(&mut self) {
         self.routes = Routes::default();
         self.questions = Questions::default();
-        self.stale = Stale { scope: true, ..Stale::default() };
-        self.stale.units =
-            self.clusters.by_host.iter().map(|(host, _)| UnitKey::Clusters(Arc::clone(host))).collect();
+        // The scope may hold services already whose clusters nobody has made yet.
+        let mut units = std::mem::take(&mut self.stale.units);
+        units.retain(|unit| matches!(unit, UnitKey::Clusters(_)));
+        units.extend(self.clusters.by_host.iter().map(|(host, _)| UnitKey::Clusters(Arc::clone(host))));
+        self.stale = Stale { scope: true, units, ..Stale::default() };
     }
 
     /// Compiles what is out of date.
@@ -286,15 +277,18 @@ impl Class {
         } = self;
         let view = View::of_class(snapshot, proxy, settings.as_deref(), Arc::clone(scope), recorder);
 
-        let mut plans_tables = stale.scope || is_new;
         let mut rewritten = stale.rewritten;
         let mut hosts = BTreeSet::new();
         let mut defaults = BTreeSet::new();
         for unit in stale.units {
             match &unit {
                 UnitKey::Routes(.., namespace, name) => {
-                    if let Some(virtual_service) = routes.virtual_service(&unit) {
-                        let name = (Arc::clone(namespace), Arc::clone(name));
+                    let name = (Arc::clone(namespace), Arc::clone(name));
+                    // What it was made from is not what it is to be made from where that was exchanged.
+                    let is_exchanged = stale.exchanged.virtual_services.contains(&name);
+                    if let Some(virtual_service) = routes.virtual_service(&unit)
+                        && !is_exchanged
+                    {
                         rewritten.entry(name).or_insert_with(|| Arc::clone(virtual_service));
                     }
                     routes.forget(&unit);
@@ -312,11 +306,12 @@ impl Class {
         }
 
         if proxy.kind == ProxyKind::Sidecar {
+            let mut asks_for_others = is_new;
             if stale.scope || stale.listeners || is_new {
                 recorder.begin();
                 let (new, report) = outbound::listen(&view);
                 let heard = Heard { listening: new, asked: recorder.end(), report };
-                plans_tables |= listening
+                asks_for_others |= listening
                     .as_ref()
                     .is_none_or(|old| !old.listening.asks_for_same_tables(&heard.listening));
                 let mut heard = heard;
@@ -330,40 +325,18 @@ impl Class {
                 *listeners = keep_listeners(listeners, std::mem::take(&mut heard.listening.listeners));
                 *listening = Some(Arc::new(heard));
             }
-            let mut cache = Remembering { routes, questions, recorder };
-            let mut report = Report::new();
-            for table in tables.iter_mut().filter(|_| !stale.renamed.is_empty()) {
-                plans_tables =
-                    plans_tables || outbound::rename(&view, table, &stale.renamed) == Rewritten::PlanAnew;
-            }
-            for host in &defaults {
-                for table in tables.iter_mut() {
-                    plans_tables = plans_tables
-                        || outbound::rewrite_defaults(&view, table, host, &mut cache, &mut report)
-                            == Rewritten::PlanAnew;
-                }
-            }
-            for service in stale.services.values() {
-                if plans_tables {
-                    break;
-                }
-                for table in tables.iter_mut() {
-                    let outcome = outbound::rewrite_service(&view, table, service, &mut cache, &mut report);
-                    plans_tables |= outcome == Rewritten::PlanAnew;
-                }
-            }
-            for virtual_service in rewritten.values() {
-                if plans_tables {
-                    break;
-                }
-                for table in tables.iter_mut() {
-                    let outcome = outbound::rewrite(&view, table, virtual_service, &mut cache, &mut report);
-                    plans_tables |= outcome == Rewritten::PlanAnew;
-                }
-            }
-            if let (true, Some(heard)) = (plans_tables, listening.as_ref()) {
-                let earlier = std::mem::take(tables);
-                *tables = outbound::tables(&view, &heard.listening, earlier, &mut cache, &mut report);
+            if let Some(heard) = listening.as_ref() {
+                let work = TableWork {
+                    everything: stale.scope,
+                    asks_for_others,
+                    renamed: &stale.renamed,
+                    defaults: &defaults,
+                    services: &stale.services,
+                    exchanged: &stale.exchanged,
+                    rewritten: &rewritten,
+                };
+                let mut cache = Remembering { routes, questions, recorder };
+                work.refresh(&view, &heard.listening, tables, &mut cache);
             }
         }
 

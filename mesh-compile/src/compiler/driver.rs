@@ -20,11 +20,12 @@ use super::class::Class;
 use super::own::Own;
 use super::update::{ProxyUpdate, Update};
 use crate::proxy::ProxyConfig;
-use crate::proxy_identity::Proxy;
+use crate::proxy_identity::{Families, INSTANCE_IPS, Proxy};
 use crate::snapshot::{Delta, MeshSnapshot};
 use crate::view::{Kinship, settings_written};
 
 /// The configuration of a mesh, and of every proxy that was asked for, kept up to date.
+/// Ours: a change costs what depends on it; compiling all anew is the oracle that it is compared with.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,8 +91,8 @@ fn fork(
 struct ClassKey {
     /// Without name and account, and without address.
     proxy: Proxy,
-    /// Nobody knows the family of an unknown address: such a proxy dials gateways of both.
-    is_v6: Option<bool>,
+    /// Nobody knows the families of a proxy without addresses: it dials gateways of both.
+    families: Families,
     /// Settings in the annotation of the Pod.
     settings: Option<String>,
     /// Where addresses make a difference.
@@ -106,9 +107,11 @@ impl ClassKey {
     }
 
     fn of(snapshot: &MeshSnapshot, proxy: &Proxy) -> Self {
+        let mut shared = Proxy { name: "".into(), service_account: "".into(), ip: None, ..proxy.clone() };
+        shared.metadata.remove(INSTANCE_IPS);
         Self {
-            proxy: Proxy { name: "".into(), service_account: "".into(), ip: None, ..proxy.clone() },
-            is_v6: proxy.ip.map(|ip| ip.is_ipv6()),
+            proxy: shared,
+            families: proxy.families(),
             settings: settings_written(snapshot, proxy).map(str::to_owned),
             address: None,
         }
@@ -301,6 +304,13 @@ impl Compiler {
                 }
             }
         }
+    }
+
+    /// The scope that a proxy's class has.
+    #[cfg(test)]
+    pub(super) fn scope_of(&self, proxy: &Proxy) -> Option<&Arc<crate::view::Scope>> {
+        let (key, _) = self.proxies.get(proxy)?;
+        self.classes.get(key).map(Class::scope)
     }
 
     fn hear(&mut self, delta: &Delta) -> Vec<ProxyUpdate> {

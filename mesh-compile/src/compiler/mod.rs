@@ -1,9 +1,10 @@
 //! Puts a proxy's configuration together: [`compile`] from scratch, [`Compiler`] keeping it current as objects change.
+//! Ours: one function compiles from scratch, and is what every shortcut is compared with.
 //!
 //! `fork` begins a class with what another one knows, `layered` are the maps that both then share.
 //!
 //! `units` are what is compiled once and remembered with the questions that were asked for it, `class` is what proxies of
-//! one kind share, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
+//! one kind share, kept current by `scope_changes` and `tables`, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
 //! the oracle: the driver gives the same, whatever came before.
 
 mod class;
@@ -13,6 +14,8 @@ mod extras;
 mod fork;
 mod layered;
 mod own;
+mod scope_changes;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod units;

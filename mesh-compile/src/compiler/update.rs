@@ -10,7 +10,7 @@ use mesh_model::origin::Origin;
 use crate::proxy_identity::Proxy;
 use crate::view::Lookup;
 
-/// What became of a batch of changes.
+/// What became of a batch of changes. Ours: proxies that run what they ran keep their connections.
 #[derive(Debug, Clone, Default)]
 pub struct Update {
     /// What is wrong with the objects that were written, and with what was resolved again because of them.
@@ -21,7 +21,7 @@ pub struct Update {
     pub proxies: Vec<ProxyUpdate>,
 }
 
-/// A proxy that a change concerns.
+/// A proxy that a change concerns. Ours: that a proxy is concerned has to be explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyUpdate {
     /// Which one.
@@ -30,7 +30,7 @@ pub struct ProxyUpdate {
     pub because: Vec<Because>,
 }
 
-/// Why a proxy is concerned.
+/// Why a proxy is concerned. Ours: a question and the object that changed its answer are the whole explanation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Because {
     /// The question that was asked when the proxy's configuration was compiled.

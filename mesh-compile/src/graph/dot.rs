@@ -1,4 +1,4 @@
-//! Graphviz: `dot -Tsvg`.
+//! Graphviz: `dot -Tsvg`. Spec: Graphviz, the DOT language.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,5 @@
 //! One page that needs nothing else: the picture with pan, zoom, search and details.
+//! Ours: a picture that can be mailed needs no server and no network.
 
 use super::MeshGraph;
 

@@ -1,4 +1,4 @@
-//! Mermaid, as pages of repositories render it.
+//! Mermaid, as pages of repositories render it. Spec: Mermaid, flow charts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -46,6 +46,7 @@ pub use mermaid::mermaid;
 use crate::snapshot::MeshSnapshot;
 
 /// Nodes and edges, in a fixed order.
+/// Ours: the picture is drawn from what was resolved, so that it cannot differ from decisions.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MeshGraph {
     /// Gateways, services, subsets, workloads.
@@ -54,7 +55,7 @@ pub struct MeshGraph {
     pub edges: Vec<Edge>,
 }
 
-/// What a node stands for.
+/// What a node stands for. Ours: what a person would draw as a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeKind {
@@ -72,7 +73,7 @@ pub enum NodeKind {
     Workload,
 }
 
-/// A node.
+/// A node. Ours: what a person would draw as a box.
 #[derive(Debug, Clone, Serialize)]
 pub struct Node {
     /// Unique in the graph.
@@ -97,7 +98,7 @@ pub struct Node {
     pub facts: Vec<Fact>,
 }
 
-/// One thing about a node.
+/// One thing about a node. Ours: what is told of a node leads to the place where it was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fact {
     /// What it is about.
@@ -109,7 +110,7 @@ pub struct Fact {
     pub origin: Option<Origin>,
 }
 
-/// What an edge says.
+/// What an edge says. Ours: what a person would draw as an arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EdgeKind {
@@ -123,7 +124,7 @@ pub enum EdgeKind {
     Allow,
 }
 
-/// An edge.
+/// An edge. Ours: arrows between the same two boxes are one, with each way told.
 #[derive(Debug, Clone, Serialize)]
 pub struct Edge {
     /// Id of a node.
@@ -136,7 +137,7 @@ pub struct Edge {
     pub ways: Vec<Way>,
 }
 
-/// One route, or one rule, behind an edge.
+/// One route, or one rule, behind an edge. Ours: what is told of an arrow leads to the place where it was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Way {
     /// What it is for: `/api/*`, `end-user=jason`; empty: everything.

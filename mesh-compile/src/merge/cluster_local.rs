@@ -7,7 +7,7 @@ use mesh_model::name::{is_wildcard, most_specific_match};
 
 use crate::registry::DOMAIN;
 
-/// Which hosts are cluster-local.
+/// Which hosts are cluster-local (T-345).
 #[derive(Debug, Clone, Default)]
 pub struct ClusterLocalHosts {
     exact: BTreeMap<String, bool>,

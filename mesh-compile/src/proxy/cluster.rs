@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 pub use super::origins::Origins;
 
-/// An upstream cluster.
+/// An upstream cluster. Spec: Envoy, config.cluster.v3.Cluster; its name is T-150.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
     /// `outbound|9080|v1|reviews.default.svc.cluster.local`.
@@ -81,7 +81,7 @@ impl Cluster {
     }
 }
 
-/// How endpoints are found.
+/// How endpoints are found. Spec: Envoy, config.cluster.v3.Cluster.DiscoveryType; chosen as T-301 and T-321 say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Discovery {
     /// From the control plane.
@@ -99,6 +99,7 @@ pub enum Discovery {
 }
 
 /// Load-balancing policy, with the size of a hash table where there is one.
+/// Spec: Envoy, config.cluster.v3.Cluster.LbPolicy; chosen as T-245 and T-246 say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LbPolicy {
     /// In turn.
@@ -121,7 +122,7 @@ pub enum LbPolicy {
     ClusterProvided,
 }
 
-/// TCP keep-alive; unset attributes are the system's.
+/// TCP keep-alive; unset attributes are the system's. Spec: Envoy, config.core.v3.TcpKeepalive (T-270).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpKeepalive {
     /// Unanswered probes before the connection is dropped.
@@ -132,7 +133,7 @@ pub struct TcpKeepalive {
     pub interval: Option<u32>,
 }
 
-/// Circuit breakers.
+/// Circuit breakers. Spec: Envoy, config.cluster.v3.CircuitBreakers.Thresholds (T-270, T-271).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Connections.
@@ -156,7 +157,7 @@ pub struct Outlier {
     pub http_error_codes: Vec<Arc<str>>,
 }
 
-/// Slow start.
+/// Slow start. Spec: Envoy, config.cluster.v3.Cluster.SlowStartConfig (T-250).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SlowStart {
     /// Length of the window.
@@ -167,7 +168,7 @@ pub struct SlowStart {
     pub min_weight_percent: Option<f64>,
 }
 
-/// Transport security towards endpoints.
+/// Transport security towards endpoints (T-280..T-289).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamTls {
     /// None.
@@ -176,7 +177,7 @@ pub enum UpstreamTls {
     Tls(Box<UpstreamTlsContext>),
 }
 
-/// A TLS client context.
+/// A TLS client context. Spec: Envoy, extensions.transport_sockets.tls.v3.UpstreamTlsContext (T-281..T-283).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UpstreamTlsContext {
     /// Server name sent; empty: none.
@@ -197,7 +198,7 @@ pub struct UpstreamTlsContext {
     pub auto: bool,
 }
 
-/// HTTP options of a cluster.
+/// HTTP options of a cluster. Spec: Envoy, extensions.upstreams.http.v3.HttpProtocolOptions (T-270).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HttpOptions {
     /// Upstream protocol.
@@ -218,7 +219,7 @@ pub struct HttpOptions {
     pub auto_san_validation: bool,
 }
 
-/// Upstream protocol.
+/// Upstream protocol (T-198, T-270).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum UpstreamProtocol {
     /// HTTP/1.1
@@ -232,7 +233,7 @@ pub enum UpstreamProtocol {
     Alpn,
 }
 
-/// Retry budget.
+/// Retry budget (T-273).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryBudget {
     /// Share of active requests.
@@ -243,7 +244,7 @@ pub struct RetryBudget {
     pub budget_interval_ms: Option<i64>,
 }
 
-/// Zone-aware routing; what is not set is the proxy's default.
+/// Zone-aware routing; what is not set is the proxy's default (T-262).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ZoneAware {
     /// Endpoints needed before it is used.
@@ -252,7 +253,7 @@ pub struct ZoneAware {
     pub routing_enabled: Option<f64>,
 }
 
-/// An endpoint of a cluster.
+/// An endpoint of a cluster. Spec: Envoy, config.endpoint.v3.LbEndpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterEndpoint {
     /// `10.0.0.1:80`, `[::1]:80`, `host:port`, or a Unix path (`/run/app.sock`, abstract: `@app`).

@@ -1,5 +1,5 @@
 //! Wasm modules and Lua scripts in the chains of a proxy: which, where, in which order, for which traffic. Data alone:
-//! nothing here loads or runs them.
+//! nothing here loads or runs them. API: extensions.istio.io/v1alpha1 `WasmPlugin` and `TrafficExtension`.
 // Facts: Istio's pilot/pkg/model/{extensions,push_context}.go; a WasmPlugin counts as a TrafficExtension there.
 
 use std::cmp::Reverse;
@@ -19,14 +19,14 @@ use serde::{Serialize, Serializer};
 use super::listener::Direction;
 use crate::view::View;
 
-/// The extensions of one proxy.
+/// The extensions of one proxy. API: extensions.istio.io/v1alpha1 `WasmPlugin` and `TrafficExtension`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Extensions {
     /// In the order in which traffic meets them: phase after phase, in each phase the greatest priority first.
     pub all: Vec<Extension>,
 }
 
-/// One extension.
+/// One extension. API: extensions.istio.io/v1alpha1 `WasmPlugin` and `TrafficExtension`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Extension {
     /// `NAMESPACE.NAME`.
@@ -47,6 +47,7 @@ pub struct Extension {
 }
 
 /// Where an extension stands among Istio's filters, in order.
+/// API: extensions.istio.io/v1alpha1 `PluginPhase` and `TrafficExtension.ExecutionPhase`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Phase {
@@ -60,7 +61,7 @@ pub enum Phase {
     Unspecified,
 }
 
-/// Which kind of chain an extension is for.
+/// Which kind of chain an extension is for. API: extensions.istio.io/v1alpha1 `PluginType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChainKind {

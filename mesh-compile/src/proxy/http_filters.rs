@@ -8,13 +8,14 @@ use mesh_model::origin::Origin;
 use crate::route_table::action::{HeaderOps, LocalRateLimit};
 
 /// Filters in the order in which requests meet them.
+/// Spec: Envoy, HttpConnectionManager.http_filters; Istio's order is S-077.
 #[derive(Debug, Clone, Default)]
 pub struct HttpFilters {
     /// Istio's own and those of patches.
     pub order: Vec<HttpFilter>,
 }
 
-/// One filter.
+/// One filter. Spec: Envoy, HttpConnectionManager.http_filters; Istio's order is S-077.
 #[derive(Debug, Clone)]
 pub struct HttpFilter {
     /// Its name.
@@ -25,7 +26,7 @@ pub struct HttpFilter {
     pub origin: Origin,
 }
 
-/// What a filter does to a request.
+/// What a filter does to a request. Ours: what a filter does to a request is told apart from how it is configured.
 #[derive(Debug, Clone)]
 pub enum FilterEffect {
     /// One of Istio's own: what it does is in the chain and in its routes.

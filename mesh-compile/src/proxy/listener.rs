@@ -11,7 +11,7 @@ use mesh_model::origin::{Origin, Provenance};
 use super::http_filters::HttpFilters;
 use crate::route_table::action::{Destination, Destinations, HashPolicy};
 
-/// Which traffic a listener takes.
+/// Which traffic a listener takes (T-200, T-490, T-411).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Captured at the client's sidecar.
@@ -22,7 +22,7 @@ pub enum Direction {
     Gateway,
 }
 
-/// A listener.
+/// A listener. Spec: Envoy, config.listener.v3.Listener.
 ///
 /// Outbound: chosen by the dialled `address:port`, exact address before the wildcard; the virtual listener
 /// (`port` 15001) takes what no other does. Inbound: one virtual listener (15006) whose chains name ports.
@@ -73,6 +73,7 @@ impl Listener {
 }
 
 /// A filter chain: a condition, transport security, and what runs on the bytes.
+/// Spec: Envoy, config.listener.v3.FilterChain.
 #[derive(Debug, Clone)]
 pub struct FilterChain {
     /// For people.
@@ -105,7 +106,7 @@ pub struct ChainMatch {
     pub application_protocols: Vec<Arc<str>>,
 }
 
-/// What arrives.
+/// What arrives. Spec: Envoy, FilterChainMatch.transport_protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// A TLS client hello.
@@ -115,6 +116,7 @@ pub enum Transport {
 }
 
 /// TLS termination.
+/// Spec: Envoy, extensions.transport_sockets.tls.v3.DownstreamTlsContext; made as S-040 and T-430 to T-436 say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownstreamTls {
     /// What is asked of the client.
@@ -146,7 +148,7 @@ pub struct DownstreamTls {
     pub certificate_hashes: Vec<Arc<str>>,
 }
 
-/// What is asked of a client during the handshake.
+/// What is asked of a client during the handshake (T-431, S-040).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientCertificate {
     /// Nothing (SIMPLE).
@@ -157,7 +159,7 @@ pub enum ClientCertificate {
     Required,
 }
 
-/// What runs on the bytes of a chain.
+/// What runs on the bytes of a chain (T-428, T-492).
 #[derive(Debug, Clone)]
 pub enum Network {
     /// An HTTP connection manager.
@@ -166,7 +168,7 @@ pub enum Network {
     Tcp(Box<TcpProxy>),
 }
 
-/// HTTP on a connection.
+/// HTTP on a connection. Spec: Envoy, HttpConnectionManager.
 #[derive(Debug, Clone)]
 pub struct HttpManager {
     /// Name of the table in [`super::ProxyConfig::route_tables`].
@@ -207,6 +209,7 @@ impl HttpManager {
 }
 
 /// Limits of HTTP connections and requests; `None`: as Istio has them.
+/// Spec: Envoy, HttpConnectionManager, its timeouts and bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HttpLimits {
     /// Connections without requests are closed after so many milliseconds.
@@ -219,7 +222,7 @@ pub struct HttpLimits {
     pub max_request_headers_kb: Option<u32>,
 }
 
-/// `MeshConfig.pathNormalization`.
+/// `MeshConfig.pathNormalization` (T-453, S-191..S-194).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum PathNormalization {
     /// As it came.
@@ -233,7 +236,7 @@ pub enum PathNormalization {
     DecodeAndMergeSlashes,
 }
 
-/// Bytes to a cluster.
+/// Bytes to a cluster. Spec: Envoy, extensions.filters.network.tcp_proxy.v3.TcpProxy (T-272).
 #[derive(Debug, Clone)]
 pub struct TcpProxy {
     /// Where to; several by weight.
@@ -261,7 +264,7 @@ pub struct Tunnel {
     pub origin: Origin,
 }
 
-/// The request that a tunnel begins with.
+/// The request that a tunnel begins with (T-290).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TunnelMethod {
     /// `CONNECT`.

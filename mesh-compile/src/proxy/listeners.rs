@@ -15,6 +15,7 @@ use super::listener::{Direction, Listener};
 const SCANNED: usize = 16;
 
 /// Listeners in order of direction, address and port.
+/// Ours: a connection finds its listener without looking at all of them.
 ///
 /// Where each is bound is indexed when someone first asks, which costs time in their number once.
 #[derive(Clone, Default)]

@@ -39,7 +39,7 @@ use mesh_authz::peer::PeerModes;
 use proxy_settings::ProxySettings;
 use telemetry::TelemetryConfig;
 
-/// Everything one proxy runs.
+/// Everything one proxy runs. Ours: shaped as Envoy's, so that both can be compared.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyConfig {
     /// In order of direction, address and port.
@@ -60,7 +60,7 @@ pub struct ProxyConfig {
     pub peer_modes: Arc<PeerModes>,
 }
 
-/// A part of a proxy's configuration.
+/// A part of a proxy's configuration. Ours: listeners and the tables that they use are made together.
 #[derive(Debug, Clone, Default)]
 pub struct Fragment {
     /// Listeners.

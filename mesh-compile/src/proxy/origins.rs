@@ -15,6 +15,7 @@ pub(super) const CLUSTER: &str = "cluster";
 type Entry = (&'static str, Origin);
 
 /// Settings (`connect_timeout_ms`, `lb`, `tls`, `endpoints`, ...) with their origins, in order of name.
+/// Ours: most clusters of a service share one list.
 #[derive(Clone, Default, PartialEq)]
 pub struct Origins {
     cluster: Option<Origin>,

@@ -17,7 +17,7 @@ use crate::view::View;
 /// Verified tokens that are remembered for each workload; the longest kept are 8 KiB.
 const REMEMBERED_TOKENS: usize = 4_096;
 
-/// What runs on a workload's chains.
+/// What runs on a workload's chains (S-077, S-079).
 #[derive(Debug, Clone, Default)]
 pub struct Policies {
     /// Tokens, before HTTP policies.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::view::View;
 
-/// The settings of one proxy.
+/// The settings of one proxy (T-470).
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ProxySettings {
     /// Everything together: defaults, `defaultConfig`, ProxyConfig resources, the Pod's annotation.

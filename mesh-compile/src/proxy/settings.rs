@@ -1,6 +1,6 @@
 //! Settings of the mesh and of one proxy that shape its HTTP connection managers.
 
-use mesh_model::mesh_config::PathNormalizationType;
+use mesh_model::mesh_config::{InterceptionMode, PathNormalizationType};
 use mesh_model::value::Duration;
 
 use super::listener::PathNormalization;
@@ -15,6 +15,19 @@ pub(crate) fn metadata<'v>(view: &'v View<'_>, name: &str) -> Option<&'v str> {
     let long = format!("{ENVIRONMENT}{name}");
     let settings = &view.proxy_config().proxy_metadata;
     [own.get(name), own.get(&long), settings.get(&long)].into_iter().flatten().next().map(String::as_str)
+}
+
+/// Whether traffic is redirected to the proxy; otherwise clients and the application name it as theirs (T-376).
+pub(crate) fn captures(view: &View<'_>) -> bool {
+    match metadata(view, "INTERCEPTION_MODE").filter(|mode| !mode.is_empty()) {
+        Some(mode) => mode != "NONE",
+        None => view.proxy_config().interception_mode() != InterceptionMode::None,
+    }
+}
+
+/// Whether the proxy may not listen on ports below 1024.
+pub(crate) fn is_unprivileged(view: &View<'_>) -> bool {
+    metadata(view, "UNPRIVILEGED_POD") == Some("true")
 }
 
 /// Whether HTTP/1.0 is served (T-564).

@@ -7,7 +7,7 @@ use mesh_model::origin::Provenance;
 
 use super::service::RegistryKind;
 
-/// One endpoint of one service port.
+/// One endpoint of one service port (T-311, T-314, T-323).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
     /// IP, host name, or `unix://` path without the scheme.

@@ -45,7 +45,7 @@ pub fn tidy(locality: &str) -> Arc<str> {
     locality.get(..end).unwrap_or(locality).trim_end_matches('/').into()
 }
 
-/// Where one workload runs.
+/// Where one workload runs (T-314).
 #[derive(Debug, Clone, Copy)]
 pub struct Whereabouts<'a> {
     /// `region/zone/subzone`; empty: unknown.

@@ -1,4 +1,5 @@
 //! Services and endpoints from Kubernetes objects, ServiceEntries and WorkloadEntries.
+//! What it is made of is T-300 to T-345.
 //!
 //! The registry knows everything and decides nothing about who may see it: that is [`crate::view`]'s part.
 
@@ -42,18 +43,18 @@ pub(crate) use part::Part;
 use room::Room;
 use service::{RegistryKind, Resolution, Service, ServicePort};
 use sources::Sources;
-pub(crate) use update::{HostChange, put_in, take_out};
+pub(crate) use update::{HostChange, order, put_in, take_out};
 
 /// The DNS domain of the cluster (T-007).
 pub const DOMAIN: &str = "cluster.local";
 /// The address of a service that has none.
 pub const NO_ADDRESS: &str = "0.0.0.0";
 
-/// A hostname and a namespace.
+/// A hostname and a namespace (T-343, T-344).
 pub type HostKey = (Arc<str>, Arc<str>);
 type EndpointMap = BTreeMap<HostKey, Vec<Arc<Endpoint>>>;
 
-/// Every service and endpoint of the mesh, before anyone asks who may see them.
+/// Every service and endpoint of the mesh, before anyone asks who may see them (T-300..T-345).
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     /// All services in T-006 order.

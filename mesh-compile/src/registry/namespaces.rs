@@ -12,6 +12,7 @@ use mesh_model::part;
 static NOTHING: StringMap = StringMap::new();
 
 /// Namespaces by cluster and name.
+/// API: core/v1 `Namespace`; mesh/v1alpha1 `MeshConfig.discoverySelectors` says which are looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Namespaces {
     metadata: BTreeMap<(Arc<str>, Arc<str>), Metadata>,

@@ -29,7 +29,7 @@ const REMOTE_CLASS: &str = "istio-remote";
 const LISTENER_OPTION: &str = "gateway.istio.io/listener-protocol";
 const AUTO_PASSTHROUGH: &str = "auto-passthrough";
 
-/// An entry to a network. The order is that in which proxies list them.
+/// An entry to a network. The order is that in which proxies list them (T-315).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NetworkGateway {
     /// An IP, or a name that is not looked up here.
@@ -48,7 +48,7 @@ pub struct NetworkGateway {
 
 type List = Vec<Arc<NetworkGateway>>;
 
-/// Gateways by what they lead to.
+/// Gateways by what they lead to (T-315).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GatewayTable {
     by_network: BTreeMap<Arc<str>, List>,
@@ -56,7 +56,7 @@ pub struct GatewayTable {
     scale: u32,
 }
 
-/// All gateways between networks.
+/// All gateways between networks (T-309, T-315).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NetworkGateways {
     addresses: GatewayTable,

@@ -9,7 +9,7 @@ use mesh_model::mesh_config::MeshNetworks;
 
 use super::network_gateways::NetworkGateways;
 
-/// What is known of networks.
+/// What is known of networks (T-314).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Networks {
     /// How each is entered from the others.

@@ -60,7 +60,7 @@ pub struct Service {
     pub provenance: Arc<Provenance>,
 }
 
-/// Who defined a service.
+/// Who defined a service (T-343).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RegistryKind {
     /// A Kubernetes Service.
@@ -86,7 +86,7 @@ pub enum Resolution {
     Alias,
 }
 
-/// A port of a service.
+/// A port of a service (T-300, T-320).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePort {
     /// Join key with endpoints; may be empty for a single port.
@@ -105,7 +105,7 @@ pub struct ServicePort {
     pub index: usize,
 }
 
-/// Topology preference of a service.
+/// Topology preference of a service (T-259).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum TrafficDistribution {
     /// None.

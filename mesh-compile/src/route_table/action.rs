@@ -7,7 +7,7 @@ use mesh_model::origin::Origin;
 use super::few::Few;
 use super::pattern::Pattern;
 
-/// What happens to a request that matched a route.
+/// What happens to a request that matched a route. Spec: Envoy, config.route.v3.Route.action (T-157).
 #[derive(Debug, Clone)]
 pub enum RouteAction {
     /// Goes to one of the clusters.
@@ -18,7 +18,7 @@ pub enum RouteAction {
     Respond(DirectResponse),
 }
 
-/// A forwarding action.
+/// A forwarding action. Spec: Envoy, config.route.v3.RouteAction (T-150..T-185).
 #[derive(Debug, Clone)]
 pub struct Forward {
     /// Where to.
@@ -47,7 +47,7 @@ pub struct Forward {
     pub no_cluster_status: u16,
 }
 
-/// A token bucket of one proxy.
+/// A token bucket of one proxy. Spec: Envoy, extensions.filters.http.local_ratelimit.v3.LocalRateLimit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalRateLimit {
     /// The most tokens in it.
@@ -75,7 +75,7 @@ impl LocalRateLimit {
     }
 }
 
-/// One or several weighted clusters.
+/// One or several weighted clusters (T-154, T-155).
 #[derive(Debug, Clone)]
 pub enum Destinations {
     /// A single cluster; its weight is not looked at (T-154).
@@ -102,7 +102,7 @@ impl<'a> IntoIterator for &'a Destinations {
     }
 }
 
-/// A cluster with its share and its own header operations.
+/// A cluster with its share and its own header operations (T-150, T-155).
 #[derive(Debug, Clone)]
 pub struct Destination {
     /// `outbound|9080|v1|reviews.default.svc.cluster.local`.
@@ -119,14 +119,14 @@ pub struct Destination {
     pub origin: Origin,
 }
 
-/// Header operations in the order in which they take effect.
+/// Header operations in the order in which they take effect (T-176..T-178).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderOps {
     /// Removals first, then sets and adds (T-176).
     pub ops: Few<HeaderOp>,
 }
 
-/// One header operation; names are lower case.
+/// One header operation; names are lower case (T-176, T-181).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderOp {
     /// Overwrite or add.
@@ -174,7 +174,7 @@ pub enum PathRewrite {
     },
 }
 
-/// How `:authority` changes.
+/// How `:authority` changes (T-175).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthorityRewrite {
     /// To a literal.
@@ -183,7 +183,7 @@ pub enum AuthorityRewrite {
     UpstreamHost,
 }
 
-/// A mirror destination.
+/// A mirror destination (T-183).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mirror {
     /// The cluster.
@@ -194,7 +194,7 @@ pub struct Mirror {
     pub origin: Origin,
 }
 
-/// Where a hash key comes from.
+/// Where a hash key comes from (T-247, T-185).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HashPolicy {
     /// A header, as configured.
@@ -225,7 +225,7 @@ pub struct Fault {
     pub abort: Option<(FaultAbort, f64)>,
 }
 
-/// How a request is aborted.
+/// How a request is aborted (T-182).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultAbort {
     /// With an HTTP status.
@@ -270,7 +270,7 @@ pub struct Redirect {
     pub strip_query: bool,
 }
 
-/// The path of a redirect.
+/// The path of a redirect (T-170).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedirectPath {
     /// As requested.

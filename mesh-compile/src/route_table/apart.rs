@@ -14,7 +14,7 @@ pub(super) struct Apart {
 }
 
 impl Apart {
-    fn new(mut domains: Vec<(u32, Arc<str>)>) -> Option<Arc<Self>> {
+    pub(super) fn new(mut domains: Vec<(u32, Arc<str>)>) -> Option<Arc<Self>> {
         if domains.is_empty() {
             return None;
         }
@@ -27,6 +27,11 @@ impl Apart {
     /// domain is the same: it does not matter that these are asked first.
     pub(super) fn find(&self, authority: &str) -> Option<u32> {
         self.index.find(authority)
+    }
+
+    /// Positions of virtual hosts with their domains.
+    pub(super) fn domains(&self) -> impl Iterator<Item = &(u32, Arc<str>)> {
+        self.domains.iter()
     }
 
     fn contains(&self, position: u32, domain: &Arc<str>) -> bool {
@@ -56,7 +61,7 @@ impl RouteTable {
             host.domains.iter().filter(move |domain| !is_in(own, id, domain)).map(move |domain| (id, domain))
         });
         let hosts = Arc::new(HostIndex::new(domains));
-        Self { name: name.into(), virtual_hosts, hosts, apart }
+        Self { name: name.into(), virtual_hosts, hosts, apart, places: None }
     }
 
     /// The table with virtual hosts of other domains at some positions, each with those of its domains that are indexed
@@ -85,7 +90,7 @@ impl RouteTable {
             return Self::with_apart(Arc::clone(&self.name), virtual_hosts, apart);
         }
         let (name, hosts) = (Arc::clone(&self.name), Arc::clone(&self.hosts));
-        Self { name, virtual_hosts, hosts, apart: Apart::new(apart) }
+        Self { name, virtual_hosts, hosts, apart: Apart::new(apart), places: self.places.clone() }
     }
 
     /// Whether both find their virtual hosts by the very same index, but for domains that are indexed apart.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// A list that takes one word where it is empty. Reads and changes like a slice.
+/// Ours: most routes have no header match, no mirror and no hash policy.
 #[derive(Clone)]
 pub struct Few<T> {
     list: Option<Box<Elements<T>>>,

@@ -119,9 +119,17 @@ impl HostIndex {
         // The text that came was looked for already.
         let is_other = host != authority.as_bytes();
         let plain = if is_other { self.named(host, PLAIN) } else { None };
-        plain
-            .or_else(|| self.named(host, COLON))
-            .or_else(|| self.suffixes.longest(host, |length| host.get(host.len() - length..)))
+        plain.or_else(|| self.named(host, COLON)).or_else(|| self.find_covering(host))
+    }
+
+    /// The position of the virtual host of the wildcard that covers an authority as received.
+    pub(super) fn find_wildcard(&self, authority: &str) -> Option<u32> {
+        self.find_covering(canonical_host(authority).as_bytes())
+    }
+
+    fn find_covering(&self, host: &[u8]) -> Option<u32> {
+        self.suffixes
+            .longest(host, |length| host.get(host.len() - length..))
             .or_else(|| self.prefixes.longest(host, |length| host.get(..length)))
             .or(self.any)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::few::Few;
 use super::pattern::Pattern;
 
-/// All must hold.
+/// All must hold (T-115).
 #[derive(Debug, Clone)]
 pub struct RouteMatch {
     /// The path, without query.
@@ -30,7 +30,7 @@ impl RouteMatch {
     }
 }
 
-/// A predicate on the path.
+/// A predicate on the path (T-135..T-139).
 #[derive(Debug, Clone)]
 pub enum PathMatch {
     /// Equal.
@@ -53,7 +53,7 @@ impl PathMatch {
     }
 }
 
-/// Whether ASCII case counts.
+/// Whether ASCII case counts (T-138).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Case {
     /// It does.
@@ -85,7 +85,7 @@ pub struct QueryMatch {
     pub value: ValueMatch,
 }
 
-/// A predicate on a claim of the verified token.
+/// A predicate on a claim of the verified token (T-145).
 #[derive(Debug, Clone)]
 pub struct ClaimMatch {
     /// Claim names from the outside in.
@@ -96,7 +96,7 @@ pub struct ClaimMatch {
     pub invert: bool,
 }
 
-/// A predicate on a value that may be absent.
+/// A predicate on a value that may be absent (T-142, T-143).
 #[derive(Debug, Clone)]
 pub enum ValueMatch {
     /// There is one.
@@ -107,7 +107,7 @@ pub enum ValueMatch {
     Text(TextMatch),
 }
 
-/// A predicate on text.
+/// A predicate on text (T-140, T-141).
 #[derive(Debug, Clone)]
 pub enum TextMatch {
     /// Equal.

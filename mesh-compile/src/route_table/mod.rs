@@ -7,6 +7,7 @@ pub mod action;
 mod apart;
 mod bucket;
 mod candidates;
+mod exchange;
 pub mod few;
 mod folded_tree;
 pub mod header_value;
@@ -37,7 +38,7 @@ use host_index::HostIndex;
 use matcher::RouteMatch;
 use path_index::PathIndex;
 
-/// One route of a virtual host.
+/// One route of a virtual host. Spec: Envoy, config.route.v3.Route (T-115).
 #[derive(Debug, Clone)]
 pub struct Route {
     /// `http.name`, joined with `match.name` (T-122); `default` for default service routes.
@@ -54,7 +55,7 @@ pub struct Route {
     pub origin: Origin,
 }
 
-/// Hosts that share routes.
+/// Hosts that share routes. Spec: Envoy, config.route.v3.VirtualHost (T-035).
 #[derive(Debug, Clone)]
 pub struct VirtualHost {
     /// `reviews.default.svc.cluster.local:9080`.
@@ -69,7 +70,7 @@ pub struct VirtualHost {
     pub origin: Origin,
 }
 
-/// Routes with their index. Cheap to clone: virtual hosts with the same routes share them.
+/// Routes with their index. Cheap to clone: virtual hosts with the same routes share them (T-115).
 #[derive(Clone)]
 pub struct RouteList {
     shared: Arc<Indexed>,
@@ -114,6 +115,7 @@ impl Deref for RouteList {
 }
 
 /// A route table: virtual hosts with an index over their domains.
+/// Spec: Envoy, config.route.v3.RouteConfiguration; looked up as T-035 says.
 #[derive(Debug, Clone)]
 pub struct RouteTable {
     /// `80`, `http.8080`, `inbound|http|8080`, ...
@@ -123,6 +125,8 @@ pub struct RouteTable {
     hosts: Arc<HostIndex>,
     /// Domains that are not in `hosts`.
     apart: Option<Arc<apart::Apart>>,
+    /// Where virtual hosts stand that `hosts` knows by other numbers.
+    places: Option<Arc<exchange::Places>>,
 }
 
 impl VirtualHost {
@@ -150,7 +154,7 @@ impl RouteTable {
             .zip(&virtual_hosts)
             .flat_map(|(id, host)| host.domains.iter().map(move |domain| (id, domain)));
         let hosts = HostIndex::new(domains);
-        Self { name: name.into(), virtual_hosts, hosts: Arc::new(hosts), apart: None }
+        Self { name: name.into(), virtual_hosts, hosts: Arc::new(hosts), apart: None, places: None }
     }
 
     /// The table with other virtual hosts of the same domains at some positions; the index over domains stays as it is.
@@ -176,6 +180,18 @@ impl RouteTable {
     /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).
     pub fn virtual_host<'t>(&'t self, authority: &str) -> Option<&'t Arc<VirtualHost>> {
         let apart = self.apart.as_ref().and_then(|apart| apart.find(authority));
-        self.virtual_hosts.get(apart.or_else(|| self.hosts.find(authority))? as usize)
+        let position = match (apart, &self.places) {
+            (Some(position), _) => Some(position),
+            (None, None) => self.hosts.find(authority),
+            (None, Some(places)) => self.find_moved(places, authority),
+        };
+        self.virtual_hosts.get(position? as usize)
+    }
+
+    /// Where a name is gone a wildcard may cover it; virtual hosts with wildcards never go one by one.
+    #[inline(never)]
+    fn find_moved(&self, places: &exchange::Places, authority: &str) -> Option<u32> {
+        let found = places.position(self.hosts.find(authority)?);
+        found.or_else(|| places.position(self.hosts.find_wildcard(authority)?))
     }
 }

@@ -24,7 +24,7 @@ const SIZE_LIMIT: usize = 32 << 20;
 /// Longest pattern that is compiled, in bytes; the API's own bound (T-147) is checked where the pattern is read.
 const TEXT_LIMIT: usize = 64 << 10;
 
-/// A pattern with its text. Cheap to clone; the automaton is built when it is first asked.
+/// A pattern with its text. Cheap to clone; the automaton is built when it is first asked (T-137).
 ///
 /// Most patterns of a mesh are never asked on most proxies, and an automaton costs far more than its syntax.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ struct Rest {
     automaton: OnDemand<Automaton>,
 }
 
-/// Why a text cannot become a [`Pattern`].
+/// Why a text cannot become a [`Pattern`] (T-147, S-365).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// It is not RE2.

@@ -15,6 +15,7 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::service::Service;
 
 /// Differences between a revision and the one before; each with the object that made it, as far as it can be told.
+/// Ours: what depends on nothing that differs is not made again.
 #[derive(Debug, Clone, Default)]
 pub struct Delta {
     /// Hostnames whose services differ.
@@ -22,6 +23,8 @@ pub struct Delta {
     /// Hostnames among them of which only what was written around one service is another: its ports, addresses, names and
     /// who sees it are what they were. Both versions.
     pub rewritten_services: BTreeMap<Arc<str>, (Arc<Service>, Arc<Service>)>,
+    /// Hostnames among them that one namespace has at most, with one service at most, in both revisions. Both versions.
+    pub exchanged_services: BTreeMap<Arc<str>, ServiceChange>,
     /// Hostnames whose endpoints, or the identities of their servers, differ.
     pub endpoints: BTreeMap<Arc<str>, Origin>,
     /// Hosts, wildcards among them, whose DestinationRules differ.
@@ -52,7 +55,7 @@ pub struct Delta {
     pub addresses: BTreeMap<IpAddr, Origin>,
 }
 
-/// A change of the rules for a host.
+/// A change of the rules for a host. Ours: a rule that hashes changes routes, any other one clusters alone.
 #[derive(Debug, Clone)]
 pub struct RuleChange {
     /// Through which rule.
@@ -61,7 +64,24 @@ pub struct RuleChange {
     pub hashes: bool,
 }
 
-/// A VirtualService in both revisions.
+/// A service in both revisions. Ours: a service alone of its hostname is put in its place in scopes and tables.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceChange {
+    /// As it was.
+    pub old: Option<Arc<Service>>,
+    /// As it is.
+    pub new: Option<Arc<Service>>,
+}
+
+impl ServiceChange {
+    /// From all services of a hostname; `None`: there are several.
+    fn of(old: &[Arc<Service>], new: &[Arc<Service>]) -> Option<Self> {
+        (old.len() <= 1 && new.len() <= 1)
+            .then(|| Self { old: old.first().cloned(), new: new.first().cloned() })
+    }
+}
+
+/// A VirtualService in both revisions. Ours: both versions are needed to tell which tables are concerned.
 #[derive(Debug, Clone)]
 pub struct VirtualServiceChange {
     /// As it was.
@@ -124,6 +144,7 @@ impl Delta {
         let Self {
             services,
             rewritten_services: _,
+            exchanged_services: _,
             endpoints,
             destination_rules,
             virtual_services,
@@ -141,6 +162,7 @@ impl Delta {
         } = later;
         // What became of them first is not all that did.
         self.rewritten_services.clear();
+        self.exchanged_services.clear();
         self.services.extend(services);
         self.endpoints.extend(endpoints);
         self.destination_rules.extend(destination_rules);
@@ -158,8 +180,8 @@ impl Delta {
         self.addresses.extend(addresses);
     }
 
-    /// What became of a hostname of a namespace.
-    pub(super) fn note_host(&mut self, change: &HostChange, cause: &Origin) {
+    /// What became of a hostname of a namespace. `of_host` are all services that it has now.
+    pub(super) fn note_host(&mut self, change: &HostChange, of_host: &[Arc<Service>], cause: &Origin) {
         let host = &change.key.0;
         let is_alone = !self.services.contains_key(host);
         self.note_services(&change.old_services, &change.new_services);
@@ -170,6 +192,13 @@ impl Delta {
             _ => {
                 self.rewritten_services.remove(host);
             }
+        }
+        let is_all = of_host.len() == change.new_services.len();
+        let exchange = ServiceChange::of(&change.old_services, &change.new_services);
+        if let (Some(exchange), true) = (exchange, is_alone && is_all) {
+            self.exchanged_services.insert(Arc::clone(host), exchange);
+        } else {
+            self.exchanged_services.remove(host);
         }
         if change.old_endpoints != change.new_endpoints || change.has_other_identities {
             self.note_endpoints(&change.key.0, &change.old_endpoints, &change.new_endpoints, cause);
@@ -189,6 +218,10 @@ impl Delta {
 
     fn compare_services(&mut self, old: &MeshSnapshot, new: &MeshSnapshot) {
         self.note_services(&old.registry.services, &new.registry.services);
+        for host in self.services.keys() {
+            let change = ServiceChange::of(old.registry.by_host(host), new.registry.by_host(host));
+            self.exchanged_services.extend(change.map(|change| (Arc::clone(host), change)));
+        }
     }
 
     fn note_services(&mut self, old: &[Arc<Service>], new: &[Arc<Service>]) {

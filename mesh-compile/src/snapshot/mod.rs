@@ -5,7 +5,7 @@ mod delta;
 mod register;
 mod update;
 
-pub use delta::{Delta, RuleChange, VirtualServiceChange};
+pub use delta::{Delta, RuleChange, ServiceChange, VirtualServiceChange};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use crate::registry::namespaces::Namespaces;
 use crate::visibility::{ServiceIndex, VirtualServiceIndex};
 use crate::workloads::Workloads;
 
-/// A resolved mesh. Only `view` and `analyze` read it.
+/// A resolved mesh. Only `view` and `analyze` read it. Ours: what does not depend on who asks is resolved once.
 #[derive(Debug, Clone)]
 pub struct MeshSnapshot {
     /// The mesh configuration over its defaults.

@@ -69,7 +69,7 @@ impl MeshSnapshot {
             let of_host = self.registry.by_host(host);
             self.service_index.replace(host, &change.old_services, &change.new_services, of_host);
             self.workloads.replace_endpoints(&change.key, &change.old_endpoints, &change.new_endpoints);
-            delta.note_host(change, &origin(first));
+            delta.note_host(change, of_host, &origin(first));
         }
         for key in changed {
             match key.kind {

@@ -1,4 +1,5 @@
 //! The next revision of a mesh, from the one before and the objects that changed.
+//! Ours: resolving all anew is the oracle that a taken-in change is compared with.
 //!
 //! Kinds that stand for themselves are taken in one by one; of kinds that services and endpoints are made of, the hosts
 //! or namespaces that changed are read again; for all others the mesh is resolved anew, and whatever comes out the same

@@ -15,7 +15,7 @@ use crate::registry::service::{RegistryKind, Service};
 use crate::snapshot::MeshSnapshot;
 use crate::visibility::{is_own_gateway_api, is_seen};
 
-/// One egress listener of a Sidecar with what it imports.
+/// One egress listener of a Sidecar with what it imports (T-372..T-377).
 #[derive(Debug, Clone)]
 pub struct EgressScope {
     /// Index in `spec.egress` and the listener; `None`: the default catch-all.
@@ -25,10 +25,12 @@ pub struct EgressScope {
     /// VirtualServices in T-101 order, filtered by the listener's hosts (T-384).
     pub virtual_services: Vec<Arc<MergedVirtualService>>,
     /// By service hostname, the position of the VirtualService with the most specific host (T-106).
-    most_specific: Arc<HashMap<Arc<str>, usize, RandomState>>,
+    pub(super) most_specific: Arc<HashMap<Arc<str>, usize, RandomState>>,
     /// Positions of VirtualServices by namespace and name.
-    positions: Arc<HashMap<HostKey, usize, RandomState>>,
-    imports: Arc<HostImports>,
+    pub(super) positions: Arc<HashMap<HostKey, usize, RandomState>>,
+    pub(super) imports: Arc<HostImports>,
+    /// Whether services are those of the mesh as they are, each hostname once and in lower case, in the order of the mesh.
+    pub(super) is_plain: bool,
 }
 
 impl EgressScope {
@@ -56,17 +58,17 @@ impl EgressScope {
         port: Option<u32>,
         listener: Option<(usize, IstioEgressListener)>,
     ) -> Self {
-        let services = select_services(snapshot, namespace, &imports, port);
+        let (services, is_plain) = select_services(snapshot, namespace, &imports, port);
         let virtual_services = select_virtual_services(snapshot, namespace, &imports);
         let most_specific = Arc::new(most_specific_hosts(&virtual_services, &services));
         let name = |it: &Arc<MergedVirtualService>| (Arc::clone(&it.namespace), Arc::clone(&it.name));
         let positions = virtual_services.iter().enumerate().map(|(at, it)| (name(it), at)).collect();
         let (positions, imports) = (Arc::new(positions), Arc::new(imports));
-        Self { listener, services, virtual_services, most_specific, positions, imports }
+        Self { listener, services, virtual_services, most_specific, positions, imports, is_plain }
     }
 
     /// Where a VirtualService stands.
-    pub(super) fn position(&self, virtual_service: &Arc<MergedVirtualService>) -> Option<usize> {
+    pub(crate) fn position(&self, virtual_service: &Arc<MergedVirtualService>) -> Option<usize> {
         let name = (Arc::clone(&virtual_service.namespace), Arc::clone(&virtual_service.name));
         let position = *self.positions.get(&name)?;
         let found = self.virtual_services.get(position)?;
@@ -124,12 +126,13 @@ pub(super) fn trim_to_port(service: &Arc<Service>, port: Option<u32>) -> Option<
     Some(Arc::new(Service { ports: vec![found.clone()], ..Service::clone(service) }))
 }
 
+/// The services, and whether they are [plain](EgressScope::is_plain).
 fn select_services(
     snapshot: &MeshSnapshot,
     namespace: &str,
     imports: &HostImports,
     port: Option<u32>,
-) -> Vec<Arc<Service>> {
+) -> (Vec<Arc<Service>>, bool) {
     let mut selected = Vec::new();
     for candidate in candidates(snapshot, namespace, imports) {
         if imports.excludes(&candidate.namespace, &candidate.hostname) {
@@ -141,7 +144,11 @@ fn select_services(
         });
         selected.extend(imported);
     }
-    keep_one_namespace_per_hostname(selected, namespace)
+    let (selected, is_each_once) = keep_one_namespace_per_hostname(selected, namespace);
+    let is_lower = |service: &Arc<Service>| !service.hostname.bytes().any(|byte| byte.is_ascii_uppercase());
+    let is_plain =
+        is_each_once && port.is_none() && imports.exact_pairs().is_none() && selected.iter().all(is_lower);
+    (selected, is_plain)
 }
 
 /// What a listener chooses from: all that the namespace sees, in T-303 order.
@@ -173,8 +180,13 @@ fn with_imported_aliases(service: Arc<Service>, set: &HostSet) -> Arc<Service> {
 }
 
 /// One namespace per hostname: the own one, else the first seen, where a Kubernetes Service replaces a ServiceEntry (T-380).
-fn keep_one_namespace_per_hostname(services: Vec<Arc<Service>>, own_namespace: &str) -> Vec<Arc<Service>> {
-    let mut chosen: HashMap<Arc<str>, (Arc<str>, RegistryKind), RandomState> = HashMap::default();
+/// Also says whether each hostname came once.
+fn keep_one_namespace_per_hostname(
+    services: Vec<Arc<Service>>,
+    own_namespace: &str,
+) -> (Vec<Arc<Service>>, bool) {
+    let mut chosen: HashMap<Arc<str>, (Arc<str>, RegistryKind), RandomState> =
+        HashMap::with_capacity_and_hasher(services.len(), RandomState::default());
     for service in &services {
         let claim = (Arc::clone(&service.namespace), service.registry);
         let takes = match chosen.get(&service.hostname) {
@@ -190,10 +202,13 @@ fn keep_one_namespace_per_hostname(services: Vec<Arc<Service>>, own_namespace: &
             chosen.insert(Arc::clone(&service.hostname), claim);
         }
     }
+    if chosen.len() == services.len() {
+        return (services, true);
+    }
     let is_chosen = |service: &Arc<Service>| {
         chosen.get(&service.hostname).is_some_and(|(namespace, _)| *namespace == service.namespace)
     };
-    services.into_iter().filter(is_chosen).collect()
+    (services.into_iter().filter(is_chosen).collect(), false)
 }
 
 /// VirtualServices of the mesh that a listener's hosts take: the three classes in order (T-101, T-384).

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::proxy_identity::Proxy;
+use crate::proxy_identity::{Families, Proxy};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Service, ServicePort};
 use crate::snapshot::MeshSnapshot;
@@ -36,13 +36,19 @@ pub(super) fn addresses(proxy: &Proxy, service: &Service) -> Vec<Arc<str>> {
         let (v4, v6) = &service.auto_vips;
         found.extend(v4.iter().chain(v6).cloned());
     }
-    found.retain(|address| is_of_family(address, proxy.ip));
+    let families = proxy.families();
+    // One of both families dials those of the first's: listeners have one address each.
+    let kept = match found.first().and_then(|first| ip_of(first)) {
+        Some(first) if families.v4 && families.v6 => Families { v4: first.is_ipv4(), v6: first.is_ipv6() },
+        _ => families,
+    };
+    found.retain(|address| is_of_family(address, kept));
     if !found.is_empty() {
         return found;
     }
     let default = Arc::clone(&service.default_address);
     // An address of another cluster in the other family cannot be reached; one that was written in a ServiceEntry can.
-    if service.cluster_vips.is_empty() || is_of_family(&default, proxy.ip) {
+    if service.cluster_vips.is_empty() || is_of_family(&default, families) {
         vec![default]
     } else {
         Vec::new()
@@ -56,9 +62,12 @@ fn uses_auto_addresses(proxy: &Proxy) -> bool {
     is_true("DNS_CAPTURE") || is_true("ISTIO_META_DNS_CAPTURE")
 }
 
-/// Whether an IP or CIDR is of the proxy's family; a proxy of unknown address is taken for IPv4.
-fn is_of_family(address: &str, proxy: Option<IpAddr>) -> bool {
-    let ip = address.split_once('/').map_or(address, |(ip, _)| ip);
-    let wants_v6 = proxy.is_some_and(|ip| ip.is_ipv6());
-    ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6() == wants_v6)
+/// Whether an IP or CIDR is of the proxy's families.
+fn is_of_family(address: &str, proxy: Families) -> bool {
+    ip_of(address).is_some_and(|ip| proxy.has(ip))
+}
+
+/// The IP of an address or CIDR.
+fn ip_of(address: &str) -> Option<IpAddr> {
+    address.split_once('/').map_or(address, |(ip, _)| ip).parse().ok()
 }

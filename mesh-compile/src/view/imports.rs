@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::part::Destination;
 
@@ -17,12 +17,13 @@ use crate::snapshot::MeshSnapshot;
 pub(super) struct ServiceSet {
     services: Vec<Arc<Service>>,
     position: Positions,
-    /// Hosts that routes lead to.
-    destinations: HashSet<Arc<str>, RandomState>,
+    destinations: Destinations,
 }
 
 /// Positions by hostname.
 pub(super) type Positions = HashMap<Arc<str>, usize, RandomState>;
+/// Hosts that routes lead to, with the number of VirtualServices in scope that do.
+pub(super) type Destinations = HashMap<Arc<str>, usize, RandomState>;
 
 impl ServiceSet {
     /// Everything that egress listeners import, directly or through the destinations of their VirtualServices.
@@ -34,7 +35,7 @@ impl ServiceSet {
             }
             for virtual_service in &listener.virtual_services {
                 for (host, ports) in destinations(&virtual_service.spec, namespace) {
-                    set.destinations.insert(host.as_str().into());
+                    count(&mut set.destinations, &host);
                     let Some(service) = pick(snapshot, namespace, &host) else { continue };
                     let trimmed = match listener.matched_port() {
                         Some(port) => trim_to_port(service, Some(port)),
@@ -59,7 +60,7 @@ impl ServiceSet {
     }
 
     /// The services, where each hostname stands among them, and the hosts that routes lead to.
-    pub(super) fn into_parts(self) -> (Vec<Arc<Service>>, Positions, HashSet<Arc<str>, RandomState>) {
+    pub(super) fn into_parts(self) -> (Vec<Arc<Service>>, Positions, Destinations) {
         (self.services, self.position, self.destinations)
     }
 
@@ -77,6 +78,16 @@ impl ServiceSet {
             (RegistryKind::External, RegistryKind::Kubernetes) => *existing = Arc::clone(service),
             _ if existing.ports == service.ports || !can_unite(existing, service) => {}
             _ => *existing = Arc::new(united(existing, service)),
+        }
+    }
+}
+
+/// Counts a VirtualService that leads to a host.
+pub(super) fn count(destinations: &mut Destinations, host: &str) {
+    match destinations.get_mut(host) {
+        Some(count) => *count += 1,
+        None => {
+            destinations.insert(host.into(), 1);
         }
     }
 }

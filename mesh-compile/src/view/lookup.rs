@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 /// A question about the mesh. What a proxy is (its labels, its namespace) never changes: questions about that say only
 /// what proxies of other labels and namespaces may share.
+/// Ours: what was compiled is the answer to the questions that were asked, and to nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lookup {
     /// What is in scope, as a whole: the services and VirtualServices of its listeners, the Sidecar that says so.
@@ -101,6 +102,7 @@ impl fmt::Display for Lookup {
 }
 
 /// Who hears of the questions. `()` does not listen: the question is never even put into words.
+/// Ours: who compiles once need not pay for remembering questions.
 pub trait Reader: fmt::Debug {
     /// A question was asked.
     fn asked(&self, question: &dyn Fn() -> Lookup);
@@ -111,6 +113,7 @@ impl Reader for () {
 }
 
 /// Questions, each once. Most units ask a handful, which are looked through one by one.
+/// Ours: most lists are short enough to be looked through.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     few: SmallVec<[Lookup; 4]>,
@@ -156,6 +159,7 @@ impl IntoIterator for Asked {
 }
 
 /// Remembers what is asked between [`begin`](Self::begin) and [`end`](Self::end).
+/// Ours: parts within parts each have questions of their own.
 #[derive(Debug, Default)]
 pub struct Recorder {
     frames: RefCell<Vec<Asked>>,

@@ -5,6 +5,7 @@
 
 mod egress;
 mod endpoints;
+mod exchange;
 mod extras;
 mod gateways;
 mod hosts;
@@ -59,7 +60,7 @@ fn name_of(hostname: &str, found: Option<&Arc<Service>>) -> Arc<str> {
         .map_or_else(|| hostname.into(), |service| Arc::clone(&service.hostname))
 }
 
-/// What one proxy may see.
+/// What one proxy may see. Ours: what a proxy may not see cannot be compiled for it.
 #[derive(Debug)]
 pub struct View<'s> {
     snapshot: &'s MeshSnapshot,
@@ -176,6 +177,16 @@ impl<'s> View<'s> {
             .service(hostname, namespace)
             .filter(|service| service.visible_from(&self.proxy.namespace))
             .or_else(|| self.scope.service(hostname))
+    }
+
+    /// VirtualServices of an egress listener that have this very host, which is in lower case.
+    pub(crate) fn virtual_services_with_host(
+        &self,
+        egress: &EgressScope,
+        host: &str,
+    ) -> impl Iterator<Item = &'s Arc<MergedVirtualService>> {
+        let all = self.snapshot.virtual_service_index.with_host(host);
+        all.iter().filter(move |it| egress.position(it).is_some())
     }
 
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).

@@ -4,21 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use mesh_model::name::labels_subset_of;
 use mesh_model::networking::sidecar::spec::Sidecar;
 use mesh_model::object::{Object, ResourceKey};
 use smallvec::SmallVec;
 
 use super::egress::EgressScope;
-use super::imports::{Positions, ServiceSet, destinations};
+use super::imports::{Destinations, Positions, ServiceSet, destinations};
 use super::kinship::Kinship;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy_identity::{Proxy, ProxyKind};
+use crate::registry::HostKey;
 use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
 
-/// The scope of a proxy: what its Sidecar (or the default) imports.
+/// The scope of a proxy: what its Sidecar (or the default) imports (T-370, T-371).
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// The Sidecar that applies; `None`: the built-in default, or a gateway (T-370, T-371).
@@ -28,12 +29,13 @@ pub struct Scope {
     /// Every service that gets clusters, one per hostname, in order of import (T-380, T-381).
     pub services: Vec<Arc<Service>>,
     /// Position in `services` by hostname.
-    by_hostname: Arc<Positions>,
+    pub(super) by_hostname: Arc<Positions>,
     /// Hosts that routes of the scope lead to.
-    destinations: Arc<HashSet<Arc<str>, RandomState>>,
+    pub(super) destinations: Arc<Destinations>,
 }
 
 /// What another version of a VirtualService does to a scope.
+/// Ours: most changes of a VirtualService leave scopes as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concern {
     /// The scope has neither version.
@@ -45,6 +47,7 @@ pub enum Concern {
 }
 
 /// What a scope depends on besides the mesh: proxies with equal keys share one.
+/// Ours: proxies of one namespace with the same labels mostly have one scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScopeKey {
     kind: ProxyKind,
@@ -113,7 +116,7 @@ impl Scope {
         namespace: &str,
         hostname: &str,
     ) -> bool {
-        if self.by_hostname.contains_key(hostname) || self.destinations.contains(hostname) {
+        if self.by_hostname.contains_key(hostname) || self.destinations.contains_key(hostname) {
             return true;
         }
         let services = snapshot.registry.by_host(hostname);
@@ -230,6 +233,17 @@ impl Scope {
     /// The service that gets the clusters of this hostname.
     pub fn service(&self, hostname: &str) -> Option<&Arc<Service>> {
         self.by_hostname.get(hostname).and_then(|position| self.services.get(*position))
+    }
+
+    /// The same with its place in [`services`](Self::services).
+    pub(crate) fn place_of(&self, hostname: &str) -> Option<(usize, &Arc<Service>)> {
+        let place = *self.by_hostname.get(hostname)?;
+        Some((place, self.services.get(place)?))
+    }
+
+    /// Whether a listener has a VirtualService of this namespace and name.
+    pub(crate) fn has_virtual_service(&self, name: &HostKey) -> bool {
+        self.egress.iter().any(|egress| egress.positions.contains_key(name))
     }
 
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0: the first with that port, or the

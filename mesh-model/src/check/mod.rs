@@ -48,6 +48,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: Option<String>,
+    /// See [`relative`](Self::relative).
+    pub(crate) is_relative: bool,
 }
 
 /// The answer of a check of one value.
@@ -56,7 +58,7 @@ pub(crate) type Checked = Result<(), Problem>;
 impl Problem {
     /// A problem without help.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None }
+        Self { code, message: message.into(), help: None, is_relative: false }
     }
 
     /// A value that is refused.
@@ -87,6 +89,12 @@ impl Problem {
     /// Adds what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// It is one only because of what other fields say, or do not say: where one of them cannot be read, nobody knows.
+    pub(crate) fn relative(mut self) -> Self {
+        self.is_relative = true;
         self
     }
 }
@@ -148,7 +156,7 @@ impl<'c> Checker<'c> {
         }
         let mut found =
             Diagnostic::new(problem.code, Place::of(self.object, &at.to_string()), problem.message);
-        found.help = problem.help;
+        (found.help, found.is_relative) = (problem.help, problem.is_relative);
         self.report.push(found);
     }
 

@@ -104,7 +104,8 @@ fn reference(found: &mut Checker<'_>, at: &Path<'_>, target: &PolicyTargetRefere
         "a policy cannot be attached to kind `{}` of group `{}`",
         short(&target.kind),
         short(&target.group)
-    ));
+    ))
+    .relative();
     let expected = TARGETS.iter().find(|(_, kind)| *kind == target.kind);
     found.find(
         &at.field("kind"),

@@ -15,6 +15,7 @@ use crate::diagnostic::{Code, Diagnostic, Place, ResourceRef};
 use crate::document::Document;
 use crate::kind_table::{FINDINGS_MAX, Prepared, Taken};
 use crate::object::ResourceKey;
+use crate::origin::Provenance;
 
 pub use crate::kind_table::{Admission, ApplyOptions, ConfigSet, Strictness, Versions};
 pub use crate::store::{Applied, Change, Refusal, Stamp, Status, Store};
@@ -58,7 +59,8 @@ impl ConfigSet {
                     if let Some(Taken { key, earlier: Some(earlier) }) =
                         self.upsert(&document, prepared, options, stamp, &mut applied)
                     {
-                        applied.report.push(duplicate(&key, &document, &earlier));
+                        let in_force = self.provenance(&key).filter(|object| object.refused_at.is_none());
+                        applied.report.push(duplicate(&key, &document, &earlier, in_force.as_deref()));
                     }
                 }
                 Change::Remove(key) => {
@@ -124,7 +126,12 @@ const WINDOW_MIN: usize = 64;
 /// Documents that a thread takes at once.
 const SHARE: usize = 16;
 
-fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) -> Diagnostic {
+fn duplicate(
+    key: &ResourceKey,
+    document: &Arc<Document>,
+    earlier: &Document,
+    in_force: Option<&Provenance>,
+) -> Diagnostic {
     let span = earlier.root().locate("metadata.name");
     let resource = ResourceRef {
         kind: key.kind.to_owned(),
@@ -136,5 +143,17 @@ fn duplicate(key: &ResourceKey, document: &Arc<Document>, earlier: &Document) ->
         Place::in_document(document, resource, "metadata.name"),
         format!("`{}` is already defined at {}:{}", key.name, earlier.source.file, span.line),
     )
-    .help("remove one of the two; the later one is in force here")
+    .help(match in_force {
+        None => "remove one of the two; both have errors, so neither is in force here".to_owned(),
+        Some(object) if object.document.is_same_text(document) => {
+            "remove one of the two; the later one is in force here".to_owned()
+        }
+        Some(object) => {
+            let place = Place::of(object, "metadata.name");
+            let (file, line) = (place.file, place.line);
+            format!(
+                "remove one of the two; this one has errors, so the one at {file}:{line} is in force here"
+            )
+        }
+    })
 }

@@ -227,3 +227,47 @@ fn policies_with_a_bad_head_refuse_too_and_other_kinds_do_not() {
     assert!(applied.report.iter().any(|found| found.code == Code::KeptLastGood));
     assert_eq!((set.peer_authentications.len(), set.peer_authentications.stand_ins().count()), (1, 0));
 }
+
+#[test]
+fn of_an_object_that_is_there_twice_the_findings_agree_on_which_is_in_force() {
+    let (good, bad) = (service_entry("x", 1, "80"), service_entry("x", 1, "0"));
+    let told = |texts: &[&String]| {
+        let text = texts.iter().map(|text| text.as_str()).collect::<Vec<_>>().join("---\n");
+        let mut set = ConfigSet::new();
+        let report = set.apply(upserts(&text)).report;
+        let of = |code| {
+            let found = report.iter().filter(move |found| found.code == code);
+            found.map(|found| format!("{} / {}", found.message, found.help.clone().unwrap_or_default()))
+        };
+        let mut all: Vec<_> = of(Code::DuplicateResource).collect();
+        all.extend(of(Code::KeptLastGood));
+        (
+            all,
+            set.service_entries.iter().next().map(|object| Place::from(&object.origin("metadata.name")).line),
+        )
+    };
+    let already = |line| format!("`x` is already defined at a.yaml:{line} / remove one of the two; ");
+    let kept = "`x` has errors: its last good version, at a.yaml:3, stays in force / correct the errors of the newer version";
+    assert_eq!(told(&[&good, &good]), (vec![already(3) + "the later one is in force here"], Some(8)));
+    assert_eq!(
+        told(&[&good, &bad]),
+        (
+            vec![
+                already(3) + "this one has errors, so the one at a.yaml:3 is in force here",
+                kept.to_owned()
+            ],
+            Some(3)
+        )
+    );
+    assert_eq!(told(&[&bad, &good]), (vec![already(3) + "the later one is in force here"], Some(8)));
+    assert_eq!(
+        told(&[&bad, &bad]),
+        (vec![already(3) + "both have errors, so neither is in force here"], None)
+    );
+    let (three, in_force) = told(&[&good, &bad, &bad]);
+    assert_eq!(in_force, Some(3));
+    assert!(
+        three.iter().take(2).all(|found| found.ends_with("the one at a.yaml:3 is in force here")),
+        "{three:?}"
+    );
+}

@@ -8,10 +8,12 @@ mod access;
 mod deserializer;
 mod error;
 mod help;
+mod left_out;
 pub(crate) mod path;
 
 pub(crate) use error::shorten;
 pub(crate) use help::unknown_field;
+pub(crate) use left_out::LeftOut;
 
 #[cfg(test)]
 mod tests;
@@ -100,13 +102,37 @@ pub fn decode<T: DeserializeOwned>(
     place: &dyn Fn(&str, Span) -> Place,
     report: &mut Report,
 ) -> Option<T> {
+    match decode_parts(node, path, options, place, report) {
+        Decoded::Whole(value) => Some(value),
+        Decoded::Parts(..) | Decoded::Nothing => None,
+    }
+}
+
+/// What a node came to as a typed value.
+#[derive(Debug)]
+pub(crate) enum Decoded<T> {
+    /// All of it was read.
+    Whole(T),
+    /// It has errors: the value without the fields at fault, for looking at what else is wrong.
+    Parts(T, LeftOut),
+    /// No value can be made of it.
+    Nothing,
+}
+
+/// [`decode`], with what can be read of a value that has errors.
+pub(crate) fn decode_parts<T: DeserializeOwned>(
+    node: Node<'_>,
+    path: &str,
+    options: DecodeOptions,
+    place: &dyn Fn(&str, Span) -> Place,
+    report: &mut Report,
+) -> Decoded<T> {
     let context = Context {
         options,
         skipped: RefCell::default(),
         findings: RefCell::default(),
         bytes: Cell::default(),
     };
-    let mut failed = false;
     let mut value = None;
     // serde stops at the first error: note it, leave its field out, and look again.
     let rounds = (WORK_MAX / node.slots().max(1)).clamp(2, ROUNDS_MAX);
@@ -120,7 +146,6 @@ pub fn decode<T: DeserializeOwned>(
             }
             Err(error) => {
                 let error = error.at(&root, node);
-                failed = true;
                 let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
                     context.find(&at, error.code(), || error.finding());
@@ -137,7 +162,12 @@ pub fn decode<T: DeserializeOwned>(
         (diagnostic.help, diagnostic.replacement) = (finding.help, finding.replacement);
         report.push(diagnostic.severity(finding.severity));
     }
-    value.filter(|_| !failed)
+    let left_out = context.skipped.into_inner();
+    match value {
+        Some(value) if left_out.is_empty() => Decoded::Whole(value),
+        Some(value) => Decoded::Parts(value, LeftOut::new(left_out)),
+        None => Decoded::Nothing,
+    }
 }
 
 /// A problem with its place still to be named.

@@ -85,6 +85,9 @@ codes! {
     SubsetUnknown "subset-unknown" Analyze Error Some("IST0101"), "a subset that no destination rule in force has";
     GatewayUnknown "gateway-unknown" Analyze Error Some("IST0101"), "a gateway that does not exist";
     AuthorizerUnknown "authorizer-unknown" Analyze Warning None, "a CUSTOM policy whose external authorizer cannot be asked: what it matches is denied";
+    AuthorizersConflict "authorizers-conflict" Analyze Warning None, "CUSTOM policies of one workload that ask different external authorizers: what they match is denied";
+    ServicePort "service-port" Analyze Info None, "a port of a Service where the port of its workload counts";
+    ClientAddress "client-address" Analyze Info None, "client addresses that anybody in the mesh can make up";
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
     DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";

@@ -1,12 +1,14 @@
 //! Problems as data: every one of them, each with a code, a place and, where possible, help.
 
 mod code;
+mod look_alike;
 mod page;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
 pub use code::{Code, Stage};
+pub use look_alike::plain as without_look_alikes;
 pub use page::{Page, index};
 pub use suggest::{did_you_mean, nearest, nearest_reference};
 
@@ -130,18 +132,28 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The text that, written in place of what stands from `at.start` to `at.end`, is most likely meant.
     pub replacement: Option<String>,
+    /// Whether it holds only because of what other fields than the one at `at` say, or do not say.
+    pub(crate) is_relative: bool,
 }
 
 impl Diagnostic {
     /// A problem with the severity its code has.
+    ///
+    /// A message that quotes letters of another script which look like ASCII says so.
     pub fn new(code: Code, at: impl Into<Place>, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some(remark) = look_alike::remark(&message) {
+            message.push_str("; ");
+            message.push_str(&remark);
+        }
         Self {
             code,
             severity: code.severity(),
             at: at.into(),
-            message: message.into(),
+            message,
             help: None,
             replacement: None,
+            is_relative: false,
         }
     }
 
@@ -180,7 +192,7 @@ impl fmt::Display for Diagnostic {
         if !resource.kind.is_empty() {
             write!(f, " {}", resource.kind)?;
         }
-        if !resource.namespace.is_empty() {
+        if !resource.namespace.is_empty() && !resource.name.is_empty() {
             write!(f, " {}/{}", resource.namespace, resource.name)?;
         } else if !resource.name.is_empty() {
             write!(f, " {}", resource.name)?;

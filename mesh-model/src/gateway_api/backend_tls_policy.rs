@@ -30,7 +30,7 @@ pub struct BackendTlsPolicySpec {
     pub validation: BackendTlsValidation,
 }
 
-/// A backend, or one port of it. API: gateway.networking.k8s.io/v1 `BackendTLSPolicy.spec.targetRefs`.
+/// A backend, or one port of it. API: gateway.networking.k8s.io/v1 `LocalPolicyTargetReferenceWithSectionName`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

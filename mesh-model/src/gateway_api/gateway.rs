@@ -77,7 +77,7 @@ pub struct GatewaySpec {
     pub tls: Option<GatewayTls>,
 }
 
-/// An address. API: gateway.networking.k8s.io/v1 `Gateway.spec.addresses`.
+/// An address. API: gateway.networking.k8s.io/v1 `GatewaySpecAddress`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -115,7 +115,7 @@ pub struct Listener {
     pub allowed_routes: Option<AllowedRoutes>,
 }
 
-/// TLS of a listener. API: gateway.networking.k8s.io/v1 `Listener.tls`.
+/// TLS of a listener. API: gateway.networking.k8s.io/v1 `ListenerTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -170,7 +170,7 @@ pub struct RouteGroupKind {
     pub kind: String,
 }
 
-/// TLS of a gateway. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls`.
+/// TLS of a gateway. API: gateway.networking.k8s.io/v1 `GatewayTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -180,7 +180,7 @@ pub struct GatewayTls {
     pub frontend: Option<FrontendTls>,
 }
 
-/// Certificates of clients, by port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend`.
+/// Certificates of clients, by port. API: gateway.networking.k8s.io/v1 `FrontendTLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -193,7 +193,7 @@ pub struct FrontendTls {
     pub per_port: Vec<PerPortTls>,
 }
 
-/// Certificates of clients at one port. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.perPort`.
+/// Certificates of clients at one port. API: gateway.networking.k8s.io/v1 `TLSPortConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -206,7 +206,7 @@ pub struct PerPortTls {
     pub tls: FrontendTlsConfig,
 }
 
-/// What is checked of clients. API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default`.
+/// What is checked of clients. API: gateway.networking.k8s.io/v1 `TLSConfig`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]
@@ -217,7 +217,7 @@ pub struct FrontendTlsConfig {
 }
 
 /// How certificates of clients are checked.
-/// API: gateway.networking.k8s.io/v1 `Gateway.spec.tls.frontend.default.validation`.
+/// API: gateway.networking.k8s.io/v1 `FrontendTLSValidation`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

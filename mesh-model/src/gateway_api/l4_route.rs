@@ -94,5 +94,6 @@ pub struct L4RouteRule {
     pub name: Option<String>,
     /// Backends (E-103).
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "super::reference::plain_backends"))]
     pub backend_refs: Vec<BackendReference>,
 }

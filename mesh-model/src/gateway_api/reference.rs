@@ -79,6 +79,20 @@ pub struct ObjectReference {
     pub name: String,
 }
 
+/// Backends of connections: they have no messages, so nothing filters them.
+#[cfg(feature = "schema")]
+pub(super) fn plain_backends(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut backend = backend_object(generator);
+    if let Some(fields) = backend.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+        let weight = serde_json::json!({
+            "type": ["integer", "null"], "minimum": 0, "maximum": 1_000_000,
+            "description": "Share of the traffic, relative to the sum; 1 where unset.",
+        });
+        fields.insert("weight".to_owned(), weight);
+    }
+    schemars::json_schema!({"type": "array", "items": backend})
+}
+
 /// A backend without weight and filters.
 #[cfg(feature = "schema")]
 pub(super) fn backend_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -81,3 +81,24 @@ spec: {{parentRefs: [{parents}]}}
     assert!(applied.report.has_errors());
     assert!(config.tcp_routes.is_empty());
 }
+
+#[test]
+fn backends_of_connections_have_no_filters() {
+    for kind in ["TLSRoute", "TCPRoute"] {
+        let text = format!(
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\nmetadata: {{name: a}}\n\
+             spec: {{rules: [{{backendRefs: [{{name: x, port: 80, weight: 2, filters: []}}]}}]}}\n"
+        );
+        let loaded = load("t.yaml", text, &LoadOptions::default());
+        let changes = loaded.documents.into_iter().map(Change::Upsert);
+        let applied = ConfigSet::new().apply_with(changes, crate::config_set::Strictness::Strict);
+        let found: Vec<_> =
+            applied.report.iter().map(|found| (found.code.as_str(), &*found.at.field)).collect();
+        assert_eq!(found, [("unknown-field", "spec.rules[0].backendRefs[0].filters")], "{kind}");
+        #[cfg(feature = "schema")]
+        {
+            let schema = crate::schema::for_kind(kind).unwrap_or_default().to_string();
+            assert!(schema.contains("weight") && !schema.contains("filters"), "{kind}: {schema}");
+        }
+    }
+}

@@ -7,10 +7,10 @@ use super::api_fields::{unknown_fields, unknown_metadata};
 use super::{Admission, ApplyOptions, KINDS, Strictness};
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::path::Path;
-use crate::decode::{DecodeOptions, Unknown, decode, shorten, unknown_field};
+use crate::decode::{DecodeOptions, Decoded, Unknown, decode_parts, shorten, unknown_field};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
 use crate::document::{Document, Entry, Node, Span, Tree, Value};
-use crate::object::{Body, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
+use crate::object::{Body, Head, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
 /// Reads a document's head. Of kinds that are not read, metadata is not asked for. Of what is found, `room` findings are
@@ -20,27 +20,22 @@ pub(super) fn read_head(
     admission: Admission,
     room: usize,
     findings: &mut Report,
-) -> Option<Header> {
+) -> Head {
     let mut report = Report::new();
     let names = match admission {
         Admission::Refuse => Names::Checked,
         Admission::Accept => Names::AsWritten,
     };
-    let header = read_meta_as(document, names, room, &mut report);
-    let text = |name: &str| document.root().get(name).and_then(Node::as_str).filter(|text| !text.is_empty());
-    if header.is_none()
-        && let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind"))
+    let head = read_meta_as(document, names, room, &mut report);
+    if let Head::Bad(header) = &head
+        && !KINDS.iter().any(|(kind, group, ..)| *kind == header.kind && *group == header.group)
     {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        if !KINDS.iter().any(|(known, of, ..)| *known == kind && *of == group) {
-            let [group, version, kind] = [group, version, kind].map(str::to_owned);
-            let header = Header { group, version, kind, meta: ObjectMeta::default() };
-            find_unknown_kind(document, &header, room, findings);
-            return None;
-        }
+        let header = Header { meta: ObjectMeta::default(), ..header.clone() };
+        find_unknown_kind(document, &header, room, findings);
+        return Head::Unknown;
     }
     findings.merge(report);
-    header
+    head
 }
 
 /// What a document whose head has errors says about itself all the same, as far as it goes.
@@ -127,18 +122,30 @@ pub(super) fn make<S: Kind>(
             .help(format!("served versions: `{served}`")),
         );
     }
-    let spec = read_body::<S>(document, &provenance, options.strictness, &mut report);
-    let object = match spec {
-        Some(spec) => Ok(Object { meta, spec, provenance: Arc::clone(&provenance) }),
-        None => Err(meta),
-    };
-    if let Ok(object) = &object {
-        if S::GROUP.ends_with(".istio.io") {
-            annotations(&mut Checker::new(object, &mut report), object);
+    let object = match read_body::<S>(document, &provenance, options.strictness, &mut report) {
+        Decoded::Whole(spec) => {
+            let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+            validate(&object, &mut report);
+            Ok(object)
         }
-        S::validate(object, &mut report);
-    }
+        // One run tells of all that is wrong, and of nothing that only comes of what could not be read.
+        Decoded::Parts(spec, left_out) => {
+            let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
+            let mut others = Report::new();
+            validate(&object, &mut others);
+            report.merge(left_out.standing(others));
+            Err(object.meta)
+        }
+        Decoded::Nothing => Err(meta),
+    };
     Made { provenance, object, report }
+}
+
+fn validate<S: Kind>(object: &Object<S>, report: &mut Report) {
+    if S::GROUP.ends_with(".istio.io") {
+        annotations(&mut Checker::new(object, report), object);
+    }
+    S::validate(object, report);
 }
 
 /// Reads the part of a document that a kind's type holds.
@@ -147,7 +154,7 @@ fn read_body<S: Kind>(
     provenance: &Provenance,
     strictness: Strictness,
     report: &mut Report,
-) -> Option<S> {
+) -> Decoded<S> {
     let place = |path: &str, span: Span| {
         if span.line > 0 { Place::standing(provenance, path, span) } else { Place::of(provenance, path) }
     };
@@ -179,16 +186,16 @@ fn read_body<S: Kind>(
             };
             let options = DecodeOptions { protobuf: true, unknown };
             match document.root().get("spec").filter(|spec| !spec.is_null()) {
-                Some(spec) => decode(spec, "spec", options, &place, report),
+                Some(spec) => decode_parts(spec, "spec", options, &place, report),
                 None => {
                     let empty = Tree::empty_map(document.root().span());
-                    decode(empty.root(), "spec", options, &place, report)
+                    decode_parts(empty.root(), "spec", options, &place, report)
                 }
             }
         }
         Body::Document => {
             let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
-            decode(document.root(), "", options, &place, report)
+            decode_parts(document.root(), "", options, &place, report)
         }
     }
 }

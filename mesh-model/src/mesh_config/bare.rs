@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::{DecodeOptions, Unknown, decode};
+use crate::decode::{DecodeOptions, Decoded, Unknown, decode_parts};
 use crate::diagnostic::{Place, Report};
 use crate::document::{Document, Span};
 use crate::object::{Kind, Object, ObjectMeta};
@@ -26,8 +26,20 @@ pub fn read_bare<S: Kind>(document: &Arc<Document>, unknown: Unknown, report: &m
         let place = Place::of(&provenance, path);
         if span.line > 0 { place.at(span) } else { place }
     };
-    let spec = decode::<S>(document.root(), "", DecodeOptions { protobuf: true, unknown }, &place, report)?;
-    let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
-    S::validate(&object, report);
-    Some(object.spec.placed(&provenance))
+    let options = DecodeOptions { protobuf: true, unknown };
+    let object = |spec: S| Object { meta, spec, provenance: Arc::clone(&provenance) };
+    match decode_parts::<S>(document.root(), "", options, &place, report) {
+        Decoded::Whole(spec) => {
+            let object = object(spec);
+            S::validate(&object, report);
+            Some(object.spec.placed(&provenance))
+        }
+        Decoded::Parts(spec, left_out) => {
+            let mut others = Report::new();
+            S::validate(&object(spec), &mut others);
+            report.merge(left_out.standing(others));
+            None
+        }
+        Decoded::Nothing => None,
+    }
 }

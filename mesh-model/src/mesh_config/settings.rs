@@ -254,7 +254,7 @@ proto_enum! {
     }
 }
 
-/// TLS parameters. API: mesh/v1alpha1 `MeshConfig.TLSConfig`; gateways apply it first (T-435).
+/// TLS parameters. API: mesh/v1alpha1 `MeshConfig.TLSConfig`; at gateways it comes before the server's own (T-435).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "camelCase")]

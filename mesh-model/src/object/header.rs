@@ -49,7 +49,21 @@ const CLUSTER_SCOPED: &[&str] = &[
 ///
 /// Unknown top-level fields of Istio's kinds are reported and never spoil it.
 pub fn read_meta(document: &Arc<Document>, report: &mut Report) -> Option<Header> {
-    read_meta_as(document, Names::Checked, FINDINGS_MAX, report)
+    match read_meta_as(document, Names::Checked, FINDINGS_MAX, report) {
+        Head::Good(header) => Some(header),
+        Head::Bad(_) | Head::Unknown => None,
+    }
+}
+
+/// What a document's head came to.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// It can be used.
+    Good(Header),
+    /// It says what the document is, and has errors: what can be read of it. The name is empty where none can.
+    Bad(Header),
+    /// It does not say what the document is.
+    Unknown,
 }
 
 /// Whether names that Kubernetes refuses spoil a resource.
@@ -62,17 +76,16 @@ pub(crate) enum Names {
 }
 
 /// [`read_meta`] with a choice of what names may be, and of how many findings are kept: others are counted.
-pub(crate) fn read_meta_as(
-    document: &Arc<Document>,
-    names: Names,
-    room: usize,
-    report: &mut Report,
-) -> Option<Header> {
+pub(crate) fn read_meta_as(document: &Arc<Document>, names: Names, room: usize, report: &mut Report) -> Head {
     let most = report.len() + room.min(FINDINGS_MAX);
     let mut reader = Reader { document, names, report, most, dropped: 0, failed: false };
-    let header = reader.read().filter(|_| !reader.failed);
+    let head = match reader.read() {
+        Some(header) if reader.failed => Head::Bad(header),
+        Some(header) => Head::Good(header),
+        None => Head::Unknown,
+    };
     reader.tell_dropped();
-    header
+    head
 }
 
 /// Findings kept of one head: a hundred thousand bad labels are no better told by a hundred thousand findings.
@@ -118,20 +131,25 @@ impl<'a> Reader<'a> {
             self.top_level_fields(root);
         }
         let [group, version, kind] = [group, version, kind].map(str::to_owned);
-        Some(Header { group, version, kind, meta: meta? })
+        Some(Header { group, version, kind, meta })
     }
 
-    fn meta(&mut self, root: Node<'a>, kind: &str) -> Option<ObjectMeta> {
+    /// As far as it can be read.
+    fn meta(&mut self, root: Node<'a>, kind: &str) -> ObjectMeta {
+        let nothing =
+            || ObjectMeta { cluster: Arc::clone(&self.document.source.cluster), ..ObjectMeta::default() };
         let meta = match root.get("metadata") {
             Some(meta) if meta.is_map() => meta,
             Some(meta) if !meta.is_null() => {
+                let nothing = nothing();
                 self.wrong_type("metadata", "a map", meta);
-                return None;
+                return nothing;
             }
             _ => {
+                let nothing = nothing();
                 let help = "add `metadata` with a `name`";
                 self.error(Code::NotAResource, "", "the document has no `metadata`".to_owned(), Some(help));
-                return None;
+                return nothing;
             }
         };
         let name = self.name(meta);
@@ -144,8 +162,9 @@ impl<'a> Reader<'a> {
             _ => None,
         });
         let resource_version = meta.get("resourceVersion").and_then(Node::as_str).map(str::to_owned);
-        Some(ObjectMeta {
-            name: name?.into(),
+        ObjectMeta {
+            // Without one the head is bad.
+            name: name.unwrap_or_default().into(),
             namespace: namespace.into(),
             labels,
             annotations,
@@ -153,7 +172,7 @@ impl<'a> Reader<'a> {
             generation,
             resource_version,
             cluster: Arc::clone(&self.document.source.cluster),
-        })
+        }
     }
 
     fn name(&mut self, meta: Node<'a>) -> Option<&'a str> {
@@ -333,6 +352,9 @@ impl<'a> Reader<'a> {
 
 /// The nearest name that Kubernetes accepts, if there is one.
 fn name_help(text: &str) -> String {
+    if let Some(text) = crate::diagnostic::without_look_alikes(text) {
+        return format!("write `{}`, all of it in ASCII", short(&text));
+    }
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let repaired: String = text.chars().take(64).map(plain).collect();
     let repaired = repaired.trim_matches('-');

@@ -4,8 +4,8 @@ mod header;
 mod naming;
 mod print;
 
+pub(crate) use header::{Head, Names, read_meta_as};
 pub use header::{Header, read_meta};
-pub(crate) use header::{Names, read_meta_as};
 pub(crate) use naming::{label_key_problem, label_value_problem};
 
 use std::cmp::Ordering;

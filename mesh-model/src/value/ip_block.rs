@@ -53,7 +53,7 @@ impl IpBlock {
         Self(IpNet::from(address.to_canonical()))
     }
 
-    /// Whether the address, or the IPv4 address that it maps, is in the range (S-242).
+    /// Whether the address, or the IPv4 address that it maps, is in the range (S-438).
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

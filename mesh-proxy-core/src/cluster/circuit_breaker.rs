@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mesh_compile::proxy::cluster::{Limits, RetryBudget};
 
-/// What is limited.
+/// What is limited (T-270, T-271).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
     /// Connections to hosts.
@@ -22,7 +22,7 @@ pub enum Resource {
 /// Envoy's floor of retries under a budget, and its share, where they are not set.
 const MIN_RETRY_CONCURRENCY: u32 = 3;
 
-/// The breakers of a cluster. Counters are atomic: acquiring never waits.
+/// The breakers of a cluster. Counters are atomic: acquiring never waits (T-271).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -47,6 +47,7 @@ pub struct CircuitBreaker {
 }
 
 /// A place that is taken until this is dropped.
+/// Ours: a place that is given back by being dropped cannot be forgotten.
 #[derive(Debug)]
 pub struct Permit {
     breaker: Arc<CircuitBreaker>,

@@ -24,7 +24,7 @@ pub fn mirrors<'m>(mirrors: &'m [Mirror], dice: &'m mut dyn Dice) -> impl Iterat
     mirrors.iter().filter(|mirror| dice.happens(mirror.percent))
 }
 
-/// What fault injection does to one request: the delay comes first.
+/// What fault injection does to one request: the delay comes first (T-182).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DrawnFault {
     /// Wait before anything else, in milliseconds.

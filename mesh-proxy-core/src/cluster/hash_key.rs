@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mesh_compile::route_table::action::HashPolicy;
 use twox_hash::XxHash64;
 
-/// What hash policies may look at.
+/// What hash policies may look at (T-247).
 #[derive(Debug, Clone, Copy)]
 pub struct HashFacts<'a> {
     /// Values of a header by lower-case name.
@@ -18,13 +18,13 @@ pub struct HashFacts<'a> {
     pub source: Option<IpAddr>,
 }
 
-/// Header values by name.
+/// Header values by name. Ours: a decision and a running proxy keep their headers in different forms.
 pub trait HeaderValues: std::fmt::Debug {
     /// The values of a header, in order. The name is lower case.
     fn values<'h>(&'h self, name: &str) -> Box<dyn Iterator<Item = &'h str> + 'h>;
 }
 
-/// The key of a request, and the cookies that have to be set so that the next request has the same.
+/// The key of a request, and the cookies that have to be set so that the next request has the same (T-185, T-247).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HashKey {
     /// `None`: nothing to hash, any host will do.

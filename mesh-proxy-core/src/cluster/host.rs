@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use mesh_compile::proxy::cluster::ClusterEndpoint;
 
 /// An endpoint and its state. Shared by all requests; the state is atomic, so nobody waits for it.
+/// Spec: Envoy, upstream/host_description.h; what its state is for is T-276 and T-311.
 #[derive(Debug)]
 pub struct Host {
     /// What the configuration says of it.

@@ -8,20 +8,21 @@ use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint};
 use super::host::Host;
 
 /// The hosts of a cluster. INVARIANT: priority `n` is at index `n`; priorities that nobody has are empty.
+/// Spec: Envoy, PrioritySet; priorities are T-257.
 #[derive(Debug, Clone, Default)]
 pub struct HostSet {
     /// The priorities, the first is tried first.
     pub priorities: Vec<PriorityHosts>,
 }
 
-/// The hosts of one priority.
+/// The hosts of one priority. Spec: Envoy, HostSet (T-257, T-277).
 #[derive(Debug, Clone, Default)]
 pub struct PriorityHosts {
     /// By locality name.
     pub localities: Vec<LocalityHosts>,
 }
 
-/// The hosts of one locality at one priority.
+/// The hosts of one locality at one priority (T-261, T-316).
 #[derive(Debug, Clone)]
 pub struct LocalityHosts {
     /// `region/zone/subzone`; empty: none.

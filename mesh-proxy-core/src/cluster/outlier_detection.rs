@@ -10,7 +10,7 @@ use mesh_compile::proxy::cluster::Outlier;
 
 use super::host::Host;
 
-/// How a try went, as outlier detection counts it.
+/// How a try went, as outlier detection counts it (T-276).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The host answered with this status (a gRPC status is counted by its HTTP equivalent).
@@ -21,7 +21,7 @@ pub enum Outcome {
     Connected,
 }
 
-/// Failures found by the proxy itself.
+/// Failures found by the proxy itself (T-276).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LocalFailure {
     /// No connection; counts as 503 where local failures are not counted apart.
@@ -41,7 +41,7 @@ impl LocalFailure {
     }
 }
 
-/// The settings, with Envoy's defaults filled in.
+/// The settings, with Envoy's defaults filled in (T-276).
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutlierSettings {
     /// Failures in a row that eject; `None`: not looked at.
@@ -113,7 +113,7 @@ struct Monitor {
     backoff: u32,
 }
 
-/// Counts, ejects and lets in again.
+/// Counts, ejects and lets in again (T-276).
 #[derive(Debug)]
 pub struct OutlierDetector {
     settings: OutlierSettings,

@@ -9,7 +9,7 @@ const OVERPROVISIONING: u64 = 140;
 /// Envoy's panic threshold where none is set, percent.
 const PANIC_THRESHOLD: f64 = 50.0;
 
-/// What share of the requests a priority gets, and from which of its hosts.
+/// What share of the requests a priority gets, and from which of its hosts (T-257, T-277).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PriorityLoad {
     /// Percent of the requests. INVARIANT: the loads of a set add up to 100 where it has a host.

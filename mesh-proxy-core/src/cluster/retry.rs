@@ -66,7 +66,7 @@ impl Conditions {
     }
 }
 
-/// How a try failed, or what the host said.
+/// How a try failed, or what the host said (T-163, T-166).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Try {
     /// Response headers.
@@ -89,7 +89,7 @@ pub enum Try {
     },
 }
 
-/// Why there was no response.
+/// Why there was no response (T-166).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResetReason {
     /// No connection.
@@ -104,7 +104,7 @@ pub enum ResetReason {
     Overflow,
 }
 
-/// What to do after a try.
+/// What to do after a try (T-162, T-165).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Try again after this time.

@@ -17,9 +17,10 @@ mod tables;
 use tables::Tables;
 
 /// Makes a balancer for a list of hosts; called anew whenever the list changes.
+/// Ours: a program may bring balancers of its own.
 pub type MakeBalancer = dyn Fn(Vec<WeightedHost>) -> Box<dyn LoadBalancer> + Send + Sync;
 
-/// What a request wants of a pick.
+/// What a request wants of a pick (T-161, T-247).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wish<'a> {
     /// What the route's hash policies make of the request.
@@ -32,7 +33,7 @@ pub struct Wish<'a> {
     pub other_priorities: bool,
 }
 
-/// The run-time side of a cluster. Shared by all requests: every method takes `&self`.
+/// The run-time side of a cluster. Shared by all requests: every method takes `&self` (T-245..T-277).
 ///
 /// ```
 /// use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy};

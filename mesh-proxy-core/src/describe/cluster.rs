@@ -1,5 +1,5 @@
 //! Clusters and endpoints as data. The keys are those of `clusters.json` in the decision format; `origins` says where
-//! each setting came from.
+//! each setting came from. Ours: what is compiled can be read without knowing the types.
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::cluster::{

@@ -1,4 +1,5 @@
 //! What resources about the proxy itself come to: telemetry, settings, extensions, patches.
+//! Ours: what is compiled can be read without knowing the types.
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::clusters::layers;

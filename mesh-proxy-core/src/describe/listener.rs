@@ -1,4 +1,4 @@
-//! Listeners and filter chains as data.
+//! Listeners and filter chains as data. Ours: what is compiled can be read without knowing the types.
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::http_filters::{FilterEffect, HttpFilters};

@@ -1,4 +1,4 @@
-//! Which security resources are in force where.
+//! Which security resources are in force where. Ours: what is compiled can be read without knowing the types.
 
 use mesh_authz::policy_set::PolicySet;
 use mesh_authz::request_authn::RequestAuthn;
@@ -29,13 +29,26 @@ fn chain(chain: &FilterChain) -> Value {
         "mtls": chain.tls.is_some(),
         "origin": chain.origin,
         "request_authentication": authn.map(token_rules),
+        "removed_headers": authn.map(|rules| rules.removed_headers().collect::<Vec<_>>()),
         "authorization": authz.map(policy_rules),
     })
 }
 
+/// Each rule with what it does to a request whose token it accepts.
 fn token_rules(rules: &RequestAuthn) -> Vec<Value> {
     let refused = rules.refused().map(|origin| json!({"refused": true, "origin": origin}));
-    let rules = rules.issuers().map(|(issuer, origin)| json!({"issuer": issuer, "origin": origin}));
+    let rules = rules.effects().map(|rule| {
+        let headers = rule.headers.iter().map(|(name, claim, origin)| {
+            let from = claim.map_or_else(|| "payload".to_owned(), |claim| format!("claim {claim}"));
+            json!({"header": name, "from": from, "origin": origin})
+        });
+        json!({
+            "issuer": rule.issuer,
+            "origin": rule.origin,
+            "token": if rule.forwards_token { "forwarded" } else { "removed" },
+            "sets": headers.collect::<Vec<_>>(),
+        })
+    });
     refused.chain(rules).collect()
 }
 

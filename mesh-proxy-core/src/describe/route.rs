@@ -1,4 +1,4 @@
-//! Route tables as data.
+//! Route tables as data. Ours: what is compiled can be read without knowing the types.
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::route_table::action::{

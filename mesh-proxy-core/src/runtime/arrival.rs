@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use mesh_compile::proxy::listener::Direction;
 use mesh_model::facts::ConnectionFacts;
 
-/// A connection as the edge hands it over, before any byte of it was read.
+/// A connection as the edge hands it over, before any byte of it was read (S-136, T-189).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// Where it is met.

@@ -13,10 +13,10 @@ use super::direct::DirectBody;
 use super::metrics::Pieces;
 use super::replay::TryBody;
 
-/// Any error of a body.
+/// Any error of a body. Ours: what went wrong with a body is told, and nothing is decided by it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body.
+/// A body. Ours: one type for streamed, kept and empty bodies.
 #[derive(Debug)]
 pub enum Body {
     /// Nothing.
@@ -53,7 +53,7 @@ pub(crate) trait Watch: Send {
     fn broke(&mut self);
 }
 
-/// A body with someone who watches it, and a time by which it must have ended.
+/// A body with someone who watches it, and a time by which it must have ended (T-168).
 pub struct Watched {
     inner: Body,
     watch: Box<dyn Watch>,

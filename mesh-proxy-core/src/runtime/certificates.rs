@@ -13,7 +13,7 @@ use crate::seam::certificate_source::{CertificateSource, Identity};
 const SYSTEM_ROOTS: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// Certificates of a directory and of Secrets. Clones share one content.
+/// Certificates of a directory and of Secrets. Clones share one content (T-432..T-434).
 ///
 /// The directory holds `cert-chain.pem`, `key.pem` and `root-cert.pem`, or the names of a TLS Secret (`tls.crt`,
 /// `tls.key`, `ca.crt`). Secrets are those of the proxy's own namespace.

@@ -29,6 +29,7 @@ const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const REST: Duration = Duration::from_millis(200);
 
 /// Files, and the proxy that they are compiled for.
+/// Ours: a proxy can be run from a directory, without a control plane.
 #[derive(Debug)]
 pub struct Files {
     paths: Vec<PathBuf>,

@@ -30,7 +30,7 @@ use crate::seam::resolve::{Resolve, SystemResolver};
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
 
-/// Fetches over HTTP/1.1, with TLS 1.2 at least where the address says `https`.
+/// Fetches over HTTP/1.1, with TLS 1.2 at least where the address says `https` (S-288, S-293).
 #[derive(Debug, Clone)]
 pub struct OverHttp {
     resolver: Arc<dyn Resolve>,

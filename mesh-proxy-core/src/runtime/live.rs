@@ -9,6 +9,7 @@ use super::cluster::{Balancers, ClusterState};
 
 /// One version of a proxy's configuration with what runs for it. Unchanged clusters are the same object in the next
 /// generation: their connections, turns and counts live on.
+/// Ours: a new configuration must not cost the connections of what did not change.
 #[derive(Debug)]
 pub struct Generation {
     /// From 1, one more with each change.

@@ -19,6 +19,7 @@ const GATHER: Duration = Duration::from_millis(5);
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Writes a line for every record. A full disk or a reader that sleeps costs lines, never requests.
+/// Ours: requests never wait for a log.
 #[derive(Debug)]
 pub struct LogWriter {
     format: LineFormat,

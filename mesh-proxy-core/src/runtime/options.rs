@@ -6,7 +6,7 @@ use std::time::Duration;
 use mesh_authz::jwks_store::JwksOptions;
 use mesh_compile::proxy::listener::Direction;
 
-/// Settings of a running proxy.
+/// Settings of a running proxy. Ours: what no object of the mesh says, in one place.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -49,7 +49,7 @@ impl Default for Options {
     }
 }
 
-/// Where a proxy listens.
+/// Where a proxy listens. Ours: without redirection rules, ports of this machine stand for those of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Listen {
     /// At the addresses of the configuration's listeners; sidecars at their capture ports (15001, 15006) only, with
@@ -63,6 +63,7 @@ pub enum Listen {
 }
 
 /// A local address that stands for a port of the mesh.
+/// Ours: without redirection rules, ports of this machine stand for those of the mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortMap {
     /// Which traffic it is; `None`: as the proxy's kind has it (gateway, or outbound at sidecars).
@@ -98,7 +99,7 @@ impl PortMap {
     }
 }
 
-/// Bounds on what clients may make a proxy hold.
+/// Bounds on what clients may make a proxy hold. Ours: a client must not decide how much a proxy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -129,7 +130,7 @@ impl Default for Limits {
     }
 }
 
-/// How long a proxy waits.
+/// How long a proxy waits. Ours: a client must not decide how long a proxy waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Patience {

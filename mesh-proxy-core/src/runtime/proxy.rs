@@ -40,6 +40,7 @@ use crate::telemetry::record::Record;
 const LAST_TOLD: Duration = Duration::from_secs(2);
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
+/// Ours: a running proxy is one value, which can be given a configuration and be drained.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     pub(crate) inner: Arc<Inner>,
@@ -101,6 +102,7 @@ impl Inner {
 }
 
 /// What a proxy is made of, where it is not the shipped choice.
+/// Ours: every seam has a shipped choice, so that only what differs is named.
 #[derive(Debug)]
 pub struct Builder {
     options: Options,

@@ -260,7 +260,7 @@ impl Shared {
     }
 }
 
-/// One try's view of the body.
+/// One try's view of the body (T-160..T-166).
 #[derive(Debug)]
 pub struct TryBody {
     shared: Arc<Shared>,

@@ -11,7 +11,7 @@ use mesh_authz::external_authorizer::ExternalAuthorizer;
 use mesh_authz::request_authn::RequestChange;
 use mesh_model::facts::RequestFacts;
 
-/// What an authorizer is asked.
+/// What an authorizer is asked (S-104..S-111).
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
     /// Its settings.
@@ -31,7 +31,7 @@ pub struct Question<'a> {
     pub time: SystemTime,
 }
 
-/// The beginning of a request's body, or all of it.
+/// The beginning of a request's body, or all of it (S-110).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ShownBody {
     /// The bytes.
@@ -40,7 +40,7 @@ pub struct ShownBody {
     pub is_partial: bool,
 }
 
-/// What an authorizer says.
+/// What an authorizer says (S-111).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The request may go on.
@@ -51,7 +51,7 @@ pub enum Answer {
     Silent(String),
 }
 
-/// What goes with a consent.
+/// What goes with a consent (S-109, S-111).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Consent {
     /// Changes to the request, made before tokens and policies are looked at.
@@ -60,7 +60,7 @@ pub struct Consent {
     pub response: Vec<HeaderChange>,
 }
 
-/// The answer that a client gets instead.
+/// The answer that a client gets instead (S-111).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Its status.
@@ -71,7 +71,7 @@ pub struct Refusal {
     pub body: Bytes,
 }
 
-/// A change to the headers of an answer.
+/// A change to the headers of an answer. Spec: Envoy, config.core.v3.HeaderValueOption.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderChange {
     /// Of the header.
@@ -83,6 +83,7 @@ pub struct HeaderChange {
 }
 
 /// What becomes of lines of a header that are there already (`HeaderAppendAction` of Envoy's API).
+/// Spec: Envoy, HeaderValueOption.HeaderAppendAction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// They stay, and one more line comes.
@@ -112,10 +113,10 @@ impl HeaderChange {
     }
 }
 
-/// An answer, some time later.
+/// An answer, some time later. Ours: an answer may take its time without holding a thread.
 pub type Asked<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-/// Says whether requests and connections may pass.
+/// Says whether requests and connections may pass (S-104, S-111).
 ///
 /// A contract: the caller keeps the time (`timeout` of the settings) and drops the future when it is over. What cannot
 /// be found out is [`Answer::Silent`], never a consent.
@@ -125,6 +126,7 @@ pub trait Authorizer: Send + Sync + std::fmt::Debug {
 }
 
 /// An authorizer within the program: a function of the question.
+/// Ours: a program's own rules need no service beside it.
 ///
 /// ```
 /// use mesh_proxy_core::runtime::{Options, Proxy};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// A certificate chain with its key, both as PEM.
+/// A certificate chain with its key, both as PEM (S-336, S-339).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The leaf first, then the authorities between it and the root.
@@ -19,7 +19,7 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// Gives certificates by the names that configuration has for them.
+/// Gives certificates by the names that configuration has for them (T-432, T-433).
 ///
 /// A contract: what [`identity`](Self::identity) and [`authorities`](Self::authorities) say changes only together with
 /// [`version`](Self::version); both may read files and are asked only when the version or the configuration is new.
@@ -43,7 +43,7 @@ pub trait CertificateSource: Send + Sync + std::fmt::Debug {
     fn version(&self) -> u64;
 }
 
-/// Certificates given by the program.
+/// Certificates given by the program. Ours: tests and programs with their own authority need no files.
 #[derive(Debug, Default)]
 pub struct InMemory {
     held: Mutex<Held>,

@@ -7,6 +7,7 @@ use mesh_model::diagnostic::Report;
 use tokio::sync::watch;
 
 /// A configuration, and what was wrong with what it was made from.
+/// Ours: a configuration comes with what is wrong with it.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// What the proxy runs.
@@ -15,10 +16,10 @@ pub struct Loaded {
     pub report: Report,
 }
 
-/// A change, some time later.
+/// A change, some time later. Ours: who has no changes waits for ever, and nobody asks again and again.
 pub type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Gives a proxy its configuration.
+/// Gives a proxy its configuration. Ours: files, a control plane and a test give configurations in one way.
 ///
 /// A contract: [`changed`](Self::changed) returns some time after a change that [`load`](Self::load) has not seen, and
 /// never returns where none will come; a `load` that fails leaves what was loaded before in force.
@@ -34,6 +35,7 @@ pub trait ConfigSource: Send + std::fmt::Debug {
 }
 
 /// Configurations that the program makes itself.
+/// Ours: tests and programs that make their configuration need no files.
 #[derive(Debug)]
 pub struct InMemory {
     receiver: watch::Receiver<ProxyConfig>,

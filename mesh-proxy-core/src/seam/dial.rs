@@ -10,18 +10,18 @@ use mesh_compile::proxy::cluster::TcpKeepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 
-/// A byte stream in both directions.
+/// A byte stream in both directions. Ours: TCP, TLS, Unix sockets and pipes of a test are one to what uses them.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
-/// Any byte stream.
+/// Any byte stream. Ours: TCP, TLS, Unix sockets and pipes of a test are one to what uses them.
 pub type BoxIo = Box<dyn Io>;
 
-/// A connection, made or failed, some time later.
+/// A connection, made or failed, some time later. Ours: a connection may take its time without holding a thread.
 pub type Dialled<'a> = Pin<Box<dyn Future<Output = io::Result<BoxIo>> + Send + 'a>>;
 
-/// Where to, and how.
+/// Where to, and how (T-321, T-323).
 #[derive(Debug, Clone)]
 pub struct Target {
     /// `10.0.0.1:80`, `[::1]:80`, `host:port`, or a Unix path (`/run/app.sock`, abstract: `@app`).
@@ -33,12 +33,14 @@ pub struct Target {
 }
 
 /// Makes connections. Called for every new upstream connection, with the connect timeout around it.
+/// Ours: tests dial into the program itself, tunnels into a proxy.
 pub trait Dial: Send + Sync + std::fmt::Debug {
     /// Connects.
     fn dial(&self, target: Target) -> Dialled<'_>;
 }
 
 /// TCP and Unix sockets of this machine; names are looked up by the system's resolver.
+/// Ours: what is taken where a program brings nothing of its own.
 #[derive(Debug, Default, Clone)]
 pub struct SystemDial {
     /// Addresses that are reached elsewhere: a mesh acted out on one machine.

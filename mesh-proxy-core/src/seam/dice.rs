@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::dice::Dice;
 
 /// A source of chance for all requests of a proxy.
+/// Ours: requests of many threads roll without waiting for each other.
 ///
 /// A contract: a roll is 64 random bits and never waits.
 ///
@@ -21,7 +22,7 @@ pub trait SharedDice: Send + Sync + std::fmt::Debug {
     fn roll(&self) -> u64;
 }
 
-/// Shared dice in the hand of one request.
+/// Shared dice in the hand of one request. Ours: what a request drew is one thing, told from what others drew.
 #[derive(Debug, Clone, Copy)]
 pub struct Throw<'d>(
     /// The dice.
@@ -34,7 +35,7 @@ impl Dice for Throw<'_> {
     }
 }
 
-/// Each thread's own generator, seeded by the system.
+/// Each thread's own generator, seeded by the system. Ours: what is taken where a program brings nothing of its own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ThreadDice;
 
@@ -44,7 +45,7 @@ impl SharedDice for ThreadDice {
     }
 }
 
-/// Numbers given beforehand, over and over: for tests.
+/// Numbers given beforehand, over and over: for tests. Ours: a test asks for the outcomes that it is about.
 #[derive(Debug)]
 pub struct FixedDice {
     numbers: Vec<u64>,

@@ -8,6 +8,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, Response, StatusCode};
 
 /// Sees every request that the configuration lets pass, and every answer.
+/// Ours: a program's own work has its place after the policies, in every proxy the same.
 ///
 /// A contract: filters run in the order in which they were given, after authentication and authorization; the route is
 /// chosen, so what they change of a request changes what the upstream hears and not where it goes. A call returns at
@@ -25,7 +26,7 @@ pub trait Filter: Send + Sync + Debug {
     }
 }
 
-/// A request, as a filter sees it.
+/// A request, as a filter sees it. Ours: filters see what policies saw.
 #[derive(Debug)]
 pub struct RequestHead<'r> {
     /// Its method.
@@ -43,7 +44,7 @@ pub struct RequestHead<'r> {
 }
 
 /// So many requests a second for the whole proxy, and a bucket for bursts; the rest is answered with 429, in Envoy's
-/// words for its local rate limit.
+/// words for its local rate limit. Spec: Envoy, extensions.filters.http.local_ratelimit.v3.LocalRateLimit.
 ///
 /// ```
 /// use mesh_proxy_core::seam::filter::RateLimit;
@@ -94,6 +95,7 @@ impl Filter for RateLimit {
 }
 
 /// Header lines on every answer, in the place of those of the same name.
+/// Ours: a second shipped filter, so that the seam fits more than one.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerHeaders(
     /// The lines.

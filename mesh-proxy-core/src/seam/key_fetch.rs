@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use mesh_authz::jwks_store::{Fetch, FetchProblem};
 
-/// The body of a successful answer, some time later.
+/// The body of a successful answer, some time later. Ours: an answer may take its time without holding a thread.
 pub type Fetched<'a> = Pin<Box<dyn Future<Output = Result<Bytes, FetchProblem>> + Send + 'a>>;
 
-/// Fetches documents.
+/// Fetches documents (S-288, S-293).
 ///
 /// A contract: never more than [`Fetch::body_bytes_max`] is held; the caller keeps the time ([`Fetch::timeout_ms`]) and
 /// drops the future when it is over. What was fetched before is the caller's to keep.
@@ -19,7 +19,7 @@ pub trait KeyFetch: Send + Sync + std::fmt::Debug {
     fn fetch<'a>(&'a self, fetch: &'a Fetch) -> Fetched<'a>;
 }
 
-/// Documents that the program holds, by their address.
+/// Documents that the program holds, by their address. Ours: tests need no server for key sets.
 #[derive(Debug, Default)]
 pub struct InMemory(Mutex<BTreeMap<String, Bytes>>);
 

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::net::lookup_host;
 
-/// Addresses of a name, some time later.
+/// Addresses of a name, some time later. Ours: an answer may take its time without holding a thread.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
-/// Looks names up.
+/// Looks names up (T-321, T-461).
 ///
 /// A contract: addresses come in the order in which they are to be used; no address at all is an error. The caller keeps
 /// the time, and what was good before.
@@ -20,7 +20,7 @@ pub trait Resolve: Send + Sync + std::fmt::Debug {
     fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a>;
 }
 
-/// The system's resolver.
+/// The system's resolver. Ours: what is taken where a program brings nothing of its own.
 #[derive(Debug, Clone, Default)]
 pub struct SystemResolver {
     /// Names that are not looked up: they are left to whoever makes connections
@@ -41,6 +41,7 @@ impl Resolve for SystemResolver {
 }
 
 /// Names that the program knows: for tests, and for a mesh acted out on one machine.
+/// Ours: a mesh on one machine needs names that no server knows.
 #[derive(Debug, Default)]
 pub struct InMemory(Mutex<BTreeMap<String, Vec<IpAddr>>>);
 

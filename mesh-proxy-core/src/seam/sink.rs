@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::telemetry::record::Record;
 
-/// Hears of every finished request and connection.
+/// Hears of every finished request and connection. Ours: who listens must not be able to hold up a request.
 ///
 /// A contract: a call returns at once. What takes time (files, the network) is done by a task of the sink's own, over a
 /// bounded queue that loses records rather than hold requests up.
@@ -13,7 +13,7 @@ pub trait Sink: Send + Sync + std::fmt::Debug {
     fn finished(&self, record: &Record);
 }
 
-/// Keeps all records: for tests.
+/// Keeps all records: for tests. Ours: a test looks at what a proxy told of its requests.
 #[derive(Debug, Default)]
 pub struct Kept(Mutex<Vec<Record>>);
 

@@ -10,7 +10,7 @@ use super::record::Record;
 const NUMBERS: [&str; 5] =
     ["%BYTES_RECEIVED%", "%BYTES_SENT%", "%DURATION%", "%RESPONSE_CODE%", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"];
 
-/// How records become lines.
+/// How records become lines (T-465).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineFormat {
     /// Text; ends its lines itself.

@@ -1,4 +1,5 @@
 //! CEL expressions over finished requests and connections: filters of access logs, labels of metrics.
+//! Spec: google/cel-spec, doc/langdef.md; Envoy, its attributes.
 //!
 //! The attributes are Envoy's: `request`, `response`, `connection`, `upstream`, `source`, `destination`, `xds`. What is
 //! not known of a record is not there, and an expression that asks for it has no value. `metadata` and `filter_state` are
@@ -26,7 +27,7 @@ use super::response_flags;
 /// The longest expression that is compiled, in bytes: it is evaluated for every request.
 pub const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
 
-/// An expression, compiled once.
+/// An expression, compiled once. Spec: google/cel-spec, doc/langdef.md.
 #[derive(Debug)]
 pub struct Expression {
     program: Program,

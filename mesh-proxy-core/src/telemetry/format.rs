@@ -11,6 +11,7 @@ use super::record::{Record, RequestRecord};
 use crate::http_syntax::{Ipv4Text, is_printable};
 
 /// A format string, read once. An operator that is not known here gives the word for a missing value.
+/// Spec: Envoy, access log command operators (T-180).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
     parts: Vec<Part>,

@@ -1,6 +1,7 @@
 //! The messages of a gRPC stream counted as its bytes pass: five bytes of prefix, then as many as the prefix says.
 
 /// Counts messages that have begun; what is left of the one in the middle is skipped without being kept.
+/// Spec: gRPC over HTTP/2, Length-Prefixed-Message.
 #[derive(Debug, Clone, Default)]
 pub struct MessageCounter {
     messages: u64,

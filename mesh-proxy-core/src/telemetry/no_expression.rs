@@ -2,7 +2,7 @@
 
 use super::record::Record;
 
-/// An expression that cannot be evaluated: there is none.
+/// An expression that cannot be evaluated: there is none. Ours: a build without the feature has the same types.
 #[derive(Debug)]
 pub enum Expression {}
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use mesh_compile::proxy::listener::Direction;
 
 /// A finished request, or a finished connection of bytes.
+/// Ours: logs and metrics tell of one thing, so they cannot differ.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// When it began.
@@ -60,7 +61,7 @@ pub struct Record {
     pub generation: u64,
 }
 
-/// What a request asked.
+/// What a request asked. Ours: what is kept of a request after it is gone.
 #[derive(Debug, Clone, Default)]
 pub struct RequestRecord {
     /// `HTTP/1.1`, ...

@@ -1,4 +1,5 @@
 //! Envoy's response flags: short names of access logs, long names, bits of the CEL attribute `response.flags`.
+//! Spec: Envoy, source/common/stream_info/utility.h.
 
 /// Short name, long name, bit; in the order in which Envoy lists them.
 // Facts: Envoy's source/common/stream_info/utility.h (`CORE_RESPONSE_FLAGS`), envoy/stream_info/stream_info.h.

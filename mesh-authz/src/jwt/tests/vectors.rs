@@ -162,37 +162,61 @@ fn j02_short_secrets_are_left_out_by_the_hardened_profile() {
     }
 }
 
+/// Where the suite wants another verdict than ours: the file, what it says of the vector, and whether we accept it. White
+/// space and padding are Envoy's reading, as are an empty payload, a letter that is no base64, and keys whose other
+/// members are not looked at; keys that are too short are [too short for the hardened profile](Profile::Hardened) alone.
+const OTHERWISE: &[(&str, &str, bool, usize)] = &[
+    ("signature", "emptyPayload", false, 6),
+    ("signature", "Figure20", false, 2),
+    ("signature", "Figure27", false, 2),
+    ("signature", "rejectsSpacesInMac", true, 1),
+    ("signature", "spacesInHeader", true, 1),
+    ("signature", "invalidBase64Padding", true, 1),
+    ("signature", "spacesInPayload", true, 1),
+    ("signature", "invalidBase64PaddingInPayload", true, 1),
+    ("signature", "InvalidCharacterInsertedInHeader", false, 1),
+    ("signature", "InvalidCharacterInsertedInPayload", false, 1),
+    ("signature", "MacOfIncorrectlyEncodedMessage", true, 1),
+    ("crypto", "rejectsKeyWithRocaVulnerability", true, 1),
+    ("crypto", "rejectsValid", true, 1),
+    ("key", "rejectsValid", true, 1),
+    ("key", "rejectsDuplicateKid", true, 1),
+    ("key", "rejectsKeyWithRocaVulnerability", true, 1),
+    ("key", "key_too_short", true, 3),
+];
+
 /// The suite itself, from a folder that the environment names: `json_web_signature_test.json` and its neighbours.
 #[test]
-fn j02_the_wycheproof_vectors_where_they_are_at_hand() {
-    let Ok(folder) = std::env::var("MESH_WYCHEPROOF") else { return };
-    let mut counts = [0; 3];
-    for file in
-        ["json_web_signature_test", "json_web_crypto_test", "json_web_key_test", "json_web_encryption_test"]
-    {
-        let text = std::fs::read_to_string(format!("{folder}/{file}.json")).unwrap();
+#[ignore = "wants the files of the suite, in the folder that MESH_WYCHEPROOF names"]
+fn j02_the_wycheproof_vectors_have_the_suites_verdict_but_for_a_list() {
+    let folder = std::env::var("MESH_WYCHEPROOF").unwrap();
+    let mut as_it_says = 0;
+    let mut otherwise: std::collections::BTreeMap<(&str, String, bool), usize> = Default::default();
+    for file in ["signature", "crypto", "key", "encryption"] {
+        let text = std::fs::read_to_string(format!("{folder}/json_web_{file}_test.json")).unwrap();
         let suite: Value = serde_json::from_str(&text).unwrap();
         for group in suite["testGroups"].as_array().unwrap() {
             let key = group.get("public").unwrap_or(&group["private"]);
             let set = if key.get("keys").is_some() { key.clone() } else { json!({ "keys": [key] }) };
             let keys = parse_keys(&set.to_string());
             for test in group["tests"].as_array().unwrap() {
-                let Some(text) = test["jws"].as_str().or_else(|| test["jwe"].as_str()) else {
-                    counts[2] += 1;
-                    continue;
-                };
+                // Two vectors are in the form of JSON, which no header of a request has.
+                let Some(text) = test["jws"].as_str().or_else(|| test["jwe"].as_str()) else { continue };
                 let is_valid = test["result"] == "valid" && test["jwe"].is_null();
                 let ours = Token::signed_alone(text.as_bytes().to_vec().leak())
-                    .and_then(|token| keys.verify(&token));
-                let place = format!("{file} {} {}: {ours:?}", test["tcId"], test["comment"]);
-                if is_valid != ours.is_ok() {
-                    println!("{place}, {} {}", test["result"], test["flags"]);
-                    counts[1] += 1;
+                    .and_then(|token| keys.verify(&token))
+                    .is_ok();
+                if is_valid == ours {
+                    as_it_says += 1;
                 } else {
-                    counts[0] += 1;
+                    let comment = test["comment"].as_str().unwrap().to_owned();
+                    *otherwise.entry((file, comment, ours)).or_default() += 1;
                 }
             }
         }
     }
-    println!("as the suite says, otherwise, of other forms: {counts:?}");
+    let listed =
+        OTHERWISE.iter().map(|(file, comment, ours, count)| ((*file, (*comment).to_owned(), *ours), *count));
+    assert_eq!(otherwise, listed.collect());
+    assert!(as_it_says >= 600, "{as_it_says}");
 }

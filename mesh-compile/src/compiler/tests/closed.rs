@@ -138,6 +138,51 @@ fn token_rules_and_peer_authentication_that_cannot_be_read_are_closed_too() {
     assert_eq!(mode(&of(&mut compiler, 0)), Mode::Disable);
 }
 
+/// Of each kind a version that says much, one that cannot be understood, and what the proxies run with either.
+#[test]
+fn every_security_resource_keeps_what_it_said_when_it_turns_bad() {
+    for (kind, good, bad) in [
+        (
+            "AuthorizationPolicy",
+            "{action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}",
+            "{action: DENNY}",
+        ),
+        ("AuthorizationPolicy", "{action: AUDIT, rules: [{}]}", "{action: AUDIT, rules: [{to: 5}]}"),
+        ("RequestAuthentication", "{jwtRules: [{issuer: i, jwks: '{\"keys\":[]}'}]}", "{jwtRules: 5}"),
+        ("RequestAuthentication", "{jwtRules: []}", "{jwtRules: [{jwksUri: 5}]}"),
+        ("PeerAuthentication", "{mtls: {mode: DISABLE}}", "{mtls: {mode: NO}}"),
+        (
+            "PeerAuthentication",
+            "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}",
+            "{mtls: [STRICT]}",
+        ),
+    ] {
+        for namespace in ["a", "istio-system"] {
+            let mut compiler = refusing();
+            let run = |compiler: &mut Compiler| {
+                proxies().iter().map(|it| text(&compiler.config_for(it))).collect::<Vec<_>>()
+            };
+            let before = run(&mut compiler);
+            write(&mut compiler, kind, namespace, good);
+            let with_good = run(&mut compiler);
+            let update = write(&mut compiler, kind, namespace, bad);
+            assert!(
+                update.report.iter().any(|it| it.code == mesh_model::diagnostic::Code::KeptLastGood),
+                "{kind} {bad}"
+            );
+            assert_eq!(run(&mut compiler), with_good, "{kind} in {namespace}: {bad} after {good}");
+            remove(&mut compiler, kind, namespace);
+            assert_eq!(run(&mut compiler), before, "{kind} in {namespace}: it is gone");
+            write(&mut compiler, kind, namespace, bad);
+            let alone = run(&mut compiler);
+            // Nobody is closed by a policy that only writes down.
+            assert_eq!(alone == before, bad.contains("AUDIT"), "{kind} in {namespace}: {bad}");
+            remove(&mut compiler, kind, namespace);
+            assert_eq!(run(&mut compiler), before, "{kind} in {namespace}: what only refused is gone");
+        }
+    }
+}
+
 /// S-106: whether an authorizer can be asked is a question about its service, which may go and come.
 #[test]
 fn a_custom_policy_denies_as_long_as_its_authorizers_service_is_gone() {

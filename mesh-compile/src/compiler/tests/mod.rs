@@ -1,6 +1,7 @@
 //! Whatever happened before, every proxy runs what compiling from scratch gives it.
 
 mod closed;
+mod coming;
 mod documents;
 mod registry;
 mod sharing;
@@ -18,8 +19,9 @@ use text::text;
 
 use super::{Compiler, Update, compile};
 use crate::proxy_identity::Proxy;
+use crate::registry::service::Service;
 use crate::snapshot::MeshSnapshot;
-use crate::view::View;
+use crate::view::{Scope, View};
 
 fn mesh(written: &str) -> Arc<MeshConfig> {
     Arc::new(MeshConfig::with_defaults().overlay(serde_json::from_str(written).unwrap()))
@@ -67,7 +69,25 @@ fn check_all(compiler: &mut Compiler, mesh: &Arc<MeshConfig>, what: &str, proxie
             let differs = expected.lines().zip(found.lines()).find(|(a, b)| a != b);
             panic!("{} after {what}: {differs:#?}", proxy.name);
         }
+        let scope = scope_text(compiler.scope_of(proxy).unwrap());
+        assert_eq!(scope_text(&Scope::of(&snapshot, proxy)), scope, "{} after {what}", proxy.name);
     }
+}
+
+/// What a scope holds, in order, and whose each service is.
+fn scope_text(scope: &Scope) -> Vec<String> {
+    let service = |it: &Arc<Service>| format!("{} of {} at {:?}", it.hostname, it.namespace, it.ports);
+    let mut text: Vec<_> = scope.services.iter().map(service).collect();
+    for egress in &scope.egress {
+        for it in &egress.services {
+            let owner = egress.most_specific_virtual_service(&it.hostname);
+            text.push(format!("{}: {:?}", service(it), owner.map(|owner| (&owner.namespace, &owner.name))));
+        }
+        text.extend(
+            egress.virtual_services.iter().map(|it| format!("{}/{} {:?}", it.namespace, it.name, it.spec)),
+        );
+    }
+    text
 }
 
 fn upsert(yaml: &str) -> Vec<Change> {

@@ -18,7 +18,7 @@ use mesh_model::origin::{Origin, Provenance};
 use crate::export_to::OWN_NAMESPACE;
 use crate::registry::DOMAIN;
 
-/// A consolidated rule.
+/// A consolidated rule (T-226, T-227).
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergedDestinationRule {
     /// Namespace of the first rule.

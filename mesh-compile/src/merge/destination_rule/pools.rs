@@ -14,10 +14,10 @@ use super::MergedDestinationRule;
 use super::fold::fold_into;
 use crate::export_to::{OWN_NAMESPACE, PUBLIC};
 
-/// The rules that were found for a service; mostly one.
+/// The rules that were found for a service; mostly one (T-224).
 pub type Rules = SmallVec<[Arc<MergedDestinationRule>; 2]>;
 
-/// Consolidated rules by where they are looked for.
+/// Consolidated rules by where they are looked for (T-220, T-222).
 #[derive(Debug, Clone, Default)]
 pub struct DestinationRuleIndex {
     /// By namespace: rules usable by its own clients.

@@ -18,7 +18,7 @@ use mesh_model::origin::{Origin, Provenance};
 use crate::export_to::virtual_service_export_to;
 use crate::registry::HostKey;
 
-/// A VirtualService, ready to be compiled.
+/// A VirtualService, ready to be compiled (T-020..T-024, T-125..T-131).
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergedVirtualService {
     /// Namespace of the root object.
@@ -93,6 +93,7 @@ impl MergedVirtualService {
 }
 
 /// Where an `http` entry and its matches were written.
+/// Ours: an answer leads to the entry that was written, in the delegate where there is one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpOrigin {
     /// The object that holds the entry (a delegate's entry lives in the delegate).
@@ -107,7 +108,7 @@ pub struct HttpOrigin {
     pub inherited: Option<Inherited>,
 }
 
-/// Fields of an entry that were written in another one.
+/// Fields of an entry that were written in another one (T-129).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inherited {
     /// The object that holds the delegating entry.
@@ -127,7 +128,7 @@ pub fn l4_destination_origin(rule: &Origin, index: usize) -> Origin {
     rule.child(&format!(".route[{index}]"))
 }
 
-/// How prefixes and unknown backends are treated.
+/// How prefixes and unknown backends are treated (T-121).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum RouteSemantics {
     /// A VirtualService that someone wrote.

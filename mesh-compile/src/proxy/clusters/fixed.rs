@@ -33,9 +33,10 @@ pub(super) fn inbound(context: &Context<'_>, clusters: &mut Clusters) {
 
 /// The address that the proxy's own connections to the application come from, so that they are not captured again.
 pub(super) fn passthrough_source(context: &Context<'_>) -> IpAddr {
-    match context.proxy.ip {
-        Some(IpAddr::V6(_)) => Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6).into(),
-        _ => Ipv4Addr::new(127, 0, 0, 6).into(),
+    if context.proxy.families().is_v6_only() {
+        Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6).into()
+    } else {
+        Ipv4Addr::new(127, 0, 0, 6).into()
     }
 }
 

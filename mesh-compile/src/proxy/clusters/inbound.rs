@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mesh_model::mesh_config::{InboundMode, InterceptionMode};
+use mesh_model::mesh_config::InboundMode;
 use mesh_model::name::Protocol;
 use mesh_model::networking::sidecar::spec::{IstioIngressListener, Sidecar};
 use mesh_model::object::Object;
@@ -15,6 +15,7 @@ use super::endpoints::socket_address;
 use super::policy::{Block, Policy};
 use super::{Clusters, Context, connection_pool, fixed, names};
 use crate::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy};
+use crate::proxy::settings;
 use crate::registry::service::Service;
 use crate::view::ServiceTarget;
 
@@ -30,21 +31,12 @@ pub(super) fn compile(context: &Context<'_>, clusters: &mut Clusters) {
             }
         }
         // Without capture the services' ports belong to the application.
-        None if !captures(context) => {}
+        None if !settings::captures(context.view) => {}
         None => {
             for (port, target) in first_by_port(context.view.service_targets()) {
                 clusters.add(of_service(context, port, target));
             }
         }
-    }
-}
-
-/// Whether traffic is redirected to the proxy.
-pub(super) fn captures(context: &Context<'_>) -> bool {
-    let mode = context.proxy.metadata.get("INTERCEPTION_MODE").map(String::as_str);
-    match mode.filter(|mode| !mode.is_empty()) {
-        Some(mode) => mode != "NONE",
-        None => context.mesh.default_config().interception_mode() != InterceptionMode::None,
     }
 }
 
@@ -130,7 +122,7 @@ fn default_endpoint(context: &Context<'_>, endpoint: &str) -> Option<Address> {
         return None;
     }
     let host = bracketed.unwrap_or(host);
-    let own = |v6: bool| context.proxy.ip.filter(|ip| ip.is_ipv6() == v6);
+    let own = |v6: bool| context.proxy.addresses().find(|ip| ip.is_ipv6() == v6);
     Some(match host {
         "0.0.0.0" => Address::Socket(own(false).unwrap_or(LOOPBACK_V4), port),
         "::" => Address::Socket(own(true).unwrap_or(LOOPBACK_V6), port),
@@ -143,9 +135,10 @@ fn default_endpoint(context: &Context<'_>, endpoint: &str) -> Option<Address> {
 const LOOPBACK_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const LOOPBACK_V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
-/// The loopback address of the proxy's family; the one asked for where the proxy's address is unknown.
+/// The loopback address that is asked for, if the proxy has its family; else the other.
 fn localhost(context: &Context<'_>, v6: bool) -> IpAddr {
-    let v6 = context.proxy.ip.map_or(v6, |ip| ip.is_ipv6());
+    let families = context.proxy.families();
+    let v6 = if v6 { families.v6 || !families.v4 } else { families.is_v6_only() };
     if v6 { LOOPBACK_V6 } else { LOOPBACK_V4 }
 }
 

@@ -22,7 +22,7 @@ use crate::view::View;
 /// speaks for a port hides what stands behind it (T-232).
 pub type Block = Resolved<Option<Value>>;
 
-/// The statements about one cluster.
+/// The statements about one cluster (T-220, T-232..T-236).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrafficPolicyLayers {
     /// The rule that was found, as `namespace/name`, and those that stood behind it.

@@ -1,4 +1,5 @@
 //! Clusters: one per service, port and subset, with every DestinationRule setting resolved; inbound and fixed ones too.
+//! What there is of a service is T-237 and T-443.
 //!
 //! `policy` finds the blocks that hold for a cluster, `layers` says what they shadow where somebody asks; `connection_pool`, `outlier`, `load_balancer`, `locality` and
 //! `tls` write one block each into it; `peers` says what PeerAuthentication allows; `endpoints` fills it, with `networks` for those behind gateways; `outbound`, `inbound` and `fixed` say which clusters exist.
@@ -64,7 +65,7 @@ pub fn compile(view: &View<'_>) -> (SharedMap<Arc<Cluster>>, Report) {
     (clusters, Report::new())
 }
 
-/// Makes the clusters of one proxy, part by part.
+/// Makes the clusters of one proxy, part by part. Ours: parts that did not change need not be made again.
 #[derive(Debug)]
 pub struct ClusterCompiler<'c> {
     context: Context<'c>,

@@ -1,4 +1,4 @@
-//! Names of clusters, and the server names that gateways read them from.
+//! Names of clusters, and the server names that gateways read them from. Names are those of T-150.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub fn host_of(cluster: &str) -> &str {
     cluster.rsplit_once(separator).map_or("", |(_, host)| host)
 }
 
-/// Which side of a workload a cluster is on.
+/// Which side of a workload a cluster is on (T-150, T-491).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterDirection {
     /// Towards a service.

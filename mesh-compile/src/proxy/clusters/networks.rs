@@ -12,7 +12,7 @@ use mesh_model::name::StringMap;
 
 use super::Context;
 use super::endpoints::{Group, Member};
-use crate::proxy_identity::ProxyKind;
+use crate::proxy_identity::{Families, ProxyKind};
 use crate::registry::endpoint::{Endpoint, Health};
 use crate::registry::locality::{Whereabouts, augment};
 use crate::registry::network_gateways::{GatewayTable, NetworkGateway};
@@ -86,8 +86,9 @@ fn way(found: &[Arc<NetworkGateway>], context: &Context<'_>) -> Way {
     // Sidecars cannot open the tunnels that some gateways have only.
     let is_usable =
         |gateway: &&Arc<NetworkGateway>| gateway.port != 0 || context.proxy.kind != ProxyKind::Sidecar;
+    let families = context.proxy.families();
     let usable = || found.iter().filter(is_usable);
-    let gateways = usable().filter(|gateway| is_of_family(gateway, context.proxy.ip)).cloned().collect();
+    let gateways = usable().filter(|gateway| is_of_family(gateway, families)).cloned().collect();
     Way { has_gateways: usable().next().is_some(), gateways, share: None }
 }
 
@@ -98,10 +99,13 @@ fn is_in_reach(own: &str, network: &str) -> bool {
 }
 
 /// Whether a gateway's address is of the proxy's family; a proxy of unknown address can dial all.
-fn is_of_family(gateway: &NetworkGateway, proxy: Option<IpAddr>) -> bool {
-    let Some(own) = proxy else { return true };
+fn is_of_family(gateway: &NetworkGateway, proxy: Families) -> bool {
+    // One of both families can dial what has a name, too.
+    if proxy.v4 == proxy.v6 {
+        return true;
+    }
     let address = gateway.address.parse::<IpAddr>();
-    address.is_ok_and(|address| address.to_canonical().is_ipv6() == own.is_ipv6())
+    address.is_ok_and(|address| proxy.has(address.to_canonical()))
 }
 
 /// A gateway as an endpoint.

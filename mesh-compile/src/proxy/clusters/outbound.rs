@@ -367,10 +367,12 @@ fn discovery(service: &Service, sidecar: bool) -> Discovery {
 
 /// The family of the proxy's own address; racing connections try both.
 fn dns_family(service: &Service, context: &Context<'_>) -> &'static str {
-    match context.proxy.ip {
-        _ if service.race_connections => "ALL",
-        Some(std::net::IpAddr::V6(_)) => "V6_ONLY",
-        _ => "V4_ONLY",
+    if service.race_connections {
+        "ALL"
+    } else if context.proxy.families().is_v6_only() {
+        "V6_ONLY"
+    } else {
+        "V4_ONLY"
     }
 }
 

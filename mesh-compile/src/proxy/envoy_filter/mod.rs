@@ -38,13 +38,14 @@ use super::listener::Listener;
 use crate::route_table::RouteTable;
 
 /// The patches that are for a proxy, in the order in which they are applied.
+/// API: networking.istio.io/v1alpha3 `EnvoyFilter.configPatches`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct EnvoyFilters {
     /// Each with what became of it.
     pub patches: Vec<PatchOutcome>,
 }
 
-/// What became of one patch.
+/// What became of one patch. Ours: a patch that is not applied must not look like one that is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PatchOutcome {
     /// Where it was written (`spec.configPatches[i]`).

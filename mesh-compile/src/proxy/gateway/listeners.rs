@@ -1,7 +1,7 @@
 //! Listeners of a gateway: the chains of every server at one address and port (T-405, T-411, T-421).
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Report};
@@ -135,9 +135,7 @@ impl Builder<'_, '_> {
             return reject(format!("an unprivileged proxy cannot listen on port {port}"));
         }
         if bind.is_empty() {
-            let is_v6 = self.view.proxy().ip.is_some_and(|address| address.is_ipv6());
-            let any = if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-            return Some(Bind::Address(any));
+            return Some(Bind::Address(self.view.proxy().families().wildcard()));
         }
         if bind.starts_with("unix://") {
             return Some(Bind::UnixPath(bind.to_owned()));

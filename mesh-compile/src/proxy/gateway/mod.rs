@@ -1,4 +1,5 @@
 //! A gateway: listeners from Gateway servers, route tables from the VirtualServices bound to them (section A.3).
+//! Servers are T-404 to T-413, hosts T-415 to T-423, bytes T-425 to T-428.
 //!
 //! `servers` reads what Gateways ask for, `merge` decides which servers share a port, `hosts` pairs their hosts with
 //! those of VirtualServices, `http` makes route tables, `tcp` and `passthrough` chains over bytes, `tls` what is

@@ -5,6 +5,8 @@
 
 mod chains;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,23 +89,25 @@ impl Builder<'_, '_> {
                 service_port: port.service_port,
                 protocol: port.protocol,
                 cluster: names::inbound(port.number),
-                name: format!("0.0.0.0_{}", port.number).into(),
+                name: format!("{}_{}", port.bind, port.number).into(),
                 origin: port.origin.clone(),
             };
             let mode = self.modes.for_port(port.number);
             let (mode, mode_origin) = (*mode.value(), mode.origin().clone());
             let chains = self.chains(&target, mode, &mode_origin);
-            match port.bind {
-                Some(address) => {
-                    bound.push(listener(&target.name, address, port.number, false, chains, &port.origin));
-                }
-                None => virtual_chains.extend(chains),
+            if port.binds_port {
+                bound.push(listener(&target.name, port.bind, port.number, false, chains, &port.origin));
+            } else {
+                virtual_chains.extend(chains);
             }
         }
-        let [_, number] = own_ports(self.view);
-        let origin = Origin::built_in("virtual inbound listener (T-490)");
-        let any = IpAddr::from([0, 0, 0, 0]);
-        let mut listeners = vec![listener("virtualInbound", any, number, true, virtual_chains, &origin)];
+        let mut listeners = Vec::new();
+        if settings::captures(self.view) {
+            let [_, number] = own_ports(self.view);
+            let origin = Origin::built_in("virtual inbound listener (T-490)");
+            let any = self.view.proxy().families().wildcard();
+            listeners.push(listener("virtualInbound", any, number, true, virtual_chains, &origin));
+        }
         listeners.extend(bound);
         listeners
     }

@@ -10,6 +10,9 @@ use mesh_model::origin::Origin;
 use crate::proxy::settings;
 use crate::view::View;
 
+/// Ports below are for privileged proxies.
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
 /// A workload port with chains of its own.
 #[derive(Debug, Clone)]
 pub(super) struct InboundPort {
@@ -18,8 +21,10 @@ pub(super) struct InboundPort {
     /// Port of the Service, for names.
     pub(super) service_port: u16,
     pub(super) protocol: Protocol,
-    /// A listener of its own at this address, rather than chains of the virtual listener (T-376).
-    pub(super) bind: Option<IpAddr>,
+    /// The address in its name.
+    pub(super) bind: IpAddr,
+    /// A listener of its own at that address, rather than chains of the virtual listener (T-376).
+    pub(super) binds_port: bool,
     /// Why it exists.
     pub(super) origin: Origin,
 }
@@ -27,31 +32,39 @@ pub(super) struct InboundPort {
 /// By workload port; the first Service that names a port decides (oldest first, T-490).
 pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
     let mut ports = BTreeMap::new();
+    let wildcard = view.proxy().families().wildcard();
+    let captures = settings::captures(view);
     match view.sidecar().filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
         Some(sidecar) => {
             for (index, listener) in sidecar.spec.ingress.iter().enumerate() {
                 let Some(port) = &listener.port else { continue };
                 let Ok(number) = u16::try_from(port.number) else { continue };
-                let wildcard = listener.bind == "0.0.0.0" || listener.bind == "::";
+                let written: Option<IpAddr> = listener.bind.parse().ok();
                 let protocol = Protocol::parse(&port.protocol);
                 // A reserved port clashes only where the wildcard is named, or where HTTP leaves the address open.
                 if settings::is_static_port(view, u32::from(number))
-                    && (wildcard || listener.bind.is_empty() && protocol.is_http())
+                    && (written == Some(wildcard) || listener.bind.is_empty() && protocol.is_http())
                 {
                     continue;
                 }
-                let bind = (listener.capture_mode == CaptureMode::None)
-                    .then(|| listener.bind.parse().unwrap_or(IpAddr::from([0, 0, 0, 0])));
+                let binds_port = !captures || listener.capture_mode == CaptureMode::None;
+                if binds_port && number < FIRST_UNPRIVILEGED && settings::is_unprivileged(view) {
+                    continue;
+                }
+                let bind = written.or_else(|| view.proxy().unicast_address()).unwrap_or(wildcard);
                 let origin = sidecar.origin(format!("spec.ingress[{index}]"));
                 ports.entry(number).or_insert(InboundPort {
                     number,
                     service_port: number,
                     protocol,
                     bind,
+                    binds_port,
                     origin,
                 });
             }
         }
+        // Without capture the services' ports belong to the application.
+        None if !captures => {}
         None => {
             for target in view.service_targets() {
                 let number = u32::from(target.target_port);
@@ -64,7 +77,8 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
                     number: target.target_port,
                     service_port: target.port.number,
                     protocol: target.port.protocol,
-                    bind: None,
+                    bind: wildcard,
+                    binds_port: false,
                     origin,
                 });
             }

@@ -8,6 +8,7 @@ use crate::merge::virtual_service::MergedVirtualService;
 use crate::route_table::{Route, RouteList};
 
 /// Which routes: those of one owner in the tables of one port (or Unix path).
+/// Ours: routes of one owner are the same in all tables of a port.
 #[derive(Debug, Clone)]
 pub struct RouteKey {
     /// 0 in tables of all ports.
@@ -18,7 +19,7 @@ pub struct RouteKey {
     pub owner: RouteOwner,
 }
 
-/// Whose routes they are.
+/// Whose routes they are. Ours: routes change when what their owner says does.
 #[derive(Debug, Clone)]
 pub enum RouteOwner {
     /// Written in a VirtualService.
@@ -27,7 +28,7 @@ pub enum RouteOwner {
     Service(Arc<str>, u16),
 }
 
-/// Makes routes, or knows them already.
+/// Makes routes, or knows them already. Ours: making routes anew and keeping them are one code with another cache.
 pub trait RouteCache {
     /// The routes of `key`; `make` makes them, asking the view what it needs to know.
     fn routes(
@@ -38,7 +39,7 @@ pub trait RouteCache {
     ) -> RouteList;
 }
 
-/// Makes everything anew.
+/// Makes everything anew. Ours: the cache that remembers nothing is what others are compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Anew;
 

@@ -1,9 +1,8 @@
 //! What every part of the client side needs to know of the proxy.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use mesh_model::mesh_config::InterceptionMode;
 use mesh_model::name::Protocol;
 
 use crate::proxy::listener::{HttpLimits, HttpManager};
@@ -30,25 +29,17 @@ pub(super) struct Client<'v, 's> {
 
 impl<'v, 's> Client<'v, 's> {
     pub(super) fn of(view: &'v View<'s>) -> Self {
-        let proxy = view.proxy();
-        let is_v6 = proxy.ip.is_some_and(|ip| ip.is_ipv6());
-        let metadata = |key: &str| settings::metadata(view, key);
-        let mode =
-            metadata("INTERCEPTION_MODE").unwrap_or_else(|| match view.proxy_config().interception_mode() {
-                InterceptionMode::None => "NONE",
-                _ => "REDIRECT",
-            });
-        let wildcard: IpAddr =
-            if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let families = view.proxy().families();
+        let wildcard = families.wildcard();
         Self {
             view,
             policy: view.outbound_policy(),
             wildcard,
             wildcard_text: wildcard.to_string().into(),
             reserved: settings::static_ports(view).collect(),
-            localhost: if is_v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() },
-            captures: mode != "NONE",
-            unprivileged: metadata("UNPRIVILEGED_POD") == Some("true"),
+            localhost: families.localhost(),
+            captures: settings::captures(view),
+            unprivileged: settings::is_unprivileged(view),
         }
     }
 

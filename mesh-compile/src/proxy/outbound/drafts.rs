@@ -40,6 +40,11 @@ impl Draft {
         Self { host, near: near(names), ..self.clone() }
     }
 
+    /// Whether this is the virtual host of a service or host of this name.
+    pub(super) fn is_of(&self, host: &str) -> bool {
+        self.host.name.strip_prefix(host).is_some_and(|rest| rest.starts_with(':'))
+    }
+
     /// Whether both are the same, the place they were written at included.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         self.owner == other.owner && self.near == other.near && is_unchanged(&self.host, &other.host)

@@ -1,9 +1,10 @@
 //! The client side of a sidecar: outbound listeners, their filter chains, and the route tables they use.
+//! Which listeners there are is T-200, which tables T-044.
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
 //! is what becomes of everything else; `tables`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
-//! them another proxy's, `cache` knows what was made before.
+//! them another proxy's, `exchange` takes in what comes and goes, `cache` knows what was made before.
 
 mod cache;
 mod chain;
@@ -13,6 +14,7 @@ mod domains;
 mod drafts;
 mod earlier;
 mod entries;
+mod exchange;
 mod listeners;
 mod owners;
 mod rename;
@@ -38,6 +40,7 @@ use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
 use chain::TableName;
 use client::Client;
+pub use exchange::Exchanged;
 pub use tables::{PortTables, Rewritten};
 
 /// Outbound listeners and route tables of a sidecar.
@@ -49,7 +52,7 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
     (Fragment { listeners: listening.listeners, route_tables }, without_repeats(report))
 }
 
-/// Outbound listeners with the tables they ask for.
+/// Outbound listeners with the tables they ask for (T-109, T-200).
 #[derive(Debug)]
 pub struct Listening {
     /// The listeners.
@@ -130,6 +133,17 @@ pub fn rewrite_defaults(
     report: &mut Report,
 ) -> Rewritten {
     tables.rewrite_defaults(view, hostname, cache, report)
+}
+
+/// Takes services and VirtualServices that came, went, or have another shape into the tables of a port.
+pub fn exchange(
+    view: &View<'_>,
+    tables: &mut PortTables,
+    exchanged: &Exchanged,
+    cache: &mut dyn RouteCache,
+    report: &mut Report,
+) -> Rewritten {
+    tables.exchange(view, exchanged, cache, report)
 }
 
 /// Makes the tables of a port, which were another proxy's, those of one that knows these services by other names.

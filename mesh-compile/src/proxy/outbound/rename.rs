@@ -6,8 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use super::domains::{self, Name, with_port};
-use super::tables::{PortTables, Rewritten};
-use crate::route_table::RouteTable;
+use super::tables::{PortTables, Rewritten, has_domain};
 use crate::view::View;
 
 impl PortTables {
@@ -76,9 +75,4 @@ impl PortTables {
         self.tables = vec![table];
         Rewritten::Changed
     }
-}
-
-/// Whether a virtual host of a table has this very domain.
-fn has_domain(table: &RouteTable, domain: &str) -> bool {
-    table.virtual_host(domain).is_some_and(|host| host.domains.iter().any(|it| **it == *domain))
 }

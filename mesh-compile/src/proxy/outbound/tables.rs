@@ -30,7 +30,8 @@ struct Wanted {
     is_shared: bool,
 }
 
-/// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from.
+/// The tables of one port (or Unix path): the shared one and those of sniffed services, with what they are made from
+/// (T-044, T-045).
 #[derive(Debug, Clone)]
 pub struct PortTables {
     /// 0 for what is no port.
@@ -44,17 +45,19 @@ pub struct PortTables {
     /// By name.
     pub(super) drafts: Arc<Vec<Arc<Draft>>>,
     /// VirtualServices that have routes here, by namespace and name.
-    contributing: Arc<BTreeSet<(Arc<str>, Arc<str>)>>,
+    pub(super) contributing: Arc<BTreeSet<(Arc<str>, Arc<str>)>>,
     /// Names of virtual hosts and domains that somebody wanted and did not get: what they hang on is planned anew.
     pub(super) contended: Arc<HashSet<Arc<str>, RandomState>>,
     /// For hosts that nobody knows.
     unknown: Arc<VirtualHost>,
     /// In the order of `wanted`.
     pub(super) tables: Vec<Arc<RouteTable>>,
+    /// Whether they are to be planned anew.
+    is_stale: bool,
 }
 
-/// The tables of these names, one a listener. What a port's tables share is worked out once, and what an earlier
-/// revision had is taken over where it is the same.
+/// The tables of these names, one a listener. What a port's tables share is worked out once; what an earlier revision had
+/// is kept where it is not stale, and taken over where it is the same.
 pub(super) fn build(
     client: &Client<'_, '_>,
     names: &[TableName],
@@ -82,6 +85,9 @@ pub(super) fn build(
         .into_iter()
         .map(|((port, bind), wanted)| {
             let before = earlier.remove(&(port, Arc::from(bind)));
+            if let Some(before) = before.as_ref().filter(|it| !it.is_stale && *it.wanted == *wanted) {
+                return before.clone();
+            }
             PortTables::build(
                 client,
                 (port, bind),
@@ -101,6 +107,21 @@ struct Making<'m> {
 }
 
 impl PortTables {
+    /// Has them planned anew the next time that tables are asked for.
+    pub fn make_stale(&mut self) {
+        self.is_stale = true;
+    }
+
+    /// Whether they are to be planned anew.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// The port, 0 for what is no port, and the Unix path, empty for a port.
+    pub fn place(&self) -> (u16, &Arc<str>) {
+        (self.port, &self.bind)
+    }
+
     /// The finished tables.
     pub fn tables(&self) -> &[Arc<RouteTable>] {
         &self.tables
@@ -124,6 +145,7 @@ impl PortTables {
             contended: Arc::default(),
             unknown: Arc::new(unknown::virtual_host(client)),
             tables: Vec::new(),
+            is_stale: false,
         };
         if let Some(egress) = client.view.egress_for(u32::from(port), bind) {
             tables.is_served = true;
@@ -171,7 +193,7 @@ impl PortTables {
     }
 
     /// Makes the tables; virtual hosts and tables that are the same as in an earlier revision are taken over.
-    fn finish(&mut self, earlier: &[Arc<RouteTable>]) {
+    pub(super) fn finish(&mut self, earlier: &[Arc<RouteTable>]) {
         // Those of sniffed services have domains of their own; all others are taken over as drafts.
         let old_hosts = self.sniffs().then(|| Hosts::of(earlier));
         let by_domain = self.sniffs().then(|| ByDomain::of(&self.drafts));
@@ -352,6 +374,7 @@ impl PortTables {
 }
 
 /// What became of the tables of a port when a VirtualService was rewritten.
+/// Ours: a table whose plan holds is mended in place of being made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewritten {
     /// They are the same.
@@ -360,6 +383,25 @@ pub enum Rewritten {
     Changed,
     /// They must be planned anew.
     PlanAnew,
+}
+
+impl Rewritten {
+    /// What a further step makes of it; nothing where all is planned anew anyway.
+    #[must_use]
+    pub fn then(self, step: impl FnOnce() -> Self) -> Self {
+        if self == Self::PlanAnew {
+            return self;
+        }
+        match step() {
+            Self::Untouched => self,
+            other => other,
+        }
+    }
+}
+
+/// Whether a virtual host of a table has this very domain.
+pub(super) fn has_domain(table: &RouteTable, domain: &str) -> bool {
+    table.virtual_host(domain).is_some_and(|host| host.domains.iter().any(|it| **it == *domain))
 }
 
 pub(super) fn name_of(virtual_service: &MergedVirtualService) -> (Arc<str>, Arc<str>) {

@@ -34,7 +34,7 @@ pub(crate) use super::clusters::names::outbound as cluster_name;
 pub(crate) use destination::destination_cluster;
 pub(crate) use hash::rule_for;
 
-/// Where routes are compiled for.
+/// Where routes are compiled for (T-116, T-151).
 pub struct RouteContext<'c, 's> {
     /// What the proxy may see.
     pub view: &'c View<'s>,

@@ -17,7 +17,7 @@ use super::providers::{self, NO_SERVICE, ProviderTarget, UNKNOWN};
 use super::{ENVOY_TEXT, ISTIO_JSON, ISTIO_TEXT, Ignored, is_for};
 use crate::view::View;
 
-/// A log that is written.
+/// A log that is written. API: telemetry.istio.io/v1 `AccessLogging`; without one T-465 holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AccessLog {
     /// The provider's name; `accessLogFile` and `enableEnvoyAccessLogService` for logs that MeshConfig asks for itself.
@@ -32,7 +32,7 @@ pub struct AccessLog {
     pub on: Resolved<bool>,
 }
 
-/// A log that is not written because somebody said so.
+/// A log that is not written because somebody said so. Ours: why nothing is logged is asked as often as what is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SwitchedOff {
     /// The provider's name.
@@ -41,7 +41,7 @@ pub struct SwitchedOff {
     pub on: Resolved<bool>,
 }
 
-/// Kinds of traffic.
+/// Kinds of traffic. Ours: providers for HTTP and for TCP are told apart by what they take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Traffic {
@@ -53,7 +53,7 @@ pub enum Traffic {
     Tcp,
 }
 
-/// Where the records of a log go.
+/// Where the records of a log go. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider`, its access logs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AccessLogSink {
@@ -84,6 +84,8 @@ pub enum AccessLogSink {
 }
 
 /// A service that takes Envoy's records.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyHttpGrpcV3LogProvider` and
+/// `MeshConfig.ExtensionProvider.EnvoyTcpGrpcV3LogProvider`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GrpcLog {
     /// The service; `None`: the one that the bootstrap names (`envoy_accesslog_service`).
@@ -100,7 +102,7 @@ pub struct GrpcLog {
     pub response_trailers: Vec<String>,
 }
 
-/// What is in a line.
+/// What is in a line. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider.EnvoyFileAccessLogProvider.LogFormat`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LogLine {

@@ -1,4 +1,5 @@
 //! Formats of log lines where none is written.
+//! Spec: istio/istio, pilot/pkg/model/telemetry_logging.go; Envoy, its default format.
 
 /// A line of Istio's text log (T-465).
 pub const ISTIO_TEXT: &str = concat!(

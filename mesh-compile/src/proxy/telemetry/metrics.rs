@@ -15,6 +15,7 @@ use super::{Ignored, is_for};
 use crate::view::View;
 
 /// The metrics of one provider that is scraped (Prometheus; for others none are kept, as in Istio).
+/// API: telemetry.istio.io/v1 `Metrics`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metrics {
     /// The provider's name.
@@ -27,7 +28,7 @@ pub struct Metrics {
     pub reporting_interval: Option<Resolved<Duration>>,
 }
 
-/// The changes of one metric.
+/// The changes of one metric. API: telemetry.istio.io/v1 `MetricsOverrides`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricOverride {
     /// Which one.
@@ -46,6 +47,7 @@ impl MetricOverride {
 }
 
 /// A metric, in the order of the names that the API has for them.
+/// API: telemetry.istio.io/v1 `MetricSelector.IstioMetric`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct MetricName(
@@ -72,7 +74,7 @@ impl MetricName {
     }
 }
 
-/// What is done to a label.
+/// What is done to a label. API: telemetry.istio.io/v1 `MetricsOverrides.TagOverride`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TagChange {

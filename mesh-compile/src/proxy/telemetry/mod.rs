@@ -29,7 +29,7 @@ use super::listener::Direction;
 use crate::proxy_identity::ProxyKind;
 use crate::view::View;
 
-/// What a proxy records of its traffic.
+/// What a proxy records of its traffic. API: telemetry.istio.io/v1 `Telemetry`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct TelemetryConfig {
     /// Telemetry resources in force, the widest first.
@@ -55,7 +55,7 @@ impl TelemetryConfig {
     }
 }
 
-/// What is recorded on one side of the traffic.
+/// What is recorded on one side of the traffic. API: telemetry.istio.io/v1 `WorkloadMode`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SideTelemetry {
     /// Logs, by the provider's name. Empty: nothing is logged.
@@ -72,7 +72,7 @@ pub struct SideTelemetry {
     pub spans_off: Option<Origin>,
 }
 
-/// A Telemetry resource in force.
+/// A Telemetry resource in force. Ours: which resources had a say is part of the explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Applied {
     /// How near it is.
@@ -82,6 +82,7 @@ pub struct Applied {
 }
 
 /// A provider that is asked for and cannot be used.
+/// Ours: a provider that cannot be used must not look like one that is not asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Ignored {
     /// Its name as it is written.

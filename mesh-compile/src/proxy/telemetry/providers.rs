@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::proxy::clusters::names;
 use crate::view::View;
 
-/// The service that a provider sends to.
+/// The service that a provider sends to. API: mesh/v1alpha1 `MeshConfig.ExtensionProvider`, its `service` and `port`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderTarget {
     /// Its hostname, sent as the authority.

@@ -2,6 +2,7 @@
 
 mod apart;
 mod equivalence;
+mod exchange;
 mod hosts;
 mod predicates;
 mod rewrite;

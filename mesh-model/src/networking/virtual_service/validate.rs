@@ -94,7 +94,8 @@ fn hosts(found: &mut Checker<'_>, scope: Scope<'_>) {
             host::gateway_domain(name, has_sni)
         } else if name == "*" {
             Err(Problem::new(Code::InvalidHost, "`*` alone is for gateways, not for sidecars")
-                .help("name the hosts, or the gateways in `gateways` without `mesh`"))
+                .help("name the hosts, or the gateways in `gateways` without `mesh`")
+                .relative())
         } else {
             host::wildcard_domain(name)
         };

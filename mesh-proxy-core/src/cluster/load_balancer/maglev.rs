@@ -15,7 +15,7 @@ const TABLE_SIZE: u64 = 65_537;
 /// Envoy's greatest table; also a bound on memory.
 const TABLE_SIZE_MAX: u64 = 5_000_011;
 
-/// A filled table.
+/// A filled table (T-246).
 #[derive(Debug)]
 pub struct Maglev {
     hosts: Vec<Arc<Host>>,

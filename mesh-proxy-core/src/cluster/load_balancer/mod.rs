@@ -26,13 +26,14 @@ pub use random::Random;
 pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
 
-/// Picks hosts from the list it was built for. A changed list means a new balancer, so that tables are built once.
+/// Picks hosts from the list it was built for. A changed list means a new balancer, so that tables are built once
+/// (T-245, T-246).
 pub trait LoadBalancer: Debug + Send + Sync {
     /// A host; `None`: the list is empty.
     fn pick(&self, request: &mut Pick<'_>) -> Option<&Arc<Host>>;
 }
 
-/// What a balancer may look at.
+/// What a balancer may look at (T-247).
 pub struct Pick<'a> {
     /// Now, in milliseconds.
     pub now_ms: u64,
@@ -55,7 +56,7 @@ impl std::fmt::Debug for Pick<'_> {
     }
 }
 
-/// A host with its weight among the list.
+/// A host with its weight among the list (T-316).
 #[derive(Debug, Clone)]
 pub struct WeightedHost {
     /// The host.

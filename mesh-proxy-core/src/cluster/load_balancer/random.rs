@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{LoadBalancer, Pick, WeightedHost};
 use crate::cluster::host::Host;
 
-/// Any host.
+/// Any host (T-245).
 #[derive(Debug)]
 pub struct Random {
     hosts: Vec<WeightedHost>,

@@ -14,7 +14,7 @@ use crate::cluster::host::Host;
 const MINIMUM_SIZE: u64 = 1_024;
 const MAXIMUM_SIZE: u64 = 8 * 1_024 * 1_024;
 
-/// A ring of host places.
+/// A ring of host places (T-246).
 #[derive(Debug)]
 pub struct RingHash {
     hosts: Vec<Arc<Host>>,

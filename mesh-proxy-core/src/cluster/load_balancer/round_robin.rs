@@ -9,7 +9,7 @@ use super::scheduled::Scheduled;
 use super::{LoadBalancer, Pick, WeightedHost};
 use crate::cluster::host::Host;
 
-/// Hosts in turn. Equal weights: one counter, no lock. Otherwise earliest deadline first.
+/// Hosts in turn. Equal weights: one counter, no lock. Otherwise earliest deadline first (T-245).
 #[derive(Debug)]
 pub struct RoundRobin {
     hosts: Scheduled,

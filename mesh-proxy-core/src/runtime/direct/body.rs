@@ -12,7 +12,7 @@ use super::head::Framed;
 use super::{Direct, Home};
 
 /// A body that is read when it is asked for. Its connection goes home with the last byte, and is closed where the body
-/// is dropped before.
+/// is dropped before. Spec: RFC 9112, section 6; a connection is kept as section 9.3 says.
 pub struct DirectBody {
     /// `None`: the body has ended.
     connection: Option<Direct>,

@@ -1,5 +1,5 @@
 //! Istio's standard metrics for Prometheus, as Telemetry resources change them, with a bound on how many series clients
-//! can make.
+//! can make. Spec: istio/proxy, the stats filter and its labels.
 
 mod counts;
 mod labels;
@@ -27,7 +27,7 @@ pub const SERIES_MAX: usize = 10_000;
 /// The most bytes of labels that series may have together; what comes after is counted as where there are too many series.
 pub const LABEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Counts finished requests and connections.
+/// Counts finished requests and connections. API: telemetry.istio.io/v1 `Metrics`.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     inner: Arc<Inner>,

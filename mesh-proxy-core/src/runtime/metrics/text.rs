@@ -12,6 +12,7 @@ use super::series::Families;
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// The text of all metrics in pieces, each made when it is asked for. A series that comes meanwhile may or may not be there.
+/// Spec: OpenMetrics 1.0, its text format.
 #[derive(Debug)]
 pub struct Pieces {
     families: Arc<Families>,

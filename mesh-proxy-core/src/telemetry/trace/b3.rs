@@ -1,4 +1,5 @@
 //! B3: the single header `b3`, and `x-b3-traceid`, `x-b3-spanid`, `x-b3-parentspanid`, `x-b3-sampled`, `x-b3-flags`.
+//! Spec: openzipkin/b3-propagation, README.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -5,14 +5,15 @@ use std::fmt;
 use crate::dice::Dice;
 
 /// The id of a trace, never zero. Ids of 64 bits are those whose first half is zero.
+/// Spec: W3C Trace Context, trace-id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId(u128);
 
-/// The id of a span, never zero.
+/// The id of a span, never zero. Spec: W3C Trace Context, parent-id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId(u64);
 
-/// A span of a trace, as hops tell each other.
+/// A span of a trace, as hops tell each other. Spec: W3C Trace Context, version 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     /// The trace.

@@ -1,4 +1,4 @@
-//! Traces: which requests are traced, which trace they belong to, what is told the next hop, spans as data.
+//! Traces: which requests are traced, which trace they belong to, what is told the next hop, spans as data (T-466).
 //!
 //! As Envoy's tracers do under Istio: the connection manager decides by `x-request-id` and its trace bits, and a trace
 //! that a request brings along decides for itself. Headers that are malformed, too long or contradict themselves are not
@@ -21,6 +21,7 @@ use self::context::{SpanId, TraceContext, TraceId};
 use crate::dice::Dice;
 
 /// Which headers tell of traces.
+/// API: mesh/v1alpha1 `MeshConfig.ExtensionProvider`, its tracers; each has its headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Headers {
     /// `traceparent` and `tracestate`.
@@ -34,7 +35,7 @@ pub enum Headers {
     Untouched,
 }
 
-/// How the requests of a listener are traced.
+/// How the requests of a listener are traced. API: telemetry.istio.io/v1 `Tracing`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
     /// The headers.
@@ -51,7 +52,7 @@ pub struct Settings {
     pub upstream_span: bool,
 }
 
-/// The spans of one request.
+/// The spans of one request. Spec: Envoy, HttpConnectionManager.Tracing, `spawn_upstream_span`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// The span of the request.
@@ -62,7 +63,7 @@ pub struct Begun {
     pub upstream: Option<SpanId>,
 }
 
-/// What headers say of a trace.
+/// What headers say of a trace. Spec: W3C Trace Context, and openzipkin/b3-propagation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Arrived {
     /// Nothing, or nothing that can be followed.

@@ -1,4 +1,5 @@
 //! What `x-request-id` has to do with sampling: its first digits are the dice, one digit remembers the decision.
+//! Spec: Envoy, extensions.request_id.uuid.v3.UuidRequestIdConfig.
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
@@ -12,7 +13,7 @@ const FORCE_TRACE: HeaderName = HeaderName::from_static("x-envoy-force-trace");
 const NOTE_AT: usize = 14;
 const UUID_LENGTH: usize = 36;
 
-/// Why a request is traced.
+/// Why a request is traced. Spec: Envoy, `Tracing::Reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// It is not.

@@ -14,7 +14,7 @@ const PATH_BYTES_MAX: u32 = 256;
 /// The longest value of any tag, in bytes.
 const VALUE_BYTES_MAX: usize = 4096;
 
-/// Whose side of a call a span is.
+/// Whose side of a call a span is. Spec: OpenTelemetry, SpanKind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanKind {
     /// Of the one who asks.
@@ -23,7 +23,7 @@ pub enum SpanKind {
     Server,
 }
 
-/// A finished span.
+/// A finished span. Spec: OpenTelemetry, trace.v1.Span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// The span.
@@ -44,7 +44,7 @@ pub struct Span {
     pub is_error: bool,
 }
 
-/// What is in the spans of one side of a proxy.
+/// What is in the spans of one side of a proxy. API: telemetry.istio.io/v1 `Tracing.customTags`.
 #[derive(Debug, Default)]
 pub struct Tags {
     /// The same for every span.
@@ -55,7 +55,7 @@ pub struct Tags {
     pub path_bytes_max: Option<u32>,
 }
 
-/// The value of a tag that differs between requests.
+/// The value of a tag that differs between requests. API: telemetry.istio.io/v1 `Tracing.CustomTag`.
 #[derive(Debug)]
 pub enum Made {
     /// A header of the request, and the value where it is missing; empty: no tag then.

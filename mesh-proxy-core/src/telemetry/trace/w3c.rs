@@ -1,4 +1,4 @@
-//! W3C Trace Context: `traceparent` and `tracestate`.
+//! W3C Trace Context: `traceparent` and `tracestate`. Spec: W3C Trace Context, version 1.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -44,6 +44,7 @@ fn endpoint(
         found.require(service_ports.contains(name.as_str()), &at.field("ports").field(name), || {
             Problem::invalid(format!("the service has no port `{}`", short(name)))
                 .help("endpoints name the service's ports by `ports[].name`")
+                .relative()
         });
     }
     let is_socket = kind == Address::Fixed && one.address.starts_with("unix://");

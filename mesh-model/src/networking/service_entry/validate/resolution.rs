@@ -37,7 +37,7 @@ fn dns(found: &mut Checker<'_>, entry: &ServiceEntry) {
         if let Some(index) = wrong {
             let message =
                 format!("without endpoints, resolution `{}` looks up the hosts", entry.resolution.as_str());
-            let problem = Problem::new(Code::InvalidHost, message);
+            let problem = Problem::new(Code::InvalidHost, message).relative();
             found.find(
                 &SPEC.field("hosts").index(index),
                 problem.help("write a full name, or list `endpoints`"),
@@ -70,7 +70,7 @@ fn dynamic_dns(found: &mut Checker<'_>, object: &Object<ServiceEntry>) {
         found.require(is_wildcard(name), &SPEC.field("hosts").index(index), || {
             let message =
                 format!("`{}` is not a wildcard, which resolution `DYNAMIC_DNS` needs", short(name));
-            Problem::new(Code::InvalidHost, message).help("use resolution `DNS` for single hosts")
+            Problem::new(Code::InvalidHost, message).help("use resolution `DNS` for single hosts").relative()
         });
     }
     for (name, is_empty) in

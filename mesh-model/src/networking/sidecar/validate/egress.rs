@@ -55,9 +55,9 @@ fn socket_port(
     common_port(found, &at.field("port"), written);
     let checked = match listener.bind.strip_prefix("unix://") {
         Some(path) => host::unix_address(path),
-        None => {
-            Err(Problem::invalid("port 0 needs a unix socket to bind to").help("write the port's `number`"))
-        }
+        None => Err(Problem::invalid("port 0 needs a unix socket to bind to")
+            .help("write the port's `number`")
+            .relative()),
     };
     found.check(&at.field("bind"), checked);
     found.require(listener.capture_mode != CaptureMode::Iptables, &at.field("captureMode"), || {

@@ -72,7 +72,7 @@ fn sni_host(found: &mut Checker<'_>, at: &Path<'_>, name: &str, scope: Scope<'_>
             let is_covered = scope.service.hosts.iter().any(|host| host_subset_of(name, host));
             found.require(is_covered, at, || {
                 let message = format!("no host of the VirtualService covers server name `{}`", short(name));
-                Problem::new(Code::InvalidHost, message).help("add it to `spec.hosts`")
+                Problem::new(Code::InvalidHost, message).help("add it to `spec.hosts`").relative()
             });
         }
     }

@@ -1,0 +1,81 @@
+//! Security resources that turn bad in their files: what was good stays in force, and what never was refuses.
+
+use mesh::proxy_core::runtime::Options;
+use mesh::proxy_core::runtime::files::Files;
+use mesh::proxy_core::seam::config_source::ConfigSource;
+
+use crate::client::{Answer, get};
+use crate::fixture::{REVIEWS, start_with};
+use crate::tls::SERVER;
+use crate::upstream::Upstream;
+
+/// A kind with a specification that opens, one that cannot be understood, and what a client without a certificate and
+/// without a token is told where that one is all there ever was: status and body; 0: the connection ends.
+const CASES: &[(&str, &str, &str, u16, &str)] = &[
+    ("AuthorizationPolicy", "{rules: [{}]}", "{rules: [{to: 5}]}", 403, "RBAC: access denied"),
+    ("AuthorizationPolicy", "{rules: [{}]}", "{action: WHATEVER}", 403, "RBAC: access denied"),
+    (
+        "RequestAuthentication",
+        "{jwtRules: [{issuer: i, jwks: '{\"keys\":[]}'}]}",
+        "{jwtRules: 5}",
+        401,
+        "Jwks doesn't have any valid public key",
+    ),
+    ("PeerAuthentication", "{mtls: {mode: DISABLE}}", "{mtls: {mode: STRIKT}}", 0, ""),
+    ("PeerAuthentication", "{mtls: {mode: PERMISSIVE}}", "{mtls: [STRICT]}", 0, ""),
+];
+
+#[tokio::test]
+async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_refuses() {
+    let folder = std::env::temp_dir().join(format!("mesh-closed-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let (proxy, file) = (folder.join("proxy.txt"), folder.join("policy.yaml"));
+    std::fs::write(&proxy, SERVER).unwrap();
+    std::fs::write(folder.join("mesh.yaml"), REVIEWS).unwrap();
+    let mut files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
+    let application = Upstream::start("application").await;
+    let running = start_with(
+        files.load().unwrap().config,
+        &["in:10.0.1.1:9080"],
+        &[("10.0.1.1:9080", application.address)],
+        Options::default(),
+        |builder| builder,
+    )
+    .await;
+    let mut told = async |kind: &str, written: Option<&str>| {
+        match written {
+            Some(spec) => std::fs::write(
+                &file,
+                format!("apiVersion: security.istio.io/v1\nkind: {kind}\nmetadata: {{name: x, namespace: shop}}\nspec: {spec}\n"),
+            )
+            .unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        let loaded = files.load().unwrap();
+        running.proxy.apply(loaded.config);
+        let Answer { status, body, .. } = get(running.address(), "reviews:9080", "/x").await;
+        (status, body)
+    };
+    let open = (200, "application".to_owned());
+    for (kind, good, bad, status, body) in CASES {
+        let closed = (*status, (*body).to_owned());
+        assert_eq!(told(kind, Some(bad)).await, closed, "{kind} {bad}: never good");
+        assert_eq!(told(kind, Some(good)).await, open, "{kind}: a good version arrives");
+        assert_eq!(told(kind, Some(bad)).await, open, "{kind} {bad}: the last good version stays");
+        assert_eq!(told(kind, None).await, open, "{kind}: it is gone");
+        assert_eq!(told(kind, Some(bad)).await, closed, "{kind} {bad}: there is no good version any more");
+        assert_eq!(told(kind, None).await, open, "{kind}: what only refused goes with its file");
+    }
+    // A version that refuses stays too: nobody opens a workload by breaking what closes it.
+    for (kind, refusing, bad, status) in [
+        ("AuthorizationPolicy", "{}", "{rules: [{to: 5}]}", 403),
+        ("AuthorizationPolicy", "{action: DENY, rules: [{}]}", "{action: AUDIT, rules: [{to: 5}]}", 403),
+        ("PeerAuthentication", "{mtls: {mode: STRICT}}", "{mtls: {mode: DISABLED}}", 0),
+    ] {
+        assert_eq!(told(kind, Some(refusing)).await.0, status, "{kind}");
+        assert_eq!(told(kind, Some(bad)).await.0, status, "{kind} {bad}");
+        assert_eq!(told(kind, None).await, open, "{kind}: it is gone");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
