@@ -113,6 +113,7 @@ impl Proxy {
 }
 
 /// Address families of a proxy; neither: nothing is known of its addresses.
+/// Spec: istio/istio, pilot/pkg/model/context.go, `DiscoverIPMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Families {
     /// It has an IPv4 address.

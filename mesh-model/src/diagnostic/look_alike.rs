@@ -1,4 +1,5 @@
 //! Letters of other scripts that look like ASCII: nobody sees why `revіews` is another name than `reviews`.
+//! Spec: Unicode UTS 39, section 4, confusable characters.
 
 /// What a message that quotes such a letter adds: the first one, its code point and what it looks like.
 ///

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectReference, kind, limits, words};
-use crate::check::{Checker, Path};
+use super::{ObjectReference, kind};
 use crate::diagnostic::Report;
 use crate::name::StringMap;
 use crate::object::{Body, Kind, Object};
@@ -36,6 +35,10 @@ impl Kind for GatewayClass {
     const VERSIONS: &'static [&'static str] = &["v1", "v1beta1"];
     const NAMESPACED: bool = false;
     const BODY: Body = Body::Document;
+
+    fn validate(object: &Object<Self>, report: &mut Report) {
+        super::crd::check(object, report);
+    }
 }
 
 /// Listeners of a gateway.
@@ -49,14 +52,7 @@ pub struct KubernetesGateway {
     pub spec: GatewaySpec,
 }
 
-kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"], validate);
-
-fn validate(object: &Object<KubernetesGateway>, report: &mut Report) {
-    let count = object.spec.spec.listeners.len();
-    limits::check(object, "spec.listeners", count, limits::LISTENERS, report);
-    let at = Path::Root("spec");
-    words::listeners(&mut Checker::new(object, report), &object.spec.spec.listeners, &at.field("listeners"));
-}
+kind!(KubernetesGateway, "Gateway", ["v1", "v1beta1"]);
 
 /// `spec` of a gateway. API: gateway.networking.k8s.io/v1 `GatewaySpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind, limits, words};
-use crate::check::{Checker, Path};
-use crate::diagnostic::Report;
-use crate::object::Object;
+use super::{BackendReference, NamedValueMatch, ParentReference, RouteFilter, kind};
 use crate::part::is_default;
 
 /// Routes of gRPC calls. API: gateway.networking.k8s.io/v1 `GRPCRoute`; merged with HTTPRoutes (E-100).
@@ -18,36 +15,7 @@ pub struct GrpcRoute {
     pub spec: GrpcRouteSpec,
 }
 
-kind!(GrpcRoute, "GRPCRoute", ["v1"], validate);
-
-fn validate(object: &Object<GrpcRoute>, report: &mut Report) {
-    let spec = &object.spec.spec;
-    limits::check(object, "spec.parentRefs", spec.parent_refs.len(), limits::PARENTS, report);
-    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
-    limits::check(object, "spec.rules", spec.rules.len(), limits::RULES, report);
-    let matches = spec.rules.iter().map(|rule| rule.matches.len()).sum();
-    limits::check(object, "spec.rules", matches, limits::MATCHES, report);
-    for (index, rule) in spec.rules.iter().enumerate() {
-        let field = format!("spec.rules[{index}]");
-        let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
-        limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
-        limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
-        let (at, mut check) = (Path::Root(&field), Checker::new(object, report));
-        for (index, one) in rule.matches.iter().enumerate() {
-            let at = at.field("matches");
-            let at = at.index(index);
-            let method = one.method.as_ref().and_then(|method| method.r#type.as_deref());
-            words::match_type(&mut check, method, &at.field("method"));
-            words::named_values(&mut check, &one.headers, &at.field("headers"));
-        }
-        words::filters(&mut check, &rule.filters, words::GRPC_FILTERS, &at.field("filters"));
-        for (index, backend) in rule.backend_refs.iter().enumerate() {
-            let at = at.field("backendRefs");
-            let at = at.index(index);
-            words::filters(&mut check, &backend.filters, words::GRPC_FILTERS, &at.field("filters"));
-        }
-    }
-}
+kind!(GrpcRoute, "GRPCRoute", ["v1"]);
 
 /// `spec` of a gRPC route. API: gateway.networking.k8s.io/v1 `GRPCRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, ParentReference, RouteFilter, kind, limits, words};
-use crate::check::{Checker, Path};
-use crate::diagnostic::Report;
-use crate::object::Object;
+use super::{BackendReference, ParentReference, RouteFilter, kind};
 use crate::part::is_default;
 
 /// Routes of HTTP requests. API: gateway.networking.k8s.io/v1 `HTTPRoute`; on the mesh its precedence is E-101.
@@ -18,30 +15,7 @@ pub struct HttpRoute {
     pub spec: HttpRouteSpec,
 }
 
-kind!(HttpRoute, "HTTPRoute", ["v1", "v1beta1"], validate);
-
-fn validate(object: &Object<HttpRoute>, report: &mut Report) {
-    let spec = &object.spec.spec;
-    limits::check(object, "spec.parentRefs", spec.parent_refs.len(), limits::PARENTS, report);
-    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
-    limits::check(object, "spec.rules", spec.rules.len(), limits::RULES, report);
-    let matches = spec.rules.iter().map(|rule| rule.matches.len()).sum();
-    limits::check(object, "spec.rules", matches, limits::MATCHES, report);
-    for (index, rule) in spec.rules.iter().enumerate() {
-        let field = format!("spec.rules[{index}]");
-        let (backends, filters) = (rule.backend_refs.len(), rule.filters.len());
-        limits::check(object, &format!("{field}.backendRefs"), backends, limits::BACKENDS, report);
-        limits::check(object, &format!("{field}.filters"), filters, limits::BACKENDS, report);
-        let (at, mut check) = (Path::Root(&field), Checker::new(object, report));
-        words::http_matches(&mut check, &rule.matches, &at.field("matches"));
-        words::filters(&mut check, &rule.filters, words::HTTP_FILTERS, &at.field("filters"));
-        for (index, backend) in rule.backend_refs.iter().enumerate() {
-            let at = at.field("backendRefs");
-            let at = at.index(index);
-            words::filters(&mut check, &backend.filters, words::HTTP_FILTERS, &at.field("filters"));
-        }
-    }
-}
+kind!(HttpRoute, "HTTPRoute", ["v1", "v1beta1"]);
 
 /// `spec` of an HTTP route. API: gateway.networking.k8s.io/v1 `HTTPRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

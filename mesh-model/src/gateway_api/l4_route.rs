@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendReference, ParentReference, kind, limits};
-use crate::diagnostic::Report;
-use crate::object::Object;
+use super::{BackendReference, ParentReference, kind};
 use crate::part::is_default;
 
 /// Routes of TLS connections by server name. API: gateway.networking.k8s.io/v1 `TLSRoute`.
@@ -17,27 +15,7 @@ pub struct TlsRoute {
     pub spec: TlsRouteSpec,
 }
 
-kind!(TlsRoute, "TLSRoute", ["v1", "v1alpha3", "v1alpha2"], validate_tls);
-
-fn validate_tls(object: &Object<TlsRoute>, report: &mut Report) {
-    let spec = &object.spec.spec;
-    limits::check(object, "spec.hostnames", spec.hostnames.len(), limits::HOSTNAMES, report);
-    validate_rules(object, &spec.parent_refs, &spec.rules, report);
-}
-
-fn validate_rules<S>(
-    object: &Object<S>,
-    parents: &[ParentReference],
-    rules: &[L4RouteRule],
-    report: &mut Report,
-) {
-    limits::check(object, "spec.parentRefs", parents.len(), limits::PARENTS, report);
-    limits::check(object, "spec.rules", rules.len(), limits::RULES, report);
-    for (index, rule) in rules.iter().enumerate() {
-        let field = format!("spec.rules[{index}].backendRefs");
-        limits::check(object, &field, rule.backend_refs.len(), limits::BACKENDS, report);
-    }
-}
+kind!(TlsRoute, "TLSRoute", ["v1", "v1alpha3", "v1alpha2"]);
 
 /// `spec` of a TLS route. API: gateway.networking.k8s.io/v1 `TLSRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -65,11 +43,7 @@ pub struct TcpRoute {
     pub spec: TcpRouteSpec,
 }
 
-kind!(TcpRoute, "TCPRoute", ["v1", "v1alpha2"], validate_tcp);
-
-fn validate_tcp(object: &Object<TcpRoute>, report: &mut Report) {
-    validate_rules(object, &object.spec.spec.parent_refs, &object.spec.spec.rules, report);
-}
+kind!(TcpRoute, "TCPRoute", ["v1", "v1alpha2"]);
 
 /// `spec` of a TCP route. API: gateway.networking.k8s.io/v1 `TCPRouteSpec`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

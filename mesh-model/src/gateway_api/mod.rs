@@ -4,17 +4,16 @@
 //! the API that are not here are taken and left out; what is no field of the API is found (`kind_table`). Two groups have a kind `Gateway`: this one's is [`KubernetesGateway`].
 
 mod backend_tls_policy;
+pub(crate) mod crd;
 mod filter;
 mod gateway;
 mod grpc_route;
 mod http_route;
 mod l4_route;
-mod limits;
 mod reference;
 mod reference_grant;
 #[cfg(test)]
 mod tests;
-mod words;
 
 pub use backend_tls_policy::{
     BackendTlsPolicy, BackendTlsPolicySpec, BackendTlsValidation, PolicyTarget, SubjectAltName,
@@ -47,17 +46,9 @@ macro_rules! kind {
             const GROUP: &'static str = crate::gateway_api::GROUP;
             const VERSIONS: &'static [&'static str] = &$versions;
             const BODY: crate::object::Body = crate::object::Body::Document;
-        }
-    };
-    ($type:ty, $kind:literal, $versions:expr, $validate:path) => {
-        impl crate::object::Kind for $type {
-            const KIND: &'static str = $kind;
-            const GROUP: &'static str = crate::gateway_api::GROUP;
-            const VERSIONS: &'static [&'static str] = &$versions;
-            const BODY: crate::object::Body = crate::object::Body::Document;
 
             fn validate(object: &crate::object::Object<Self>, report: &mut crate::diagnostic::Report) {
-                $validate(object, report);
+                crate::gateway_api::crd::check(object, report);
             }
         }
     };

@@ -17,6 +17,7 @@
 mod describe;
 mod facts;
 mod fields;
+mod gateway_api;
 mod resource;
 mod strict;
 #[cfg(test)]
@@ -60,8 +61,8 @@ impl Subject {
         if is_object { versions.iter().map(written).collect() } else { Vec::new() }
     }
 
-    /// Whether fields that it does not have are refused: Istio kinds and messages, not those of Kubernetes.
-    fn is_closed(&self) -> bool {
+    /// Whether fields that it does not have are refused: Istio's kinds and messages, not those of Kubernetes.
+    fn is_of_istio(&self) -> bool {
         !self.is_object || self.group.ends_with(".istio.io")
     }
 
@@ -107,13 +108,17 @@ pub fn subject(name: &str) -> Option<Subject> {
 
 /// The JSON Schema (2020-12) of a whole document; `None` for a name that [`subject`] does not know.
 ///
-/// Istio kinds and messages are closed: a field that the API does not have is a problem. Kubernetes kinds are open, since
-/// only what a mesh looks at is described. Where the API lets a field be written as `null`, so does the schema.
+/// Kinds and messages of Istio and of the Gateway API are closed: a field that the API does not have is a problem. Kinds of
+/// Kubernetes are open, since only what a mesh looks at is described. Where the API lets a field be written as `null`, so does the schema.
 pub fn for_kind(name: &str) -> Option<Value> {
     let subject = subject(name)?;
     let (path, mut schema) = subject.derived()?;
     let of_kind = |kind: &'static str| facts().filter(move |fact| fact.kind == kind);
-    if subject.is_closed() {
+    if subject.group == crate::gateway_api::GROUP {
+        gateway_api::lay_over(&mut schema, subject.kind);
+        strict::close(&mut schema);
+    }
+    if subject.is_of_istio() {
         strict::close(&mut schema);
         facts::lay_over(&mut schema, path, of_kind(subject.kind));
         // The table has the settings of proxies once.

@@ -83,6 +83,27 @@ fn kubernetes_kinds_are_open() {
 }
 
 #[test]
+fn schemas_of_the_gateway_api_say_what_its_crds_ask() {
+    let spec = schema("HTTPRoute")["properties"]["spec"].take();
+    assert_eq!(spec["additionalProperties"], false);
+    assert_eq!(spec["properties"]["parentRefs"]["items"]["required"], json!(["name"]));
+    assert_eq!(spec["properties"]["hostnames"]["maxItems"], 16);
+    let rule = &spec["properties"]["rules"]["items"]["properties"];
+    assert_eq!(rule["retry"]["properties"]["attempts"]["minimum"], 1);
+    assert_eq!(rule["matches"]["items"]["properties"]["path"]["properties"]["type"]["default"], "PathPrefix");
+    let redirect = &rule["filters"]["items"]["properties"]["requestRedirect"]["properties"];
+    assert_eq!(redirect["statusCode"]["enum"], json!([301, 302, 303, 307, 308]));
+    // A field that is not read is known all the same.
+    assert_eq!(rule["sessionPersistence"]["properties"]["type"]["enum"], json!(["Cookie", "Header"]));
+    let gateway = schema("gateway.networking.k8s.io/Gateway")["properties"]["spec"].take();
+    assert_eq!(gateway["required"], json!(["gatewayClassName", "listeners"]));
+    assert_eq!(
+        gateway["properties"]["listeners"]["items"]["properties"]["name"]["pattern"],
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+    );
+}
+
+#[test]
 fn nothing_in_a_schema_is_only_for_us() {
     for subject in subjects() {
         let text = schema(

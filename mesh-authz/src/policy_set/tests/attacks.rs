@@ -1,5 +1,5 @@
 //! Attacks on policies: class A of the regression corpus, and the rows on identities and headers. The table of which
-//! test answers which row is `tests/attack_table.rs` of the crate.
+//! test answers which row is `tests/attacks.rs` of the workspace.
 
 use super::*;
 

@@ -78,7 +78,7 @@ impl Builder<'_> {
             let field: Arc<str> = format!("spec.listeners[{index}]").into();
             if let Some(holder) = accepted.iter().find(|holder| !are_distinct(holder, listener)) {
                 let message = format!(
-                    "port {}, protocol and host are those of listener `{}`: the listener is left out",
+                    "port {} is that of listener `{}`, and protocol and host do not part them: it is left out",
                     listener.port, holder.name
                 );
                 report_at(&self.gateway.provenance, &field, Code::ServerRejected, message, report);
