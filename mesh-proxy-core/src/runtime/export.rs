@@ -36,7 +36,7 @@ pub(crate) trait Deliver: Debug + Send + Sync + 'static {
     -> impl Future<Output = Result<(), String>> + Send;
 }
 
-/// What became of what was to be told.
+/// What became of what was to be told. Ours: what is lost has to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ExportCounts {
