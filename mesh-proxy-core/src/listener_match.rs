@@ -158,6 +158,7 @@ mod tests {
                     address: address(at),
                     port,
                     catch_all: is_virtual == 0,
+                    binds_port: false,
                     http_inspector: false,
                     http10: false,
                     proxy_protocol: false,

@@ -1,11 +1,13 @@
 //! What runs out, what panics, what is written into logs: nothing of it stops the proxy.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::Method;
+use mesh::compile::proxy::ProxyConfig;
 use mesh::compile::proxy::listener::Direction;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::log_writer::LogWriter;
@@ -16,8 +18,8 @@ use mesh::proxy_core::telemetry::record::{Record, RequestRecord};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{exchange, get};
-use crate::fixture::{GATEWAY, SIDECAR, Shared, config, door, reviews, start_with};
+use crate::client::{Answer, exchange, get, request};
+use crate::fixture::{GATEWAY, Shared, config, door, start_with};
 use crate::http2_attacks::{answer, connect, succeeded, with};
 use crate::upstream::Upstream;
 
@@ -210,36 +212,53 @@ async fn l01_what_clients_send_cannot_break_out_of_a_log_line() {
     }
 }
 
-fn answering(text: &str) -> String {
-    reviews(&format!(
-        "  - headers: {{response: {{set: {{x-generation: {text}}}}}}}\n    directResponse: {{status: 200, body: {{string: {text}}}}}\n"
-    ))
+/// A gateway whose route answers with one name, and whose policy lets nobody through who does not ask for the other.
+fn naming(route: &str, policy: &str) -> ProxyConfig {
+    let text = door(&format!("  - directResponse: {{status: 200, body: {{string: {route}}}}}\n"));
+    let policy = format!(
+        "\n---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: p, namespace: edge}}\n\
+         spec:\n  action: DENY\n  rules:\n  - when: [{{key: 'request.headers[x-want]', notValues: [{policy}]}}]\n"
+    );
+    config(&(text + &policy), GATEWAY)
 }
 
-/// Head and body of an answer are of one configuration.
+/// A client's policy and the route that answers it are of one configuration: whoever is let through gets what it asked for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c05_every_answer_is_of_one_generation_whole() {
-    let configs: Vec<_> =
-        ["one", "two", "three"].iter().map(|name| config(&answering(name), SIDECAR)).collect();
-    let running = start_with(configs[0].clone(), &["9080"], &[], Options::default(), |builder| builder).await;
+    async fn ask(address: SocketAddr, want: &str) -> Answer {
+        request(address, "GET /", &[("host", "a"), ("x-want", want)], "").await
+    }
+    const NAMES: [&str; 3] = ["one", "two", "three"];
+    let configs = NAMES.map(|name| naming(name, name));
+    // The new policy in front of the old route, and the other way round, would show.
+    let torn = naming("one", "two");
+    let running = start_with(torn, &["80"], &[], Options::default(), |builder| builder).await;
     let address = running.address();
+    let mixed = ask(address, "two").await;
+    assert_eq!((mixed.status, &*mixed.body), (200, "one"));
+    let mut last = running.proxy.apply(configs[0].clone());
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..3)
-        .map(|_| {
-            let stop = Arc::clone(&stop);
-            tokio::spawn(async move {
-                let mut seen = std::collections::BTreeMap::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let answer = get(address, "reviews", "/").await;
-                    assert_eq!((answer.status, answer.header("x-generation")), (200, Some(&*answer.body)));
-                    *seen.entry(answer.body).or_insert(0) += 1;
+    let clients = NAMES.map(|want| {
+        let stop = Arc::clone(&stop);
+        tokio::spawn(async move {
+            let (mut served, mut denied) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                let answer = ask(address, want).await;
+                match answer.status {
+                    200 => {
+                        assert_eq!(answer.body, want, "the policy of one generation, the route of another");
+                        served += 1;
+                    }
+                    status => {
+                        assert_eq!(status, 403);
+                        denied += 1;
+                    }
                 }
-                seen
-            })
+            }
+            (served, denied)
         })
-        .collect();
+    });
     let started = Instant::now();
-    let mut last = 0;
     while started.elapsed() < Duration::from_millis(1500) {
         for config in &configs {
             let number = running.proxy.apply(config.clone());
@@ -250,7 +269,8 @@ async fn c05_every_answer_is_of_one_generation_whole() {
     }
     stop.store(true, Ordering::Relaxed);
     for client in clients {
-        assert!(client.await.unwrap().len() > 1, "only one generation was seen");
+        let (served, denied) = client.await.unwrap();
+        assert!(served > 0 && denied > 0, "{served} served, {denied} denied: only one generation was seen");
     }
 }
 

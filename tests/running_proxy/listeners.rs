@@ -257,6 +257,18 @@ async fn connect_is_refused_as_no_route_has_it() {
     assert!(!heard.iter().any(|target| target != "/hidden"), "{heard:?}");
 }
 
+/// An answer of 2xx would be an open tunnel to who asked in a form that no tunnel has.
+#[tokio::test]
+async fn connect_by_anything_but_host_and_port_is_a_bad_request() {
+    let everything = "  - directResponse: {status: 200, body: {string: hello}}\n";
+    let running = start(&door(everything), GATEWAY, &["80"], &[]).await;
+    for target in ["/", "http://a/x", "a", "a:", "*", "a:443/x", "a:65536"] {
+        let head = format!("CONNECT {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let answer = crate::client::exchange(running.address(), head).await;
+        assert_eq!(Answer::parse(&answer).status, 400, "{target}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_stops_is_answered_with_408() {
     let upstream = Upstream::start("reviews").await;
@@ -282,4 +294,42 @@ async fn a_body_that_stops_is_answered_with_408() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200"));
+}
+
+/// Sockets that clients and the application itself dial: both directions of a Sidecar's `captureMode: NONE`.
+#[tokio::test]
+async fn a_sidecar_opens_the_listeners_that_nothing_is_redirected_to() {
+    let upstream = Upstream::start("app").await;
+    let ([inbound, outbound], [virtual_out, virtual_in]) = (free_ports().await, free_ports().await);
+    let app = upstream.address;
+    let sidecar = format!(
+        "\n---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, namespace: shop}}\nspec:\n  \
+         ingress:\n  - {{port: {{number: {inbound}, protocol: HTTP, name: http}}, bind: 127.0.0.1, \
+         defaultEndpoint: '{app}', captureMode: NONE}}\n  egress:\n  - {{port: {{number: {outbound}, protocol: HTTP, \
+         name: http-e}}, bind: 127.0.0.1, captureMode: NONE, hosts: ['*/*']}}\n"
+    );
+    let mesh = MeshConfig {
+        proxy_listen_port: Some(i32::from(virtual_out)),
+        proxy_inbound_listen_port: Some(i32::from(virtual_in)),
+        ..MeshConfig::with_defaults()
+    };
+    let mut options = Options::default();
+    options.listen = Listen::AsConfigured;
+    let instead = [("10.0.1.1:9080", app), ("10.0.1.2:9080", app)];
+    let instead = instead.into_iter().map(|(mesh, local)| (mesh.to_owned(), local.to_string())).collect();
+    // A listener with a port is for the services that have it.
+    let service = format!("{{name: http, port: {outbound}}}");
+    let text = reviews("  - route: [{destination: {host: reviews}}]\n");
+    let text = text.replacen("{name: http, port: 9080}", &service, 1) + &sidecar;
+    let proxy = Proxy::builder(options).dial(SystemDial { instead }).build(config_with(&text, SIDECAR, mesh));
+    let addresses = proxy.listen().await.unwrap();
+    for port in [inbound, outbound] {
+        assert!(addresses.contains(&local(port)), "{addresses:?}");
+    }
+    assert_eq!(addresses.len(), 4, "{addresses:?}");
+    assert_eq!(get(local(inbound), "me", "/in").await.status, 200);
+    assert_eq!(get(local(outbound), "reviews", "/out").await.status, 200);
+    let seen: Vec<_> = upstream.take().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(seen, ["/in", "/out"]);
+    proxy.drain().await;
 }

@@ -24,6 +24,7 @@ mod http1_attacks;
 mod http1_faults;
 mod http2_attacks;
 mod http2_faults;
+mod http2_upstreams;
 mod keys;
 mod limits;
 mod listeners;

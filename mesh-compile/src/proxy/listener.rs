@@ -39,6 +39,8 @@ pub struct Listener {
     pub port: u16,
     /// Whether this is the virtual listener of its direction, which takes what no other listener does.
     pub catch_all: bool,
+    /// Whether it has a socket of its own. Others are handed the connections that a virtual listener takes (T-376).
+    pub binds_port: bool,
     /// Whether plaintext bytes are looked at to tell HTTP from other protocols (T-199): then chains see
     /// application protocols `http/1.1`, `h2c` (and `http/1.0` where allowed).
     pub http_inspector: bool,
@@ -247,6 +249,9 @@ pub struct TcpProxy {
     pub authz: Option<Arc<PolicySet>>,
     /// Idle timeout in milliseconds; `None`: the proxy's default.
     pub idle_timeout_ms: Option<i64>,
+    /// How long a client's connection may be open, in milliseconds (`tcp.maxConnectionDuration` of a DestinationRule's
+    /// `connectionPool`); `None`: without end.
+    pub max_connection_ms: Option<i64>,
     /// The cluster is named by the SNI itself (AUTO_PASSTHROUGH).
     pub sni_cluster: bool,
     /// The upstream is an HTTP proxy, and the bytes go through it (T-290).
@@ -298,6 +303,7 @@ impl TcpProxy {
             hash_policy: Vec::new(),
             authz: None,
             idle_timeout_ms: None,
+            max_connection_ms: None,
             sni_cluster: false,
             tunnel: None,
         }

@@ -47,6 +47,7 @@ impl Listener {
             address,
             port,
             catch_all,
+            binds_port,
             http_inspector,
             http10,
             proxy_protocol,
@@ -58,7 +59,8 @@ impl Listener {
         *name == other.name
             && (direction, address, port) == (&other.direction, &other.address, &other.port)
             && (catch_all, http_inspector, http10) == (&other.catch_all, &other.http_inspector, &other.http10)
-            && (proxy_protocol, buffer_bytes) == (&other.proxy_protocol, &other.buffer_bytes)
+            && (binds_port, proxy_protocol, buffer_bytes)
+                == (&other.binds_port, &other.proxy_protocol, &other.buffer_bytes)
             && filter_chains.len() == other.filter_chains.len()
             && filter_chains.iter().zip(&other.filter_chains).all(|(a, b)| a.is_same_as(b))
             && both(default_chain.as_ref(), other.default_chain.as_ref(), FilterChain::is_same_as)
@@ -105,11 +107,19 @@ impl HttpManager {
 
 impl TcpProxy {
     fn is_same_as(&self, other: &Self) -> bool {
-        let Self { destinations, hash_policy, authz, idle_timeout_ms, sni_cluster, tunnel } = self;
+        let Self {
+            destinations,
+            hash_policy,
+            authz,
+            idle_timeout_ms,
+            max_connection_ms,
+            sni_cluster,
+            tunnel,
+        } = self;
         let is_weighted = |it: &Destinations| matches!(it, Destinations::Weighted(_));
         let of_other = other.destinations.iter();
-        (hash_policy, idle_timeout_ms, sni_cluster)
-            == (&other.hash_policy, &other.idle_timeout_ms, &other.sni_cluster)
+        (hash_policy, idle_timeout_ms, max_connection_ms, sni_cluster)
+            == (&other.hash_policy, &other.idle_timeout_ms, &other.max_connection_ms, &other.sni_cluster)
             && both(authz.as_ref(), other.authz.as_ref(), Arc::ptr_eq)
             && both(tunnel.as_ref(), other.tunnel.as_ref(), |a, b| {
                 a == b && a.origin.is_same_place(&b.origin)

@@ -1,4 +1,4 @@
-//! Bytes to clusters: destinations of L4 routes, idle timeout, source hashing (T-191, T-247, T-272).
+//! Bytes to clusters: destinations of L4 routes, idle timeout and longest life, source hashing (T-191, T-247, T-272).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -90,9 +90,10 @@ fn with_rule(
     let own = rule
         .and_then(|rule| rule.spec.traffic_policy.as_ref())
         .and_then(|policy| policy.connection_pool.as_ref())
-        .and_then(|pool| pool.tcp.as_ref())
-        .and_then(|tcp| tcp.idle_timeout);
-    proxy.idle_timeout_ms = own.map(Duration::as_millis).or_else(|| settings::idle_timeout_ms(view));
+        .and_then(|pool| pool.tcp.as_ref());
+    let idle = own.and_then(|tcp| tcp.idle_timeout);
+    proxy.idle_timeout_ms = idle.map(Duration::as_millis).or_else(|| settings::idle_timeout_ms(view));
+    proxy.max_connection_ms = own.and_then(|tcp| tcp.max_connection_duration).map(Duration::as_millis);
     if rule.is_some_and(|rule| hashes_source(rule, subset)) {
         proxy.hash_policy.push(HashPolicy::SourceIp);
     }

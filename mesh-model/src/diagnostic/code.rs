@@ -75,6 +75,7 @@ codes! {
     Conflict "conflict" Validate Error Some("IST0106"), "fields that exclude each other are set together";
     InvalidRegex "invalid-regex" Validate Error Some("IST0106"), "a regular expression that RE2 does not accept";
     InvalidHost "invalid-host" Validate Error Some("IST0106"), "a host that is not a DNS name, wildcard or address";
+    CertificateUnusable "certificate-unusable" Validate Error None, "a Secret whose certificate or key cannot be used, or that has one in the place of the other";
     Unreachable "unreachable" Validate Warning Some("IST0130"), "a rule that can never match";
     Deprecated "deprecated" Validate Warning Some("IST0002"), "a field that is deprecated";
     NoEffect "no-effect" Validate Warning Some("IST0133"), "a setting that does nothing where it stands";

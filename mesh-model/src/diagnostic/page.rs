@@ -33,6 +33,7 @@ pages! {
     "bad-value"
     "budget-exceeded"
     "certificate-shared"
+    "certificate-unusable"
     "claim-without-token"
     "client-address"
     "conflict"

@@ -1,6 +1,8 @@
 //! "Did you mean": the nearest of a set of names.
 //! Ours: Istio says that a name is unknown, and a slip of the pen is the usual cause.
 
+use std::borrow::Cow;
+
 /// Candidates that are looked at: a suggestion is not worth more time, however large the mesh.
 const COMPARED_MAX: usize = 10_000;
 
@@ -9,6 +11,7 @@ const COMPARED_MAX: usize = 10_000;
 /// ```
 /// # use mesh_model::diagnostic::nearest;
 /// assert_eq!(nearest("subest", ["host", "subset", "port"]), Some("subset"));
+/// assert_eq!(nearest("retry", ["route", "retries"]), Some("retries"));
 /// assert_eq!(nearest("zebra", ["host", "subset", "port"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -80,10 +83,23 @@ fn ranked<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>) 
     let limit = (name.chars().count() / 3).clamp(1, 4);
     candidates
         .take(COMPARED_MAX)
-        .map(|(text, candidate)| (distance(name, text, limit), text, candidate))
+        .map(|(text, candidate)| {
+            let distance = distance(name, text, limit);
+            // One of several, several of one: `retry` for `retries`.
+            let is_number = distance > limit && singular(name).eq_ignore_ascii_case(&singular(text));
+            (if is_number { limit } else { distance }, text, candidate)
+        })
         .filter(|(distance, text, _)| *distance <= limit && !text.is_empty())
         .min()
         .map(|(_, _, candidate)| candidate)
+}
+
+/// The word for one, as English mostly forms it: the same for `retry` and `retries`.
+fn singular(word: &str) -> Cow<'_, str> {
+    match word.strip_suffix("ies") {
+        Some(stem) => Cow::Owned(format!("{stem}y")),
+        None => Cow::Borrowed(word.strip_suffix('s').unwrap_or(word)),
+    }
 }
 
 /// Whether the letters of two names are so alike that comparing them is worth it: each slip changes two counts at most.

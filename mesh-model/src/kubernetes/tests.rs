@@ -111,3 +111,82 @@ fn a_port_number_that_does_not_fit_is_refused() {
         IntOrString::String("80".to_owned())
     );
 }
+
+#[test]
+fn y24_certificates_and_keys_of_secrets_are_looked_at_and_never_repeated() {
+    let file = |name: &str| {
+        let path = format!("{}/testdata/pem/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let (certificate, key) = (file("ec.crt"), file("ec.key"));
+    let cut = certificate.get(..200).unwrap_or_default().to_owned();
+    let no_der = "-----BEGIN CERTIFICATE-----\naHVudGVyMmh1bnRlcjI=\n-----END CERTIFICATE-----\n".to_owned();
+    let secret = "hunter2hunter2".to_owned();
+    let many = certificate.repeat(3_000);
+    let cases: &[(&str, &str, &str, &str)] = &[
+        (&certificate, &key, "", ""),
+        (&many, &key, "", ""),
+        (&key, &key, "tls.crt", "`tls.crt` holds a private key, not certificates"),
+        (&certificate, &certificate, "tls.key", "`tls.key` holds a certificate, not a private key"),
+        (&cut, &key, "tls.crt", "`tls.crt` has no `-----END` line: it was cut off"),
+        (&no_der, &key, "tls.crt", "`tls.crt` holds a certificate that cannot be read"),
+        (&secret, &key, "tls.crt", "`tls.crt` is not in PEM form"),
+        (&certificate, &secret, "tls.key", "`tls.key` is not in PEM form"),
+        (
+            &certificate,
+            &file("ec2.key"),
+            "tls.key",
+            "`tls.key` is the key of another certificate than the first of `tls.crt`",
+        ),
+        (
+            &certificate,
+            &file("enc.key"),
+            "tls.key",
+            "`tls.key` holds a key that is encrypted, with a passphrase that no proxy knows",
+        ),
+    ];
+    for (certificate, key, field, expected) in cases {
+        use base64::Engine;
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        for (under, values) in [
+            ("stringData", [(*certificate).to_owned(), (*key).to_owned()]),
+            ("data", [encode(certificate), encode(key)]),
+        ] {
+            let json = serde_json::json!({"tls.crt": values[0], "tls.key": values[1]});
+            let text = format!(
+                "apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata: {{name: a}}\n{under}: {json}\n"
+            );
+            let loaded = crate::yaml::load("a.yaml", text, &crate::yaml::LoadOptions::default());
+            let changes = loaded.documents.into_iter().map(crate::config_set::Change::Upsert);
+            let report = crate::config_set::ConfigSet::new().apply(changes).report;
+            let told: Vec<_> = report
+                .iter()
+                .map(|found| (found.at.field.clone(), found.at.line, found.message.as_str()))
+                .collect();
+            let wanted: Vec<_> = (!field.is_empty())
+                .then(|| (format!("{under}[\"{field}\"]"), 5, *expected))
+                .into_iter()
+                .collect();
+            assert_eq!(told, wanted);
+            let all = format!("{report:?}");
+            for part in [secret.as_str(), "hunter2", values[1].get(30..60).unwrap_or("hunter2")] {
+                assert!(!all.contains(part), "{part} is repeated");
+            }
+        }
+    }
+}
+
+#[test]
+fn y24_secrets_of_other_sorts_may_hold_anything_that_the_api_server_takes() {
+    let found = |body: &str| {
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{body}\n");
+        let loaded = crate::yaml::load("a.yaml", text, &crate::yaml::LoadOptions::default());
+        let changes = loaded.documents.into_iter().map(crate::config_set::Change::Upsert);
+        let report = crate::config_set::ConfigSet::new().apply(changes).report;
+        report.iter().map(|found| format!("{} {}", found.code.as_str(), found.at.field)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("stringData: {key: hunter2, cert: x, ca.crt: a, tls.crt: b}"), Vec::<String>::new());
+    assert_eq!(found("data: {a: aHVudGVyMg==, b: ''}"), Vec::<String>::new());
+    assert_eq!(found("data: {a: hunter2!}"), ["bad-value data.a"]);
+    assert_eq!(found("data: {a: 5}\nstringData: {b: [x]}"), ["wrong-type data.a", "wrong-type stringData.b"]);
+}

@@ -27,6 +27,7 @@ fn listener_json(listener: &Listener) -> Value {
         "address": listener.address.to_string(),
         "port": listener.port,
         "catch_all": listener.catch_all,
+        "binds_port": listener.binds_port,
         "http_inspector": listener.http_inspector,
         "proxy_protocol": listener.proxy_protocol,
         "buffer_bytes": listener.buffer_bytes,
@@ -113,6 +114,7 @@ fn network(network: &Network) -> Value {
                 "authorization": proxy.authz.is_some(),
                 "sni_cluster": proxy.sni_cluster,
                 "idle_timeout_ms": proxy.idle_timeout_ms,
+                "max_connection_ms": proxy.max_connection_ms,
                 "tunnel": proxy.tunnel.as_ref().map(|tunnel| json!({
                     "method": tunnel.method.as_str(),
                     "target": &*tunnel.target,

@@ -13,17 +13,37 @@ use super::cluster::ClusterState;
 use super::direct::{self, Broken, Direct};
 use super::head::{self, Head};
 use super::http1_upstream::Http1;
+use super::http2_upstream::Stream;
 use super::pool::{Checkout, Failure, Key, Protocol};
 use super::proxy::Inner;
 use super::replay::Replay;
 use super::tls::upstream::Offer;
 use crate::cluster::host::Host;
 
-/// An answer, and the connection that goes back to the pool once it is read.
+/// An answer, and what it holds of the pool until it is read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) response: Response<Body>,
-    pub(crate) connection: Option<Lent>,
+    pub(crate) connection: Option<Held>,
+}
+
+/// What an answer holds of its cluster's pool.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// A connection that goes back once the answer is read.
+    Http1(Box<Lent>),
+    /// A place on a connection that others share.
+    Http2(Stream),
+}
+
+impl Held {
+    /// The answer was read to its end.
+    pub(crate) fn give_back(self) {
+        match self {
+            Self::Http1(lent) => lent.give_back(),
+            Self::Http2(stream) => drop(stream),
+        }
+    }
 }
 
 /// A connection on loan from a cluster's pool.
@@ -35,8 +55,7 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// The answer was read to its end.
-    pub(crate) fn give_back(self) {
+    fn give_back(self) {
         self.cluster.pool.give_back(self.key, self.connection);
     }
 }
@@ -89,7 +108,8 @@ pub(crate) async fn send(
                     Ok(response) => {
                         head::framing(response.headers())
                             .map_err(|problem| Failure::Protocol(problem.0.to_owned()))?;
-                        let connection = Some(Lent { cluster: Arc::clone(cluster), key, connection });
+                        let lent = Lent { cluster: Arc::clone(cluster), key, connection };
+                        let connection = Some(Held::Http1(Box::new(lent)));
                         return Ok(Answer { response: response.map(Body::Incoming), connection });
                     }
                     Err(mut refused) => {
@@ -100,16 +120,18 @@ pub(crate) async fn send(
                     }
                 }
             }
-            Checkout::Http2(mut sender) => {
+            Checkout::Http2(stream) => {
                 let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
-                match sender.try_send_request(request).await {
+                match stream.sender().try_send_request(request).await {
                     Ok(response) => {
-                        return Ok(Answer { response: response.map(Body::Incoming), connection: None });
+                        let connection = Some(Held::Http2(stream));
+                        return Ok(Answer { response: response.map(Body::Incoming), connection });
                     }
                     Err(mut refused) => {
                         if refused.take_message().is_none() {
                             return Err(of_hyper(refused.error()));
                         }
+                        stream.refused();
                     }
                 }
             }

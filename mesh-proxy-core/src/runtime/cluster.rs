@@ -1,5 +1,6 @@
 //! A cluster that runs: its hosts and breakers, its connections.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub(crate) struct ClusterState {
     pub(crate) names: Option<Arc<Names>>,
 }
 
-/// A place for a request among those of its cluster, for as long as it is held.
+/// A place for a request, or a connection of bytes, among those of its cluster, for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Active {
     _permits: (Permit, Option<Permit>),
@@ -103,9 +104,12 @@ impl ClusterState {
         }
         // Names that are found for the first time are new ones; else what is known of them stays.
         let names = self.names.clone().or_else(|| Names::of(&cluster).map(Arc::new));
-        match &names {
-            Some(names) => self.upstream.update(&names.expand(&cluster), now_ms()),
-            None => self.upstream.update(&cluster, now_ms()),
+        let expanded = names.as_ref().map(|names| names.expand(&cluster));
+        let now = expanded.as_ref().unwrap_or(&cluster);
+        self.upstream.update(now, now_ms());
+        if cluster.discovery != Discovery::OriginalDst {
+            let known: HashSet<&str> = now.endpoints.iter().map(|endpoint| &*endpoint.address).collect();
+            self.pool.keep(|address| known.contains(address));
         }
         Self { cluster, pool: Arc::clone(&self.pool), upstream: Arc::clone(&self.upstream), names }
     }
@@ -115,6 +119,12 @@ impl ClusterState {
         let request = self.upstream.breaker.acquire(Resource::Requests)?;
         let retry = if is_retry { Some(self.upstream.breaker.acquire(Resource::Retries)?) } else { None };
         Some(Active { _permits: (request, retry), host: None })
+    }
+
+    /// Takes a place for a connection that is passed on as bytes; `None`: the circuit breaker is open.
+    pub(crate) fn enter_connection(&self) -> Option<Active> {
+        let connection = self.upstream.breaker.acquire(Resource::Connections)?;
+        Some(Active { _permits: (connection, None), host: None })
     }
 
     /// A host for a try; `None`: nobody may be asked.

@@ -14,7 +14,7 @@ use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
-use super::attempt::Lent;
+use super::attempt;
 use super::body::{Body, Watch, Watched};
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
@@ -365,7 +365,7 @@ struct Held {
     body: Replay,
     is_grpc: bool,
     active: Option<Active>,
-    lent: Option<Lent>,
+    lent: Option<attempt::Held>,
 }
 
 /// Names the server and the decision, and watches the body to its end.

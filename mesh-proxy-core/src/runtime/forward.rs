@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use mesh_compile::route_table::action::HeaderOp;
 use tokio::time::Instant;
 
-use super::attempt::Lent;
+use super::attempt;
 use super::body::Body;
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
@@ -54,7 +54,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Answered {
     pub(crate) response: Response<Body>,
     pub(crate) active: Active,
-    pub(crate) lent: Option<Lent>,
+    pub(crate) lent: Option<attempt::Held>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) ops: Vec<HeaderOp>,
 }

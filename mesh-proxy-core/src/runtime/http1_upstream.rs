@@ -1,6 +1,6 @@
 //! An HTTP/1 connection to an upstream: driven by the request that has it, or by a task of its own once one needs that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -17,6 +17,7 @@ use crate::seam::dial::BoxIo;
 pub(crate) struct Http1 {
     driven: Driven,
     pub(super) requests: u32,
+    pub(super) born: Instant,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -31,7 +32,8 @@ enum Driven {
 
 impl Http1 {
     pub(super) fn new(stream: BoxIo, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { driven: Driven::Request(Some(Direct::new(checked(stream)))), requests: 0, _place: place }
+        let driven = Driven::Request(Some(Direct::new(checked(stream))));
+        Self { driven, requests: 0, born: Instant::now(), _place: place }
     }
 
     /// The connection where no task drives it; another must be asked for what its task does.

@@ -178,7 +178,8 @@ fn doors(listen: &Listen, config: &ProxyConfig) -> Vec<Door> {
     }
 }
 
-/// Sidecars have one door for each direction, gateways one for each listener.
+/// Sidecars have one door for each direction and one for each listener with a socket of its own (`captureMode: NONE`),
+/// gateways one for each listener.
 fn configured(config: &ProxyConfig) -> Vec<Door> {
     let mut doors: Vec<Door> = Vec::new();
     for listener in &config.listeners {
@@ -187,8 +188,7 @@ fn configured(config: &ProxyConfig) -> Vec<Door> {
             direction: listener.direction,
             destination: if listener.catch_all { Destination::Redirected } else { Destination::Local },
         };
-        let is_open = listener.catch_all || listener.direction == Direction::Gateway;
-        if is_open && listener.port != 0 && !doors.contains(&door) {
+        if listener.binds_port && listener.port != 0 && !doors.contains(&door) {
             doors.push(door);
         }
     }

@@ -6,23 +6,25 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::HashMap;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::body::Body;
 use super::connection::Connection;
 use super::http1_upstream::{Http1, is_ready};
+use super::http2_upstream::{Stream, Use};
 use super::proxy::Inner;
+use super::shared::{Found, Making, Shared};
 use super::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
 
 /// Idle connections kept for one endpoint.
 const IDLE_MAX: usize = 128;
-/// How long an idle connection is kept where the cluster says nothing.
+/// How long an idle HTTP/1 connection is kept where the cluster says nothing.
 const IDLE_DEFAULT: Duration = Duration::from_secs(60);
+
+/// The same for HTTP/2 (Envoy's default).
+const SHARED_IDLE_DEFAULT: Duration = Duration::from_secs(3600);
 
 /// Why no upstream answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,18 +78,15 @@ pub(crate) enum Protocol {
 #[derive(Debug)]
 pub(crate) struct Pool {
     idle: Mutex<HashMap<Key, Vec<Idle>>>,
-    shared: Mutex<HashMap<Key, Shared>>,
+    shared: Shared,
     connections: Option<Arc<Semaphore>>,
     waiting: Option<Arc<Semaphore>>,
     /// Told of every connection that is given back.
-    returned: Notify,
+    returned: Arc<Notify>,
     idle_max: Duration,
-    requests_max: u32,
+    limits: Use,
     connect_timeout: Duration,
 }
-
-/// The HTTP/2 connection of a key, held while it is made so that it is made once.
-type Shared = Arc<tokio::sync::Mutex<Option<http2::SendRequest<Body>>>>;
 
 #[derive(Debug)]
 struct Idle {
@@ -99,7 +98,7 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) enum Checkout {
     Http1(Http1, /* used before */ bool),
-    Http2(http2::SendRequest<Body>),
+    Http2(Stream),
 }
 
 /// What a request that finds no idle connection gets.
@@ -113,19 +112,17 @@ impl Pool {
     pub(crate) fn new(cluster: &Cluster) -> Self {
         let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
         let semaphore = |limit: Option<u32>| limit.map(|limit| Arc::new(Semaphore::new(limit as usize)));
+        let positive = |setting: Option<i64>| setting.map(millis).filter(|time| !time.is_zero());
+        let requests = cluster.http.max_requests_per_connection.filter(|max| *max > 0).unwrap_or(u32::MAX);
+        let idle = positive(cluster.http.idle_timeout_ms);
         Self {
             idle: Mutex::default(),
-            shared: Mutex::default(),
+            shared: Shared::new(idle.unwrap_or(SHARED_IDLE_DEFAULT)),
             connections: semaphore(cluster.limits.max_connections),
             waiting: semaphore(cluster.limits.max_pending_requests),
-            returned: Notify::new(),
-            idle_max: cluster
-                .http
-                .idle_timeout_ms
-                .map(millis)
-                .filter(|idle| !idle.is_zero())
-                .unwrap_or(IDLE_DEFAULT),
-            requests_max: cluster.http.max_requests_per_connection.filter(|max| *max > 0).unwrap_or(u32::MAX),
+            returned: Arc::default(),
+            idle_max: idle.unwrap_or(IDLE_DEFAULT),
+            limits: Use::of(cluster, requests, positive(cluster.http.max_connection_duration_ms)),
             connect_timeout: if cluster.connect_timeout_ms > 0 {
                 millis(cluster.connect_timeout_ms)
             } else {
@@ -161,7 +158,11 @@ impl Pool {
     /// Takes a connection back once its answer was read to the end.
     pub(crate) fn give_back(&self, key: Key, mut connection: Http1) {
         connection.requests += 1;
-        if connection.is_closed() || connection.requests >= self.requests_max {
+        if connection.is_closed()
+            || connection.requests >= self.limits.requests
+            || self.is_too_old(&connection)
+        {
+            // Its place is free for whoever waits for one.
             return;
         }
         // Those that were idle for too long are found when they are taken, or by the next sweep.
@@ -180,21 +181,32 @@ impl Pool {
         let mut idle = self.lock();
         for kept in idle.values_mut() {
             kept.retain_mut(|idle| {
-                idle.since.elapsed() < self.idle_max && !idle.connection.is_found_closed()
+                idle.since.elapsed() < self.idle_max
+                    && !self.is_too_old(&idle.connection)
+                    && !idle.connection.is_found_closed()
             });
         }
         idle.retain(|_, kept| !kept.is_empty());
         drop(idle);
-        // Of one client each, they would pile up; requests on them hold what they need.
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.retain(|key, slot| Arc::strong_count(slot) > 1 || key.preface.is_none());
+        self.shared.sweep();
+    }
+
+    /// Lets go of connections to addresses that are not the cluster's any more; requests on them go on.
+    pub(crate) fn keep(&self, is_known: impl Fn(&str) -> bool) {
+        self.lock().retain(|key, _| is_known(&key.address));
+        self.shared.keep(|key| is_known(&key.address));
+    }
+
+    fn is_too_old(&self, connection: &Http1) -> bool {
+        self.limits.life.is_some_and(|life| connection.born.elapsed() >= life)
     }
 
     fn take(&self, key: &Key) -> Option<Http1> {
         let mut idle = self.lock();
         let kept = idle.get_mut(key)?;
         while let Some(last) = kept.pop() {
-            if last.since.elapsed() < self.idle_max && !last.connection.is_closed() {
+            let is_fresh = last.since.elapsed() < self.idle_max && !self.is_too_old(&last.connection);
+            if is_fresh && !last.connection.is_closed() {
                 return Some(last.connection);
             }
         }
@@ -252,10 +264,13 @@ impl Pool {
         let mut idle = self.lock();
         if let Some(kept) = idle.values_mut().find(|kept| !kept.is_empty()) {
             kept.pop();
+            return;
         }
+        drop(idle);
+        self.shared.close_one_idle();
     }
 
-    /// The one HTTP/2 connection of a key, made where there is none; where the upstream picks HTTP/1, one of those.
+    /// A place on an HTTP/2 connection, which is made where none has one; where the upstream picks HTTP/1, one of those.
     async fn share(
         &self,
         proxy: &Inner,
@@ -263,28 +278,96 @@ impl Pool {
         key: &Key,
         tls: Option<&Offer<'_>>,
     ) -> Result<Checkout, Failure> {
-        let slot = {
-            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(shared.entry(key.clone()).or_default())
-        };
-        let mut slot = slot.lock().await;
-        if let Some(sender) = slot.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(Checkout::Http2(sender.clone()));
-        }
-        if key.protocol == Protocol::ByAlpn {
-            while let Some(mut kept) = self.take(key) {
-                if is_ready(&mut kept).await {
-                    return Ok(Checkout::Http1(kept, true));
+        let deadline = tokio::time::Instant::now() + self.connect_timeout;
+        let (mut waiting, mut place) = (None, None);
+        loop {
+            // Before the look: what is returned after it must be heard of.
+            let returned = self.returned.notified();
+            match self.shared.look(key, self.connections.as_ref(), &mut place) {
+                Found::Stream(stream) => return Ok(Checkout::Http2(stream)),
+                Found::Http1 => return self.open_by_alpn(proxy, cluster, key, tls).await,
+                Found::Nothing(making) => {
+                    return self.make(proxy, cluster, key, tls, making, place.take()).await;
+                }
+                Found::UnderWay(mut told) => {
+                    tokio::select! {
+                        outcome = told.wait_for(Option::is_some) => {
+                            // Where whoever made it was gone before it was made, somebody else begins anew.
+                            if let Ok(outcome) = outcome && let Some(Err(failure)) = &*outcome {
+                                return Err(failure.clone());
+                            }
+                        }
+                        () = returned => {}
+                        () = tokio::time::sleep_until(deadline) => return Err(Failure::ConnectTimeout),
+                    }
+                }
+                Found::Full => {
+                    if waiting.is_none() {
+                        waiting = match &self.waiting {
+                            Some(limit) => Some(Some(limit.try_acquire().map_err(|_| Failure::Overflow)?)),
+                            None => Some(None),
+                        };
+                    }
+                    self.close_one_idle();
+                    let Some(connections) = &self.connections else { continue };
+                    tokio::select! {
+                        free = Arc::clone(connections).acquire_owned() => {
+                            place = Some(free.map_err(|_| Failure::Overflow)?);
+                        }
+                        () = returned => {}
+                    }
                 }
             }
         }
-        let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
-        if key.protocol == Protocol::ByAlpn && alpn.as_deref() != Some(b"h2") {
-            return Ok(Checkout::Http1(Http1::new(stream, None), false));
+    }
+
+    /// Makes a shared connection, and tells those who wait for it.
+    async fn make(
+        &self,
+        proxy: &Inner,
+        cluster: &Cluster,
+        key: &Key,
+        tls: Option<&Offer<'_>>,
+        making: Making<'_>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Checkout, Failure> {
+        let made = async {
+            let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
+            if is_http1(key, alpn.as_deref()) {
+                return Ok(Checkout::Http1(Http1::new(stream, place), false));
+            }
+            let returned = Arc::clone(&self.returned);
+            let begun = super::http2_upstream::Http2::begin(stream, cluster, self.limits, place, returned);
+            Box::pin(begun).await.map(Checkout::Http2)
+        };
+        let made = made.await;
+        match &made {
+            Ok(Checkout::Http2(stream)) => making.made(stream),
+            Ok(Checkout::Http1(..)) => making.speaks_http1(),
+            Err(failure) => making.failed(failure),
         }
-        let sender = Box::pin(handshake_http2(stream, cluster)).await?;
-        *slot = Some(sender.clone());
-        Ok(Checkout::Http2(sender))
+        made
+    }
+
+    /// A connection to an upstream that picked HTTP/1 the last time; it may pick anew.
+    async fn open_by_alpn(
+        &self,
+        proxy: &Inner,
+        cluster: &Cluster,
+        key: &Key,
+        tls: Option<&Offer<'_>>,
+    ) -> Result<Checkout, Failure> {
+        while let Some(mut kept) = self.take(key) {
+            if is_ready(&mut kept).await {
+                return Ok(Checkout::Http1(kept, true));
+            }
+        }
+        let place = match self.room(key).await? {
+            Room::Kept(kept) => return Ok(Checkout::Http1(kept, true)),
+            Room::Place(place) => place,
+        };
+        let making = self.shared.make(key);
+        self.make(proxy, cluster, key, tls, making, place).await
     }
 
     async fn connect(
@@ -300,21 +383,9 @@ impl Pool {
     }
 }
 
-async fn handshake_http2(stream: BoxIo, cluster: &Cluster) -> Result<http2::SendRequest<Body>, Failure> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).max_header_list_size(60 * 1024);
-    if let Some((interval, timeout)) = cluster.http.keepalive_ms {
-        let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-        builder.keep_alive_interval(Some(millis(interval))).keep_alive_timeout(millis(timeout));
-    }
-    let (sender, connection) =
-        builder.handshake(TokioIo::new(stream)).await.map_err(|error| Failure::Connect(error.to_string()))?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(sender)
+/// Whether an upstream that was to pick a protocol has picked HTTP/1.
+fn is_http1(key: &Key, alpn: Option<&[u8]>) -> bool {
+    key.protocol == Protocol::ByAlpn && alpn != Some(b"h2")
 }
 
 /// A connection for bytes.

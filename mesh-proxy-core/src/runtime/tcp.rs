@@ -52,6 +52,8 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let idle = network.idle_timeout_ms.map_or(connection.proxy.options.patience.tcp_idle, |millis| {
         Duration::from_millis(u64::try_from(millis).unwrap_or_default())
     });
+    let life =
+        network.max_connection_ms.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
     // The generation may be long gone before the connection is.
     drop(standing);
     let peer = connection.client.ip().to_canonical();
@@ -61,7 +63,10 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     };
     let mut record = begin(&connection);
     record.cluster = Some(Arc::clone(&cluster.cluster.name));
-    let Some(mut active) = cluster.enter(false) else { return };
+    let Some(mut active) = cluster.enter_connection() else {
+        record.flags = "UO".to_owned();
+        return finish(&connection, record, started, Told::default());
+    };
     let mut told = Told::default();
     match connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active).await {
         Ok(upstream) => {
@@ -69,11 +74,17 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
             let passed = Passed::default();
             let relayed = tokio::select! {
                 relayed = relay_counted(stream, upstream, idle, &passed) => relayed,
+                () = ends_at(life.map(|life| started + life)) => {
+                    let (received, sent) = passed.now();
+                    Relayed { end: End::TooOld, received, sent }
+                }
                 never = tell_between(&connection, &record, &passed, &mut told) => match never {},
             };
             (record.bytes_received, record.bytes_sent) = (relayed.received, relayed.sent);
-            if relayed.end == End::Idle {
-                record.flags = "SI".to_owned();
+            match relayed.end {
+                End::Idle => record.flags = "SI".to_owned(),
+                End::TooOld => record.flags = "DT".to_owned(),
+                End::Closed | End::Broke => {}
             }
         }
         Err(error) => {
@@ -83,6 +94,14 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     }
     record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
     finish(&connection, record, started, told);
+}
+
+/// Over at that time; `None`: never.
+async fn ends_at(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Tells the metrics of an open connection, again and again.
@@ -179,6 +198,8 @@ async fn connect(
 pub(crate) enum End {
     Closed,
     Idle,
+    /// It was open for as long as it may be.
+    TooOld,
     Broke,
 }
 

@@ -1,6 +1,6 @@
 //! Credentials of gateways: Secrets that exist and hold a certificate.
 //!
-//! Whether the certificate can be parsed and is in force is not looked at: what a Secret holds is not kept.
+//! Whether the certificate is in force is not looked at. What is wrong with it is said at the Secret.
 
 use mesh_model::diagnostic::{Code, nearest};
 use mesh_model::kubernetes::Secret;
@@ -52,7 +52,8 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 continue;
             };
             if !is_usable(secret) {
-                let message = format!("Secret `{}` holds no certificate with its key", short(name));
+                let message =
+                    format!("Secret `{}` holds no certificate with its key that can be used", short(name));
                 let help = "it must have `tls.crt` and `tls.key`, or `cert` and `key`, in PEM form";
                 found.add(gateway, &path, Code::CredentialInvalid, message, help);
             }
@@ -63,8 +64,8 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 fn is_usable(secret: &Secret) -> bool {
     let has = |certificate: &str, key: &str| secret.has(certificate) && secret.has(key);
     if has("cert", "key") {
-        secret.has_pem("cert")
+        secret.has_certificates("cert")
     } else {
-        has("tls.crt", "tls.key") && secret.has_pem("tls.crt")
+        has("tls.crt", "tls.key") && secret.has_certificates("tls.crt")
     }
 }

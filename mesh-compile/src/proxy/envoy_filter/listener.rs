@@ -106,6 +106,7 @@ fn listener(
         address,
         port: port.ok_or("the listener's port is no port")?,
         catch_all: false,
+        binds_port: true,
         http_inspector: false,
         http10: false,
         proxy_protocol: false,

@@ -215,6 +215,13 @@ fn merge_proxy(
                 }
                 None => left_out.push((name, "the value cannot be read")),
             },
+            "max_downstream_connection_duration" => match duration_ms(value) {
+                Some(life) => {
+                    proxy.max_connection_ms = Some(life);
+                    is_changed = true;
+                }
+                None => left_out.push((name, "the value cannot be read")),
+            },
             _ => left_out.push((name, NO_FIELD)),
         }
     }

@@ -104,6 +104,7 @@ fn listener(bind: &Bind, port: u16, origin: Origin) -> Listener {
         address,
         port,
         catch_all: false,
+        binds_port: true,
         http_inspector: false,
         http10: false,
         proxy_protocol: false,

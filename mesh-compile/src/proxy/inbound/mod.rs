@@ -270,6 +270,7 @@ fn listener(
         address,
         port,
         catch_all,
+        binds_port: true,
         http_inspector: true,
         http10: false,
         proxy_protocol: false,

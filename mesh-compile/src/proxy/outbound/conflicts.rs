@@ -21,6 +21,8 @@ pub(super) struct Entry {
     /// Further addresses (dual stack).
     pub(super) more_binds: Vec<Arc<str>>,
     pub(super) port: u16,
+    /// A socket of its own (T-376).
+    pub(super) binds_port: bool,
     pub(super) protocol: Protocol,
     /// Declared by a Sidecar listener with a port: nothing of a catch-all listener is added (E-052).
     pub(super) locked: bool,

@@ -54,7 +54,8 @@ pub(super) fn collect(client: &Client<'_, '_>, report: &mut Report) -> Entries {
             .map(|virtual_service| &**virtual_service)
             .filter(|service| !service.spec.tcp.is_empty() || !service.spec.tls.is_empty())
             .collect();
-        let mut collector = Collector { client, entries: &mut entries, layer4: &layer4, report };
+        let mut collector =
+            Collector { client, entries: &mut entries, layer4: &layer4, binds_port: false, report };
         collector.add(egress);
     }
     entries
@@ -64,6 +65,8 @@ struct Collector<'c, 'v, 's> {
     client: &'c Client<'v, 's>,
     entries: &'c mut Entries,
     layer4: &'c [&'c MergedVirtualService],
+    /// Whether the listeners that are looked at have sockets of their own (T-376).
+    binds_port: bool,
     report: &'c mut Report,
 }
 
@@ -72,6 +75,7 @@ impl Collector<'_, '_, '_> {
         let written = egress.listener.as_ref();
         let listener = written.map(|(_, listener)| listener);
         let binds_port = !self.client.captures || listener.is_some_and(binds_port);
+        self.binds_port = binds_port;
         let bind: Option<Arc<str>> = match listener.map(|listener| listener.bind.as_str()) {
             Some(bind) if !bind.is_empty() => Some(bind.into()),
             _ => binds_port.then(|| self.client.localhost.to_string().into()),
@@ -238,6 +242,7 @@ impl Collector<'_, '_, '_> {
             bind: binds.next().unwrap_or_else(|| NO_ADDRESS.into()),
             more_binds: binds.collect(),
             port: request.port,
+            binds_port: self.binds_port,
             protocol: entry_protocol,
             locked: false,
             chains,

@@ -68,6 +68,7 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
             address: client.wildcard,
             port,
             catch_all: true,
+            binds_port: true,
             http_inspector: dynamic_dns,
             http10: false,
             proxy_protocol: false,
@@ -86,6 +87,8 @@ pub(super) fn virtual_listeners(client: &Client<'_, '_>) -> (Vec<Listener>, Opti
             address: client.wildcard,
             port,
             catch_all: false,
+            // The inbound direction's is the one with the socket.
+            binds_port: false,
             http_inspector: false,
             http10: false,
             proxy_protocol: false,

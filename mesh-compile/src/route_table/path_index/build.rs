@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    BEGINNING, KIND_SHIFT, LIST, Lengths, PathIndex, SCANNED_MAX, SETTLED_MAX, UNSETTLED, Unsettled,
-    VALUE_MASK, WHOLE, WINNER,
+    ALIKE_SCANNED_MAX, BEGINNING, KIND_SHIFT, LIST, Lengths, PathIndex, SCANNED_MAX,
+    SCANNED_WITH_REGEXES_MAX, SETTLED_MAX, UNSETTLED, Unsettled, VALUE_MASK, WHOLE, WINNER,
 };
 use crate::route_table::Route;
 use crate::route_table::bucket::Bucket;
@@ -73,7 +73,7 @@ impl PathIndex {
     /// Indexes routes; `None`: there are too few to gain anything, or more than 2^30 routes or bytes of paths.
     pub(in crate::route_table) fn new(routes: &[Route]) -> Option<Self> {
         let bytes: usize = routes.iter().map(|route| route.matcher.path.literal_length()).sum();
-        if routes.len() <= SCANNED_MAX || routes.len().max(bytes) > VALUE_MASK as usize {
+        if is_scanned(routes) || routes.len().max(bytes) > VALUE_MASK as usize {
             return None;
         }
         let (mut entries, mut folded) = sort_out(routes)?;
@@ -118,6 +118,21 @@ impl PathIndex {
             folded,
         })
     }
+}
+
+/// Whether a scan costs no more than an index would.
+fn is_scanned(routes: &[Route]) -> bool {
+    if routes.len() <= SCANNED_WITH_REGEXES_MAX {
+        return true;
+    }
+    let starts = || {
+        routes.iter().filter_map(|route| match &route.matcher.path {
+            PathMatch::Regex(pattern) => Some(pattern.literal_start()),
+            _ => None,
+        })
+    };
+    let are_many = |start: &[u8]| starts().filter(|other| *other == start).count() > ALIKE_SCANNED_MAX;
+    routes.len() <= SCANNED_MAX && !starts().any(are_many)
 }
 
 /// The keys of all routes, apart from those whose case does not count.
@@ -258,5 +273,36 @@ impl Contenders {
             self.is_decided = false;
             self.unlisted = Some(self.unlisted.map_or(first, |other| other.min(first)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route_table::action::{DirectResponse, HeaderOps, RouteAction};
+    use crate::route_table::matcher::RouteMatch;
+    use crate::route_table::pattern::Pattern;
+    use mesh_model::origin::Origin;
+
+    fn regexes(count: usize, pattern: impl Fn(usize) -> String) -> Vec<Route> {
+        let route = |number| Route {
+            name: "".into(),
+            matcher: RouteMatch::path(PathMatch::Regex(Pattern::full_match(&pattern(number)).unwrap())),
+            action: RouteAction::Respond(DirectResponse { status: 200, body: None }),
+            request_headers: HeaderOps::default(),
+            response_headers: HeaderOps::default(),
+            origin: Origin::built_in("test"),
+        };
+        (0..count).map(route).collect()
+    }
+
+    #[test]
+    fn ten_regexes_that_start_alike_are_not_scanned() {
+        let headless = |number: usize| format!("/[^/]+/{number}");
+        let own_start = |number: usize| format!("/{number}/[^/]+");
+        assert_eq!([8, 9, 10].map(|count| is_scanned(&regexes(count, headless))), [true, false, false]);
+        assert_eq!([9, 10, 11].map(|count| is_scanned(&regexes(count, own_start))), [true, true, false]);
+        let mixed = [regexes(4, headless), regexes(6, own_start)].concat();
+        assert!(is_scanned(&mixed));
     }
 }

@@ -23,6 +23,11 @@ use lengths::Lengths;
 /// Hosts with at most this many routes are scanned: up to there a scan costs no more than the index.
 pub(super) const SCANNED_MAX: usize = 10;
 
+/// Hosts with more routes than this are not scanned where more than [`ALIKE_SCANNED_MAX`] of their regexes start alike: a
+/// scan runs each of these, the index one automaton for all.
+const SCANNED_WITH_REGEXES_MAX: usize = 8;
+const ALIKE_SCANNED_MAX: usize = 4;
+
 /// At most this many routes are settled for a path.
 const SETTLED_MAX: usize = 8;
 

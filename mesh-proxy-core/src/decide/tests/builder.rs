@@ -75,6 +75,7 @@ pub(super) fn listener(direction: Direction, address: &str, port: u16, chains: V
         address: address.parse().unwrap(),
         port,
         catch_all: false,
+        binds_port: false,
         http_inspector: false,
         http10: false,
         proxy_protocol: false,

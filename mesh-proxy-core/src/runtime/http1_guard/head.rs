@@ -111,6 +111,9 @@ impl Head {
             return Err(bad("http1.target"));
         }
         self.is_connect = method == b"CONNECT";
+        if self.is_connect && !is_host_and_port(target) {
+            return Err(bad("http1.connect_target"));
+        }
         self.is_http10 = match version {
             b"HTTP/1.1" => false,
             b"HTTP/1.0" => true,
@@ -167,6 +170,25 @@ impl Head {
         let body = if self.is_chunked { Body::Chunked } else { Body::Length(self.length.unwrap_or(0)) };
         let asks_upgrade = self.has_upgrade && self.names_upgrade && !self.is_http10;
         Ok(Framing { body, asks_tunnel: self.is_connect || asks_upgrade })
+    }
+}
+
+/// `host:port`, all that a tunnel may be asked to (RFC 9112, 3.2.3; bytes as Envoy takes them).
+fn is_host_and_port(target: &[u8]) -> bool {
+    let Some(colon) = target.iter().rposition(|byte| *byte == b':') else { return false };
+    let (host, port) = target.split_at_checked(colon).unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    if !port.get(1..).and_then(|port| std::str::from_utf8(port).ok()).is_some_and(is_port) {
+        return false;
+    }
+    match host.strip_prefix(b"[").map(|rest| rest.strip_suffix(b"]")) {
+        Some(address) => address
+            .and_then(|address| std::str::from_utf8(address).ok())
+            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            let is_taken = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            !host.is_empty() && host.iter().all(is_taken)
+        }
     }
 }
 

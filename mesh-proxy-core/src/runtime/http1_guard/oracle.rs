@@ -100,8 +100,22 @@ fn request_line(line: &[u8]) -> Result<(), u16> {
         && is_upper
         && !target.is_empty()
         && target.iter().all(|byte| *byte > 32 && *byte != 127)
-        && (version == b"HTTP/1.1" || version == b"HTTP/1.0");
+        && (version == b"HTTP/1.1" || version == b"HTTP/1.0")
+        && (method != b"CONNECT" || is_tunnel_target(target));
     if is_good { Ok(()) } else { Err(400) }
+}
+
+/// A name or an address, and a port.
+fn is_tunnel_target(target: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(target);
+    if let Ok(std::net::SocketAddr::V6(address)) = text.parse() {
+        return address.scope_id() == 0 && !text.contains('%');
+    }
+    let parts: Vec<&str> = text.split(':').collect();
+    let [host, port] = parts[..] else { return false };
+    let letters = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let is_port = !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    is_port && !host.is_empty() && host.chars().all(|c| letters.contains(c))
 }
 
 /// Lower-case name and trimmed value.

@@ -60,6 +60,8 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         b"POST /a HTTP/1.1\r\n",
         b"GET / HTTP/1.0\r\n",
         b"CONNECT a:1 HTTP/1.1\r\n",
+        b"CONNECT / HTTP/1.1\r\n",
+        b"CONNECT [::1]:443 HTTP/1.1\r\n",
         b"host: a\r\n",
         b"Host:b\r\n",
         b"content-length: 3\r\n",
@@ -218,4 +220,35 @@ async fn http2_is_left_alone() {
     let mut all = String::new();
     guarded.read_to_string(&mut all).await.unwrap();
     assert_eq!(all, bytes);
+}
+
+#[test]
+fn a_tunnel_is_asked_for_by_host_and_port_alone() {
+    for (target, is_taken) in [
+        ("a:443", true),
+        ("a.b-c:0", true),
+        ("[::1]:65535", true),
+        ("/", false),
+        ("*", false),
+        ("a", false),
+        ("a:", false),
+        (":443", false),
+        ("a:65536", false),
+        ("a:44x", false),
+        ("a:+44", false),
+        ("a:443/x", false),
+        ("a:443?x", false),
+        ("u@a:443", false),
+        ("a_b:443", false),
+        ("a%20b:443", false),
+        ("::1:443", false),
+        ("[::1]", false),
+        ("[x]:1", false),
+        ("http://a:443", false),
+        ("http://a/x", false),
+    ] {
+        let head = format!("CONNECT {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let (_, refused) = read(head.as_bytes(), &[7]);
+        assert_eq!(refused.is_none(), is_taken, "{target}: {refused:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Checker, Path, Problem, short, text};
 use crate::check::Checked;
+use crate::diagnostic::nearest;
 use crate::security::authorization_policy::spec::{Action, Condition};
 
 /// Keys without brackets.
@@ -73,18 +74,45 @@ pub(super) fn known_key(key: &str) -> Checked {
         if inner.is_some_and(|(start, inner)| !start.is_empty() && !inner.is_empty()) {
             return Ok(());
         }
-        return Err(Problem::invalid(format!("key `{}` needs a name in brackets", short(key)))
-            .help("for example `request.headers[x-user]`"));
+        return Err(
+            Problem::invalid(format!("key `{}` needs a name in brackets", short(key))).help(in_brackets(key))
+        );
     }
     let problem = Problem::invalid(format!("`{}` is not an attribute", short(key)));
     Err(match key {
         "destination.namespace" => problem.help("a policy applies to the workloads of its own namespace"),
         _ if key.starts_with("destination.labels") => problem.help("select workloads in `spec.selector`"),
-        _ => match crate::diagnostic::nearest(key, KEYS) {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem,
+        _ => match (nearest(key, KEYS), map_meant(key)) {
+            (Some(near), _) => problem.help(format!("did you mean `{near}`?")),
+            (None, Some(meant)) => problem.help(format!("did you mean `{}`?", short(&meant))),
+            (None, None) => problem.help(format!(
+                "the attributes are `request.headers[NAME]`, `request.auth.claims[NAME]`, `{}`",
+                KEYS.join("`, `")
+            )),
         },
     })
+}
+
+/// What stands after the start of a key belongs into brackets: `request.auth.claims.sub`.
+fn in_brackets(key: &str) -> String {
+    let start = MAPS.iter().find_map(|start| Some((*start, key.strip_prefix(start)?)));
+    let (start, rest) = start.unwrap_or_default();
+    let name = rest.trim_start_matches(['.', '[', '/', ':']).trim_end_matches(']');
+    match (start, name) {
+        ("request.headers", "") => "for example `request.headers[x-user]`".to_owned(),
+        ("request.auth.claims", "") => "for example `request.auth.claims[iss]`".to_owned(),
+        ("request.headers" | "request.auth.claims", name) if !name.contains(['[', ']']) => {
+            format!("write `{start}[{}]`", short(name))
+        }
+        _ => "for example `experimental.envoy.filters.network.mysql_proxy[db.table]`".to_owned(),
+    }
+}
+
+/// `request.headers[x-a]` for `request.header[x-a]`.
+fn map_meant(key: &str) -> Option<String> {
+    let (start, name) = key.split_once('[')?;
+    let meant = nearest(start, MAPS.into_iter().take(2))?;
+    Some(format!("{meant}[{name}"))
 }
 
 #[cfg(test)]
@@ -121,5 +149,21 @@ mod tests {
             assert_eq!(holds, row["expect"] == "valid", "{row}");
         }
         assert!(checked > 40, "only {checked} rows");
+    }
+
+    #[test]
+    fn keys_that_are_nearly_right_come_with_the_right_one() {
+        for (key, help) in [
+            ("request.header[x-a]", "did you mean `request.headers[x-a]`?"),
+            ("request.auth.claim[iss]", "did you mean `request.auth.claims[iss]`?"),
+            ("request.auth.claims", "for example `request.auth.claims[iss]`"),
+            ("request.auth.claims.sub", "write `request.auth.claims[sub]`"),
+            ("request.headers.x-a", "write `request.headers[x-a]`"),
+            ("request.headers", "for example `request.headers[x-user]`"),
+            ("source.namespaces", "did you mean `source.namespace`?"),
+        ] {
+            let problem = super::known_key(key).err();
+            assert_eq!(problem.and_then(|problem| problem.help).as_deref(), Some(help), "{key}");
+        }
     }
 }
