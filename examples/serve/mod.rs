@@ -24,9 +24,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Serve the traffic of one proxy of the mesh.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "The configuration is read again whenever its files change; what cannot be read keeps its last good\n\
-                  version. SIGTERM or SIGINT drains: not ready, answers tell clients to connect elsewhere, after two seconds\n\
-                  no new connections, requests in flight finish. A second signal ends that (exit code 3).\n\n\
+    after_help = "The configuration is read again whenever its files change; what cannot be read keeps its last good \
+                  version. SIGTERM or SIGINT drains: not ready, answers tell clients to connect elsewhere, after two \
+                  seconds no new connections, requests in flight finish. A second signal ends that (exit code 3).\n\n\
                   The shop's door on loopback, with a web tier that listens on port 19080:\n  \
                   gateway --config examples/shop --proxy gateway:istio-system/ingress-0 \\\n    \
                   --port-map 8080=127.0.0.1:18080 --endpoint 10.0.1.10:8080=127.0.0.1:19080\n  \

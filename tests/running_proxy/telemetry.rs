@@ -24,7 +24,7 @@ const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
 ";
 
 /// A service of one endpoint and one port.
-fn service(name: &str, address: &str, ip: &str, port: &str) -> String {
+pub(crate) fn service(name: &str, address: &str, ip: &str, port: &str) -> String {
     format!(
         "\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
          spec: {{clusterIP: {address}, ports: [{{name: {port}, port: 4317}}]}}\n\
@@ -35,14 +35,14 @@ fn service(name: &str, address: &str, ip: &str, port: &str) -> String {
     )
 }
 
-fn telemetry(spec: &str) -> String {
+pub(crate) fn telemetry(spec: &str) -> String {
     format!(
         "\n---\napiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {{name: t, namespace: shop}}\n\
          spec: {spec}\n"
     )
 }
 
-fn mesh(providers: &Value) -> MeshConfig {
+pub(crate) fn mesh(providers: &Value) -> MeshConfig {
     let written = json!({"extensionProviders": providers, "defaultProviders": {"metrics": ["prom"]}});
     MeshConfig::with_defaults().overlay(serde_json::from_value(written).unwrap())
 }
@@ -167,7 +167,7 @@ async fn open_connections_are_reported_between_times() {
 }
 
 /// Fields of a protobuf message: number, and bytes where it is one of these.
-fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
+pub(crate) fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     fn varint(bytes: &mut &[u8]) -> u64 {
         let mut value = 0;
         for at in 0.. {
@@ -199,7 +199,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     found
 }
 
-fn all(bytes: &[u8], number: u64) -> Vec<Vec<u8>> {
+pub(crate) fn all(bytes: &[u8], number: u64) -> Vec<Vec<u8>> {
     fields(bytes).into_iter().filter(|(found, _)| *found == number).map(|(_, bytes)| bytes).collect()
 }
 
@@ -252,10 +252,10 @@ fn spans(message: &[u8]) -> Vec<Span> {
     found
 }
 
-type Collected = Arc<Mutex<Vec<(Request<()>, Bytes)>>>;
+pub(crate) type Collected = Arc<Mutex<Vec<(Request<()>, Bytes)>>>;
 
 /// A collector that answers with a status.
-async fn collector(seen: Collected, status: &'static str) -> SocketAddr {
+pub(crate) async fn collector(seen: Collected, status: &'static str) -> SocketAddr {
     server(move |request, body| {
         seen.lock().unwrap().push((request, body));
         let mut response = Response::new(Bytes::from_static(b"\0\0\0\0\0"));
@@ -289,7 +289,7 @@ async fn traced(
     .await
 }
 
-const HOST: &str = "otel.shop.svc.cluster.local";
+pub(crate) const HOST: &str = "otel.shop.svc.cluster.local";
 const ALL: &str = "{tracing: [{providers: [{name: otel}], randomSamplingPercentage: 100, customTags: {\
                    who: {header: {name: X-Who, defaultValue: nobody}}, fixed: {literal: {value: 'yes'}}}}]}";
 

@@ -8,6 +8,7 @@ use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use mesh_authz::verdict::ExternalAuthz;
 use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
@@ -30,6 +31,7 @@ use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
+use crate::seam::authorizer::HeaderChange;
 use crate::seam::dice::Throw;
 use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::{Record, RequestRecord};
@@ -43,8 +45,7 @@ pub(crate) struct Closed;
 enum Plan {
     Close,
     Reply(Box<Planned>),
-    /// With what becomes of the codec's header lines.
-    Forward(Box<Forwarding>, HeaderChanges),
+    Forward(Box<Forwarding>),
     /// External authorizers are asked first.
     Ask(Vec<ExternalAuthz>, Box<RequestFacts<'static>>),
 }
@@ -58,61 +59,87 @@ struct Planned {
     ops: Vec<HeaderOp>,
 }
 
-/// Serves a request.
+/// A request that is being served. One of these, on the heap, is most of what a request that waits takes: nothing of it is
+/// in the futures that work on it.
+pub(crate) struct Exchange {
+    server: Arc<HttpConnection>,
+    standing: Arc<Standing>,
+    parts: Parts,
+    body: Replay,
+    record: Record,
+    traced: Option<Traced>,
+    upgrade: Option<(HeaderValue, OnUpgrade)>,
+    plan: Plan,
+    /// The number of the decision, where answers tell it.
+    id: Option<u64>,
+    is_grpc: bool,
+    started: Instant,
+}
+
+/// Decides about a request.
 ///
 /// # Errors
 /// The connection must be closed.
-pub(crate) async fn serve(
+pub(crate) fn begin(
     server: Arc<HttpConnection>,
     mut request: Request<Incoming>,
-) -> Result<Response<Body>, Closed> {
+) -> Result<Box<Exchange>, Closed> {
     let started = Instant::now();
-    let connection = &server.connection;
     let standing = server.standing().ok_or(Closed)?;
+    let connection = &server.connection;
     let upgrade = hop_by_hop::upgrade(request.headers(), request.version())
         .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
-    let mut record = begin(connection, &standing, &parts);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
     let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
     if is_grpc {
         body.count_messages();
     }
-    let mut traced = None;
-    let mut plan = plan(connection, &standing, &parts, None, id, &mut record, &mut traced);
+    let record = self::record(connection, &standing, &parts);
+    let plan = Plan::Close;
+    let mut exchange = Box::new(Exchange {
+        server,
+        standing,
+        parts,
+        body,
+        record,
+        traced: None,
+        upgrade,
+        plan,
+        id,
+        is_grpc,
+        started,
+    });
+    exchange.decide(None, id);
+    Ok(exchange)
+}
+
+/// Does what was decided.
+///
+/// # Errors
+/// The connection must be closed.
+pub(crate) async fn run(mut exchange: Box<Exchange>) -> Result<Response<Body>, Closed> {
     let mut consented = Vec::new();
-    if let Plan::Ask(asked, request) = plan {
-        let generation = &standing.generation;
-        let asking = ext_authz::ask_about_request(connection, generation, &asked, *request, &body);
-        match Box::pin(asking).await {
-            Ok(consent) => {
-                let asked = Asked { changes: &consent.changes, reroute: consent.reroute };
-                plan = self::plan(connection, &standing, &parts, Some(asked), None, &mut record, &mut traced);
-                consented = consent.response;
-            }
-            Err(reply) => plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() })),
-        }
+    if matches!(exchange.plan, Plan::Ask(..)) {
+        // Its own stage: few requests have it.
+        consented = Box::pin(exchange.ask()).await;
     }
-    let mut held = Held { body: body.clone(), is_grpc, active: None, lent: None };
+    let mut held = Held { body: exchange.body.clone(), is_grpc: exchange.is_grpc, active: None, lent: None };
     let mut deadline = None;
-    let mut response = match plan {
+    let mut response = match std::mem::replace(&mut exchange.plan, Plan::Close) {
         // Nobody is asked twice.
         Plan::Close | Plan::Ask(..) => return Err(Closed),
-        Plan::Reply(planned) => reply(connection, *planned, is_grpc, &mut record).await,
-        Plan::Forward(mut forwarding, changes) => {
-            forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
-            forwarding.upgrade = upgrade;
-            let cors = forwarding.cors.clone();
-            let outcome =
-                match outward::prepare(connection, &standing, &mut forwarding, &mut record, &mut traced) {
-                    Some(answer) => Outcome::Reply(answer, Vec::new()),
-                    None => forward::run(connection, &standing, forwarding, body, &mut record).await,
-                };
+        Plan::Reply(planned) => exchange.reply(planned).await,
+        Plan::Forward(mut forwarding) => {
+            let outcome = {
+                let Exchange { server, standing, body, record, .. } = &mut *exchange;
+                forward::run(&server.connection, standing, &mut forwarding, body, record).await
+            };
+            let cors = forwarding.cors;
             match outcome {
                 Outcome::Reply(made, ops) => {
-                    let planned = Planned { reply: made, cors, ops, fault: None };
-                    finish_reply(connection, planned, is_grpc, &mut record)
+                    exchange.finish_reply(Planned { reply: made, cors, ops, fault: None })
                 }
                 Outcome::Answer(answer) => {
                     held.active = Some(answer.active);
@@ -120,7 +147,7 @@ pub(crate) async fn serve(
                     deadline = answer.deadline;
                     let mut response = answer.response;
                     header_ops::apply(response.headers_mut(), &answer.ops, |value| {
-                        request_headers::value(value, &record)
+                        request_headers::value(value, &exchange.record)
                     });
                     cors.apply(response.headers_mut());
                     response
@@ -129,20 +156,79 @@ pub(crate) async fn serve(
         }
     };
     consented.iter().for_each(|change| change.apply(response.headers_mut()));
-    if let Some(id) = id {
-        response
-            .headers_mut()
-            .insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
-        let went_on =
-            record.request.as_ref().and_then(|request| request.headers.get(request_headers::REQUEST_ID));
-        if let Some(request_id) = went_on.and_then(|request_id| request_id.to_str().ok()) {
-            connection.proxy.recent.went_on_as(id, request_id);
-        }
-    }
-    Ok(finish(connection, &parts, response, held, deadline, record, started, traced))
+    Ok(finish(*exchange, response, held, deadline))
 }
 
-fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
+impl Exchange {
+    /// Asks the evaluator what is to be done; `id`: under which the question is kept.
+    fn decide(&mut self, asked: Option<Asked<'_>>, id: Option<u64>) {
+        let Self { server, standing, parts, record, traced, .. } = self;
+        let connection = &server.connection;
+        let (plan, changes) = plan(connection, standing, parts, asked, id, record, traced);
+        self.plan = plan;
+        let Plan::Forward(forwarding) = &mut self.plan else { return };
+        let Some(changes) = changes else { return };
+        forwarding.head.headers = changes.apply(std::mem::take(&mut parts.headers));
+        forwarding.upgrade = self.upgrade.take();
+        if let Some(reply) = outward::prepare(connection, standing, forwarding, record, traced) {
+            let cors = std::mem::take(&mut forwarding.cors);
+            self.plan = Plan::Reply(Box::new(Planned { reply, cors, ..Planned::default() }));
+        }
+    }
+
+    /// Asks external authorizers, and then what is to be done; what they change in the answer.
+    async fn ask(&mut self) -> Vec<HeaderChange> {
+        let Plan::Ask(asked, request) = std::mem::replace(&mut self.plan, Plan::Close) else {
+            return Vec::new();
+        };
+        let connection = &self.server.connection;
+        let generation = &self.standing.generation;
+        match ext_authz::ask_about_request(connection, generation, &asked, *request, &self.body).await {
+            Ok(consent) => {
+                self.decide(Some(Asked { changes: &consent.changes, reroute: consent.reroute }), None);
+                consent.response
+            }
+            Err(reply) => {
+                self.plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Waits and aborts as the fault has it, then answers.
+    async fn reply(&mut self, mut planned: Box<Planned>) -> Response<Body> {
+        if let Some(fault) = planned.fault.take() {
+            let drawn = draw::fault(&fault, &mut Throw(&*self.server.connection.proxy.dice));
+            drop(fault);
+            forward::delay(drawn.delay_ms, &mut self.record).await;
+            if planned.reply.details != "fault_filter_abort"
+                && let Some(abort) = drawn.abort
+            {
+                *planned = Planned { reply: Reply::of_abort(abort), ..Planned::default() };
+            }
+        }
+        self.finish_reply(*planned)
+    }
+
+    fn finish_reply(&mut self, planned: Planned) -> Response<Body> {
+        let Planned { reply, cors, ops, fault: _ } = planned;
+        let record = &mut self.record;
+        if record.flags.is_empty() {
+            record.flags = reply.flags.to_owned();
+        } else if !reply.flags.is_empty() && reply.flags != "-" {
+            record.flags = format!("{},{}", record.flags, reply.flags);
+        }
+        record.details.clone_from(&reply.details);
+        let is_redirect_or_given = matches!(&*record.details, "direct_response" | "cors_response");
+        let has_own_status = reply.headers.contains_key("grpc-status");
+        let mut response = reply.response(self.is_grpc && !is_redirect_or_given && !has_own_status);
+        header_ops::apply(response.headers_mut(), &ops, |value| request_headers::value(value, &self.record));
+        cors.apply(response.headers_mut());
+        response
+    }
+}
+
+fn record(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
     let arrival = &connection.arrival;
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
@@ -161,7 +247,8 @@ fn begin(connection: &Connection, standing: &Standing, parts: &Parts) -> Record 
     record
 }
 
-/// Asks the evaluator; everything until here is borrowed from the request.
+/// Asks the evaluator; everything until here is borrowed from the request. With a plan to forward comes what becomes of
+/// the codec's header lines.
 fn plan(
     connection: &Connection,
     standing: &Standing,
@@ -170,14 +257,15 @@ fn plan(
     id: Option<u64>,
     record: &mut Record,
     traced: &mut Option<Traced>,
-) -> Plan {
-    let Some(chain) = standing.chain() else { return Plan::Close };
-    let Network::Http(manager) = &chain.network else { return Plan::Close };
+) -> (Plan, Option<HeaderChanges>) {
+    let close = (Plan::Close, None);
+    let Some(chain) = standing.chain() else { return close };
+    let Network::Http(manager) = &chain.network else { return close };
     let facts = match head::facts(parts, connection.is_terminated()) {
         Ok(facts) => facts,
         Err(malformed) => {
             let reply = Reply::malformed(malformed.0);
-            return Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
+            return (Plan::Reply(Box::new(Planned { reply, ..Planned::default() })), None);
         }
     };
     let now = unix_now();
@@ -215,12 +303,12 @@ fn plan(
     if decision.external_authz.iter().any(|authz| !authz.dry_run) {
         let asks = canonicalize(manager, connected.connection, connection.is_terminated(), &facts);
         return match asks {
-            Ok(canonical) => Plan::Ask(decision.external_authz, Box::new(owned(&canonical.request))),
-            Err(_) => Plan::Close,
+            Ok(canonical) => (Plan::Ask(decision.external_authz, Box::new(owned(&canonical.request))), None),
+            Err(_) => close,
         };
     }
     match decision.action {
-        Action::Refuse(_) => Plan::Close,
+        Action::Refuse(_) => close,
         Action::LocalReply(reply) => {
             let is_of_token = reply.reason == ReplyReason::Jwt;
             if let (true, Some(authn), Some(canonical)) = (is_of_token, &manager.authn, &seen.request) {
@@ -237,15 +325,16 @@ fn plan(
             }
             let url = url(record);
             let LocalReply { fault, response_headers, .. } = &*reply;
-            Plan::Reply(Box::new(Planned {
+            let planned = Planned {
                 fault: fault.clone().filter(|_| reply.reason != ReplyReason::Fault || has_delay(fault)),
                 ops: response_headers.clone(),
                 cors,
                 reply: Reply::of_decision(&reply, &url),
-            }))
+            };
+            (Plan::Reply(Box::new(planned)), None)
         }
         Action::Forward(forward) => {
-            let (Some(mut head), Some(changes)) = (head, changes()) else { return Plan::Close };
+            let (Some(mut head), Some(changes)) = (head, changes()) else { return close };
             let original_path = std::mem::take(&mut head.path);
             let no_cluster_status = forward_action.map_or(503, |forward| forward.no_cluster_status);
             let forwarding = Forwarding {
@@ -257,7 +346,7 @@ fn plan(
                 cors,
                 upgrade: None,
             };
-            Plan::Forward(Box::new(forwarding), changes)
+            (Plan::Forward(Box::new(forwarding)), Some(changes))
         }
     }
 }
@@ -271,47 +360,6 @@ fn url(record: &Record) -> String {
     format!("{}://{}{}", request.scheme, request.authority, request.path)
 }
 
-/// Waits and aborts as the fault has it, then answers.
-async fn reply(
-    connection: &Connection,
-    mut planned: Planned,
-    is_grpc: bool,
-    record: &mut Record,
-) -> Response<Body> {
-    if let Some(fault) = planned.fault.take() {
-        let drawn = draw::fault(&fault, &mut Throw(&*connection.proxy.dice));
-        forward::delay(drawn.delay_ms, record).await;
-        if planned.reply.details != "fault_filter_abort"
-            && let Some(abort) = drawn.abort
-        {
-            planned = Planned { reply: Reply::of_abort(abort), ..Planned::default() };
-        }
-    }
-    finish_reply(connection, planned, is_grpc, record)
-}
-
-fn finish_reply(
-    connection: &Connection,
-    planned: Planned,
-    is_grpc: bool,
-    record: &mut Record,
-) -> Response<Body> {
-    let Planned { reply, cors, ops, fault: _ } = planned;
-    if record.flags.is_empty() {
-        record.flags = reply.flags.to_owned();
-    } else if !reply.flags.is_empty() && reply.flags != "-" {
-        record.flags = format!("{},{}", record.flags, reply.flags);
-    }
-    record.details.clone_from(&reply.details);
-    let is_redirect_or_given = matches!(&*record.details, "direct_response" | "cors_response");
-    let has_own_status = reply.headers.contains_key("grpc-status");
-    let mut response = reply.response(is_grpc && !is_redirect_or_given && !has_own_status);
-    header_ops::apply(response.headers_mut(), &ops, |value| request_headers::value(value, record));
-    cors.apply(response.headers_mut());
-    let _ = connection;
-    response
-}
-
 /// What is held until the last byte of the answer has passed.
 struct Held {
     body: Replay,
@@ -320,18 +368,18 @@ struct Held {
     lent: Option<attempt::Held>,
 }
 
-/// Names the server, and watches the body to its end.
-#[expect(clippy::too_many_arguments, reason = "everything that outlives the exchange")]
+/// Names the server and the decision, and watches the body to its end.
 fn finish(
-    connection: &Arc<Connection>,
-    parts: &Parts,
+    exchange: Exchange,
     mut response: Response<Body>,
     held: Held,
     deadline: Option<tokio::time::Instant>,
-    mut record: Record,
-    started: Instant,
-    traced: Option<Traced>,
 ) -> Response<Body> {
+    let Exchange { server, parts, mut record, traced, id, started, .. } = exchange;
+    let connection = &server.connection;
+    if let Some(id) = id {
+        tell_decision(connection, id, &record, &mut response);
+    }
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
     }
@@ -344,7 +392,7 @@ fn finish(
     if let Some(request) = &mut record.request
         && request.headers.is_empty()
     {
-        request.headers = parts.headers.clone();
+        request.headers = parts.headers;
     }
     let messages = held.is_grpc.then(MessageCounter::default);
     let finish = Finish { connection: Arc::clone(connection), held, record, started, messages, traced };
@@ -352,6 +400,16 @@ fn finish(
     let deadline = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
     *response.body_mut() = Body::Watched(Box::new(Watched::new(body, Box::new(finish), deadline)));
     response
+}
+
+/// Names the decision in the answer, and the id that its request went on with.
+fn tell_decision(connection: &Connection, id: u64, record: &Record, response: &mut Response<Body>) {
+    response.headers_mut().insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
+    let went_on =
+        record.request.as_ref().and_then(|request| request.headers.get(request_headers::REQUEST_ID));
+    if let Some(request_id) = went_on.and_then(|request_id| request_id.to_str().ok()) {
+        connection.proxy.recent.went_on_as(id, request_id);
+    }
 }
 
 /// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.

@@ -67,27 +67,39 @@ pub(crate) async fn delay(delay_ms: Option<u64>, record: &mut Record) {
     }
 }
 
-/// Sends a request on, as often as its retries allow.
+/// Sends a request on, as often as its retries allow. What it works on stays where it is.
 pub(crate) async fn run(
     connection: &Arc<Connection>,
     standing: &Standing,
-    forwarding: Box<Forwarding>,
-    body: Replay,
+    forwarding: &mut Forwarding,
+    body: &Replay,
     record: &mut Record,
 ) -> Outcome {
-    let Forwarding { mut head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
-        *forwarding;
-    let Forward { clusters, hash_policy, tunnel: _, http } = forward;
-    let Some(mut http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
-    let dice = &*connection.proxy.dice;
-    if let Some(fault) = &http.fault {
-        let drawn = draw::fault(fault, &mut Throw(dice));
+    if let Some(fault) = forwarding.forward.http.as_ref().and_then(|http| http.fault.as_ref()) {
+        let drawn = draw::fault(fault, &mut Throw(&*connection.proxy.dice));
         delay(drawn.delay_ms, record).await;
         if let Some(abort) = drawn.abort {
             return Outcome::Reply(Reply::of_abort(abort), Vec::new());
         }
     }
-    let Some(choice) = draw::destination(&clusters, &mut Throw(dice)) else {
+    // Who waits until here has no room for what comes.
+    Box::pin(choose_and_send(connection, standing, forwarding, body, record)).await
+}
+
+async fn choose_and_send(
+    connection: &Arc<Connection>,
+    standing: &Standing,
+    forwarding: &mut Forwarding,
+    body: &Replay,
+    record: &mut Record,
+) -> Outcome {
+    let dice = &*connection.proxy.dice;
+    let Forwarding { head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
+        forwarding;
+    let (no_cluster_status, upgrade) = (*no_cluster_status, upgrade.take());
+    let Forward { clusters, hash_policy, tunnel: _, http } = forward;
+    let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
+    let Some(choice) = draw::destination(clusters, &mut Throw(dice)) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
     record.cluster = Some(Arc::clone(&choice.cluster));
@@ -98,10 +110,10 @@ pub(crate) async fn run(
         HashKey::default()
     } else {
         let source = Some(connection.client.ip().to_canonical());
-        let facts = HashFacts { headers: &head.headers, path: &original_path, source };
-        hash_key::key(&hash_policy, &facts, &format!("{:x}", dice.roll()))
+        let facts = HashFacts { headers: &head.headers, path: original_path, source };
+        hash_key::key(hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
-    rewrite(&mut head, original_path, &mut http, choice);
+    rewrite(head, std::mem::take(original_path), http, choice);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
     });
@@ -114,22 +126,22 @@ pub(crate) async fn run(
     } else if head.method == http::Method::CONNECT {
         return Outcome::Reply(Reply::new(403, "upgrade_failed"), Vec::new());
     }
-    mirror::send(connection, &standing.generation, &http.mirrors, &head, &body);
+    mirror::send(connection, &standing.generation, &http.mirrors, head, body);
 
-    let tries = Tries { connection, cluster: &cluster, http: &http, hash: key.hash, started: Instant::now() };
+    let tries = Tries { connection, cluster: &cluster, http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
-    let patience = timeout(&http, &head);
+    let patience = timeout(http, head);
     // One future for both ways: a request that waits holds room for each that is written out.
     let outcome = {
-        let mut trying = pin!(tries.run(&mut head, &body, record));
+        let mut trying = pin!(tries.run(head, body, record));
         if patience.is_none() && body.is_complete() {
             trying.await
         } else {
             tokio::select! {
                 biased;
                 outcome = &mut trying => outcome,
-                () = overall_timeout(&body, patience, &deadline) => Err((Failure::Timeout, false)),
-                () = body_stops(&body, connection.proxy.options.patience.request_body) => {
+                () = overall_timeout(body, patience, &deadline) => Err((Failure::Timeout, false)),
+                () = body_stops(body, connection.proxy.options.patience.request_body) => {
                     Err((Failure::ClientIdle, false))
                 }
             }
@@ -139,9 +151,9 @@ pub(crate) async fn run(
     let cookies = key.set_cookies.into_iter();
     ops.extend(cookies.map(|cookie| HeaderOp::Add(SET_COOKIE.as_str().into(), cookie.into())));
     if let Some(request) = &mut record.request {
-        request.headers = head.headers;
-        request.authority = head.authority;
-        request.path = head.path;
+        request.headers = std::mem::take(&mut head.headers);
+        request.authority = std::mem::take(&mut head.authority);
+        request.path = std::mem::take(&mut head.path);
     }
     match outcome {
         Ok((answer, active)) => {

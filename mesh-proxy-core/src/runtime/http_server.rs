@@ -13,7 +13,7 @@ use hyper_util::server::conn::auto;
 
 use super::body::{Body, BoxError};
 use super::connection::{Connection, Standing};
-use super::exchange;
+use super::exchange::{self, Exchange};
 use super::frame_budget::Budgeted;
 use super::http1_guard::{ClientPatience, Gate, Guarded, Lent, Refusal, Rules};
 use super::options::Options;
@@ -52,23 +52,17 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let service_gate = Arc::clone(&gate);
     let headers_max = proxy.options.limits.headers;
     let service = service_fn(move |request| {
+        // Decided before there is a future: it then has no room for the request.
+        let begun = begin(&shared, &service_gate, request, headers_max);
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&service_gate));
         async move {
-            if let Some(refusal) = gate.refusal() {
-                return Ok(refuse::refuse(&shared.connection, refusal));
-            }
-            if request.headers().len() > headers_max {
-                // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
-                let refusal = Refusal { status: 431, details: "http2.too_many_headers" };
-                return Ok(refuse::refuse(&shared.connection, refusal));
-            }
-            let asks_tunnel = asks_tunnel(&request);
-            let is_http1 = request.version() < Version::HTTP_2;
-            let is_connect = request.method() == Method::CONNECT;
-            let draining = shared.connection.proxy.draining.clone();
+            let Begun { exchange, is_http1, is_connect, asks_tunnel } = match begun {
+                Ok(begun) => begun?,
+                Err(response) => return Ok(*response),
+            };
             // On the heap while it lasts: the codec keeps room for it in every connection, idle ones too.
-            let mut response = Box::pin(exchange::serve(shared, request)).await?;
-            if is_http1 && draining.is_cancelled() && !asks_tunnel {
+            let mut response = Box::pin(exchange::run(exchange)).await?;
+            if is_http1 && shared.connection.proxy.draining.is_cancelled() && !asks_tunnel {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             if asks_tunnel {
@@ -112,6 +106,39 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         let Some(parked) = home.parked() else { return };
         stream = parked;
     }
+}
+
+/// A request that was decided about.
+struct Begun {
+    exchange: Box<Exchange>,
+    is_http1: bool,
+    is_connect: bool,
+    asks_tunnel: bool,
+}
+
+/// Decides about a request.
+///
+/// # Errors
+/// The answer to one that is refused for its form.
+fn begin(
+    shared: &Arc<HttpConnection>,
+    gate: &Gate,
+    request: Request<Incoming>,
+    headers_max: usize,
+) -> Result<Result<Begun, exchange::Closed>, Box<Response<Body>>> {
+    let refuse = |refusal| Err(Box::new(refuse::refuse(&shared.connection, refusal)));
+    if let Some(refusal) = gate.refusal() {
+        return refuse(refusal);
+    }
+    if request.headers().len() > headers_max {
+        // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
+        return refuse(Refusal { status: 431, details: "http2.too_many_headers" });
+    }
+    let asks_tunnel = asks_tunnel(&request);
+    let is_http1 = request.version() < Version::HTTP_2;
+    let is_connect = request.method() == Method::CONNECT;
+    let exchange = exchange::begin(Arc::clone(shared), request);
+    Ok(exchange.map(|exchange| Begun { exchange, is_http1, is_connect, asks_tunnel }))
 }
 
 /// Over once the proxy closes; who was let in a moment before may say what it came for.

@@ -1,6 +1,7 @@
 //! A question to a service of the mesh, asked over the pool of its cluster and answered whole, within a bound.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -70,6 +71,28 @@ pub(crate) async fn ask(
     }
     let trailers = collected.trailers().cloned().unwrap_or_default();
     Ok(Whole { status: parts.status, headers: parts.headers, body: collected.to_bytes(), trailers })
+}
+
+/// The longest answer of a service that is told something.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Tells a service something, by the name of its cluster; its answer, where it comes in time.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub(crate) async fn tell(
+    proxy: &Inner,
+    cluster: &Arc<str>,
+    head: &Head,
+    body: Bytes,
+    patience: Duration,
+) -> Result<Whole, String> {
+    let Some(cluster) = proxy.live.load().clusters.get(cluster).map(Arc::clone) else {
+        return Err("its cluster is not there".to_owned());
+    };
+    let asking = Box::pin(ask(proxy, &cluster, head, body, ANSWER_BYTES_MAX));
+    let answer = tokio::time::timeout(patience, asking).await.map_err(|_| "no answer in time".to_owned())?;
+    answer.map_err(|error| error.to_string())
 }
 
 /// No client dialled: clusters that go where the client was going have no host for a question.

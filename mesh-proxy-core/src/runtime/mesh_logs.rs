@@ -3,7 +3,7 @@
 //!
 //! A record is written where the log's filter is true of it, as Envoy's CEL filter has it. A log whose filter is no
 //! expression is not written at all: Envoy would not take its listener. In a build without the feature `cel` filters are
-//! not evaluated, and every record is written. Logs that go to a service are not written.
+//! not evaluated, and every record is written. Logs for services wait for their turn (see [`log_service`](super::log_service)).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,8 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::proxy::telemetry::{AccessLog, AccessLogSink, LogLine, TelemetryConfig, Traffic};
+use mesh_compile::proxy_identity::Proxy as Identity;
 
+use super::log_service::{LogExport, LogService};
 use super::log_writer::Lines;
+use super::proxy::Inner;
 use crate::telemetry::access_log::LineFormat;
 use crate::telemetry::expression::Expression;
 use crate::telemetry::record::Record;
@@ -24,6 +27,7 @@ pub(crate) struct MeshLogs {
     made: ArcSwap<Made>,
     /// By path. They stay open: a reload that names a file again goes on with it.
     files: Mutex<BTreeMap<Arc<str>, Arc<Lines>>>,
+    pub(super) services: LogExport,
 }
 
 /// What a configuration comes to.
@@ -37,18 +41,23 @@ struct Made {
 #[derive(Debug)]
 struct Log {
     traffic: Traffic,
-    format: LineFormat,
-    omits_empty: bool,
     filter: Option<Expression>,
-    lines: Arc<Lines>,
+    to: To,
+}
+
+/// Where records go.
+#[derive(Debug)]
+enum To {
+    File { format: LineFormat, omits_empty: bool, lines: Arc<Lines> },
+    Service(Arc<LogService>),
 }
 
 impl MeshLogs {
     /// Writes a record to all logs that want it.
-    pub(crate) fn finished(&self, config: &Arc<TelemetryConfig>, record: &Record) {
+    pub(crate) fn finished(&self, proxy: &Arc<Inner>, config: &Arc<TelemetryConfig>, record: &Record) {
         let mut made = self.made.load();
         if !Arc::ptr_eq(&made.of, config) {
-            self.made.store(Arc::new(self.make(config)));
+            self.made.store(Arc::new(self.make(config, proxy.traces.workload.as_ref())));
             made = self.made.load();
         }
         let logs = if record.direction == Direction::Inbound { &made.server } else { &made.client };
@@ -59,13 +68,18 @@ impl MeshLogs {
                 Traffic::Tcp => record.request.is_none(),
             };
             if is_wanted && log.filter.as_ref().is_none_or(|filter| filter.holds(record)) {
-                log.lines.send(&log.format.line_of(record, log.omits_empty));
+                match &log.to {
+                    To::File { format, omits_empty, lines } => {
+                        lines.send(&format.line_of(record, *omits_empty));
+                    }
+                    To::Service(service) => self.services.send(proxy, service, record),
+                }
             }
         }
     }
 
-    fn make(&self, config: &Arc<TelemetryConfig>) -> Made {
-        let logs = |logs: &[AccessLog]| logs.iter().filter_map(|log| self.log(log)).collect();
+    fn make(&self, config: &Arc<TelemetryConfig>, workload: Option<&Identity>) -> Made {
+        let logs = |logs: &[AccessLog]| logs.iter().filter_map(|log| self.log(log, workload)).collect();
         Made {
             of: Arc::clone(config),
             server: logs(&config.side(Direction::Inbound).access_logs),
@@ -73,10 +87,23 @@ impl MeshLogs {
         }
     }
 
-    fn log(&self, log: &AccessLog) -> Option<Log> {
-        let AccessLogSink::File { path, line, omit_empty_values } = &log.sink else {
-            tracing::warn!(provider = &*log.provider, "access logs are written to files only");
-            return None;
+    fn log(&self, log: &AccessLog, workload: Option<&Identity>) -> Option<Log> {
+        let to = match &log.sink {
+            AccessLogSink::File { path, line, omit_empty_values } => {
+                let format = match line {
+                    LogLine::Text(text) => LineFormat::text(text),
+                    LogLine::Json(fields) => LineFormat::json(Some(fields)),
+                };
+                To::File { format, omits_empty: *omit_empty_values, lines: self.file(path)? }
+            }
+            service => {
+                let Some(service) = LogService::of(service, workload) else {
+                    let provider = &*log.provider;
+                    tracing::warn!(provider, "an access log has no service that is known and built in");
+                    return None;
+                };
+                To::Service(Arc::new(service))
+            }
         };
         let filter = match log.filter.as_ref().map(|filter| (filter, Expression::parse(filter.value()))) {
             None => None,
@@ -90,12 +117,7 @@ impl MeshLogs {
                 None
             }
         };
-        let format = match line {
-            LogLine::Text(text) => LineFormat::text(text),
-            LogLine::Json(fields) => LineFormat::json(Some(fields)),
-        };
-        let lines = self.file(path)?;
-        Some(Log { traffic: log.traffic, format, omits_empty: *omit_empty_values, filter, lines })
+        Some(Log { traffic: log.traffic, filter, to })
     }
 
     fn file(&self, path: &Arc<str>) -> Option<Arc<Lines>> {

@@ -36,8 +36,8 @@ use crate::seam::resolve::{Resolve, SystemResolver};
 use crate::seam::sink::Sink;
 use crate::telemetry::record::Record;
 
-/// How long a drain waits for the last spans to be taken.
-const LAST_SPANS: Duration = Duration::from_secs(2);
+/// How long a drain waits for the last spans and records to be taken.
+const LAST_TOLD: Duration = Duration::from_secs(2);
 
 /// A proxy that runs. Cheap to clone; all clones are the same proxy.
 /// Ours: a running proxy is one value, which can be given a configuration and be drained.
@@ -58,7 +58,7 @@ pub(crate) struct Inner {
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) tls: Tls,
     pub(crate) keys: Keys,
-    logs: MeshLogs,
+    pub(crate) logs: MeshLogs,
     /// Metrics that follow the configuration.
     pub(crate) metrics: Option<Metrics>,
     pub(crate) traces: Traces,
@@ -79,12 +79,12 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// Tells everybody of a finished request or connection.
-    pub(crate) fn tell(&self, record: &Record) {
+    pub(crate) fn tell(self: &Arc<Self>, record: &Record) {
         self.tell_connection(record, Told::default());
     }
 
     /// The same, of a connection that was told of while it was open.
-    pub(crate) fn tell_connection(&self, record: &Record, told: Told) {
+    pub(crate) fn tell_connection(self: &Arc<Self>, record: &Record, told: Told) {
         for sink in &self.sinks {
             sink.finished(record);
         }
@@ -95,7 +95,7 @@ impl Inner {
                 metrics.finished_under(config, record, told);
             }
             if self.options.mesh_logs {
-                self.logs.finished(config, record);
+                self.logs.finished(self, config, record);
             }
         }
     }
@@ -319,6 +319,6 @@ impl Proxy {
             self.inner.stop.cancel();
             self.inner.tasks.wait().await;
         }
-        self.inner.traces.export.flush(LAST_SPANS).await;
+        tokio::join!(self.inner.traces.export.flush(LAST_TOLD), self.inner.logs.services.flush(LAST_TOLD));
     }
 }

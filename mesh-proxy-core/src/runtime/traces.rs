@@ -14,7 +14,8 @@ use mesh_compile::proxy::telemetry::{Spans, TelemetryConfig};
 use mesh_compile::proxy_identity::Proxy as Identity;
 use mesh_model::mesh_config::TraceContextOption;
 
-use super::span_export::{Export, Target};
+use super::export::Export;
+use super::span_export::Target;
 use crate::seam::dice::{SharedDice, Throw};
 use crate::telemetry::record::Record;
 use crate::telemetry::trace::span::{SpanKind, Tags};
@@ -26,7 +27,7 @@ pub(crate) struct Traces {
     made: ArcSwap<Made>,
     /// Who the proxy is, where the program says so.
     pub(super) workload: Option<Identity>,
-    pub(super) export: Export,
+    pub(super) export: Export<Target>,
 }
 
 /// What a configuration comes to.

@@ -78,19 +78,41 @@ struct Status {
     code: i32,
 }
 
+/// `KeyValue`
 #[derive(Clone, PartialEq, prost::Message)]
-struct KeyValue {
+pub(crate) struct KeyValue {
     #[prost(string, tag = "1")]
-    key: String,
+    pub(crate) key: String,
     #[prost(message, optional, tag = "2")]
-    value: Option<AnyValue>,
+    pub(crate) value: Option<AnyValue>,
 }
 
-/// Of a `oneof`: present even if empty.
+/// `AnyValue`, whose value is one of a `oneof`: present even if empty.
 #[derive(Clone, PartialEq, prost::Message)]
-struct AnyValue {
+pub(crate) struct AnyValue {
     #[prost(string, optional, tag = "1")]
-    string_value: Option<String>,
+    pub(crate) string_value: Option<String>,
+    #[prost(message, optional, tag = "6")]
+    pub(crate) kvlist_value: Option<KeyValueList>,
+}
+
+/// `KeyValueList`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct KeyValueList {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) values: Vec<KeyValue>,
+}
+
+impl AnyValue {
+    /// A text.
+    pub(crate) fn text(text: String) -> Self {
+        Self { string_value: Some(text), kvlist_value: None }
+    }
+
+    /// Values by name.
+    pub(crate) fn list(values: Vec<KeyValue>) -> Self {
+        Self { string_value: None, kvlist_value: Some(KeyValueList { values }) }
+    }
 }
 
 impl Resource {
@@ -100,7 +122,7 @@ impl Resource {
 }
 
 fn pair((key, value): &(String, String)) -> KeyValue {
-    KeyValue { key: key.clone(), value: Some(AnyValue { string_value: Some(value.clone()) }) }
+    KeyValue { key: key.clone(), value: Some(AnyValue::text(value.clone())) }
 }
 
 /// The message that hands spans over.

@@ -13,6 +13,7 @@ use mesh_model::mesh_config::{OpenTelemetryProvider, ProviderHeader, ServiceAttr
 use prost::Message;
 
 use super::messages::{self, ExportResponse, Resource};
+use crate::runtime::export::Deliver;
 use crate::runtime::grpc;
 use crate::runtime::head::{Head, Read};
 use crate::runtime::inquiry::{self, Whole};
@@ -23,7 +24,6 @@ use crate::telemetry::trace::span::Span;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Over HTTP (Istio: 3 s).
 const HTTP_PATIENCE: Duration = Duration::from_secs(3);
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const GRPC_PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// A collector of OpenTelemetry.
@@ -59,29 +59,6 @@ impl Target {
             patience,
             resource: Resource::of(&attributes(otel, workload)),
         })
-    }
-
-    pub(crate) fn cluster(&self) -> &str {
-        &self.cluster
-    }
-
-    /// Hands spans over.
-    ///
-    /// # Errors
-    /// Why they were not taken.
-    pub(super) async fn deliver(&self, proxy: &Inner, spans: &[Span]) -> Result<(), String> {
-        let Some(cluster) = proxy.live.load().clusters.get(&self.cluster).map(Arc::clone) else {
-            return Err("the collector's cluster is not there".to_owned());
-        };
-        let message = messages::export(&self.resource, spans);
-        let body = if self.path.is_some() { message.encode_to_vec().into() } else { grpc::framed(&message) };
-        let head = self.head();
-        let asking = inquiry::ask(proxy, &cluster, &head, body, ANSWER_BYTES_MAX);
-        let whole = tokio::time::timeout(self.patience, asking)
-            .await
-            .map_err(|_| "no answer in time".to_owned())?
-            .map_err(|error| error.to_string())?;
-        self.taken(&whole)
     }
 
     fn head(&self) -> Head {
@@ -123,6 +100,21 @@ impl Target {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Deliver for Target {
+    type Item = Span;
+
+    fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    async fn deliver(&self, proxy: &Inner, spans: &[Span]) -> Result<(), String> {
+        let message = messages::export(&self.resource, spans);
+        let body = if self.path.is_some() { message.encode_to_vec().into() } else { grpc::framed(&message) };
+        let whole = inquiry::tell(proxy, &self.cluster, &self.head(), body, self.patience).await?;
+        self.taken(&whole)
     }
 }
 
