@@ -96,6 +96,8 @@ fn right_examples_have_no_problem() {
     assert!(wrong.is_empty(), "right examples:\n{}", wrong.join("\n"));
 }
 
+const NOT_APPLIED: &str = "patch-not-applied";
+
 /// The same through the program, files and all.
 #[test]
 fn the_program_finds_what_the_pages_say() {
@@ -125,6 +127,8 @@ fn the_program_finds_what_the_pages_say() {
                 .iter()
                 .filter(|found| is_up_to(page.code.stage(), found["stage"].as_str().unwrap()))
                 .map(|found| found["code"].as_str().unwrap().to_owned())
+                // The program alone says of every patch whether this proxy core does what it asks.
+                .filter(|code| code != NOT_APPLIED || page.code.as_str() == NOT_APPLIED)
                 .collect();
             if name == "right" {
                 found.retain(|code| !page.along.split(", ").any(|along| along == code));

@@ -43,7 +43,7 @@ fn kinds(filter: &EnvoyFilter) -> BTreeSet<ProxyKind> {
     let contexts = filter
         .config_patches
         .iter()
-        .map(|patch| patch.matches.as_ref().map(|matches| matches.context.clone()).unwrap_or_default());
+        .map(|patch| patch.matches.as_ref().map(|matches| matches.context).unwrap_or_default());
     contexts
         .map(|context| match context {
             PatchContext::Gateway => ProxyKind::Gateway,

@@ -66,6 +66,8 @@ impl Kind for Secret {
 }
 
 /// What is known of a secret value: the value itself is dropped while it is read.
+///
+/// API: core/v1 `Secret.data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Content {
     /// The key has an empty value.

@@ -1,4 +1,6 @@
 //! What a text in PEM form holds: certificates, or a private key. The key itself is looked at and not kept.
+//!
+//! Spec: RFC 7468 (PEM), RFC 5280 (certificates), RFC 5958 and RFC 5915 (keys).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,6 +11,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 /// What can be used of a text.
+///
+/// Spec: RFC 7468, RFC 5280, RFC 5958.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pem {
     /// A certificate, and perhaps those of its issuers, with what tells the public key of the first.
@@ -20,6 +24,8 @@ pub enum Pem {
 }
 
 /// Why a text that starts as PEM does cannot be used.
+///
+/// Spec: RFC 7468, RFC 5280, RFC 5958.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PemFlaw {
     /// It ends before its `-----END`.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use mesh_authz::verdict::ExternalAuthz;
@@ -14,11 +13,10 @@ use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
-use super::attempt;
-use super::body::{Body, Watch, Watched};
-use super::cluster::Active;
+use super::body::{Body, Watched};
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
+use super::finish::{Finish, Held};
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head, HeaderChanges};
 use super::http_server::HttpConnection;
@@ -197,9 +195,9 @@ impl Exchange {
 
     /// Waits and aborts as the fault has it, then answers.
     async fn reply(&mut self, mut planned: Box<Planned>) -> Response<Body> {
-        if let Some(fault) = planned.fault.take() {
-            let drawn = draw::fault(&fault, &mut Throw(&*self.server.connection.proxy.dice));
-            drop(fault);
+        let fault = planned.fault.take();
+        let drawn = fault.map(|fault| draw::fault(&fault, &mut Throw(&*self.server.connection.proxy.dice)));
+        if let Some(drawn) = drawn {
             forward::delay(drawn.delay_ms, &mut self.record).await;
             if planned.reply.details != "fault_filter_abort"
                 && let Some(abort) = drawn.abort
@@ -360,14 +358,6 @@ fn url(record: &Record) -> String {
     format!("{}://{}{}", request.scheme, request.authority, request.path)
 }
 
-/// What is held until the last byte of the answer has passed.
-struct Held {
-    body: Replay,
-    is_grpc: bool,
-    active: Option<Active>,
-    lent: Option<attempt::Held>,
-}
-
 /// Names the server and the decision, and watches the body to its end.
 fn finish(
     exchange: Exchange,
@@ -419,64 +409,6 @@ pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
         ("istio-envoy", Direction::Outbound) => Some(HeaderValue::from_static("envoy")),
         ("istio-envoy", _) => Some(HeaderValue::from_static("istio-envoy")),
         _ => HeaderValue::from_str(name).ok(),
-    }
-}
-
-/// Tells of a request once its answer has passed.
-struct Finish {
-    connection: Arc<Connection>,
-    held: Held,
-    record: Record,
-    started: Instant,
-    /// Counts messages of gRPC.
-    messages: Option<MessageCounter>,
-    traced: Option<Traced>,
-}
-
-impl Finish {
-    fn tell(&mut self) {
-        self.record.duration = self.started.elapsed();
-        self.record.bytes_received = self.held.body.received();
-        if let Some(messages) = &self.messages {
-            self.record.messages_received = self.held.body.messages();
-            self.record.messages_sent = messages.messages();
-        }
-        self.connection.proxy.tell(&self.record);
-        if let Some(traced) = self.traced.take() {
-            traced.finished(&self.connection.proxy, &self.record);
-        }
-    }
-}
-
-impl Watch for Finish {
-    fn passed(&mut self, bytes: &Bytes) {
-        self.record.bytes_sent += bytes.len() as u64;
-        if let Some(messages) = &mut self.messages {
-            messages.passed(bytes);
-        }
-    }
-
-    fn ended(&mut self, trailers: Option<&HeaderMap>) {
-        self.held.active = None;
-        // Where the upstream did not wait for all of the body, what is left of it may still be on its way there.
-        if let Some(lent) = self.held.lent.take().filter(|_| self.held.body.has_ended()) {
-            lent.give_back();
-        }
-        if let Some(trailers) = trailers {
-            self.record.response_trailers = trailers.clone();
-        }
-        self.tell();
-    }
-
-    fn broke(&mut self) {
-        self.held.active = None;
-        self.held.lent = None;
-        let flag = "DC";
-        self.record.flags = match &*self.record.flags {
-            "" | "-" => flag.to_owned(),
-            flags => format!("{flags},{flag}"),
-        };
-        self.tell();
     }
 }
 

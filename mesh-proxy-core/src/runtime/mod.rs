@@ -30,6 +30,7 @@ mod direct;
 mod exchange;
 mod export;
 mod ext_authz;
+mod finish;
 mod first_bytes;
 mod forward;
 mod frame_budget;

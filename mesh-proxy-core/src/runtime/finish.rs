@@ -1,0 +1,82 @@
+//! The end of a request: its answer is watched to its last byte, then the request is told of and its connection given back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::attempt;
+use super::body::Watch;
+use super::cluster::Active;
+use super::connection::Connection;
+use super::replay::Replay;
+use super::traces::Traced;
+use crate::telemetry::grpc_messages::MessageCounter;
+use crate::telemetry::record::Record;
+
+/// What is held until the last byte of the answer has passed.
+pub(super) struct Held {
+    pub(super) body: Replay,
+    pub(super) is_grpc: bool,
+    pub(super) active: Option<Active>,
+    pub(super) lent: Option<attempt::Held>,
+}
+
+/// Tells of a request once its answer has passed.
+pub(super) struct Finish {
+    pub(super) connection: Arc<Connection>,
+    pub(super) held: Held,
+    pub(super) record: Record,
+    pub(super) started: Instant,
+    /// Counts messages of gRPC.
+    pub(super) messages: Option<MessageCounter>,
+    pub(super) traced: Option<Traced>,
+}
+
+impl Finish {
+    fn tell(&mut self) {
+        self.record.duration = self.started.elapsed();
+        self.record.bytes_received = self.held.body.received();
+        if let Some(messages) = &self.messages {
+            self.record.messages_received = self.held.body.messages();
+            self.record.messages_sent = messages.messages();
+        }
+        self.connection.proxy.tell(&self.record);
+        if let Some(traced) = self.traced.take() {
+            traced.finished(&self.connection.proxy, &self.record);
+        }
+    }
+}
+
+impl Watch for Finish {
+    fn passed(&mut self, bytes: &Bytes) {
+        self.record.bytes_sent += bytes.len() as u64;
+        if let Some(messages) = &mut self.messages {
+            messages.passed(bytes);
+        }
+    }
+
+    fn ended(&mut self, trailers: Option<&HeaderMap>) {
+        self.held.active = None;
+        // Where the upstream did not wait for all of the body, what is left of it may still be on its way there.
+        if let Some(lent) = self.held.lent.take().filter(|_| self.held.body.has_ended()) {
+            lent.give_back();
+        }
+        if let Some(trailers) = trailers {
+            self.record.response_trailers = trailers.clone();
+        }
+        self.tell();
+    }
+
+    fn broke(&mut self) {
+        self.held.active = None;
+        self.held.lent = None;
+        let flag = "DC";
+        self.record.flags = match &*self.record.flags {
+            "" | "-" => flag.to_owned(),
+            flags => format!("{flags},{flag}"),
+        };
+        self.tell();
+    }
+}
