@@ -223,6 +223,7 @@ async fn h05_trailers_that_do_not_end_or_come_late_reset_the_stream() {
 struct Peer {
     heard: Heard,
     buffered: Vec<u8>,
+    has_acknowledged: bool,
 }
 
 impl Peer {
@@ -230,7 +231,7 @@ impl Peer {
         let mut preface = [0; 24];
         heard.stream.read_exact(&mut preface).await.ok()?;
         heard.stream.write_all(&frame(SETTINGS, 0, 0, settings)).await.ok()?;
-        Some(Self { heard, buffered: Vec::new() })
+        Some(Self { heard, buffered: Vec::new(), has_acknowledged: false })
     }
 
     /// The stream of the next request.
@@ -241,7 +242,8 @@ impl Peer {
                 self.buffered.clear();
                 return Some(found.2);
             }
-            if all.iter().any(|frame| frame.0 == SETTINGS && frame.1 == 0) {
+            if !self.has_acknowledged && all.iter().any(|frame| frame.0 == SETTINGS && frame.1 == 0) {
+                self.has_acknowledged = true;
                 self.send(&frame(SETTINGS, 1, 0, &[])).await;
             }
             let mut buffer = vec![0; 16 * 1024];

@@ -50,8 +50,9 @@ type Driven = http2::Connection<TokioIo<Counted<BoxIo>>, Body, TokioExecutor>;
 /// A connection. It closes once nobody holds it.
 pub(super) struct Http2 {
     sender: http2::SendRequest<Body>,
-    /// Driven by a task; here it is asked for what its peer allows.
-    driven: Arc<Mutex<Driven>>,
+    /// Driven by a task, and dropped with its end, which ends the requests that still wait in it; here it is asked for
+    /// what its peer allows.
+    driven: Arc<Mutex<Option<Driven>>>,
     limits: Use,
     born: Instant,
     state: Mutex<State>,
@@ -110,7 +111,7 @@ impl Http2 {
         let io = TokioIo::new(Counted { inner: stream, _place: place });
         let (sender, connection) =
             builder.handshake(io).await.map_err(|error| Failure::Connect(error.to_string()))?;
-        let driven = Arc::new(Mutex::new(connection));
+        let driven = Arc::new(Mutex::new(Some(connection)));
         tokio::spawn(drive(Arc::clone(&driven)));
         let now = Instant::now();
         let state = State { streams: 1, requests: 1, idle_since: now, is_refusing: false };
@@ -154,21 +155,24 @@ impl Http2 {
 
     /// Requests that it takes at once.
     pub(super) fn streams_max(&self) -> u32 {
-        let peer = self.driven.lock().unwrap_or_else(PoisonError::into_inner).current_max_send_streams();
-        self.limits.streams.min(u32::try_from(peer).unwrap_or(u32::MAX))
+        let peer = self.peer_max().map(|peer| u32::try_from(peer).unwrap_or(u32::MAX));
+        self.limits.streams.min(peer.unwrap_or_default())
     }
 
     /// Waits a moment for the peer to say how many requests it takes, so that the second does not go where there is
     /// room for one.
     async fn hear_limit(&self) {
-        let is_said = || {
-            let driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
-            driven.current_max_send_streams() != NOT_SAID
-        };
+        let is_said = || self.peer_max() != Some(NOT_SAID);
         let began = Instant::now();
         while !is_said() && began.elapsed() < SAYS_WITHIN && !self.sender.is_closed() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// What the peer takes at once; `None`: the connection has ended.
+    fn peer_max(&self) -> Option<usize> {
+        let driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
+        driven.as_ref().map(Driven::current_max_send_streams)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -213,10 +217,15 @@ impl Drop for Stream {
 }
 
 /// Hands requests to the codec until nobody has any more, or the connection ends.
-async fn drive(driven: Arc<Mutex<Driven>>) {
+async fn drive(driven: Arc<Mutex<Option<Driven>>>) {
     let ended = std::future::poll_fn(|context| {
         let mut driven = driven.lock().unwrap_or_else(PoisonError::into_inner);
-        Pin::new(&mut *driven).poll(context)
+        let Some(connection) = driven.as_mut() else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(connection).poll(context);
+        if polled.is_ready() {
+            *driven = None;
+        }
+        polled
     });
     if let Err(error) = ended.await {
         tracing::debug!(%error, "an upstream connection ended");
