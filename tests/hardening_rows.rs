@@ -88,6 +88,11 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "mesh-model/src/value/ip_block.rs",
         &["blocks_are_canonical", "what_go_refuses_is_refused", "an_address_with_a_zone_is_no_range"],
     ),
+    (
+        "N01",
+        "mesh-model/src/security/authorization_policy/tests.rs",
+        &["n01_blocks_with_more_bits_than_count_and_zones_are_remarked"],
+    ),
     ("N02", "mesh-model/src/value/ip_block.rs", &["families_do_not_mix_except_for_mapped_addresses"]),
     ("N03", PATTERNS, &["n03_a_hundred_thousand_blocks_are_one_policy"]),
     ("N04", PATTERNS, &["n04_hosts_are_names_wildcards_or_addresses"]),

@@ -162,6 +162,20 @@ fn values_that_match_nothing_or_too_little_are_remarked() {
 }
 
 #[test]
+fn n01_blocks_with_more_bits_than_count_and_zones_are_remarked() {
+    let at = |field: &str| vec![format!("doubtful spec.rules[0].from[0].source.{field}")];
+    for field in ["ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks"] {
+        let first = format!("{field}[0]");
+        for text in ["10.1.2.3/8", "2001:db8::1/32", "fe80::1%eth0", "::ffff:10.1.2.3/104"] {
+            assert_eq!(source(&json!({"principals": ["*"], field: [text]})), at(&first), "{text}");
+        }
+        for text in ["10.0.0.0/8", "10.1.2.3", "10.1.2.3/32", "2001:db8::/32", "::1", "::ffff:10.0.0.0/104"] {
+            assert_eq!(source(&json!({"principals": ["*"], field: [text]})), NONE, "{text}");
+        }
+    }
+}
+
+#[test]
 fn identities_that_are_nobodys_or_anybodys_are_remarked() {
     let at = |field: &str| vec![format!("doubtful spec.rules[0].from[0].source.{field}")];
     // G-23 (S-161)

@@ -1,8 +1,11 @@
-//! What Istio takes without a word, and what a rule then matches is hardly what was meant (S-119, S-154, S-161, S-176,
-//! S-178).
+//! What Istio takes without a word, and what a rule then matches is hardly what was meant (S-119, S-150, S-154, S-161,
+//! S-176, S-178).
+
+use std::net::IpAddr;
 
 use super::{Checker, Path, Problem, short};
 use crate::security::authorization_policy::spec::{Action, Operation, Source};
+use crate::value::IpBlock;
 
 /// Remarks on an operation.
 pub(super) fn operation(found: &mut Checker<'_>, at: &Path<'_>, operation: &Operation, action: Action) {
@@ -45,6 +48,15 @@ pub(super) fn source(found: &mut Checker<'_>, at: &Path<'_>, source: &Source, ac
     for (name, list) in lists.into_iter().take(2) {
         each(found, &at.field(name), list, with_scheme);
     }
+    let blocks = [
+        ("ipBlocks", &source.ip_blocks),
+        ("notIpBlocks", &source.not_ip_blocks),
+        ("remoteIpBlocks", &source.remote_ip_blocks),
+        ("notRemoteIpBlocks", &source.not_remote_ip_blocks),
+    ];
+    for (name, list) in blocks {
+        each(found, &at.field(name), list, block);
+    }
     if action == Action::Allow {
         negative_alone(found, at, source);
     }
@@ -80,6 +92,26 @@ fn lower_case(text: &str) -> Option<Problem> {
     text.bytes().any(|byte| byte.is_ascii_lowercase()).then(|| {
         Problem::doubtful(format!("no usual method is `{}`: methods are in capitals", short(text)))
             .help(format!("write `{}`", short(&text.to_ascii_uppercase())))
+    })
+}
+
+/// Of an address in a block only the bits of the block count (S-150), and no connection's address has a zone.
+fn block(text: &str) -> Option<Problem> {
+    if let Some((address, _)) = text.split_once('%').filter(|_| !text.contains('/')) {
+        let problem =
+            Problem::doubtful(format!("`{}` has a zone, which no client's address has", short(text)));
+        return Some(problem.help(format!("write `{}`", short(address))));
+    }
+    let (address, bits) = text.split_once('/')?;
+    let (written, block) = (address.parse::<IpAddr>().ok()?, text.parse::<IpBlock>().ok()?);
+    // The block's own address may be of the other family: `::ffff:10.0.0.1` is `10.0.0.1`.
+    let first = IpBlock::new(written, bits.parse().ok()?).ok()?.network();
+    (first != written && first != written.to_canonical()).then(|| {
+        Problem::doubtful(format!(
+            "`{}` is all of `{block}`: bits after the prefix do not count",
+            short(text)
+        ))
+        .help(format!("write `{block}`, or `{address}` for the address alone"))
     })
 }
 
