@@ -84,7 +84,8 @@ pub(super) fn note_changes<O: Observer>(rule: &Rule, changes: &[RequestChange], 
         };
         observer.note(|| Step::new(Stage::Authenticate, Outcome::Won, what).origin(&origin));
     }
-    let origin = rule.origin.child(".forwardOriginalToken");
+    // Where it is not written, the rule itself has it so.
+    let origin = if rule.forward { rule.origin.child(".forwardOriginalToken") } else { rule.origin.clone() };
     let mut is_removed = false;
     for change in changes {
         let what = match change {

@@ -20,6 +20,11 @@ fn at(field: &str) -> String {
     format!("spec.jwtRules[0].{field}")
 }
 
+/// What is not written is the rule's own doing.
+fn of_rule() -> String {
+    at("").trim_end_matches('.').to_owned()
+}
+
 #[test]
 fn every_change_of_a_request_is_told_with_the_field_that_asks_for_it() {
     let outputs = json!([
@@ -47,10 +52,7 @@ fn every_change_of_a_request_is_told_with_the_field_that_asks_for_it() {
                 "header x-none not set: the token has no claim nothing that a header can hold".to_owned(),
                 at("outputClaimToHeaders[1]")
             ),
-            (
-                "header authorization removed: the token goes no further".to_owned(),
-                at("forwardOriginalToken")
-            ),
+            ("header authorization removed: the token goes no further".to_owned(), of_rule()),
         ]
     );
     let forwarding = rule(json!({ "forwardOriginalToken": true }));
@@ -61,18 +63,12 @@ fn every_change_of_a_request_is_told_with_the_field_that_asks_for_it() {
     let path = format!("/x?access_token={}&y=1", token("alice"));
     assert_eq!(
         told(&[rule(json!({}))], &request("GET", &path, &[])),
-        [(
-            "path set to `/x?y=1`: the token's parameter goes no further".to_owned(),
-            at("forwardOriginalToken")
-        )]
+        [("path set to `/x?y=1`: the token's parameter goes no further".to_owned(), of_rule())]
     );
     let cookies = [("cookie", format!("t={}", token("alice")))];
     assert_eq!(
         told(&[rule(json!({ "fromCookies": ["t"] }))], &request("GET", "/", &cookies)),
-        [(
-            "the token stays in the request: cookies are not removed (S-272)".to_owned(),
-            at("forwardOriginalToken")
-        )]
+        [("the token stays in the request: cookies are not removed (S-272)".to_owned(), of_rule())]
     );
     assert!(told(&[rule(json!({ "outputPayloadToHeader": "x" }))], &request("GET", "/", &[])).is_empty());
 }
