@@ -157,7 +157,8 @@ fn r04_many_hostile_patterns_in_one_mesh_are_answered() {
 fn r05_long_and_odd_texts_are_matched() {
     let long = format!("/{}x", "a".repeat(60_000));
     assert_eq!(paths(&route("w", "/(x+x+)+y|/(a|a)*x"), &[&long, "/ay"]), [299, 298]);
-    assert_eq!(paths(&route("w", "/é.*"), &["/%C3%A9x", "/é"]).len(), 2);
+    // A pattern sees the path as it is sent; raw bytes beyond ASCII are no path.
+    assert_eq!(paths(&route("w", "/é.*"), &["/%C3%A9x", "/é"]), [298, 400]);
 }
 
 #[test]
@@ -198,16 +199,16 @@ fn r07_only_a_star_at_an_end_is_a_wildcard() {
 
 #[test]
 fn n03_a_hundred_thousand_blocks_are_one_policy() {
-    let blocks: Vec<String> =
-        (0..20_000_u32).map(|number| format!("11.{}.{}.0/24", number / 250, number % 250)).collect();
+    let blocks = (0..100_000_u32)
+        .map(|number| format!("11.{}.{}.{}/25", number / 500, number / 2 % 250, number % 2 * 128));
     let overlapping =
-        ["11.0.0.0/8", "11.0.0.0/24", "11.0.0.0/24", "0.0.0.0/32", "fd00::/8"].map(str::to_owned);
-    let blocks: Vec<String> = blocks.into_iter().chain(overlapping).collect();
+        ["11.0.0.0/16", "11.0.0.0/24", "11.0.0.0/24", "0.0.0.0/32", "fd00::/8"].map(str::to_owned);
+    let blocks: Vec<String> = blocks.chain(overlapping).collect();
     let config = policy("p", &json!({"from": [{"source": {"ipBlocks": blocks}}]}));
     let requests = [
         ("11.79.249.1", "/"),
-        ("11.255.0.1", "/"),
-        ("12.0.0.1", "/"),
+        ("11.199.249.255", "/"),
+        ("11.79.250.1", "/"),
         ("::ffff:11.1.1.1", "/"),
         ("fd00::1", "/"),
         ("fe80::1", "/"),
