@@ -84,10 +84,10 @@ spec: {{parentRefs: [{parents}]}}
 
 #[test]
 fn backends_of_connections_have_no_filters() {
-    for kind in ["TLSRoute", "TCPRoute"] {
+    for (kind, hosts) in [("TLSRoute", "hostnames: [a.example], "), ("TCPRoute", "")] {
         let text = format!(
             "apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\nmetadata: {{name: a}}\n\
-             spec: {{rules: [{{backendRefs: [{{name: x, port: 80, weight: 2, filters: []}}]}}]}}\n"
+             spec: {{{hosts}rules: [{{backendRefs: [{{name: x, port: 80, weight: 2, filters: []}}]}}]}}\n"
         );
         let loaded = load("t.yaml", text, &LoadOptions::default());
         let changes = loaded.documents.into_iter().map(Change::Upsert);
