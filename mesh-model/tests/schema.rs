@@ -22,7 +22,7 @@ fn problem(schema: &Value, value: &Value) -> Option<String> {
         schema => schema.as_object().unwrap(),
     };
     schema.iter().find_map(|(word, rule)| match word.as_str() {
-        "$schema" | "title" | "description" | "deprecated" | "format" => None,
+        "$schema" | "title" | "description" | "default" | "deprecated" | "format" => None,
         "type" => {
             let types = rule.as_array().cloned().unwrap_or_else(|| vec![rule.clone()]);
             (!types.iter().any(|one| is_of(one.as_str().unwrap(), value))).then(|| format!("not a {rule}"))
@@ -54,6 +54,11 @@ fn problem(schema: &Value, value: &Value) -> Option<String> {
         "pattern" => {
             let pattern = Regex::new(rule.as_str().unwrap()).unwrap();
             value.as_str().filter(|text| !pattern.is_match(text)).map(|_| format!("{word} {rule}"))
+        }
+        "uniqueItems" => {
+            let items = value.as_array().map_or(&[][..], Vec::as_slice);
+            let doubled = items.iter().enumerate().any(|(at, item)| items[..at].contains(item));
+            (rule == &json!(true) && doubled).then(|| "an item stands twice".to_owned())
         }
         "items" => {
             let items = value.as_array().into_iter().flatten();
