@@ -1,14 +1,16 @@
 //! Every field that the types of Kubernetes and of the Gateway API have, also those that are not read here: what is in
 //! neither is a slip, which the API server's strict check refuses.
 //!
-//! `api_fields.tsv` holds the names. `status`, which the cluster writes, is not looked at.
+//! `api_fields.tsv` holds the names of Kubernetes, the table of the Gateway API's CRDs its own. `status`, which the cluster writes, is not looked at.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::decode::is_same_name;
 use crate::decode::path::Path;
 use crate::document::{Entry, Node, Value};
+use crate::gateway_api::crd;
 
 /// Fields of a type, each with the position of the type of its value; `None`: nothing is known of what stands there.
 type Fields = Vec<(&'static str, Option<usize>)>;
@@ -16,21 +18,28 @@ type Fields = Vec<(&'static str, Option<usize>)>;
 /// All types.
 struct Types {
     /// Where they are in `fields`.
-    positions: BTreeMap<&'static str, usize>,
+    positions: BTreeMap<Cow<'static, str>, usize>,
     fields: Vec<Fields>,
 }
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| {
-    let rows = || {
-        let lines = include_str!("api_fields.tsv").lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|row| row.split_once('\t'))
-    };
-    let positions: BTreeMap<_, _> = rows().enumerate().map(|(at, (name, _))| (name, at)).collect();
+    let rows = include_str!("api_fields.tsv").lines().filter(|line| !line.starts_with('#'));
     let field = |text: &'static str| {
         let (name, of) = text.split_once(':').unwrap_or((text, ""));
-        (name, positions.get(of).copied())
+        (name, Cow::from(of))
     };
-    let fields = rows().map(|(_, text)| text.split(' ').map(field).collect()).collect();
+    let kubernetes = rows
+        .filter_map(|row| row.split_once('\t'))
+        .map(|(name, fields)| (name.into(), fields.split(' ').map(field).collect()));
+    let named = |name: &str| Cow::from(format!("gateway.{name}"));
+    let gateway_api = crd::types().map(|(name, fields)| {
+        let fields = fields.iter().map(|field| (field.name, named(field.of)));
+        (named(name), fields.collect())
+    });
+    let types: BTreeMap<Cow<'static, str>, Vec<_>> = kubernetes.chain(gateway_api).collect();
+    let positions: BTreeMap<_, _> = types.keys().cloned().zip(0..).collect();
+    let placed = |(name, of): (_, Cow<'_, str>)| (name, positions.get(&*of).copied());
+    let fields = types.into_values().map(|fields| fields.into_iter().map(placed).collect()).collect();
     Types { positions, fields }
 });
 
