@@ -134,7 +134,7 @@ mod tests {
             gateway("g3", "a.example.com, b.example.com, c.example.com"),
             gateway("g4", "c.example.com"),
         ];
-        let report = report("gateway-conflict", &text.concat());
+        let report = report("gateway.ConflictingGatewayAnalyzer", &text.concat());
         let of = |name: &str| {
             let mut found = report.iter().filter(|found| found.at.resource.name == name);
             found.next().map(|found| found.message.clone()).unwrap_or_default()
