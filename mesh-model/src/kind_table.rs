@@ -220,8 +220,7 @@ macro_rules! kinds {
                 let Some(header) = header else {
                     let header = raw_head(document);
                     $(
-                        let is_of_kind = header.kind == <$type>::KIND && header.group == <$type>::GROUP;
-                        if is_of_kind && !<$type>::REFUSING.is_empty() {
+                        if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                             refuse(&mut self.$field, document, header.meta, found, stamp, applied);
                             return None;
                         }

@@ -32,7 +32,7 @@ pub(crate) fn istio_messages(ledger: &str) -> BTreeMap<String, BTreeSet<String>>
     messages
 }
 
-/// Groups of Kubernetes' API and of the Gateway API, as `api_fields.tsv` calls them.
+/// Groups of Kubernetes' API and of the Gateway API, as the tables call them.
 const KUBERNETES: [(&str, &str); 8] = [
     ("core/v1", "core"),
     ("meta/v1", "meta"),
@@ -64,7 +64,7 @@ const STATES_AND_WORDS: [&str; 16] = [
     "TypeMeta",
 ];
 
-/// Fields of each type of Kubernetes' API and of the Gateway API: `core.Pod` -> `spec`, ...
+/// Fields of each type of Kubernetes' API, of `api_fields.tsv`: `core.Pod` -> `spec`, ...
 pub(crate) fn kubernetes_types(table: &str) -> BTreeMap<String, BTreeSet<String>> {
     let rows = table.lines().filter(|line| !line.starts_with('#'));
     rows.map(|line| {
@@ -73,6 +73,17 @@ pub(crate) fn kubernetes_types(table: &str) -> BTreeMap<String, BTreeSet<String>
         (name.to_owned(), fields.collect())
     })
     .collect()
+}
+
+/// Fields of each type of the Gateway API, of `facts.tsv`: `gateway.Gateway` -> `spec`, ...
+pub(crate) fn gateway_api_types(table: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let mut cells = line.split('\t');
+        let (name, field) = (cells.next().unwrap(), cells.next().unwrap());
+        types.entry(format!("gateway.{name}")).or_default().insert(field.into());
+    }
+    types
 }
 
 /// Why a cited name is not in the tables of the APIs, where there is one of its group.

@@ -21,7 +21,7 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use apis::{istio_messages, kubernetes_types, unknown};
+use apis::{gateway_api_types, istio_messages, kubernetes_types, unknown};
 use public::missing;
 use source::cited_apis;
 
@@ -77,9 +77,11 @@ fn cited_messages_and_fields_exist() {
         return;
     };
     let mut messages = istio_messages(&ledger);
-    let table = root().join("mesh-model/src/kind_table/api_fields.tsv");
-    let kubernetes = kubernetes_types(&fs::read_to_string(table).unwrap());
-    messages.extend(kubernetes.into_iter().map(|(name, fields)| (format!("kubernetes {name}"), fields)));
+    let table = |path: &str| fs::read_to_string(root().join("mesh-model/src").join(path)).unwrap();
+    let kubernetes = kubernetes_types(&table("kind_table/api_fields.tsv"));
+    let gateway_api = gateway_api_types(&table("gateway_api/crd/facts.tsv"));
+    let types = kubernetes.into_iter().chain(gateway_api);
+    messages.extend(types.map(|(name, fields)| (format!("kubernetes {name}"), fields)));
     assert!(messages["networking.HTTPRoute"].contains("rewrite"));
     assert!(messages["mesh.MeshConfig"].contains("rootNamespace"));
     assert!(unknown(&messages, "networking.istio.io/v1", "HTTPRoute.rewrote").is_some());

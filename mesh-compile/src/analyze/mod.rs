@@ -40,6 +40,7 @@ mod hosts;
 mod in_mesh;
 mod overlaps;
 mod pods;
+mod refused;
 mod services;
 mod suppress;
 mod table;
@@ -57,6 +58,7 @@ use mesh_model::mesh_config::{MeshConfig, MeshNetworks};
 
 use context::Context;
 use findings::Findings;
+pub(crate) use refused::tell_refused;
 pub use suppress::{Suppression, suppress};
 pub use table::{ANALYZERS, Analyzer, Reach};
 
@@ -171,6 +173,7 @@ pub fn analyze(input: &Input<'_>, options: &Options) -> Analysis {
         }
         analysis.report.merge(found.into_report(analyzer.name));
     }
+    tell_refused(&mut analysis.report, input.config);
     analysis.report = suppress(analysis.report, input.config, &options.suppressions);
     analysis
 }

@@ -26,6 +26,7 @@ use mesh_model::security::{
 };
 use mesh_model::telemetry::Telemetry;
 
+use crate::analyze::tell_refused;
 use crate::merge::cluster_local::ClusterLocalHosts;
 use crate::merge::destination_rule::DestinationRuleIndex;
 use crate::merge::gateway_api::{self, GatewayBinding};
@@ -140,6 +141,7 @@ impl MeshSnapshot {
             profile: earlier.map_or_else(Profile::default, |earlier| earlier.profile),
         };
         authorizers::check(&snapshot, &mut report);
+        tell_refused(&mut report, config);
         (snapshot, report)
     }
 

@@ -24,7 +24,8 @@ fn not_empty(name: &str) -> Checked {
     }
 }
 
-fn is_token(name: &str) -> bool {
+/// The letters of a token (RFC 9110 5.6.2), of which header names are made; an empty text has none that is not.
+pub(crate) fn is_token(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 

@@ -92,6 +92,7 @@ codes! {
     ServerRejected "server-rejected" Analyze Warning None, "a gateway server that cannot share its port";
     PolicyIgnored "policy-ignored" Analyze Warning None, "a policy that applies to nothing";
     DelegateUnknown "delegate-unknown" Analyze Error None, "a delegate virtual service that does not exist or is not exported to the one that names it";
+    ReferenceRefused "reference-refused" Analyze Info None, "a reference to an object that is there, but has errors and is not in force";
     DelegateConflict "delegate-conflict" Analyze Warning None, "an entry of a delegate that no match of the delegating entry allows";
     ForeignHost "foreign-host" Analyze Info None, "a VirtualService that takes a host of another namespace";
     ListenerConflict "listener-conflict" Analyze Warning None, "several services that want the connections to one address and port";

@@ -2,6 +2,7 @@
 
 mod code;
 mod look_alike;
+mod missing;
 mod page;
 mod suggest;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 
 pub use code::{Code, Stage};
 pub use look_alike::plain as without_look_alikes;
+pub use missing::Missing;
 pub use page::{Page, index};
 pub use suggest::{did_you_mean, nearest, nearest_reference};
 
@@ -132,6 +134,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The text that, written in place of what stands from `at.start` to `at.end`, is most likely meant.
     pub replacement: Option<String>,
+    /// What it says that there is none of, where it is about a reference.
+    pub missing: Option<Box<Missing>>,
     /// Whether it holds only because of what other fields than the one at `at` say, or do not say.
     pub(crate) is_relative: bool,
 }
@@ -153,6 +157,7 @@ impl Diagnostic {
             message,
             help: None,
             replacement: None,
+            missing: None,
             is_relative: false,
         }
     }
@@ -168,6 +173,13 @@ impl Diagnostic {
     #[must_use]
     pub fn replacement(mut self, text: impl Into<String>) -> Self {
         self.replacement = Some(text.into());
+        self
+    }
+
+    /// Adds what it says that there is none of.
+    #[must_use]
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.missing = Some(Box::new(missing));
         self
     }
 
@@ -238,6 +250,11 @@ impl Report {
             self.leave_unsaid(severity, count);
         }
         self.diagnostics.extend(other.diagnostics);
+    }
+
+    /// Puts what `amend` makes of a problem in its place; `None`: the problem goes.
+    pub fn amend(&mut self, amend: impl FnMut(Diagnostic) -> Option<Diagnostic>) {
+        self.diagnostics = std::mem::take(&mut self.diagnostics).into_iter().filter_map(amend).collect();
     }
 
     /// Keeps the first `most`; of the others only their number and worst severity, which [`take_unsaid`](Self::take_unsaid) tells.

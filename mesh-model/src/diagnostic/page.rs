@@ -106,6 +106,7 @@ pages! {
     "proxy-image-mismatch"
     "proxy-user-id"
     "reference-not-permitted"
+    "reference-refused"
     "registry-unknown"
     "route-not-attached"
     "route-refused"

@@ -1,23 +1,34 @@
 //! Every field that the types of Kubernetes and of the Gateway API have, also those that are not read here: what is in
 //! neither is a slip, which the API server's strict check refuses.
 //!
-//! `api_fields.tsv` holds the names. `status`, which the cluster writes, is not looked at.
+//! `api_fields.tsv` holds the names of Kubernetes, the table of the Gateway API's CRDs its own. `status`, which the cluster writes, is not looked at.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::decode::path::Path;
 use crate::document::{Entry, Node, Value};
+use crate::gateway_api::crd;
 
 /// Fields of a type, each with the type of its value; empty: nothing is known of what stands there.
-type Fields = Vec<(&'static str, &'static str)>;
+type Fields = Vec<(&'static str, Cow<'static, str>)>;
 
-static TYPES: LazyLock<BTreeMap<&'static str, Fields>> = LazyLock::new(|| {
+static TYPES: LazyLock<BTreeMap<Cow<'static, str>, Fields>> = LazyLock::new(|| {
     let rows = include_str!("api_fields.tsv").lines().filter(|line| !line.starts_with('#'));
-    let fields = |text: &'static str| {
-        text.split(' ').map(|field| field.split_once(':').unwrap_or((field, ""))).collect()
+    let field = |text: &'static str| {
+        let (name, of) = text.split_once(':').unwrap_or((text, ""));
+        (name, of.into())
     };
-    rows.filter_map(|row| row.split_once('\t')).map(|(name, text)| (name, fields(text))).collect()
+    let kubernetes = rows
+        .filter_map(|row| row.split_once('\t'))
+        .map(|(name, fields)| (name.into(), fields.split(' ').map(field).collect()));
+    let named = |name: &str| Cow::from(format!("gateway.{name}"));
+    let gateway_api = crd::types().map(|(name, fields)| {
+        let fields = fields.iter().map(|field| (field.name, named(field.of)));
+        (named(name), fields.collect())
+    });
+    kubernetes.chain(gateway_api).collect()
 });
 
 /// Of each resource, beside what its kind has.
@@ -58,7 +69,7 @@ pub(super) fn unknown_fields<'n>(
 static META_FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     let names = "annotations clusterName creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers \
                  generateName generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid";
-    names.split_whitespace().map(|name| (name, "")).collect()
+    names.split_whitespace().map(|name| (name, "".into())).collect()
 });
 
 /// Gives `found` each field that `metadata` of a resource does not have.

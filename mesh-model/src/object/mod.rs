@@ -6,7 +6,7 @@ mod print;
 
 pub(crate) use header::{Head, Names, read_meta_as};
 pub use header::{Header, read_meta};
-pub(crate) use naming::{label_key_problem, label_value_problem};
+pub(crate) use naming::{is_dns_part, label_key_problem, label_value_problem};
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -31,7 +31,8 @@ pub(crate) fn label_value_problem(value: &str) -> Option<&'static str> {
     )
 }
 
-fn is_dns_part(part: &str) -> bool {
+/// DNS-1123 label of any length.
+pub(crate) fn is_dns_part(part: &str) -> bool {
     !part.is_empty()
         && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !part.starts_with('-')

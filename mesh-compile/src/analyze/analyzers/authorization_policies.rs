@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_model::diagnostic::{Code, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, nearest};
 use mesh_model::object::Object;
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 
@@ -26,7 +26,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "create it, or remove it from the rule: nothing can come from there".to_owned(),
             };
-            found.add(policy, &path, Code::NamespaceUnknown, message, help);
+            let at = Place::of(&policy.provenance, &path);
+            let missing = Missing::object("Namespace", "", written);
+            found.push(Diagnostic::new(Code::NamespaceUnknown, at, message).help(help).missing(missing));
         }
     }
 }

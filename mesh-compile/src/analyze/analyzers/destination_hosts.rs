@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_model::diagnostic::Code;
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place};
 use mesh_model::networking::virtual_service::spec::VirtualService;
 use mesh_model::object::Object;
 
 use crate::analyze::analyzers::destinations::{Destined, mirrors, routes};
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, full_name, listed, short};
+use crate::analyze::hosts::fqdn;
 
 /// Names that are kept for messages about one host.
 const NAMES_MAX: usize = 16;
@@ -43,7 +44,9 @@ fn check(
             Some(name) => format!("did you mean `{name}`?"),
             None => "add a Service or ServiceEntry of this host, or correct the name".to_owned(),
         };
-        found.add(service, &path, Code::HostUnknown, message, help);
+        let at = Place::of(&service.provenance, &path);
+        let missing = Missing::Host(fqdn(written, namespace));
+        found.push(Diagnostic::new(Code::HostUnknown, at, message).help(help).missing(missing));
         return;
     };
     let known = || host.ports.iter().take(16).map(ToString::to_string).collect::<Vec<_>>().join(", ");

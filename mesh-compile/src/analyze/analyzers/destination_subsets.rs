@@ -1,12 +1,12 @@
 //! Subsets that VirtualServices name and no DestinationRule has.
 
 use hashbrown::HashMap;
-use mesh_model::diagnostic::{Code, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, nearest};
 
 use crate::analyze::analyzers::destinations::{mirrors, routes};
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, short};
-use crate::analyze::hosts::service_of;
+use crate::analyze::hosts::{fqdn, service_of};
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     let mut subsets: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
@@ -40,7 +40,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 }
                 None => format!("it has: {}", known.iter().take(8).copied().collect::<Vec<_>>().join(", ")),
             };
-            found.add(service, &format!("{}.subset", destined.path), Code::SubsetUnknown, message, help);
+            let at = Place::of(&service.provenance, &format!("{}.subset", destined.path));
+            let missing = Missing::Rule(fqdn(&destination.host, &service.meta.namespace));
+            found.push(Diagnostic::new(Code::SubsetUnknown, at, message).help(help).missing(missing));
         }
     }
 }

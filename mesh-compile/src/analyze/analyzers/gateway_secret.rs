@@ -2,7 +2,7 @@
 //!
 //! Whether the certificate is in force is not looked at. What is wrong with it is said at the Secret.
 
-use mesh_model::diagnostic::{Code, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, nearest};
 use mesh_model::kubernetes::Secret;
 
 use super::gateway_port::selector_help;
@@ -48,7 +48,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                     }
                     None => "create it, or correct `credentialName`".to_owned(),
                 };
-                found.add(gateway, &path, Code::CredentialUnknown, message, help);
+                let at = Place::of(&gateway.provenance, &path);
+                let missing = Missing::object("Secret", namespace, name);
+                found.push(Diagnostic::new(Code::CredentialUnknown, at, message).help(help).missing(missing));
                 continue;
             };
             if !is_usable(secret) {

@@ -1,13 +1,14 @@
 //! DestinationRules: hosts that exist, subsets that select Pods.
 
 use hashbrown::HashMap;
-use mesh_model::diagnostic::Code;
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place};
 use mesh_model::kubernetes::Pod;
 use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, selector_text, short};
+use crate::analyze::hosts::fqdn;
 
 const REGION: &str = "topology.kubernetes.io/region";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -30,7 +31,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                     "the rule does nothing until there is a Service or ServiceEntry of this host".to_owned()
                 }
             };
-            found.add(rule, "spec.host", Code::RuleHostUnknown, message, help);
+            let at = Place::of(&rule.provenance, "spec.host");
+            let missing = Missing::Host(fqdn(&spec.host, &rule.meta.namespace));
+            found.push(Diagnostic::new(Code::RuleHostUnknown, at, message).help(help).missing(missing));
             continue;
         };
         if !context.knows("Pod") {

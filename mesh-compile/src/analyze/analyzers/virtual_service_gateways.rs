@@ -1,7 +1,7 @@
 //! Gateways that VirtualServices name: they exist, and serve one of the hosts.
 
 use hashbrown::HashMap;
-use mesh_model::diagnostic::{Code, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, nearest};
 use mesh_model::gateway_api::KubernetesGateway;
 use mesh_model::name::host_matches;
 use mesh_model::networking::gateway::spec::Gateway;
@@ -72,7 +72,8 @@ fn check(
             }
             None => "create it, or correct the name (`NAMESPACE/NAME` for another namespace)".to_owned(),
         };
-        found.add(service, &path, Code::GatewayUnknown, message, help);
+        let finding = Diagnostic::new(Code::GatewayUnknown, Place::of(&service.provenance, &path), message);
+        found.push(finding.help(help).missing(Missing::object("Gateway", namespace, name)));
     }
     let hosts = &service.spec.hosts;
     if !gateway.is_some_and(|gateway| gateway.serves(hosts, &service.meta.namespace)) {
@@ -83,7 +84,12 @@ fn check(
         };
         let help =
             "add one of the hosts to a server of the Gateway: until then none of the routes is used there";
-        found.add(service, &path, Code::HostNotInGateway, message, help);
+        let mut finding =
+            Diagnostic::new(Code::HostNotInGateway, Place::of(&service.provenance, &path), message);
+        if gateway.is_none() {
+            finding = finding.missing(Missing::object("Gateway", namespace, name));
+        }
+        found.push(finding.help(help));
     }
 }
 

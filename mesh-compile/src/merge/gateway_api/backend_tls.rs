@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report};
 use mesh_model::gateway_api::{BackendTlsPolicy, BackendTlsValidation, PolicyTarget};
 use mesh_model::networking::destination_rule::spec::DestinationRule;
 use mesh_model::object::{Object, ObjectMeta};
 use mesh_model::origin::Origin;
 use mesh_model::part::{ClientTlsMode, ClientTlsSettings, PortSelector, PortTrafficPolicy};
 
-use super::{MADE, Scope, listener_tls, report_at};
+use super::{MADE, Scope, general_help, listener_tls, report_at};
 use crate::merge::destination_rule::{MergedDestinationRule, RuleSource};
 use crate::registry::DOMAIN;
 
@@ -205,6 +205,8 @@ fn credential(
     }
     let message = format!("`{}` is no ConfigMap with authorities: connections will fail", reference.name);
     let field = "spec.validation.caCertificateRefs[0]";
-    report_at(&policy.provenance, field, Code::PolicyIgnored, message, report);
+    let finding = Diagnostic::new(Code::PolicyIgnored, Place::of(&policy.provenance, field), message);
+    let missing = Missing::object("ConfigMap", namespace, &reference.name);
+    report.push(finding.help(general_help(Code::PolicyIgnored)).missing(missing));
     "invalid://".to_owned()
 }

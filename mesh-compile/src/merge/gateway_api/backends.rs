@@ -1,13 +1,13 @@
 //! `backendRefs` as destinations (E-102, E-103).
 
-use mesh_model::diagnostic::{Code, Report, nearest_reference};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report, nearest_reference};
 use mesh_model::gateway_api::BackendReference;
 use mesh_model::networking::virtual_service::spec::{HttpRouteDestination, RouteDestination};
 use mesh_model::part::{Destination, PortSelector};
 
 use super::grants::Target;
 use super::parents::RouteHead;
-use super::{Scope, filters, report_with};
+use super::{Scope, filters};
 use crate::registry::DOMAIN;
 
 /// Where the routes that are made run: grants are asked for at gateways alone (E-102).
@@ -108,8 +108,8 @@ impl Translation<'_> {
     ) -> Result<Destination, Refusal> {
         match self.resolve(reference, field)? {
             Resolved::Known(destination) => Ok(destination),
-            Resolved::Unknown(destination, code, message, help) => {
-                report_with(self.head.provenance, field, code, message, help, report);
+            Resolved::Unknown(destination, problem) => {
+                report.push(*problem);
                 Ok(destination)
             }
         }
@@ -124,8 +124,8 @@ impl Translation<'_> {
     ) -> Result<Option<Destination>, Refusal> {
         match self.resolve(reference, field)? {
             Resolved::Known(destination) => Ok(Some(destination)),
-            Resolved::Unknown(_, code, message, help) => {
-                report_with(self.head.provenance, field, code, message, help, report);
+            Resolved::Unknown(_, problem) => {
+                report.push(*problem);
                 Ok(None)
             }
         }
@@ -146,6 +146,9 @@ impl Translation<'_> {
         let group = group.as_deref().unwrap_or_default();
         let kind = kind.as_deref().unwrap_or("Service");
         let target_namespace = namespace.as_deref().unwrap_or(own);
+        let problem = |code: Code, message: String, help: String| {
+            Diagnostic::new(code, Place::of(self.head.provenance, field), message).help(help)
+        };
         if self.reach == Reach::Gateway && target_namespace != own {
             let target = Target { kind, namespace: target_namespace, name };
             if !group.is_empty() || !self.scope.grants.allow(self.head.kind, own, target) {
@@ -157,8 +160,8 @@ impl Translation<'_> {
                     "add a ReferenceGrant to namespace `{target_namespace}`: from `{}` of `{own}` to `{kind}`",
                     self.head.kind
                 );
-                let code = Code::ReferenceNotPermitted;
-                return Ok(Resolved::Unknown(Destination::default(), code, message, help));
+                let problem = problem(Code::ReferenceNotPermitted, message, help);
+                return Ok(Resolved::Unknown(Destination::default(), Box::new(problem)));
             }
         }
         let (host, is_known) = match (group, kind) {
@@ -182,12 +185,8 @@ impl Translation<'_> {
             _ => {
                 let message = format!("backends of kind `{kind}` are not supported");
                 let help = "a backend is a `Service`, or a `Hostname` of group `networking.istio.io`";
-                return Ok(Resolved::Unknown(
-                    Destination::default(),
-                    Code::HostUnknown,
-                    message,
-                    help.to_owned(),
-                ));
+                let problem = problem(Code::HostUnknown, message, help.to_owned());
+                return Ok(Resolved::Unknown(Destination::default(), Box::new(problem)));
             }
         };
         let Some(port) = port else {
@@ -203,13 +202,17 @@ impl Translation<'_> {
             Resolved::Known(destination)
         } else {
             let help = self.nearest_service(&destination.host);
-            Resolved::Unknown(destination, Code::HostUnknown, message, help)
+            let missing = Missing::Host(destination.host.clone());
+            Resolved::Unknown(
+                destination,
+                Box::new(problem(Code::HostUnknown, message, help).missing(missing)),
+            )
         })
     }
 }
 
 enum Resolved {
     Known(Destination),
-    /// Missing, not granted or of the wrong kind, with the reason and help.
-    Unknown(Destination, Code, String, String),
+    /// Missing, not granted or of the wrong kind, with the finding that says so.
+    Unknown(Destination, Box<Diagnostic>),
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::diagnostic::{Code, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
 use mesh_model::gateway_api::{AllowedRoutes, GROUP, KubernetesGateway, Listener};
 use mesh_model::networking::gateway::spec::{Gateway, Port, Server};
 use mesh_model::object::{Object, ObjectMeta};
@@ -12,7 +12,7 @@ use mesh_model::part::ServerTlsSettings;
 
 use super::grants::Grants;
 use super::parents::{Listeners, Parent};
-use super::{Converted, GatewayBinding, MADE, listener_tls, report_at};
+use super::{Converted, GatewayBinding, MADE, general_help, listener_tls, report_at, report_with};
 use crate::registry::{DOMAIN, Registry};
 
 /// The controller whose gateways are translated.
@@ -23,6 +23,8 @@ const OTHER_CONTROLLERS: [&str; 3] =
 /// The class that exists also where nobody wrote it.
 const BUILT_IN_CLASS: &str = "istio";
 const NAME_OVERRIDE: &str = "gateway.istio.io/name-override";
+/// Protocols of listeners that are served.
+const PROTOCOLS: [&str; 4] = ["HTTP", "HTTPS", "TCP", "TLS"];
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Makes the Gateways, and notes every listener that routes can be attached to.
@@ -157,10 +159,12 @@ impl Builder<'_> {
     fn server(&self, listener: &Listener, field: &str, report: &mut Report) -> Option<(Server, bool)> {
         let provenance = &self.gateway.provenance;
         let mut is_valid = true;
-        if !matches!(listener.protocol.as_str(), "HTTP" | "HTTPS" | "TLS" | "TCP") {
+        if !PROTOCOLS.contains(&listener.protocol.as_str()) {
             let message =
                 format!("protocol `{}` is not supported: the listener is left out", listener.protocol);
-            report_at(provenance, &format!("{field}.protocol"), Code::ServerRejected, message, report);
+            let help = did_you_mean(&listener.protocol, PROTOCOLS, "protocols").unwrap_or_default();
+            let at = format!("{field}.protocol");
+            report_with(provenance, &at, Code::ServerRejected, message, help, report);
             is_valid = false;
         }
         let context =
@@ -171,7 +175,10 @@ impl Builder<'_> {
                 is_valid = false;
                 let code = if problem.is_grant { Code::ReferenceNotPermitted } else { Code::ServerRejected };
                 let message = format!("{}: the listener is left out", problem.message);
-                report_at(provenance, &format!("{field}.tls"), code, message, report);
+                let at = Place::of(provenance, &format!("{field}.tls"));
+                let mut finding = Diagnostic::new(code, at, message).help(general_help(code));
+                finding.missing = problem.missing.map(Box::new);
+                report.push(finding);
                 // Routes find the listener all the same.
                 ServerTlsSettings::default()
             }

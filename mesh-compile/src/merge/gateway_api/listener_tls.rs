@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
+use mesh_model::diagnostic::Missing;
 use mesh_model::gateway_api::{FrontendTlsConfig, KubernetesGateway, Listener, ListenerTls, ObjectReference};
 use mesh_model::kubernetes::Secret;
 use mesh_model::object::Object;
@@ -21,6 +22,8 @@ pub(super) struct Problem {
     /// A reference into another namespace that is not granted.
     pub(super) is_grant: bool,
     pub(super) message: String,
+    /// The Secret or ConfigMap that it says that there is none of.
+    pub(super) missing: Option<Missing>,
 }
 
 /// Where references are looked up.
@@ -106,7 +109,8 @@ impl Context<'_> {
             return Err(other(format!("certificateRef `{}` is not a Secret", reference.name)));
         }
         let secret = self.secret(namespace, &reference.name).ok_or_else(|| {
-            other(format!("certificateRef `{namespace}/{}` names no Secret", reference.name))
+            let problem = other(format!("certificateRef `{namespace}/{}` names no Secret", reference.name));
+            Problem { missing: Some(Missing::object("Secret", namespace, &reference.name)), ..problem }
         })?;
         let is_pair =
             |certificate: &str, key: &str| secret.spec.has_pem(certificate) && secret.spec.has_pem(key);
@@ -140,10 +144,10 @@ impl Context<'_> {
             (true, "ConfigMap") if self.config_map_has_root(namespace, &reference.name) => "configmap",
             (true, "Secret") if self.secret_has_root(namespace, &reference.name) => "kubernetes-gateway",
             (true, "ConfigMap" | "Secret") => {
-                return Err(other(format!(
-                    "caCertificateRef `{namespace}/{}` holds no authority",
-                    reference.name
-                )));
+                let problem =
+                    other(format!("caCertificateRef `{namespace}/{}` holds no authority", reference.name));
+                let missing = Missing::object(kind, namespace, &reference.name);
+                return Err(Problem { missing: Some(missing), ..problem });
             }
             _ => {
                 return Err(other(format!(
@@ -177,7 +181,7 @@ impl Context<'_> {
             return Ok(());
         }
         let message = format!("{field} `{namespace}/{name}` is not granted to gateways of this namespace");
-        Err(Problem { is_grant: true, message })
+        Err(Problem { is_grant: true, message, missing: None })
     }
 
     fn namespace<'r>(&'r self, reference: &'r ObjectReference) -> &'r str {
@@ -222,5 +226,5 @@ fn is_core(reference: &ObjectReference) -> bool {
 }
 
 fn other(message: impl Into<String>) -> Problem {
-    Problem { is_grant: false, message: message.into() }
+    Problem { is_grant: false, message: message.into(), missing: None }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Report};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report};
 use mesh_model::gateway_api::{GROUP, ParentReference};
 use mesh_model::name::{MESH_GATEWAY, host_matches, host_subset_of, is_wildcard};
 use mesh_model::object::ObjectMeta;
 use mesh_model::origin::Provenance;
 
-use super::{Scope, report_at};
+use super::{Scope, general_help};
 use crate::registry::DOMAIN;
 
 /// A listener that routes can be attached to.
@@ -102,7 +102,12 @@ pub(super) fn attachments(scope: &Scope<'_>, head: &RouteHead<'_>, report: &mut 
             Target::Foreign => Ok(()),
         };
         if let Err(message) = outcome {
-            report_at(head.provenance, &field, Code::RouteNotAttached, message, report);
+            let namespace = namespace_of(reference, &head.meta.namespace);
+            let kind = reference.kind.as_deref().unwrap_or("Gateway");
+            let finding =
+                Diagnostic::new(Code::RouteNotAttached, Place::of(head.provenance, &field), message);
+            let finding = finding.help(general_help(Code::RouteNotAttached));
+            report.push(finding.missing(Missing::object(kind, namespace, &reference.name)));
         }
     }
     found.sort_by(|a, b| a.gateway.cmp(&b.gateway));

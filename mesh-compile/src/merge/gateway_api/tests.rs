@@ -1,4 +1,4 @@
-use mesh_model::diagnostic::Report;
+use mesh_model::diagnostic::{Code, Report};
 use mesh_model::networking::virtual_service::spec::HttpRoute;
 use mesh_model::part::{ServerTlsMode, StringMatch};
 use mesh_model::value::Duration;
@@ -266,6 +266,22 @@ fn listeners_of_one_port_and_host_conflict() {
         resolve_with("{}", &edge(&format!("{OPEN}, {{name: again, port: 80, protocol: HTTP}}")));
     assert_eq!(snapshot.gateways.len(), 1);
     assert_eq!(codes(&report), ["server-rejected"]);
+}
+
+#[test]
+fn a_protocol_that_is_not_served_is_one_finding_with_the_nearest() {
+    for (written, help) in [
+        ("HTPS", "did you mean `HTTPS`?"),
+        ("http", "did you mean `HTTP`?"),
+        ("UDP", "known protocols: `HTTP`, `HTTPS`, `TCP`, `TLS`"),
+    ] {
+        let listener = format!("{OPEN}, {{name: b, port: 90, protocol: {written}}}");
+        let (snapshot, report) = resolve_with("{}", &edge(&listener));
+        assert_eq!(snapshot.gateways.len(), 1);
+        let found: Vec<_> =
+            report.iter().map(|found| (found.code, found.at.field.as_ref(), found.help.as_deref())).collect();
+        assert_eq!(found, [(Code::ServerRejected, "spec.listeners[1].protocol", Some(help))]);
+    }
 }
 
 #[test]

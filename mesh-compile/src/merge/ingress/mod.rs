@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report, did_you_mean};
 use mesh_model::kubernetes::ingress::{HttpIngressPath, Ingress, IngressClass, IngressServiceBackend};
 use mesh_model::mesh_config::{IngressControllerMode, MeshConfig};
 use mesh_model::networking::gateway::spec::{Gateway, Port, Server};
@@ -181,7 +181,11 @@ fn routes(rule: &Rule<'_>, registry: &Registry, report: &mut Report) -> Vec<(Htt
             let place = Place::of(&ingress.provenance, &format!("{path}.backend"));
             let problem = "no service port is known for this backend: the path is left out";
             let help = backend_help(entry, ingress, registry);
-            report.push(Diagnostic::new(Code::HostUnknown, place, problem).help(help));
+            let mut finding = Diagnostic::new(Code::HostUnknown, place, problem).help(help);
+            if let Some(service) = &entry.backend.service {
+                finding = finding.missing(Missing::object("Service", &ingress.meta.namespace, &service.name));
+            }
+            report.push(finding);
             continue;
         };
         let uri = uri(entry);

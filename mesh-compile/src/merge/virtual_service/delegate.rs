@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, nearest_reference};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report, nearest_reference};
 use mesh_model::name::StringMap;
 use mesh_model::networking::virtual_service::spec::{Delegate, HttpMatchRequest, HttpRoute};
 use mesh_model::part::StringMatch;
@@ -34,7 +34,9 @@ pub(super) fn merge(
             Ok(delegate) => merged.push_delegate(&route, &origin, delegate, report),
             Err(problem) => {
                 let finding = at(&origin, ".delegate", Code::DelegateUnknown, problem);
-                report.push(finding.help(unknown_help(reference, &root, delegates)));
+                let finding = finding.help(unknown_help(reference, &root, delegates));
+                let namespace = namespace_of(reference, &root);
+                report.push(finding.missing(Missing::object("VirtualService", &namespace, &reference.name)));
             }
         }
         if merged.size > BUDGET {
@@ -55,11 +57,7 @@ fn find<'d>(
     root: &MergedVirtualService,
     delegates: &'d Delegates,
 ) -> Result<&'d MergedVirtualService, String> {
-    let namespace = match reference.namespace.as_str() {
-        "" => Arc::clone(&root.namespace),
-        written => Arc::from(written),
-    };
-    let key = (namespace, Arc::from(reference.name.as_str()));
+    let key = (namespace_of(reference, root), Arc::from(reference.name.as_str()));
     let Some(found) = delegates.get(&key) else {
         return Err(format!("no virtual service `{}/{}` without hosts: the entry is left out", key.0, key.1));
     };
@@ -72,10 +70,17 @@ fn find<'d>(
     ))
 }
 
+fn namespace_of(reference: &Delegate, root: &MergedVirtualService) -> Arc<str> {
+    match reference.namespace.as_str() {
+        "" => Arc::clone(&root.namespace),
+        written => Arc::from(written),
+    }
+}
+
 /// The delegate that is likely meant, or what a delegate is.
 fn unknown_help(reference: &Delegate, root: &MergedVirtualService, delegates: &Delegates) -> String {
-    let namespace = if reference.namespace.is_empty() { &*root.namespace } else { &reference.namespace };
-    if delegates.contains_key(&(Arc::from(namespace), Arc::from(reference.name.as_str()))) {
+    let namespace = namespace_of(reference, root);
+    if delegates.contains_key(&(Arc::clone(&namespace), Arc::from(reference.name.as_str()))) {
         return format!("add `{}` to its `exportTo`", root.namespace);
     }
     let names: Vec<String> =

@@ -115,7 +115,6 @@ pub(super) fn alpha(of: &str, name: &str) -> Option<&'static Field> {
 }
 
 /// Every type of the table, with its fields.
-#[cfg(test)]
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [Field])> {
+pub(crate) fn types() -> impl Iterator<Item = (&'static str, &'static [Field])> {
     TYPES.iter().map(|(name, fields)| (*name, fields.as_slice()))
 }

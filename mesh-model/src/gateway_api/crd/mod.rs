@@ -14,6 +14,7 @@ mod rules;
 mod tests;
 mod walk;
 
+pub(crate) use facts::types;
 #[cfg(feature = "schema")]
 pub(crate) use facts::{Bounds, Field, Holds, fields_of};
 

@@ -2,6 +2,9 @@
 //!
 //! A test compares each function with the regular expression of the CRD.
 
+use crate::check::header::is_token;
+use crate::object::is_dns_part as label;
+
 /// What a text must look like.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -75,10 +78,6 @@ fn alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-fn label(text: &str) -> bool {
-    framed(text, small, |byte| small(byte) || byte == b'-')
-}
-
 fn dns_name(text: &str) -> bool {
     text.split('.').all(label)
 }
@@ -96,8 +95,8 @@ fn kind(text: &str) -> bool {
         && framed(text, alphanumeric, |byte| alphanumeric(byte) || byte == b'-')
 }
 
-pub(super) fn header_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| alphanumeric(byte) || b"!#$%&'*+-.^_`|~".contains(&byte))
+fn header_name(text: &str) -> bool {
+    !text.is_empty() && is_token(text)
 }
 
 fn header_value(text: &str) -> bool {

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::value::one_of;
 use crate::check::{Checker, Path, Problem, short};
 use crate::document::Node;
 use crate::gateway_api::crd::pattern;
 use crate::gateway_api::crd::walk::Message;
 use crate::object::label_key_problem;
-
-/// Protocols of the Gateway API; those of others are written with a domain (`example.com/bar`).
-const PROTOCOLS: [&str; 6] = ["HTTP", "HTTPS", "TLS", "TCP", "UDP", "HBONE"];
 
 pub(super) fn gateway(check: &mut Checker<'_>, gateway: Message<'_>, at: &Path<'_>) {
     let at_list = at.field("listeners");
@@ -18,12 +14,6 @@ pub(super) fn gateway(check: &mut Checker<'_>, gateway: Message<'_>, at: &Path<'
     for (index, listener) in gateway.messages("listeners").enumerate() {
         let at = at_list.index(index);
         let protocol = listener.text("protocol");
-        if let Err(problem) = one_of(protocol, &PROTOCOLS)
-            && !protocol.contains('/')
-        {
-            let doubt = Problem::suspicious(problem.message);
-            check.find(&at.field("protocol"), doubt.help(problem.help.unwrap_or_default()));
-        }
         tls(check, listener, protocol, &at);
         if matches!(protocol, "TCP" | "UDP") && !listener.text("hostname").is_empty() {
             let problem = Problem::conflict(format!("`hostname` does not go with protocol `{protocol}`"));
