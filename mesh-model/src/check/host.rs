@@ -14,16 +14,16 @@ fn invalid(message: String) -> Problem {
 
 /// A DNS name without a wildcard.
 pub(crate) fn fqdn(text: &str) -> Checked {
-    match Hostname::parse(text) {
-        Ok(_) => Ok(()),
+    match Hostname::check(text) {
+        Ok(()) => Ok(()),
         Err(error) => Err(invalid(format!("`{}` is not a host name: {error}", short(text)))),
     }
 }
 
 /// A DNS name whose first label may be a wildcard.
 pub(crate) fn wildcard_domain(text: &str) -> Checked {
-    match HostPattern::parse(text) {
-        Ok(_) => Ok(()),
+    match HostPattern::check(text) {
+        Ok(()) => Ok(()),
         Err(error) => Err(invalid(format!("`{}` is not a host name or wildcard: {error}", short(text)))),
     }
 }

@@ -40,12 +40,13 @@ pub(super) enum Slots {
 impl Slots {
     /// In the short form, where all of them fit.
     pub(super) fn short(slots: &[Slot]) -> Option<Self> {
-        let mut short = Vec::with_capacity(slots.len());
-        for Slot { start, end, data, kind, dead } in slots.iter().copied() {
-            let [start, end, data] = [start, end, data].map(u16::try_from);
-            short.push(ShortSlot { start: start.ok()?, end: end.ok()?, data: data.ok()?, kind, dead });
-        }
-        Some(Self::Short(short.into_boxed_slice()))
+        // All bits of all numbers first, so that no slot needs a look of its own.
+        let bits = slots.iter().fold(0, |bits, slot| bits | slot.start | slot.end | slot.data);
+        let short = |slot: &Slot| {
+            let Slot { start, end, data, kind, dead } = *slot;
+            ShortSlot { start: start as u16, end: end as u16, data: data as u16, kind, dead }
+        };
+        (bits <= u16::MAX.into()).then(|| Self::Short(slots.iter().map(short).collect()))
     }
 
     /// The slots of a piece of the text that starts at `offset`, in the short form; `None`: not all of them fit, or some

@@ -109,7 +109,7 @@ struct Walk<'f, 'n> {
 impl<'n> Walk<'_, 'n> {
     fn map(&mut self, node: Node<'n>, fields: &Fields, also: &[&'static str], path: &Path<'_>) {
         for entry in node.entries() {
-            if also.contains(&entry.key) {
+            if also.iter().any(|name| is_same_name(name, entry.key)) {
                 continue;
             }
             let path = path.field(entry.key);

@@ -79,6 +79,27 @@ pub(super) fn check_labels(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// Whether a text is letters, digits and inner hyphens between dots for certain, short enough, and does not end like an
+/// address: a look at each byte once. What it does not know is for the checks above.
+pub(super) fn is_plain_name(text: &str) -> bool {
+    let (mut length, mut has_letter, mut before) = (0, false, b'.');
+    for byte in text.bytes() {
+        match byte {
+            b'.' if length == 0 || before == b'-' => return false,
+            b'.' => (length, has_letter) = (0, false),
+            b'-' if length == 0 => return false,
+            b'a'..=b'z' | b'A'..=b'Z' | b'-' => (length, has_letter) = (length + 1, true),
+            b'0'..=b'9' => length += 1,
+            _ => return false,
+        }
+        if length > LABEL_BYTES_MAX {
+            return false;
+        }
+        before = byte;
+    }
+    length > 0 && has_letter && before != b'-' && text.len() <= NAME_BYTES_MAX
+}
+
 /// A checked, shared text: everything but the check itself.
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
@@ -92,8 +113,13 @@ macro_rules! name_type {
             /// # Errors
             /// When the text breaks the syntax described on the type.
             pub fn parse(text: &str) -> Result<Self, $crate::name::NameError> {
-                $check(text)?;
+                Self::check(text)?;
                 Ok(Self(text.into()))
+            }
+
+            /// Whether the text is one, without keeping it.
+            pub(crate) fn check(text: &str) -> Result<(), $crate::name::NameError> {
+                $check(text)
             }
 
             /// The text as written.
@@ -157,6 +183,39 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "a_b", "ä", "a.b", &"x".repeat(64)] {
             assert!(!is_dns_label(bad), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_name_is_a_name(text in "([a-cZ0-2.-]{0,6}|[a-z0-9]{60,66})(\\.[a-c0-1-]{0,4}){0,3}") {
+            if is_plain_name(&text) {
+                proptest::prop_assert_eq!((check_length(&text), check_labels(&text)), (Ok(()), Ok(())), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn common_names_are_plain_and_others_are_not() {
+        for plain in ["a", "reviews.default.svc.cluster.local", "A-b.c--d", "1.a", "svc-0.ns1"] {
+            assert!(is_plain_name(plain), "{plain}");
+        }
+        for other in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "-a",
+            "a-",
+            "a-.b",
+            "a..b",
+            "a.1",
+            "*.a",
+            "a_b",
+            &"x".repeat(64),
+            &"a.".repeat(130),
+        ] {
+            assert!(!is_plain_name(other), "{other}");
         }
     }
 

@@ -8,9 +8,12 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use super::NameError;
-use super::dns::{check_labels, check_length, is_wildcard_label, name_type};
+use super::dns::{check_labels, check_length, is_plain_name, is_wildcard_label, name_type};
 
 fn check(text: &str) -> Result<(), NameError> {
+    if is_plain_name(text) {
+        return Ok(());
+    }
     check_length(text)?;
     let (first, rest) = text.split_once('.').map_or((text, None), |(first, rest)| (first, Some(rest)));
     if !is_wildcard_label(first) {

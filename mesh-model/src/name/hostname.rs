@@ -1,9 +1,12 @@
 //! A host without a wildcard.
 
 use super::NameError;
-use super::dns::{check_labels, check_length, name_type};
+use super::dns::{check_labels, check_length, is_plain_name, name_type};
 
 fn check(text: &str) -> Result<(), NameError> {
+    if is_plain_name(text) {
+        return Ok(());
+    }
     check_length(text)?;
     check_labels(text)
 }

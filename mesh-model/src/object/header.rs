@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::ObjectMeta;
 use super::naming::{label_key_problem, label_value_problem, name_problem, namespace_problem};
+use crate::decode::is_same_name;
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Document, Node, Value, join_key};
 use crate::name::StringMap;
@@ -269,7 +270,8 @@ impl<'a> Reader<'a> {
 
     fn top_level_fields(&mut self, root: Node<'_>) {
         const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
-        for entry in root.entries().filter(|entry| !KNOWN.contains(&entry.key)) {
+        let is_known = |key: &str| KNOWN.iter().any(|known| is_same_name(known, key));
+        for entry in root.entries().filter(|entry| !is_known(entry.key)) {
             if self.is_full() {
                 continue;
             }

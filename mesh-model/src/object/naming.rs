@@ -2,7 +2,7 @@
 
 /// DNS-1123 subdomain of at most 253 characters: names of resources.
 pub(super) fn name_problem(name: &str) -> Option<&'static str> {
-    let fits = name.len() <= 253 && name.split('.').all(is_dns_part);
+    let fits = name.len() <= 253 && name.as_bytes().split(|byte| *byte == b'.').all(are_dns_bytes);
     (!fits).then_some("is not a resource name: at most 253 lower-case letters, digits, `-` and `.`, parts start and end with a letter or digit")
 }
 
@@ -33,15 +33,20 @@ pub(crate) fn label_value_problem(value: &str) -> Option<&'static str> {
 
 /// DNS-1123 label of any length.
 pub(crate) fn is_dns_part(part: &str) -> bool {
-    !part.is_empty()
-        && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !part.starts_with('-')
-        && !part.ends_with('-')
+    are_dns_bytes(part.as_bytes())
+}
+
+fn are_dns_bytes(part: &[u8]) -> bool {
+    let is_inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    part.first().is_some_and(|first| *first != b'-')
+        && part.last() != Some(&b'-')
+        && part.iter().all(is_inner)
 }
 
 fn is_label_text(text: &str) -> bool {
+    let text = text.as_bytes();
     text.len() <= 63
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+        && text.first().is_some_and(u8::is_ascii_alphanumeric)
+        && text.last().is_some_and(u8::is_ascii_alphanumeric)
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

@@ -205,13 +205,14 @@ fn items_start(text: &[u8], key: Range<usize>) -> Option<usize> {
 fn end_of_brackets(text: &[u8], start: usize) -> Option<usize> {
     let (mut at, mut depth) = (start, 0_usize);
     loop {
-        let found = at + find(text.get(at..)?, *b"\"{}[]")?;
-        at = found + 1;
-        match text.get(found)? {
+        let byte = *text.get(at)?;
+        at += 1;
+        match byte {
             b'"' => at = end_of_string(text, at)?,
             b'{' | b'[' => depth += 1,
-            _ if depth <= 1 => return Some(at),
-            _ => depth -= 1,
+            b'}' | b']' if depth <= 1 => return Some(at),
+            b'}' | b']' => depth -= 1,
+            _ => {}
         }
     }
 }
