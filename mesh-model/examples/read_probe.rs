@@ -20,7 +20,8 @@ mod worst;
 use std::hint::black_box;
 use std::time::Instant;
 
-use mesh_model::config_set::{Change, ConfigSet};
+use mesh_model::config_set::{ApplyOptions, Change, ConfigSet};
+use mesh_model::document::TextAtRest;
 use mesh_model::yaml::{Budget, LoadOptions, Loaded, load};
 use peak_alloc::PeakAlloc;
 use serde::Deserialize as _;
@@ -54,7 +55,7 @@ fn timed(name: &str, count: usize, rounds: usize, mut work: impl FnMut()) {
 }
 
 /// Files of a hundred resources, as a directory would be read.
-fn memory(count: usize, as_json: bool) {
+fn memory(count: usize, as_json: bool, texts: TextAtRest) {
     let before = MEMORY.current_usage();
     let mut set = ConfigSet::new();
     let mut text_bytes = 0;
@@ -62,13 +63,14 @@ fn memory(count: usize, as_json: bool) {
         let documents: Vec<_> = (part * 100..count.min(part * 100 + 100)).map(mesh_text::document).collect();
         let text = if as_json { mesh_text::json_list(&documents) } else { mesh_text::stream(&documents) };
         text_bytes += text.len();
-        let applied = set.apply(read(&text).documents.into_iter().map(Change::Upsert));
+        let options = ApplyOptions { texts, ..ApplyOptions::default() };
+        let applied = set.apply_with(read(&text).documents.into_iter().map(Change::Upsert), options);
         assert!(!applied.report.has_errors(), "{:?}", applied.report.iter().next());
     }
     assert_eq!(set.len(), count);
     let kept = (MEMORY.current_usage() - before) / count;
     println!(
-        "{count} objects from {}: {} bytes kept per object of {} bytes of text",
+        "{count} objects from {}, texts {texts:?}: {} bytes kept per object of {} bytes of text",
         if as_json { "JSON" } else { "YAML" },
         kept,
         text_bytes / count
@@ -151,8 +153,11 @@ fn main() {
     let mut number = |default| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (count, rounds) = (number(1_000), number(20));
     if what == "memory" {
-        memory(count, false);
-        return memory(count, true);
+        for texts in [TextAtRest::Plain, TextAtRest::Packed] {
+            memory(count, false, texts);
+            memory(count, true, texts);
+        }
+        return;
     }
     let documents = mesh_text::documents(count);
     let yaml = mesh_text::stream(&documents);
@@ -166,6 +171,15 @@ fn main() {
         "apply" => {
             let loaded = read(&yaml);
             timed("yaml: apply", count, rounds, || drop(black_box(apply(loaded.clone()))));
+        }
+        "apply_packed" => {
+            let loaded = read(&yaml);
+            let options = ApplyOptions { texts: TextAtRest::Packed, ..ApplyOptions::default() };
+            timed("yaml: apply, texts packed", count, rounds, || {
+                let documents = loaded.clone().documents.into_iter();
+                let mut set = ConfigSet::new();
+                black_box(set.apply_with(documents.map(Change::Upsert), options));
+            });
         }
         "apply_json" => {
             let loaded = read(&json());

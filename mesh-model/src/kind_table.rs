@@ -10,7 +10,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::diagnostic::{Report, Severity, Stage};
-use crate::document::Document;
+use crate::document::{Document, TextAtRest};
 use crate::extensions::{traffic_extension::TrafficExtension, wasm_plugin::WasmPlugin};
 use crate::gateway_api::{
     self, BackendTlsPolicy, GatewayClass, GrpcRoute, KubernetesGateway, ReferenceGrant, TcpRoute, TlsRoute,
@@ -39,7 +39,7 @@ use crate::networking::{
 };
 #[cfg(feature = "schema")]
 use crate::object::Body;
-use crate::object::{Head, Header, Kind, Object, ObjectMeta, ResourceKey};
+use crate::object::{Head, Header, Kind, ObjectMeta, ResourceKey};
 use crate::origin::Provenance;
 use crate::security::{
     authorization_policy::AuthorizationPolicy, peer_authentication::PeerAuthentication,
@@ -108,6 +108,8 @@ pub struct ApplyOptions {
     pub now: Option<i64>,
     /// Documents of a large batch are read on so many threads at once; 0 and 1: on the caller's. The outcome is the same.
     pub threads: usize,
+    /// How the texts of objects in force are kept: packed ones take less memory and a little more time.
+    pub texts: TextAtRest,
 }
 
 impl ApplyOptions {
@@ -341,15 +343,6 @@ pub(crate) struct Taken {
     pub(crate) earlier: Option<Arc<Document>>,
 }
 
-/// An object in force keeps the text that it was read from, not the tree: places are asked for rarely.
-fn rest<S>(object: &mut Object<S>) {
-    if let Some(provenance) = Arc::get_mut(&mut object.provenance)
-        && let Some(document) = provenance.document.at_rest()
-    {
-        provenance.document = Arc::new(document);
-    }
-}
-
 /// Puts a document of a known kind into its store; `made`: what it is, where that is known already.
 fn read_into<S: Kind>(
     store: &mut Store<S>,
@@ -376,12 +369,9 @@ fn read_into<S: Kind>(
         }
         Known::New => {}
     }
-    let Made { provenance, object, report } =
-        made.unwrap_or_else(|| make::<S>(document, meta, &header.version, options));
+    let Made { object, report } = made.unwrap_or_else(|| make::<S>(document, meta, &header.version, options));
     let meta = match object {
-        Ok(mut object) if !options.admission.keeps_out(&report) => {
-            drop(provenance);
-            rest(&mut object);
+        Ok(object) if !options.admission.keeps_out(&report) => {
             applied.accepted += 1;
             applied.changed.insert(key.clone());
             let earlier = store.put(key.clone(), object, options.mode(), &report, stamp);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::document::TextAtRest;
 use crate::kind_table::{ApplyOptions, Versions};
 use crate::store::Stamp;
 use crate::yaml::{LoadOptions, load};
@@ -151,6 +152,34 @@ fn several_threads_come_to_what_one_comes_to() {
     for threads in [2, 3, 8] {
         assert!(apply(threads) == one);
     }
+}
+
+#[test]
+fn packed_texts_come_to_what_plain_ones_come_to() {
+    let text: Vec<_> = (0..40).map(|number| service_entry(&format!("x{number}"), 1, "80")).collect();
+    let text =
+        text.join("---\n").replace("name: x7,", "name: x6,").replace("hosts: [x9.", "hostz: 1, hosts: [x9.");
+    let json = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "j"}, "spec": {"ports": [{"port": 80}]}}"#;
+    let apply = |texts| {
+        let mut set = ConfigSet::new();
+        let mut told = Vec::new();
+        for text in [&text, &text, &text.replace("x3.example", "x3.exampel"), json] {
+            let applied = set.apply_with(upserts(text), ApplyOptions { texts, ..ApplyOptions::default() });
+            told.push(format!("{applied:?}"));
+        }
+        let mut places = Vec::new();
+        set.each_object(&mut |object, meta| {
+            let span = object.document.root().locate("metadata.name");
+            places.push((meta.name.clone(), span, object.document.root().to_json()));
+        });
+        (told, places)
+    };
+    let (plain, packed) = (apply(TextAtRest::Plain), apply(TextAtRest::Packed));
+    assert_eq!(plain, packed);
+    assert!(
+        plain.0[1].contains("unchanged: 38") && plain.1.iter().any(|place| place.1.line > 100),
+        "{plain:?}"
+    );
 }
 
 fn policy(spec: &str) -> Vec<Change> {

@@ -25,8 +25,11 @@ pub use node::{Entries, Entry, Items, Node, Value};
 pub use path::{join_key, snake_case};
 pub use tree::Tree;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+
+pub use rest::TextAtRest;
 
 use rest::Rest;
 use tree::Origin;
@@ -107,9 +110,10 @@ impl Document {
     }
 
     /// The same document without its tree, which is read again when somebody asks for it; `None`: it stays as it is.
-    pub(crate) fn at_rest(&self) -> Option<Self> {
+    pub(crate) fn at_rest(&self, keep: TextAtRest) -> Option<Self> {
         let tree = self.tree.get().filter(|_| self.at == 0 && self.rest.is_none())?;
-        let rest = Rest::of(tree).filter(|_| self.status().is_none() && !self.is_ending())?;
+        let tree = Some(tree).filter(|_| self.status().is_none() && !self.is_ending())?;
+        let rest = Rest::of(tree, keep)?;
         let source = self.source.clone();
         Some(Self { source, index: self.index, tree: OnceLock::new(), at: 0, rest: Some(Box::new(rest)) })
     }
@@ -121,17 +125,24 @@ impl Document {
         self.source == other.source
             && self.index == other.index
             && self.at == other.at
-            && self.written().is_some_and(|(text, origin)| {
-                !text.is_empty() && other.written().is_some_and(|(other, at)| at == origin && text == other)
-            })
+            && self.written_at().is_some_and(|written| written.0 > 0 && other.written_at() == Some(written))
+            && self.text() == other.text()
     }
 
-    /// Its text and where that stands.
-    fn written(&self) -> Option<(&str, Origin)> {
+    /// The length of its text and where that stands.
+    fn written_at(&self) -> Option<(usize, Origin)> {
         match (&self.rest, self.tree.get()) {
-            (Some(rest), _) => Some((&rest.text, rest.origin)),
-            (None, Some(tree)) => Some((&tree.text, tree.origin)),
+            (Some(rest), _) => Some((rest.length(), rest.origin)),
+            (None, Some(tree)) => Some((tree.text.len(), tree.origin)),
             (None, None) => None,
+        }
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        match (&self.rest, self.tree.get()) {
+            (Some(rest), _) => rest.text(),
+            (None, Some(tree)) => Cow::Borrowed(&tree.text),
+            (None, None) => Cow::Borrowed(""),
         }
     }
 }

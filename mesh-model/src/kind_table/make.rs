@@ -9,7 +9,7 @@ use crate::check::{Checker, annotations::annotations};
 use crate::decode::path::Path;
 use crate::decode::{DecodeOptions, Decoded, Unknown, decode_parts, shorten, unknown_field};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
-use crate::document::{Document, Entry, Node, Span, Tree, Value};
+use crate::document::{Document, Entry, Node, Span, TextAtRest, Tree, Value};
 use crate::object::{Body, Head, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
@@ -75,7 +75,6 @@ pub(crate) struct Prepared {
 
 /// A document, read and checked.
 pub(super) struct Made<S> {
-    pub(super) provenance: Arc<Provenance>,
     /// Its metadata alone: the rest cannot be read.
     pub(super) object: Result<Object<S>, ObjectMeta>,
     pub(super) report: Report,
@@ -122,7 +121,7 @@ pub(super) fn make<S: Kind>(
             .help(format!("served versions: `{served}`")),
         );
     }
-    let object = match read_body::<S>(document, &provenance, options.strictness, &mut report) {
+    let mut object = match read_body::<S>(document, &provenance, options.strictness, &mut report) {
         Decoded::Whole(spec) => {
             let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
             validate(&object, &mut report);
@@ -138,7 +137,20 @@ pub(super) fn make<S: Kind>(
         }
         Decoded::Nothing => Err(meta),
     };
-    Made { provenance, object, report }
+    drop(provenance);
+    if let Ok(object) = &mut object {
+        rest(object, options.texts);
+    }
+    Made { object, report }
+}
+
+/// An object in force keeps the text that it was read from, not the tree: places are asked for rarely.
+fn rest<S>(object: &mut Object<S>, keep: TextAtRest) {
+    if let Some(provenance) = Arc::get_mut(&mut object.provenance)
+        && let Some(document) = provenance.document.at_rest(keep)
+    {
+        provenance.document = Arc::new(document);
+    }
 }
 
 fn validate<S: Kind>(object: &Object<S>, report: &mut Report) {

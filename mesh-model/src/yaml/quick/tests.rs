@@ -9,7 +9,7 @@ use super::super::text::{Cut, split};
 use super::super::{Budget, events};
 use super::*;
 use crate::diagnostic::Report;
-use crate::document::{Document, Source};
+use crate::document::{Document, Source, TextAtRest};
 
 #[path = "../../../../benches/benches/mesh_text/mod.rs"]
 #[expect(unreachable_pub, reason = "a bench has it too")]
@@ -98,7 +98,7 @@ fn same(text: &str, cut: Cut, options: &LoadOptions) -> Result<bool, String> {
 fn rests(short: Tree) -> Result<bool, String> {
     let source = Source { file: "t.yaml".into(), cluster: "Kubernetes".into() };
     let document = Document::new(source, 0, short);
-    match document.at_rest() {
+    match document.at_rest(TextAtRest::Packed) {
         Some(rest) if rest.root() != document.root() => Err(format!("{} at rest", document.root().to_json())),
         Some(_) => Ok(true),
         None if document.status().is_some() || document.is_ending() => Ok(true),

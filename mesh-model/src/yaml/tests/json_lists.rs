@@ -1,7 +1,7 @@
 //! Items of JSON lists: each stands alone, where it stands in the file.
 
 use super::*;
-use crate::document::{Node, Span};
+use crate::document::{Node, Span, TextAtRest};
 
 /// Line and column by counting from the start of the file.
 fn counted(text: &str, at: u32) -> (u32, u32) {
@@ -35,7 +35,9 @@ fn checked(text: &str) -> Vec<String> {
         let (own, json) = (root.span(), root.to_json());
         assert_eq!(as_json(&text[own.start as usize..own.end as usize]), Some(json.clone()), "{text}");
         // At rest it is the same, whether or not it is read again.
-        if let Some(rest) = document.at_rest() {
+        for rest in
+            [TextAtRest::Plain, TextAtRest::Packed].into_iter().filter_map(|keep| document.at_rest(keep))
+        {
             assert!(rest.is_same_text(document) && document.is_same_text(&rest));
             assert!(rest.root() == root && rest.root().to_json() == json);
         }
