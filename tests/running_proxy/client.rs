@@ -6,6 +6,24 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Sends bytes and waits for what is answered; then ends its side and reads to the end. `None`: the other side does not end
+/// the connection then. Who ended its side at once would be taken to have left.
+pub async fn say_and_end(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    bytes: &[u8],
+) -> Option<Vec<u8>> {
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let mut patience = Duration::from_millis(500);
+    while let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.read_buf(&mut answer)).await {
+        patience = Duration::from_millis(100);
+    }
+    let _ = stream.shutdown().await;
+    let reading = stream.read_to_end(&mut answer);
+    let is_over = tokio::time::timeout(Duration::from_secs(8), reading).await.is_ok();
+    is_over.then_some(answer)
+}
+
 /// An HTTP/1 answer.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::client::say_and_end;
 use crate::http2_attacks::gateway;
 use crate::upstream::Seen;
 
@@ -434,16 +434,13 @@ async fn hostile_messages_do_not_reach_the_upstream() {
     let mut wrong = Vec::new();
     for (name, bytes, fate) in &all {
         let mut stream = TcpStream::connect(running.address()).await.unwrap();
-        let _ = stream.write_all(bytes).await;
-        let _ = stream.shutdown().await;
-        let mut answer = Vec::new();
-        let reading = tokio::time::timeout(Duration::from_secs(8), stream.read_to_end(&mut answer)).await;
+        let answer = say_and_end(&mut stream, bytes).await;
         // The upstream hears of a broken body a moment after the client is gone.
         if *fate == Broken {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let (heard, statuses) = (upstream.take(), statuses(&answer));
-        let found = if reading.is_err() {
+        let (heard, statuses) = (upstream.take(), statuses(answer.as_deref().unwrap_or_default()));
+        let found = if answer.is_none() {
             Some("the connection stayed open")
         } else {
             problem(*fate, &heard, &statuses)

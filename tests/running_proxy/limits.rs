@@ -6,7 +6,7 @@ use mesh::proxy_core::runtime::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Answer, exchange};
+use crate::client::{Answer, exchange, say_and_end};
 use crate::fixture::{GATEWAY, Running, config, door, start_with};
 use crate::upstream::Upstream;
 
@@ -22,10 +22,7 @@ async fn gateway(options: Options) -> (Running, Upstream) {
 async fn smuggle(payload: &str) -> (usize, Vec<String>) {
     let (proxy, upstream) = gateway(Options::default()).await;
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
-    stream.write_all(payload.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await;
+    let answer = say_and_end(&mut stream, payload.as_bytes()).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&answer);
     let statuses = text
         .lines()

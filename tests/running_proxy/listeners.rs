@@ -10,7 +10,7 @@ use mesh::proxy_core::seam::dial::SystemDial;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{Answer, exchange, get};
+use crate::client::{Answer, exchange, get, say_and_end};
 use crate::fixture::{
     GATEWAY, REVIEWS, Running, SIDECAR, config, config_with, door, reviews, start, start_with,
 };
@@ -244,13 +244,8 @@ async fn connect_is_refused_as_no_route_has_it() {
     let running = start(&door(EVERYTHING), GATEWAY, &["80"], &endpoints).await;
     let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
     let mut stream = TcpStream::connect(running.address()).await.unwrap();
-    stream
-        .write_all(format!("CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n{hidden}").as_bytes())
-        .await
-        .unwrap();
-    stream.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap();
+    let said = format!("CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n{hidden}");
+    let answer = say_and_end(&mut stream, said.as_bytes()).await.unwrap();
     let status = Answer::parse(&String::from_utf8_lossy(&answer)).status;
     assert!(matches!(status, 403 | 404 | 400), "{status}");
     let heard: Vec<String> = upstream.take().into_iter().map(|seen| seen.target).collect();

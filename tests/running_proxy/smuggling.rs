@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mesh::proxy_core::runtime::Options;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::client::say_and_end;
 use crate::fixture::{GATEWAY, config, door, start_with};
 use crate::http1_attacks;
 use crate::upstream::Upstream;
@@ -116,10 +116,7 @@ async fn sent_on(upstream: SocketAddr) -> (usize, usize) {
         start_with(config(&text, GATEWAY), &["80"], &endpoints, Options::default(), |builder| builder).await;
     for (_, bytes, _) in http1_attacks::all() {
         let mut stream = TcpStream::connect(running.address()).await.unwrap();
-        let _ = stream.write_all(&bytes).await;
-        let _ = stream.shutdown().await;
-        let mut answer = Vec::new();
-        let _ = tokio::time::timeout(Duration::from_secs(8), stream.read_to_end(&mut answer)).await;
+        let _ = say_and_end(&mut stream, &bytes).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     let records = running.records.take();

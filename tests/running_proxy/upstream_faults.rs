@@ -348,6 +348,115 @@ async fn u10_a_dead_mirror_and_a_fault_change_nothing_else() {
     assert!((Duration::from_millis(195)..Duration::from_millis(900)).contains(&took), "{took:?}");
 }
 
+/// How a client leaves.
+#[derive(Debug, Clone, Copy)]
+enum Leaves {
+    /// It ends its side and waits.
+    Ends,
+    /// It ends its side with its last byte.
+    EndsAtOnce,
+    /// It ends its side behind another request.
+    EndsBehindMore,
+    /// It asked for another protocol, and ends its side.
+    EndsBeforeUpgrade,
+    Resets,
+    /// The upstream has begun to answer.
+    ResetsWithin,
+}
+
+/// Measured at Envoy 1.35: half-open clients of HTTP/1 are gone clients, and what is done for them ends. The upstream's
+/// connection is closed, its place in the pool and in the breakers is free, and the log tells of it with `DC`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
+    let (gone, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let shim = Shim::start(move |mut heard| {
+        let gone = gone.clone();
+        async move {
+            while let Some(head) = heard.head().await {
+                if head.starts_with("GET /quick") {
+                    heard.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                    continue;
+                }
+                if head.starts_with("GET /begun") {
+                    heard.say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await;
+                }
+                let number = heard.number;
+                heard.hold().await;
+                let _ = gone.send(number);
+                return;
+            }
+        }
+    })
+    .await;
+    let policy = "{connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1, \
+                  http2MaxRequests: 1}}}";
+    let running = before(shim.address, ONCE, policy).await;
+    use Leaves::*;
+    for leaves in [Ends, EndsAtOnce, EndsBehindMore, EndsBeforeUpgrade, Resets, ResetsWithin] {
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        let asked = match leaves {
+            EndsBehindMore => {
+                "GET / HTTP/1.1\r\nhost: reviews\r\n\r\nGET /quick HTTP/1.1\r\nhost: reviews\r\n\r\n"
+            }
+            EndsBeforeUpgrade => {
+                "GET / HTTP/1.1\r\nhost: reviews\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+            }
+            ResetsWithin => "GET /begun HTTP/1.1\r\nhost: reviews\r\n\r\n",
+            _ => "GET / HTTP/1.1\r\nhost: reviews\r\n\r\n",
+        };
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        if !matches!(leaves, EndsAtOnce) {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        let left = Instant::now();
+        if matches!(leaves, Resets | ResetsWithin) {
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(stream);
+        } else {
+            stream.shutdown().await.unwrap();
+            let mut answer = Vec::new();
+            let reading = tokio::time::timeout(Duration::from_secs(2), stream.read_to_end(&mut answer));
+            reading.await.unwrap_or_else(|_| panic!("{leaves:?}: the connection stays")).ok();
+            assert!(answer.is_empty(), "{leaves:?}: {}", String::from_utf8_lossy(&answer));
+        }
+        if !matches!(leaves, EndsAtOnce) {
+            let gone = tokio::time::timeout(Duration::from_secs(2), told.recv()).await;
+            gone.unwrap_or_else(|_| panic!("{leaves:?}: the upstream's connection stays")).unwrap();
+        }
+        // The only connection and the only place are free again.
+        let next = tokio::time::timeout(Duration::from_secs(2), get(running.address(), "reviews", "/quick"));
+        assert_eq!(next.await.expect("no room").status, 200, "{leaves:?}");
+        assert!(left.elapsed() < Duration::from_secs(2), "{leaves:?}: {:?}", left.elapsed());
+        while let Ok(number) = told.try_recv() {
+            assert!(matches!(leaves, EndsAtOnce), "{leaves:?}: {number}");
+        }
+        let records = running.records.take();
+        let told: Vec<_> = records.iter().map(|record| (record.status, &*record.flags)).collect();
+        let first = if matches!(leaves, ResetsWithin) { (200, "DC") } else { (0, "DC") };
+        assert_eq!(told, [first, (200, "")], "{leaves:?}");
+    }
+}
+
+/// Who leaves while nothing is asked of an upstream gets what was answered at once, and is not waited for.
+#[tokio::test]
+async fn what_is_answered_at_once_is_told_to_a_client_that_ends_its_side() {
+    let text = "  - directResponse: {status: 200, body: {string: hello}}\n";
+    let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+    let running = before(nowhere, text, "{}").await;
+    for asked in ["GET / HTTP/1.1\r\nhost: reviews\r\n\r\n", "GET / HTTP/1.1\r\nhost reviews\r\n\r\n"] {
+        let mut stream = TcpStream::connect(running.address()).await.unwrap();
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        tokio::time::timeout(Duration::from_secs(2), stream.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let wanted = if asked.contains("host:") { "HTTP/1.1 200" } else { "HTTP/1.1 400" };
+        assert!(answer.starts_with(wanted), "{answer}");
+    }
+}
+
 /// An upstream that took a request and says nothing more, for a client that waits without end: a drain waits for the two as
 /// long as it may, and then lets go of both.
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! One request: decided, answered or sent on, and told of at its end.
 
+mod left;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
@@ -13,13 +15,16 @@ use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
+use self::left::Untold;
 use super::body::{Body, Watched};
+use super::clock::unix_now;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
 use super::finish::{Finish, Held};
 use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head, HeaderChanges};
 use super::http_server::HttpConnection;
+use super::http1_guard::Serving;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
@@ -72,6 +77,8 @@ pub(crate) struct Exchange {
     id: Option<u64>,
     is_grpc: bool,
     started: Instant,
+    /// `None`: the connection carries other requests as well.
+    serving: Option<Serving>,
 }
 
 /// Decides about a request.
@@ -81,6 +88,7 @@ pub(crate) struct Exchange {
 pub(crate) fn begin(
     server: Arc<HttpConnection>,
     mut request: Request<Incoming>,
+    serving: Option<Serving>,
 ) -> Result<Box<Exchange>, Closed> {
     let started = Instant::now();
     let standing = server.standing().ok_or(Closed)?;
@@ -108,6 +116,7 @@ pub(crate) fn begin(
         id,
         is_grpc,
         started,
+        serving,
     });
     exchange.decide(None, id);
     Ok(exchange)
@@ -117,24 +126,42 @@ pub(crate) fn begin(
 ///
 /// # Errors
 /// The connection must be closed.
-pub(crate) async fn run(mut exchange: Box<Exchange>) -> Result<Response<Body>, Closed> {
+pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Closed> {
+    let mut untold = Untold(Some(exchange));
+    let Some(exchange) = untold.0.as_deref_mut() else { return Err(Closed) };
     let mut consented = Vec::new();
     if matches!(exchange.plan, Plan::Ask(..)) {
         // Its own stage: few requests have it.
         consented = Box::pin(exchange.ask()).await;
     }
-    let mut held = Held { body: exchange.body.clone(), is_grpc: exchange.is_grpc, active: None, lent: None };
+    let mut held = Held {
+        body: exchange.body.clone(),
+        is_grpc: exchange.is_grpc,
+        active: None,
+        lent: None,
+        _serving: exchange.serving.take(),
+    };
     let mut deadline = None;
-    let mut response = match std::mem::replace(&mut exchange.plan, Plan::Close) {
+    let mut response = match &mut exchange.plan {
         // Nobody is asked twice.
-        Plan::Close | Plan::Ask(..) => return Err(Closed),
-        Plan::Reply(planned) => exchange.reply(planned).await,
-        Plan::Forward(mut forwarding) => {
+        Plan::Close | Plan::Ask(..) => {
+            drop(untold.0.take());
+            return Err(Closed);
+        }
+        Plan::Reply(planned) => {
+            let planned = std::mem::take(planned);
+            exchange.reply(planned).await
+        }
+        Plan::Forward(_) => {
             let outcome = {
-                let Exchange { server, standing, body, record, .. } = &mut *exchange;
-                forward::run(&server.connection, standing, &mut forwarding, body, record).await
+                let Exchange { server, standing, body, record, plan, .. } = &mut *exchange;
+                let Plan::Forward(forwarding) = plan else { return Err(Closed) };
+                forward::run(&server.connection, standing, forwarding, body, record).await
             };
-            let cors = forwarding.cors;
+            let cors = match std::mem::replace(&mut exchange.plan, Plan::Close) {
+                Plan::Forward(forwarding) => forwarding.cors,
+                _ => CorsHeaders::default(),
+            };
             match outcome {
                 Outcome::Reply(made, ops) => {
                     exchange.finish_reply(Planned { reply: made, cors, ops, fault: None })
@@ -154,6 +181,7 @@ pub(crate) async fn run(mut exchange: Box<Exchange>) -> Result<Response<Body>, C
         }
     };
     consented.iter().for_each(|change| change.apply(response.headers_mut()));
+    let Some(exchange) = untold.0.take() else { return Err(Closed) };
     Ok(finish(*exchange, response, held, deadline))
 }
 
@@ -410,11 +438,6 @@ pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
         ("istio-envoy", _) => Some(HeaderValue::from_static("istio-envoy")),
         _ => HeaderValue::from_str(name).ok(),
     }
-}
-
-fn unix_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The number of a decision, in hexadecimal.

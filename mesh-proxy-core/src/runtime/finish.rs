@@ -10,6 +10,7 @@ use super::attempt;
 use super::body::Watch;
 use super::cluster::Active;
 use super::connection::Connection;
+use super::http1_guard::Serving;
 use super::replay::Replay;
 use super::traces::Traced;
 use crate::telemetry::grpc_messages::MessageCounter;
@@ -21,6 +22,8 @@ pub(super) struct Held {
     pub(super) is_grpc: bool,
     pub(super) active: Option<Active>,
     pub(super) lent: Option<attempt::Held>,
+    /// Over with the answer's last byte.
+    pub(super) _serving: Option<Serving>,
 }
 
 /// Tells of a request once its answer has passed.
@@ -49,6 +52,14 @@ impl Finish {
     }
 }
 
+/// One more response flag.
+pub(super) fn add_flag(record: &mut Record, flag: &str) {
+    record.flags = match &*record.flags {
+        "" | "-" => flag.to_owned(),
+        flags => format!("{flags},{flag}"),
+    };
+}
+
 impl Watch for Finish {
     fn passed(&mut self, bytes: &Bytes) {
         self.record.bytes_sent += bytes.len() as u64;
@@ -72,11 +83,7 @@ impl Watch for Finish {
     fn broke(&mut self) {
         self.held.active = None;
         self.held.lent = None;
-        let flag = "DC";
-        self.record.flags = match &*self.record.flags {
-            "" | "-" => flag.to_owned(),
-            flags => format!("{flags},{flag}"),
-        };
+        add_flag(&mut self.record, "DC");
         self.tell();
     }
 }

@@ -122,7 +122,7 @@ struct Begun {
 /// The answer to one that is refused for its form.
 fn begin(
     shared: &Arc<HttpConnection>,
-    gate: &Gate,
+    gate: &Arc<Gate>,
     request: Request<Incoming>,
     headers_max: usize,
 ) -> Result<Result<Begun, exchange::Closed>, Box<Response<Body>>> {
@@ -137,7 +137,8 @@ fn begin(
     let asks_tunnel = asks_tunnel(&request);
     let is_http1 = request.version() < Version::HTTP_2;
     let is_connect = request.method() == Method::CONNECT;
-    let exchange = exchange::begin(Arc::clone(shared), request);
+    let serving = is_http1.then(|| gate.serve());
+    let exchange = exchange::begin(Arc::clone(shared), request, serving);
     Ok(exchange.map(|exchange| Begun { exchange, is_http1, is_connect, asks_tunnel }))
 }
 
@@ -203,7 +204,7 @@ fn builder(options: &Options) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(None)
         // The buffer holds a whole head; hyper wants 8 KiB at least.
         .max_buf_size(limits.header_bytes.max(8192))
-        .half_close(true);
+        .half_close(false);
     // Any other bound than its own costs the codec a table made for each request.
     if limits.headers != CODEC_HEADERS {
         builder.http1().max_headers(limits.headers);

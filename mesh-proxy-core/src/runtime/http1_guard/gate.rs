@@ -1,6 +1,7 @@
 //! What the stream in front of the codec and the service behind it tell each other.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::head::Refusal;
@@ -10,6 +11,17 @@ use super::head::Refusal;
 pub(crate) struct Gate {
     refusal: OnceLock<Refusal>,
     tunnel: Mutex<Tunnel>,
+    is_serving: AtomicBool,
+}
+
+/// A request of the connection that is not answered to the last byte. Dropped: it is, or never will be.
+#[derive(Debug)]
+pub(crate) struct Serving(Arc<Gate>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.is_serving.store(false, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +48,17 @@ impl Gate {
         if let Some(waker) = tunnel.waker.take() {
             waker.wake();
         }
+    }
+
+    /// A request was read. It is told when one task has it; the stream is read by the same.
+    pub(crate) fn serve(self: &Arc<Self>) -> Serving {
+        self.is_serving.store(true, Ordering::Relaxed);
+        Serving(Arc::clone(self))
+    }
+
+    /// Whether a request is without the end of its answer.
+    pub(super) fn is_serving(&self) -> bool {
+        self.is_serving.load(Ordering::Relaxed)
     }
 
     pub(super) fn poll_granted(&self, context: &Context<'_>) -> Poll<bool> {

@@ -6,8 +6,9 @@
 //! turn (400, 408, 431 or 501) and the connection closed.
 //!
 //! `head` knows lines, `chunks` a chunked body, `message` puts them together without I/O, `stream` feeds it from a
-//! connection, `lent` takes it back from a codec that has nothing to do. Bytes after a request to change protocols are held back until it is granted; what follows a refusal of it
-//! is never read.
+//! connection, `lent` takes it back from a codec that has nothing to do. Bytes after a request to change protocols are held
+//! back until it is granted; what follows a refusal of it is never read. While a request is answered nothing more is passed
+//! on but the client's end.
 
 mod chunks;
 mod gate;
@@ -17,7 +18,7 @@ mod message;
 mod stream;
 mod written;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, Serving};
 pub(crate) use head::Refusal;
 pub(crate) use lent::Lent;
 pub(crate) use stream::{ClientPatience, Guarded};

@@ -1,15 +1,18 @@
 //! A client's connection, of which the codec sees good messages only, one at a time.
 
+mod leaving;
+mod waiting;
 mod writing;
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::Rules;
@@ -64,6 +67,10 @@ pub(crate) struct Guarded<T> {
     has_codec: bool,
     /// The codec is told of an end that is none.
     is_parked: bool,
+    /// The codec has a head whose answer is not written to its end: it reads to hear of a client that leaves.
+    is_busy: bool,
+    /// The client has ended its side while its request was answered.
+    has_left: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +109,8 @@ impl<T> Guarded<T> {
             lingered: None,
             has_codec: false,
             is_parked: false,
+            is_busy: false,
+            has_left: false,
         }
     }
 
@@ -204,9 +213,11 @@ impl<T> Guarded<T> {
             };
         }
         let Mode::Http1(reader) = &mut self.mode else { return Ok(false) };
+        let was_at_head = reader.is_at_head();
         match message(reader, &self.kept) {
             Ok(0) => Ok(false),
             Ok(length) => {
+                self.is_busy |= was_at_head;
                 self.good = length;
                 self.waits_for = None;
                 self.has_waited = false;
@@ -259,8 +270,8 @@ fn message(reader: &mut Reader, bytes: &[u8]) -> Result<usize, Broken> {
 impl<T: AsyncRead + Unpin> Guarded<T> {
     /// Reads more into what is kept; `Ready(0)`: there is no more.
     fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut scratch = [0; READ_MIN];
-        let mut buffer = ReadBuf::new(&mut scratch);
+        let mut scratch = [MaybeUninit::uninit(); READ_MIN];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
         let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
         polled.map_ok(|()| {
             self.kept.extend_from_slice(buffer.filled());
@@ -280,11 +291,13 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
         if fresh.is_empty() {
             return polled;
         }
+        let was_at_head = reader.is_at_head();
         match message(reader, fresh) {
             Ok(length) => {
                 self.kept.extend_from_slice(fresh.get(length..).unwrap_or_default());
                 buffer.set_filled(before + length);
                 if length > 0 {
+                    self.is_busy |= was_at_head;
                     self.waits_for = None;
                     self.has_waited = false;
                 }
@@ -340,43 +353,6 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
         }
         Poll::Ready(Ok(()))
     }
-
-    /// Waits until there is something for a codec to do; `false`: the connection has ended.
-    pub(crate) async fn starts(&mut self) -> bool {
-        self.has_codec = false;
-        self.waits_for = None;
-        let has_something = std::future::poll_fn(|context| self.poll_starts(context)).await;
-        self.is_parked = false;
-        self.has_codec = true;
-        has_something
-    }
-
-    /// Ends the connection in order.
-    pub(crate) async fn finish(&mut self)
-    where
-        T: AsyncWrite,
-    {
-        self.is_parked = false;
-        let ended = std::future::poll_fn(|context| Pin::new(&mut *self).poll_shutdown(context)).await;
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection was not ended in order");
-        }
-    }
-
-    fn poll_starts(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        while self.good == 0 {
-            match &self.mode {
-                Mode::Ended => return Poll::Ready(false),
-                Mode::Through => return Poll::Ready(true),
-                Mode::First(_) | Mode::Http1(_) => match self.poll_head(context) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => self.end(),
-                },
-            }
-        }
-        Poll::Ready(true)
-    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
@@ -395,13 +371,16 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
                 return Poll::Ready(Ok(()));
             }
             match &this.mode {
+                // The codec closes after its answer.
+                Mode::Ended if this.gate.refusal().is_some() => return Poll::Pending,
+                Mode::Ended if this.is_busy => return this.poll_leaves(context),
                 Mode::Ended => return Poll::Ready(Ok(())),
                 Mode::Through if this.kept.is_empty() => {
                     return Pin::new(&mut this.inner).poll_read(context, buffer);
                 }
                 Mode::Through => this.good = this.kept.len(),
                 Mode::Http1(reader) if reader.is_at_tunnel() => match this.gate.poll_granted(context) {
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => return this.poll_leaves(context),
                     Poll::Ready(true) => this.mode = Mode::Through,
                     Poll::Ready(false) => this.end(),
                 },
@@ -411,6 +390,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
                     }
                     this.look_at_kept()?;
                 }
+                Mode::Http1(_) if this.is_busy => return this.poll_leaves(context),
                 // Who does not read its answers is not asked for more: they would pile up in the codec. The end of the
                 // blocked write wakes this task.
                 Mode::Http1(_) if this.is_write_blocked => return Poll::Pending,
