@@ -7,6 +7,8 @@ use mesh_model::trace::{Because, Outcome, Stage, Step};
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value};
 
+use crate::report::plain::cut;
+
 /// Lists of alternatives longer than this are shortened.
 const ALTERNATIVES_MAX: usize = 3;
 
@@ -48,9 +50,9 @@ fn heading(stage: Stage) -> &'static str {
 /// `lost  route[0] jason: header end-user wanted exact jason, got absent`, and where it was written.
 fn candidate(out: &mut impl Write, step: &Step<'_>) -> std::io::Result<()> {
     match step.outcome {
-        Outcome::Won => write!(out, "  {}  {}", "won ".green(), step.rule)?,
-        Outcome::Lost => write!(out, "  {}  {}", "lost".red(), step.rule)?,
-        Outcome::NotAsked => write!(out, "  {}  {}", "-   ".dimmed(), step.rule.dimmed())?,
+        Outcome::Won => write!(out, "  {}  {}", "won ".green(), cut(&step.rule))?,
+        Outcome::Lost => write!(out, "  {}  {}", "lost".red(), cut(&step.rule))?,
+        Outcome::NotAsked => write!(out, "  {}  {}", "-   ".dimmed(), cut(&step.rule).dimmed())?,
     }
     if let Some(because) = &step.because {
         reason(out, step.outcome, because)?;
@@ -66,6 +68,7 @@ fn reason(out: &mut impl Write, outcome: Outcome, because: &Because<'_>) -> std:
     let Because { field, wanted, got } = because;
     write!(out, ": {field}")?;
     let wanted = shortened(wanted);
+    let (wanted, got) = (cut(&wanted), cut(got));
     match (outcome, wanted.is_empty(), got.is_empty()) {
         (_, true, true) => Ok(()),
         (_, false, true) => write!(out, " {}", wanted.cyan()),
@@ -184,7 +187,7 @@ fn in_words(reason: &str) -> Option<&'static str> {
 /// A value on one line: strings bare, objects as `key value`, nothing that is empty.
 fn fact(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => cut(text).into_owned(),
         Value::Object(map) => map
             .iter()
             .filter(|(_, value)| !is_empty(value))

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::Unusable;
 use crate::args::{Format, Part, Show};
 use crate::load::resolve;
-use crate::report::human;
+use crate::report::{human, plain};
 use crate::target;
 
 pub fn run(command: &Show) -> Result<ExitCode, Unusable> {
@@ -50,8 +50,13 @@ fn outline(out: &mut impl Write, value: &Value, depth: usize) -> std::io::Result
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(map) => {
+            // Endpoints have addresses with ports, listeners and virtual addresses have none.
+            let is_endpoint = map.contains_key("health") && map.contains_key("weight");
             for (key, value) in map {
                 match leaf(value) {
+                    Some(text) if key == "address" && is_endpoint => {
+                        writeln!(out, "{indent}{key}: {}", plain::endpoint(&text))?;
+                    }
                     Some(text) if text.is_empty() => {}
                     Some(text) => writeln!(out, "{indent}{key}: {text}")?,
                     None => {
@@ -89,7 +94,7 @@ fn leaf(value: &Value) -> Option<String> {
         Value::Null => Some(String::new()),
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(plain::cut(text).into_owned()),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
             Some(items.iter().filter_map(leaf).collect::<Vec<_>>().join(", "))
         }

@@ -1,6 +1,6 @@
 //! Which listener takes a connection.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::{Direction, Listener};
@@ -57,7 +57,8 @@ fn tell<O: Observer>(
     winner: Option<&Listener>,
     observer: &mut O,
 ) {
-    let dialled = || format!("{}:{}", connection.dst_ip, connection.dst_port);
+    // The brackets of a socket address: `fd00::1:80` would leave it open where the port begins.
+    let dialled = || SocketAddr::new(connection.dst_ip, connection.dst_port).to_string();
     for listener in &config.listeners {
         let wins = winner.is_some_and(|winner| std::ptr::eq(winner, &raw const **listener));
         let on_port = listener.port == connection.dst_port || listener.catch_all;
@@ -69,7 +70,7 @@ fn tell<O: Observer>(
         let bound = if listener.catch_all {
             "what no other listener takes".to_owned()
         } else {
-            format!("{}:{}", listener.address, listener.port)
+            SocketAddr::new(listener.address, listener.port).to_string()
         };
         observer.note(|| {
             Step::new(Stage::Listener, outcome, format!("listener {}", listener.name))

@@ -6,6 +6,7 @@ use std::io::Write;
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
 use owo_colors::OwoColorize;
 
+use super::plain::cut;
 use super::{Extent, count, resource};
 use crate::source::{Region, Text, Texts};
 
@@ -45,7 +46,7 @@ fn write_finding(
         Severity::Warning => write!(out, "{}{}", "warning".yellow().bold(), code.yellow().bold())?,
         Severity::Info => write!(out, "{}{}", "info".blue().bold(), code.blue().bold())?,
     }
-    writeln!(out, "{} {}", ":".bold(), finding.message.bold())?;
+    writeln!(out, "{} {}", ":".bold(), cut(&finding.message).bold())?;
     let at = &finding.at;
     // A secret's lines are not printed: they may hold the secret.
     let text = texts.of(&at.file).filter(|_| at.resource.kind != "Secret");
@@ -68,7 +69,7 @@ fn write_finding(
         note("in: ", &place)?;
     }
     if let Some(help) = &finding.help {
-        note(&format!("{} ", "help:".cyan()), help)?;
+        note(&format!("{} ", "help:".cyan()), &cut(help))?;
     }
     if more > 0 {
         note("", &format!("and {more} more like this"))?;

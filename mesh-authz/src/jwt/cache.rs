@@ -5,10 +5,10 @@
 //! so a token never outlives the keys that it was verified with.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use foldhash::{fast, quality};
+use foldhash::quality;
 
 /// Locks; so many requests can look at the same time.
 const SHARDS: usize = 16;
@@ -33,8 +33,26 @@ pub(crate) struct TokenCache<V> {
 #[derive(Debug)]
 struct Shard<V> {
     half: usize,
-    young: HashMap<u64, Entry<V>, fast::RandomState>,
-    old: HashMap<u64, Entry<V>, fast::RandomState>,
+    young: HashMap<u64, Entry<V>, ByHash>,
+    old: HashMap<u64, Entry<V>, ByHash>,
+}
+
+/// Keys are secret hashes already: they are their own.
+type ByHash = BuildHasherDefault<Itself>;
+
+#[derive(Debug, Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0 << 8 | u64::from(*byte));
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 #[derive(Debug)]
@@ -93,7 +111,7 @@ impl<V: Clone> TokenCache<V> {
     }
 
     fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<V>>> {
-        // The upper bits: the maps inside use the lower ones.
+        // Bits in the middle: the maps inside use the lowest and the highest ones.
         let at = usize::try_from(hash >> 32).ok()? % SHARDS;
         // Nothing can panic between two changes of a shard, so a poisoned one is as good as any.
         self.shards.get(at).map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 use super::claims_scan::{Claim, scan};
 use super::status::Status;
 use super::{base64url, base64url_into};
-use crate::byte_places;
 
 /// Signature algorithms that a token may name (S-277).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,11 +178,7 @@ pub(crate) type KeyId = SmallVec<[u8; 64]>;
 
 /// Header, payload and signature, none of them empty.
 fn sections(text: &[u8], form: Form) -> Option<[&[u8]; 3]> {
-    let mut dots: SmallVec<[usize; 4]> = SmallVec::new();
-    byte_places::each(text, b'.', |at| {
-        dots.push(at);
-        dots.len() < 4
-    });
+    let dots: SmallVec<[usize; 4]> = memchr::memchr_iter(b'.', text).take(4).collect();
     let found = match dots.as_slice() {
         [first, second] => [text.get(..*first)?, text.get(first + 1..*second)?, text.get(second + 1..)?],
         _ if form == Form::Strict => return None,

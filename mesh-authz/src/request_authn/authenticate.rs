@@ -166,18 +166,36 @@ impl Judge<'_> {
         changes: &mut RequestChanges,
     ) -> Result<Arc<Claims>, Status> {
         let found = self.rule.locations.find(request);
+        let mut own = OwnChanges { before: changes.len(), changes, path: None };
+        // What there nearly always is, without a list.
+        if let [found] = found.as_slice() {
+            let verified = self.check(found)?;
+            self.leave(&mut own, found, &verified, request);
+            return Ok(verified.claims);
+        }
         let mut verified: SmallVec<[Verified; 1]> = SmallVec::new();
         for found in found.iter().rev() {
             verified.push(self.check(found)?);
         }
-        let mut own = OwnChanges { before: changes.len(), changes, path: None };
         for (found, verified) in found.iter().rev().zip(&verified) {
-            verified.headers.iter().flat_map(|headers| headers.iter()).for_each(|change| own.write(change));
-            if !self.rule.forward {
-                own.remove(found.place, request);
-            }
+            self.leave(&mut own, found, verified, request);
         }
         verified.pop().map(|verified| verified.claims).ok_or(Status::Missing)
+    }
+
+    /// What a token that verifies changes.
+    #[inline]
+    fn leave(
+        &self,
+        own: &mut OwnChanges<'_>,
+        found: &Found<'_>,
+        verified: &Verified,
+        request: &RequestFacts<'_>,
+    ) {
+        verified.headers.iter().flat_map(|headers| headers.iter()).for_each(|change| own.write(change));
+        if !self.rule.forward {
+            own.remove(found.place, request);
+        }
     }
 
     fn check(&self, found: &Found<'_>) -> Result<Verified, Status> {

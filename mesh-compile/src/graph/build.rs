@@ -10,7 +10,7 @@ use mesh_model::networking::gateway::spec::{Gateway, Server};
 use mesh_model::object::Object;
 use mesh_model::origin::Origin;
 
-use super::{Edge, EdgeKind, Fact, MeshGraph, Node, NodeKind, policies, routes, text};
+use super::{Edge, EdgeKind, Fact, MeshGraph, Node, NodeKind, policies, routes, text, written};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Resolution, Service};
 use crate::snapshot::MeshSnapshot;
@@ -28,6 +28,8 @@ pub(super) struct Draft<'s> {
     pub(super) labels: BTreeMap<String, Arc<StringMap>>,
     /// Nodes of services by the nodes of their workloads.
     pub(super) services_of: BTreeMap<String, BTreeSet<String>>,
+    /// Who routes the requests of a node: by node, as they are told.
+    pub(super) routed_by: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Draws a mesh.
@@ -40,6 +42,7 @@ pub(super) fn graph(snapshot: &MeshSnapshot) -> MeshGraph {
         by_identity: BTreeMap::new(),
         labels: BTreeMap::new(),
         services_of: BTreeMap::new(),
+        routed_by: BTreeMap::new(),
     };
     snapshot.gateways.iter().for_each(|gateway| draft.gateway(gateway));
     snapshot.registry.services.iter().for_each(|service| draft.service(service));
@@ -63,24 +66,29 @@ impl Draft<'_> {
 
     fn gateway(&mut self, gateway: &Object<Gateway>) {
         let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
+        let binding = self.snapshot.gateway_bindings.get(key_of(gateway).as_str());
         let servers = gateway.spec.servers.iter().enumerate();
         let mut facts: Vec<_> = servers
             .map(|(index, server)| {
-                let origin = gateway.origin(format!("spec.servers[{index}]"));
+                let origin = gateway.origin(written::server_field(gateway, binding, index));
                 Fact { label: "server", value: server_text(server), origin: Some(origin) }
             })
             .collect();
+        if written::is_made(gateway) {
+            let origin = Some(gateway.origin("metadata.name"));
+            facts.push(Fact { label: "written as", value: written::object(&gateway.provenance), origin });
+        }
         let selector: Vec<_> =
             gateway.spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
         if !selector.is_empty() {
-            let origin = Some(gateway.origin("spec.selector"));
+            let origin = (!written::is_made(gateway)).then(|| gateway.origin("spec.selector"));
             facts.push(Fact { label: "selector", value: selector.join(", "), origin });
         }
         let node = Node {
             id: id.clone(),
             kind: NodeKind::Gateway,
-            name: gateway.meta.name.to_string(),
-            namespace: gateway.meta.namespace.to_string(),
+            name: written::gateway_name(gateway),
+            namespace: gateway.provenance.namespace.to_string(),
             parent: None,
             mtls: None,
             endpoints: 0,
@@ -90,9 +98,23 @@ impl Draft<'_> {
         self.nodes.insert(id, node);
     }
 
-    /// Hangs the workloads that a Gateway selects under it.
+    /// Hangs the workloads that a Gateway selects, or that the Services of a listener have, under it.
     fn gateway_workloads(&mut self) {
         let snapshot = self.snapshot;
+        for gateway in &snapshot.gateways {
+            let Some(binding) = snapshot.gateway_bindings.get(key_of(gateway).as_str()) else { continue };
+            let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
+            let services: BTreeSet<&String> =
+                binding.services.iter().filter_map(|host| self.by_host.get(host.as_str())).collect();
+            let behind = |services_of: &BTreeSet<String>| services_of.iter().any(|id| services.contains(id));
+            let workloads: Vec<_> = self
+                .services_of
+                .iter()
+                .filter(|(_, of)| behind(of))
+                .map(|(workload, _)| workload.clone())
+                .collect();
+            workloads.iter().for_each(|workload| self.edge(&id, workload, EdgeKind::Has, None));
+        }
         for gateway in snapshot.gateways.iter().filter(|gateway| !gateway.spec.selector.is_empty()) {
             let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
             let selected: Vec<_> = self
@@ -278,6 +300,10 @@ impl Draft<'_> {
         }
         covered
     }
+}
+
+fn key_of(gateway: &Object<Gateway>) -> String {
+    format!("{}/{}", gateway.meta.namespace, gateway.meta.name)
 }
 
 pub(super) fn gateway_id(namespace: &str, name: &str) -> String {

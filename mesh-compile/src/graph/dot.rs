@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::written::ROUTED_BY;
 use super::{EdgeKind, MeshGraph, Node, NodeKind};
 
 /// Prints a graph in the language of Graphviz, namespaces as boxes.
@@ -50,12 +51,26 @@ fn style(kind: NodeKind) -> &'static str {
         NodeKind::External => "fillcolor=\"#fff8e6\"",
         NodeKind::Subset => "fillcolor=\"#f6f8fa\"",
         NodeKind::Workload => "shape=component",
+        NodeKind::Missing => "style=\"rounded,dashed\" color=\"#cf222e\" fontcolor=\"#cf222e\"",
     }
 }
 
-/// Name and what it accepts.
+/// Who routes its requests, as many as a box has room for.
+const ROUTED_BY_MAX: usize = 2;
+
+/// Name, what it accepts, and what routes its requests; of what is missing, that it is.
 pub(super) fn label(node: &Node) -> String {
     let mut lines = vec![node.name.clone()];
+    if node.kind == NodeKind::Missing {
+        lines.extend(node.facts.first().map(|fact| fact.label.to_owned()));
+        return lines.join("\n");
+    }
+    if node.kind != NodeKind::Gateway {
+        let routed_by = || node.facts.iter().filter(|fact| fact.label == ROUTED_BY);
+        lines.extend(routed_by().take(ROUTED_BY_MAX).map(|fact| fact.value.clone()));
+        let rest = routed_by().count().saturating_sub(ROUTED_BY_MAX);
+        lines.extend((rest > 0).then(|| format!("and {rest} more")));
+    }
     lines.extend(node.mtls.map(|mode| format!("mTLS {mode}")));
     lines.extend((node.policies > 0).then(|| format!("policies: {}", node.policies)));
     lines.join("\n")

@@ -26,6 +26,7 @@ pub fn mermaid(graph: &MeshGraph) -> String {
                 NodeKind::External => ("([", "])"),
                 NodeKind::Subset => ("[", "]"),
                 NodeKind::Workload => ("[[", "]]"),
+                NodeKind::Missing => ("[/", "/]"),
             };
             let _ = writeln!(out, "    n{number}{open}\"{}\"{close}", escaped(&label(node)));
         }

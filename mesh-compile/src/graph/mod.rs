@@ -35,6 +35,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 mod text;
+mod written;
 
 use mesh_model::origin::Origin;
 use serde::Serialize;
@@ -71,6 +72,8 @@ pub enum NodeKind {
     Subset,
     /// Endpoints of one application and version.
     Workload,
+    /// A service, subset or gateway that something names and that is not there.
+    Missing,
 }
 
 /// A node. Ours: what a person would draw as a box.
@@ -84,7 +87,7 @@ pub struct Node {
     pub name: String,
     /// Namespace.
     pub namespace: String,
-    /// The service that a subset belongs to.
+    /// The service that a subset, or a missing subset, belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// What it accepts: `STRICT`, `PERMISSIVE`, `DISABLE`, or `MIXED` where its workloads or ports differ.
@@ -145,6 +148,9 @@ pub struct Way {
     /// Its share in percent; `None`: not a share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// What is done on the way: `timeout 2s`, `retries 3`, `abort 503 10%`, `rewrite`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<String>,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -155,7 +161,10 @@ impl Edge {
         match self.ways.as_slice() {
             [] => String::new(),
             [way] => way.text(),
-            [first, ..] => format!("{} and {} more", first.text(), self.ways.len() - 1),
+            [first, ..] => {
+                let first = Some(first.text()).filter(|text| !text.is_empty());
+                format!("{} and {} more", first.as_deref().unwrap_or("everything"), self.ways.len() - 1)
+            }
         }
     }
 }
@@ -163,7 +172,7 @@ impl Edge {
 impl Way {
     fn text(&self) -> String {
         let share = self.weight.filter(|weight| *weight != 100).map(|weight| format!("{weight}%"));
-        let parts = [self.label.clone(), share.unwrap_or_default()];
+        let parts = [self.label.clone(), share.unwrap_or_default(), self.acts.join(", ")];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }

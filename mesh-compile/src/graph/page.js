@@ -25,7 +25,7 @@
   // A card is a gateway, a host or a service; its subsets and workloads are rows of it.
   const cards = new Map();
   const cardOf = new Map();
-  const isCard = (node) => ["gateway", "host", "service", "external"].includes(node.kind);
+  const isCard = (node) => ["gateway", "host", "service", "external"].includes(node.kind) || (node.kind === "missing" && !node.parent);
   for (const node of data.nodes) {
     if (isCard(node)) {
       cards.set(node.id, { node, rows: [], x: 0, y: 0, level: -1 });
@@ -33,7 +33,7 @@
     }
   }
   for (const node of data.nodes) {
-    if (node.kind === "subset" && cards.has(node.parent)) {
+    if ((node.kind === "subset" || node.kind === "missing") && cards.has(node.parent)) {
       cards.get(node.parent).rows.push({ node, indent: 0 });
       cardOf.set(node.id, node.parent);
     }
@@ -57,16 +57,24 @@
     }
   }
   const shares = new Map();
+  // What a service does with its own requests: said on its card, a line to itself would tell less.
+  const own = new Map();
+  const told = (way) => [way.label, way.weight !== undefined && way.weight !== 100 ? `${way.weight}%` : "", ...(way.acts ?? [])].filter(Boolean).join(" ");
   for (const edge of data.edges) {
     if (edge.kind === "route" && cardOf.get(edge.from) === cardOf.get(edge.to)) {
       shares.set(edge.to, edge);
+      if (edge.from === edge.to) own.set(edge.to, edge.ways);
     }
   }
   for (const card of cards.values()) {
     if (card.node.kind === "gateway") {
       card.lines = card.node.facts.filter((fact) => fact.label === "server").slice(0, 6).map((fact) => fact.value);
     } else {
-      card.lines = [];
+      const routed = card.node.facts.filter((fact) => fact.label === "routed by").map((fact) => fact.value);
+      const ways = (own.get(card.node.id) ?? []).map((way) => `↻ ${told(way) || "everything"}`);
+      card.lines = [...routed.slice(0, 2), ...ways.slice(0, 4)];
+      const more = Math.max(0, routed.length - 2) + Math.max(0, ways.length - 4);
+      if (more) card.lines.push(`and ${more} more`);
     }
     card.height = HEAD + (card.rows.length + card.lines.length) * ROW + (card.rows.length + card.lines.length ? 6 : 0);
   }
@@ -176,15 +184,16 @@
   const rowY = new Map();
   for (const card of cards.values()) {
     const { node } = card;
-    const group = shape("g", { class: "card", "data-id": node.id, tabindex: 0, transform: `translate(${card.x} ${card.y})` }, layer("cards"));
+    const group = shape("g", { class: `card ${node.kind}`, "data-id": node.id, tabindex: 0, transform: `translate(${card.x} ${card.y})` }, layer("cards"));
     shape("rect", { class: "body", width: WIDTH, height: card.height, rx: 8 }, group);
     shape("rect", { class: "band", width: 5, height: card.height, rx: 2.5, fill: `hsl(${hue(node.namespace)} 60% 50%)` }, group);
-    const icon = { gateway: "⇥", host: "?", external: "☁", service: "◉", workload: "▪" }[node.kind] ?? "";
+    const icon = { gateway: "⇥", host: "?", external: "☁", service: "◉", workload: "▪", missing: "✗" }[node.kind] ?? "";
     shape("text", { class: "name", x: 14, y: 20 }, group, `${icon} ${cut(node.name, node.mtls ? 19 : 30)}`);
     const notes = [node.namespace];
     if (node.kind === "gateway") notes.push("gateway");
     if (node.kind === "external") notes.push("outside the mesh");
     if (node.kind === "host") notes.push("no such service");
+    if (node.kind === "missing") notes.push(node.facts[0]?.label ?? "missing");
     if (node.endpoints) notes.push(node.endpoints === 1 ? "1 endpoint" : `${node.endpoints} endpoints`);
     if (node.policies) notes.push(node.policies === 1 ? "1 policy" : `${node.policies} policies`);
     shape("text", { class: "soft", x: 14, y: 37 }, group, cut(notes.filter(Boolean).join(" · "), 46));
@@ -203,12 +212,13 @@
       const ways = share?.ways.filter((way) => way.weight !== undefined) ?? [];
       const main = ways.find((way) => !way.label) ?? ways[0];
       if (main) shape("rect", { class: "share", x: 6, y: y + 1, width: (WIDTH - 8) * Math.min(100, main.weight) / 100, height: ROW - 2 }, item);
-      const mark = row.node.kind === "subset" ? "◇" : "▪";
+      const mark = { subset: "◇", missing: "✗" }[row.node.kind] ?? "▪";
+      if (row.node.kind === "missing") item.classList.add("missing");
       shape("text", { x: 14 + row.indent * 16, y: y + 15 }, item, `${mark} ${cut(row.node.name, 24 - row.indent * 2)}`);
       let side = row.node.kind === "workload" ? `×${row.node.endpoints}` : "";
       if (main) side = `${main.label ? `${cut(main.label, 12)} ` : ""}${main.weight}%${ways.length > 1 ? ` +${ways.length - 1} more` : ""}`;
       shape("text", { class: "soft", x: WIDTH - 10, y: y + 15, "text-anchor": "end" }, item, side);
-      if (!rowY.has(row.node.id) || row.node.kind === "subset") rowY.set(row.node.id, card.y + y + ROW / 2);
+      if (!rowY.has(row.node.id) || row.node.kind !== "workload") rowY.set(row.node.id, card.y + y + ROW / 2);
       y += ROW;
     }
     card.group = group;
@@ -229,7 +239,6 @@
     link.path = shape("path", { class: `edge ${link.kind}`, d, "marker-end": `url(#arrow-${link.kind})` }, layer("edges"));
     const ways = link.edges.flatMap((edge) => edge.ways);
     if (link.kind !== "allow" && ways.length) {
-      const told = (way) => [way.label, way.weight !== undefined && way.weight !== 100 ? `${way.weight}%` : ""].filter(Boolean).join(" ");
       const first = told(ways[0]);
       const text = ways.length === 1 ? first : `${first || "all"} +${ways.length - 1}`;
       // Labels of lines that end at one place stand above each other.
@@ -324,7 +333,7 @@
       const item = element("li", {}, items);
       link1(item, edge[end]);
       for (const way of edge.ways) {
-        const text = [way.label || (edge.kind === "has" ? "" : "everything"), way.weight !== undefined ? `${way.weight}%` : ""].filter(Boolean).join(" · ");
+        const text = [way.label || (edge.kind === "has" ? "" : "everything"), way.weight !== undefined ? `${way.weight}%` : "", ...(way.acts ?? [])].filter(Boolean).join(" · ");
         element("div", {}, item, text);
         element("span", { class: "at" }, item, place1(way.origin));
       }
@@ -341,7 +350,7 @@
     const shut = element("button", { class: "close", title: "Close (Esc)" }, details, "×");
     shut.addEventListener("click", close);
     element("h2", {}, details, node.name);
-    const kind = { external: "service outside the mesh", host: "host without a service" }[node.kind] ?? node.kind;
+    const kind = { external: "service outside the mesh", host: "host without a service", missing: node.facts[0]?.label }[node.kind] ?? node.kind;
     element("p", { class: "kind" }, details, [kind, node.namespace && `namespace ${node.namespace}`].filter(Boolean).join(" · "));
     const facts = element("dl", {}, details);
     if (node.mtls) { element("dt", {}, facts, "mutual TLS"); element("dd", { class: node.mtls }, facts, node.mtls); }
@@ -425,7 +434,7 @@
     entry.append(names[kind]);
   }
   const total = (kind) => data.nodes.filter((node) => node.kind === kind).length;
-  element("span", {}, document.getElementById("legend"), [["gateway", "gateway", "gateways"], ["service", "service", "services"], ["external", "outside", "outside"], ["workload", "workload", "workloads"]].filter(([kind]) => total(kind)).map(([kind, one, several]) => `${total(kind)} ${total(kind) === 1 ? one : several}`).join(" · "));
+  element("span", {}, document.getElementById("legend"), [["gateway", "gateway", "gateways"], ["service", "service", "services"], ["external", "outside", "outside"], ["workload", "workload", "workloads"], ["missing", "missing", "missing"]].filter(([kind]) => total(kind)).map(([kind, one, several]) => `${total(kind)} ${total(kind) === 1 ? one : several}`).join(" · "));
   if (location.hash.length > 1) { const id = decodeURIComponent(location.hash.slice(1)); fit(); choose(id); } else fit();
   window.addEventListener("resize", apply);
 })();

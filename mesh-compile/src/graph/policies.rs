@@ -9,7 +9,7 @@ use mesh_model::part::{PolicyTargetReference, WorkloadSelector};
 use mesh_model::security::authorization_policy::AuthorizationPolicy;
 use mesh_model::security::authorization_policy::spec::Action;
 
-use super::build::Draft;
+use super::build::{Draft, gateway_id};
 use super::{EdgeKind, Fact, NodeKind, Way};
 
 /// Names of policies that a node lists.
@@ -74,17 +74,19 @@ fn guarded(draft: &Draft<'_>, workloads: &[(String, String, Labels)], scope: &Sc
     if !scope.targets.is_empty() {
         let nodes = draft.nodes.values().filter(|node| {
             scope.targets.iter().any(|target| {
-                let is_kind = match target.kind.as_str() {
+                let is_named = match target.kind.as_str() {
                     "Service" | "ServiceEntry" => {
                         matches!(node.kind, NodeKind::Service | NodeKind::External)
+                            && node.name == target.name
                     }
-                    "Gateway" => node.kind == NodeKind::Gateway,
+                    // A Gateway of the Gateway API has a node for each listener, with a name made of both.
+                    "Gateway" => {
+                        let id = gateway_id(scope.namespace, &target.name);
+                        node.id.strip_prefix(&id).is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+                    }
                     _ => false,
                 };
-                // A Gateway of the Gateway API has a node for each listener, named after it.
-                let is_named =
-                    node.name == target.name || node.name.starts_with(&format!("{}~", target.name));
-                is_kind && is_named && node.namespace == scope.namespace
+                is_named && node.namespace == scope.namespace
             })
         });
         return nodes.map(|node| node.id.clone()).collect();
@@ -130,7 +132,8 @@ fn allow(draft: &mut Draft<'_>, policy: &Object<AuthorizationPolicy>, guarded: &
                     }
                     *left -= 1;
                     let label = policy.meta.name.to_string();
-                    let way = Way { label, weight: None, origin: policy.origin(path.clone()) };
+                    let origin = policy.origin(path.clone());
+                    let way = Way { label, weight: None, acts: Vec::new(), origin };
                     draft.edge(caller, callee, EdgeKind::Allow, Some(way));
                 }
             }

@@ -76,6 +76,123 @@ fn routes_lead_from_gateways_and_hosts_to_services_and_subsets_with_their_shares
     assert!(front.facts.iter().any(|fact| fact.label == "redirects" && fact.value == "/x"), "{front:?}");
 }
 
+fn reviews_routed(spec: &str) -> MeshGraph {
+    let text =
+        [service("shop", "reviews"), service("shop", "web"), istio("VirtualService", "shop", "own", spec)];
+    MeshGraph::of(&resolve(&text.concat()))
+}
+
+fn facts(graph: &MeshGraph, name: &str) -> Vec<String> {
+    let node = graph.nodes.iter().find(|node| node.name == name).unwrap();
+    let told = node.facts.iter().filter(|fact| !["host", "port"].contains(&fact.label));
+    told.map(|fact| format!("{}: {}", fact.label, fact.value)).collect()
+}
+
+#[test]
+fn what_a_service_does_with_its_own_requests_is_in_the_picture() {
+    let graph = reviews_routed(
+        "{hosts: [reviews], http: [{match: [{uri: {prefix: /slow}}], timeout: 30s, retries: {attempts: 5}, route: [{destination: {host: reviews}}]}, \
+         {fault: {abort: {percentage: {value: 1}, httpStatus: 503}}, route: [{destination: {host: reviews}}]}]}",
+    );
+    assert_eq!(
+        edges(&graph, EdgeKind::Route),
+        ["reviews > reviews [/slow* timeout 30s, retries 5 and 1 more]"]
+    );
+    assert_eq!(graph.edges[0].ways[1].acts, ["aborts"]);
+    assert_eq!(facts(&graph, "reviews"), ["routed by: VirtualService shop/own"]);
+    for picture in [dot(&graph), mermaid(&graph)] {
+        assert!(picture.contains("VirtualService shop/own") && picture.contains("timeout 30s"), "{picture}");
+    }
+}
+
+#[test]
+fn a_service_that_leads_to_itself_as_a_whole_needs_no_arrow_and_names_its_route() {
+    let graph = reviews_routed("{hosts: [reviews], http: [{route: [{destination: {host: reviews}}]}]}");
+    assert_eq!(edges(&graph, EdgeKind::Route), [""; 0]);
+    assert!(mermaid(&graph).contains("VirtualService shop/own"));
+}
+
+#[test]
+fn what_is_named_and_not_there_is_drawn_as_missing() {
+    let graph = reviews_routed(
+        "{hosts: [reviews], gateways: [mesh, gone-gate], http: [{mirror: {host: copy.example.com}, route: \
+         [{destination: {host: gone}, weight: 10}, {destination: {host: reviews, subset: v9}, weight: 90}]}]}",
+    );
+    let missing: Vec<_> = graph.nodes.iter().filter(|node| node.kind == NodeKind::Missing).collect();
+    let told: BTreeSet<_> = missing.iter().map(|node| (&*node.name, node.facts[0].label)).collect();
+    let wanted = [
+        ("copy.example.com", "no such service"),
+        ("gone", "no such service"),
+        ("gone-gate", "no such gateway"),
+        ("v9", "no such subset"),
+    ];
+    assert_eq!(told, wanted.into());
+    assert!(missing.iter().all(|node| node.namespace == "shop"), "{missing:?}");
+    let subset = missing.iter().find(|node| node.name == "v9").unwrap();
+    assert_eq!(subset.parent.as_deref(), Some("service:reviews.shop.svc.cluster.local@shop"));
+    let routes = edges(&graph, EdgeKind::Route);
+    assert!(routes.contains(&"reviews > gone [10%]".to_owned()), "{routes:?}");
+    assert!(mermaid(&graph).contains("[/\"gone<br/>no such service\"/]"));
+}
+
+#[test]
+fn several_ways_of_which_the_first_takes_everything_say_so() {
+    let text = [
+        service("shop", "web"),
+        istio(
+            "Gateway",
+            "shop",
+            "pass",
+            "{selector: {istio: x}, servers: [{port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ['*.example.com']}]}",
+        ),
+        istio(
+            "VirtualService",
+            "shop",
+            "tls",
+            "{hosts: ['*.example.com'], gateways: [pass], tcp: [{route: [{destination: {host: web}}]}], \
+             tls: [{match: [{sniHosts: [a.example.com, b.example.com, c.example.com]}], route: [{destination: {host: web}}]}]}",
+        ),
+    ];
+    let graph = MeshGraph::of(&resolve(&text.concat()));
+    assert_eq!(
+        edges(&graph, EdgeKind::Route),
+        ["pass > web [a.example.com,b.example.com,1 more and 1 more]"]
+    );
+    let mut edge = graph.edges.iter().find(|edge| edge.kind == EdgeKind::Route).unwrap().clone();
+    edge.ways.reverse();
+    assert_eq!(edge.label(), "everything and 1 more");
+}
+
+#[test]
+fn what_was_made_has_the_name_of_what_was_written() {
+    let text = [
+        service("shop", "web"),
+        "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gg, namespace: shop}\n\
+         spec: {gatewayClassName: istio, listeners: [{name: h, port: 80, protocol: HTTP}]}\n"
+            .to_owned(),
+        "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: shop}\n\
+         spec: {parentRefs: [{name: gg}], rules: [{backendRefs: [{name: web, port: 80}]}]}\n"
+            .to_owned(),
+        "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\n\
+         metadata: {name: i1, namespace: shop, annotations: {kubernetes.io/ingress.class: istio}}\n\
+         spec: {rules: [{host: x.example.com, http: {paths: [{path: /none, pathType: Prefix, \
+         backend: {service: {name: nothing, port: {number: 9080}}}}]}}]}\n"
+            .to_owned(),
+    ];
+    let graph = MeshGraph::of(&resolve(&text.concat()));
+    let routes = edges(&graph, EdgeKind::Route);
+    assert_eq!(routes, ["i1 > nothing [/none*]", "gg (h) > web []"]);
+    let told = facts(&graph, "gg (h)");
+    assert!(told.contains(&"written as: Gateway shop/gg".to_owned()), "{told:?}");
+    assert!(told.contains(&"routed by: HTTPRoute shop/r".to_owned()), "{told:?}");
+    for picture in [dot(&graph), mermaid(&graph)] {
+        assert!(!picture.contains("autogenerated"), "{picture}");
+    }
+    let names =
+        graph.nodes.iter().flat_map(|node| node.facts.iter().map(|fact| &fact.value).chain([&node.name]));
+    assert!(names.into_iter().all(|name| !name.contains("autogenerated")), "{graph:?}");
+}
+
 #[test]
 fn workloads_hang_under_their_subsets_with_what_they_accept() {
     let graph = shop();

@@ -49,15 +49,42 @@ fn text(value: &StringMatch) -> String {
     }
 }
 
+/// What an HTTP route does with requests besides sending them on, each with its most telling number.
+pub(super) fn acts(route: &HttpRoute) -> Vec<String> {
+    let mut acts = Vec::new();
+    acts.extend(route.timeout.as_ref().map(|timeout| format!("timeout {timeout}")));
+    acts.extend(route.retries.as_ref().map(|retries| format!("retries {}", retries.attempts)));
+    if let Some(fault) = &route.fault {
+        acts.extend(fault.delay.as_ref().map(|_| "delays".to_owned()));
+        acts.extend(fault.abort.as_ref().map(|_| "aborts".to_owned()));
+    }
+    acts.extend(route.rewrite.as_ref().map(|_| "rewrite".to_owned()));
+    acts.extend(route.cors_policy.as_ref().map(|_| "CORS".to_owned()));
+    let headers = route.headers.is_some() || route.route.iter().any(|one| one.headers.is_some());
+    acts.extend(headers.then(|| "headers".to_owned()));
+    acts
+}
+
 /// What a TLS route takes.
 pub(super) fn tls(matches: &[TlsMatchAttributes]) -> String {
     let each = matches.iter().take(2).map(|one| {
-        let mut parts = vec![one.sni_hosts.iter().take(2).cloned().collect::<Vec<_>>().join(",")];
+        let mut names: Vec<_> = one.sni_hosts.iter().take(2).cloned().collect();
+        names.extend((one.sni_hosts.len() > 2).then(|| format!("{} more", one.sni_hosts.len() - 2)));
+        let mut parts: Vec<_> = Some(names.join(",")).filter(|names| !names.is_empty()).into_iter().collect();
         parts.extend((one.port > 0).then(|| format!(":{}", one.port)));
         parts.extend(from(&one.source_labels, &one.source_namespace));
         parts.join(" ")
     });
-    short(&each.collect::<Vec<_>>().join(" or "))
+    short(&any_of(each.collect(), matches.len()))
+}
+
+/// Matches of which one suffices, the first two in words.
+fn any_of(mut told: Vec<String>, all: usize) -> String {
+    if all > told.len() {
+        told.push(format!("{} more", all - told.len()));
+    }
+    told.retain(|one| !one.is_empty());
+    told.join(" or ")
 }
 
 /// What a TCP route takes.
@@ -68,7 +95,7 @@ pub(super) fn tcp(matches: &[L4MatchAttributes]) -> String {
         parts.extend(from(&one.source_labels, &one.source_namespace));
         parts.join(" ")
     });
-    short(&each.collect::<Vec<_>>().join(" or "))
+    short(&any_of(each.collect(), matches.len()))
 }
 
 fn from(labels: &StringMap, namespace: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::{Checked, Checker, Path, Problem, short};
 use crate::diagnostic::{Code, nearest};
 use crate::part::StringMatch;
-use crate::value::{Duration, Re2Pattern};
+use crate::value::{Duration, PATTERN_BYTES_MAX, Re2Pattern};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -90,6 +90,17 @@ pub(crate) fn regex(pattern: &str) -> Checked {
     if pattern.is_empty() {
         return Err(Problem::new(Code::InvalidRegex, "the regex is empty")
             .help("write an expression; `.*` fits everything"));
+    }
+    if pattern.len() > PATTERN_BYTES_MAX {
+        // Only admission has this bound: Istio lets proxies take programs of any size.
+        let problem = format!(
+            "`{}`: the pattern has {} bytes, Istio's validation takes at most {PATTERN_BYTES_MAX}",
+            short(pattern),
+            pattern.len()
+        );
+        return Err(Problem::new(Code::InvalidRegex, problem).help(
+            "shorten it; the webhook refuses the object, and without a webhook proxies match with it",
+        ));
     }
     match Re2Pattern::check(pattern) {
         Ok(()) => Ok(()),

@@ -136,14 +136,18 @@ impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
 /// Where the schema of the API has both spellings (`jwks_uri`), the type names the second one as an alias; they are
 /// one field all the same.
 fn field_name(key: &str, fields: &'static [&'static str], protobuf: bool) -> Option<&'static str> {
-    let has_other_spelling = protobuf && key.contains('_');
-    let is_other_spelling = |field: &&&str| **field != key && snake_case(field) == key;
-    let other = has_other_spelling.then(|| fields.iter().find(is_other_spelling)).flatten();
-    other.or_else(|| fields.iter().find(|field| is_same_name(field, key))).copied()
+    let other = (protobuf && key.as_bytes().contains(&b'_')).then(|| other_spelling(key, fields)).flatten();
+    other.or_else(|| fields.iter().copied().find(|field| is_same_name(field, key)))
+}
+
+#[cold]
+fn other_spelling(key: &str, fields: &'static [&'static str]) -> Option<&'static str> {
+    fields.iter().copied().find(|field| *field != key && snake_case(field) == key)
 }
 
 /// Equality that most often is over after the ends: calling out for a comparison of all bytes costs more than they do.
-fn is_same_name(field: &str, key: &str) -> bool {
+#[inline]
+pub(crate) fn is_same_name(field: &str, key: &str) -> bool {
     let ends = |name: &str| (name.as_bytes().first().copied(), name.as_bytes().last().copied());
     field.len() == key.len() && ends(field) == ends(key) && field == key
 }

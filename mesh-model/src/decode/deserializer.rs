@@ -149,10 +149,10 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.node.value() {
-            Value::String(text) => self.located(visitor.visit_borrowed_str(text)),
-            Value::Null => self.located(visitor.visit_borrowed_str("")),
-            _ => self.refuse(&words(&visitor)),
+        match self.node.as_str() {
+            Some(text) => self.located(visitor.visit_borrowed_str(text)),
+            None if self.node.is_null() => self.located(visitor.visit_borrowed_str("")),
+            None => self.refuse(&words(&visitor)),
         }
     }
 
@@ -204,8 +204,10 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        match self.node.value() {
-            Value::Map(_) | Value::Null => self.located(visitor.visit_map(self.map_reader(Some(fields)))),
+        match self.node {
+            node if node.is_map() || node.is_null() => {
+                self.located(visitor.visit_map(self.map_reader(Some(fields))))
+            }
             _ => {
                 let error = DecodeError::wrong_type("a map", self.node);
                 self.located(Err(error.help(help::not_a_struct(fields, self.node))))

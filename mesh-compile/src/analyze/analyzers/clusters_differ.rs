@@ -47,7 +47,8 @@ fn of_kind<S: Kind + PartialEq>(store: &Store<S>, found: &mut Findings) {
             short(&full_name(*other)),
             short(&first.meta.cluster)
         );
-        let help = "each control plane reads its own cluster's alone: make them the same, or read the Istio objects of one cluster";
+        let help = "a control plane reads its own cluster's alone, and which cluster has one is not known here: make them the same, or \
+                    read the Istio objects of the control plane's cluster only";
         found.add(*other, "spec", Code::ClustersDiffer, message, help);
     }
 }

@@ -10,10 +10,13 @@ use mesh_model::networking::gateway::spec::{Gateway, Server};
 use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
-use crate::analyze::findings::{Findings, full_name, listed, selector_text, short};
+use crate::analyze::findings::{Findings, full_name, listed, selector_text};
 
 /// Names that are looked at for a message.
 const OTHERS_MAX: usize = 32;
+
+/// Sets of hosts that a message names.
+const GROUPS_MAX: usize = 4;
 
 type Labels = StringMap;
 
@@ -51,25 +54,41 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
             continue;
         }
         for (index, server) in gateway.spec.servers.iter().enumerate() {
-            let mut others = BTreeSet::new();
+            let mut others: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
             for host in &server.hosts {
                 for selector in &near {
                     let claimed = claims.get(&(*selector, port(server), server.bind.as_str(), host.as_str()));
                     let claimed =
                         claimed.into_iter().flatten().filter(|other| !std::ptr::eq(**other, *gateway));
-                    others.extend(claimed.take(OTHERS_MAX).map(|other| full_name(other)));
+                    for other in claimed.take(OTHERS_MAX) {
+                        others.entry(full_name(other)).or_default().insert(host);
+                    }
                 }
             }
             if others.is_empty() {
                 continue;
             }
-            let hosts: Vec<_> = server.hosts.iter().take(4).map(|host| short(host)).collect();
-            let message =
-                format!("{} claim `{}` on port {} too", listed(&others), hosts.join("`, `"), port(server));
+            let message = format!("{} on port {} too", who_claims_what(&others), port(server));
             let help = "leave the host to one of them: the older one wins, the other's servers are not used";
             found.add(gateway, &format!("spec.servers[{index}].hosts"), Code::GatewayConflict, message, help);
         }
     }
+}
+
+/// Gateways with the hosts that each of them claims; those that claim the same are named together.
+fn who_claims_what(others: &BTreeMap<String, BTreeSet<&str>>) -> String {
+    let mut alike: BTreeMap<&BTreeSet<&str>, Vec<&String>> = BTreeMap::new();
+    for (name, hosts) in others {
+        alike.entry(hosts).or_default().push(name);
+    }
+    let told = alike.iter().take(GROUPS_MAX).map(|(hosts, names)| {
+        let verb = if names.len() == 1 { "claims" } else { "claim" };
+        format!("{} {verb} {}", listed(names), listed(*hosts))
+    });
+    let mut told: Vec<String> = told.collect();
+    let rest: usize = alike.values().skip(GROUPS_MAX).map(Vec::len).sum();
+    told.extend((rest > 0).then(|| format!("{rest} more claim others")));
+    told.join("; ")
 }
 
 fn port(server: &Server) -> u32 {
@@ -94,4 +113,37 @@ fn related(context: &Context<'_>, selectors: &[&Labels]) -> Vec<BTreeSet<usize>>
         }
     }
     related
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::analyzers::testing::report;
+
+    fn gateway(name: &str, hosts: &str) -> String {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: {name}, namespace: shop}}\n\
+             spec: {{selector: {{istio: x}}, servers: [{{port: {{number: 80, name: http, protocol: HTTP}}, hosts: [{hosts}]}}]}}\n"
+        )
+    }
+
+    #[test]
+    fn each_gateway_is_told_with_the_hosts_that_it_claims() {
+        let text = [
+            gateway("g1", "a.example.com, z.example.com"),
+            gateway("g2", "c.example.com"),
+            gateway("g3", "a.example.com, b.example.com, c.example.com"),
+            gateway("g4", "c.example.com"),
+        ];
+        let report = report("gateway.ConflictingGatewayAnalyzer", &text.concat());
+        let of = |name: &str| {
+            let mut found = report.iter().filter(|found| found.at.resource.name == name);
+            found.next().map(|found| found.message.clone()).unwrap_or_default()
+        };
+        assert_eq!(
+            of("g3"),
+            "`shop/g1` claims `a.example.com`; `shop/g2`, `shop/g4` claim `c.example.com` on port 80 too"
+        );
+        assert_eq!(of("g1"), "`shop/g3` claims `a.example.com` on port 80 too");
+        assert_eq!(of("g2"), "`shop/g3`, `shop/g4` claim `c.example.com` on port 80 too");
+    }
 }
