@@ -31,4 +31,6 @@ pub mod upstream;
 mod earliest_deadline;
 
 #[cfg(test)]
+mod chance_simulation_test;
+#[cfg(test)]
 mod simulation_test;

@@ -6,7 +6,7 @@ use mesh::proxy_core::runtime::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::get;
+use crate::client::{self, get};
 use crate::fixture::{GATEWAY, Running, config, door, start_with};
 use crate::http2_attacks::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, GOOD, HEADERS, PREFACE, PUSH_PROMISE, RST_STREAM,
@@ -267,8 +267,12 @@ impl Peer {
 
 /// A gateway in front of an upstream that speaks HTTP/2.
 async fn before_http2(upstream: &Shim, retries: u32) -> Running {
+    before_http2_on(upstream, retries, "refused-stream,reset,connect-failure").await
+}
+
+async fn before_http2_on(upstream: &Shim, retries: u32, on: &str) -> Running {
     let text = door(&format!(
-        "  - retries: {{attempts: {retries}, retryOn: 'refused-stream,reset,connect-failure'}}\n    timeout: 3s\n    \
+        "  - retries: {{attempts: {retries}, retryOn: '{on}'}}\n    timeout: 3s\n    \
          route: [{{destination: {{host: reviews.shop.svc.cluster.local}}}}]\n"
     ))
     .replace("ports: [{name: http, port: 9080}]", "ports: [{name: http2, port: 9080}]");
@@ -326,6 +330,46 @@ async fn h06_an_upstream_that_goes_away_or_breaks_the_rules_costs_a_request_at_m
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A stream that was refused was not looked at, and is tried again where the route says so; one that was reset otherwise may
+/// have been.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u06_a_refused_stream_is_tried_again_and_a_cancelled_one_is_not() {
+    const REFUSED: u8 = 7;
+    const CANCEL: u8 = 8;
+    let details = |reason: &str| format!("upstream_reset_before_response_started{{{reason}}}");
+    for (code, on, wanted) in [
+        (REFUSED, "refused-stream", (200, "", 2, "via_upstream".to_owned())),
+        (REFUSED, "connect-failure", (503, "UR", 1, details("remote_refused_stream_reset"))),
+        (CANCEL, "refused-stream", (503, "UR", 1, details("remote_reset"))),
+        (CANCEL, "reset", (200, "", 2, "via_upstream".to_owned())),
+    ] {
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = std::sync::Arc::clone(&asked);
+        let shim = Shim::start(move |heard| {
+            let count = std::sync::Arc::clone(&count);
+            async move {
+                let Some(mut peer) = Peer::accept(heard, &[]).await else { return };
+                while let Some(stream) = peer.request().await {
+                    if count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+                        peer.send(&frame(RST_STREAM, 0, stream, &[0, 0, 0, code])).await;
+                    } else {
+                        peer.answer(stream).await;
+                    }
+                }
+            }
+        })
+        .await;
+        let running = before_http2_on(&shim, 2, on).await;
+        let body = if on == "refused-stream" { "money" } else { "" };
+        let method = if body.is_empty() { "GET /" } else { "POST /" };
+        let answer = client::request(running.address(), method, &[("host", "a")], body).await;
+        let record = running.records.take().remove(0);
+        let told = (answer.status, &*record.flags, record.attempts, record.details);
+        assert_eq!(told, wanted, "{code} on {on}");
+        assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), wanted.2 as usize, "{code} on {on}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use mesh::authz::jwks_store::{Fetch, FetchProblem};
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::key_fetch::OverHttp;
+use mesh::proxy_core::runtime::proxy::Builder;
+use mesh::proxy_core::seam::clock::ManualClock;
 use mesh::proxy_core::seam::dial::{Dial, Dialled, SystemDial, Target};
 use mesh::proxy_core::seam::key_fetch::KeyFetch;
 use mesh::proxy_core::seam::resolve::InMemory;
@@ -93,6 +95,14 @@ impl Issuer {
 
 /// A gateway whose tokens are of these issuers: `issuer` and `jwksUri`.
 async fn gateway(rules: &[(&str, &str)], keys: OverHttp, options: Options) -> (Running, Upstream) {
+    gateway_with(rules, options, |builder| builder.keys(keys)).await
+}
+
+async fn gateway_with(
+    rules: &[(&str, &str)],
+    options: Options,
+    more: impl FnOnce(Builder) -> Builder,
+) -> (Running, Upstream) {
     let upstream = Upstream::start("reviews").await;
     let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
     let rules: Vec<Value> = rules
@@ -109,7 +119,7 @@ async fn gateway(rules: &[(&str, &str)], keys: OverHttp, options: Options) -> (R
         Value::Array(rules),
     );
     let config = config(&text, GATEWAY);
-    (start_with(config, &["80"], &endpoints, options, |builder| builder.keys(keys)).await, upstream)
+    (start_with(config, &["80"], &endpoints, options, more).await, upstream)
 }
 
 async fn status(running: &Running, algorithm: &str) -> u16 {
@@ -367,6 +377,57 @@ int clock_gettime(clockid_t id, struct timespec *now) {
     return result;
 }
 "#;
+
+/// Whether a token has expired is the calendar's to say; when keys are fetched again, and whether they are still good, is
+/// not.
+#[tokio::test]
+async fn jk04_tokens_go_by_the_calendar_and_fetches_by_the_time_that_passes() {
+    const YEAR: i64 = 365 * 86_400;
+    const NOW: i64 = 1_800_000_000;
+    let issuer = Issuer::start(&key_set(&["RSA"])).await;
+    let mut options = Options::default();
+    options.keys.refresh_ms = 20 * 60_000;
+    options.keys.stale_ms = Some(60 * 60_000);
+    let clock = Arc::new(ManualClock::at(NOW));
+    let own = Arc::clone(&clock);
+    let more = |builder: Builder| builder.keys(OverHttp::new()).clock(own);
+    let (running, _upstream) = gateway_with(&[(LOGIN, &issuer.url())], options, more).await;
+    until(&running, "RS256", 200).await;
+    let asked = || issuer.asked.load(Ordering::SeqCst);
+    assert_eq!(asked(), 1);
+    // The token expires in 2099.
+    for (years, wanted) in [(0, 200), (80, 401), (-40, 200), (71, 200), (73, 401), (0, 200)] {
+        clock.turn(NOW + years * YEAR);
+        assert_eq!(status(&running, "RS256").await, wanted, "{years} years");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(asked(), 1, "the calendar makes nothing due");
+    let fetched = async |wanted: usize| {
+        let began = Instant::now();
+        while asked() < wanted {
+            assert!(began.elapsed() < Duration::from_secs(10), "{} fetches, not {wanted}", asked());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(asked(), wanted);
+    };
+    clock.advance(Duration::from_secs(19 * 60));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(asked(), 1, "19 minutes are not 20");
+    // While the calendar stands in the past.
+    clock.turn(NOW - 40 * YEAR);
+    clock.advance(Duration::from_secs(2 * 60));
+    fetched(2).await;
+    assert_eq!(status(&running, "RS256").await, 200);
+    // An hour of failures: what was good is dropped once it has passed, not before.
+    issuer.answer(500, "", "");
+    clock.turn(NOW + 40 * YEAR);
+    clock.advance(Duration::from_secs(59 * 60));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(status(&running, "RS256").await, 200, "59 minutes are less than an hour");
+    clock.advance(Duration::from_secs(5 * 60));
+    until(&running, "RS256", 401).await;
+}
 
 /// A year forwards, two back, while keys are fetched: they are fetched as often as without, and stay what they are.
 #[test]

@@ -11,6 +11,7 @@
 mod alone;
 mod ca;
 mod client;
+mod clock;
 mod closed;
 mod conformance;
 mod crl;
@@ -35,6 +36,7 @@ mod process;
 mod reload;
 mod service_logs;
 mod shim;
+mod simulation;
 mod smuggling;
 mod tcp;
 mod telemetry;

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use crate::alone::{is_alone, peak_memory};
 use crate::client::{get, request};
-use crate::fixture::{SIDECAR, Shared, config, config_with, reviews, start_with};
+use crate::fixture::{GATEWAY, SIDECAR, Shared, config, config_with, door, reviews, start_with};
 use crate::upstream::Upstream;
 
 const ROUTES: &str = "  - match: [{uri: {prefix: /known}}]
@@ -200,4 +200,41 @@ async fn administration_is_for_this_machine_only() {
     assert_eq!(request(admin, "POST /drain", &[("host", "localhost")], "").await.status, 202);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(get(admin, "localhost", "/ready").await.status, 503);
+}
+
+/// What may be read on the administration endpoint may end in a ticket: values of headers that carry secrets are not told,
+/// neither are keys.
+#[tokio::test]
+async fn a01_secrets_of_the_configuration_are_not_told() {
+    let http = "  - match: [{headers: {cookie: {exact: SUPERSECRET1}}}]\n    \
+                route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n  \
+                - headers: {request: {set: {authorization: SUPERSECRET2, x-team: told}, add: {X-Api-Key: SUPERSECRET3}}, \
+                response: {set: {set-cookie: SUPERSECRET4}}}\n    \
+                route: [{destination: {host: reviews.shop.svc.cluster.local}, \
+                headers: {request: {set: {proxy-authorization: SUPERSECRET5}}}}]\n";
+    let tokens = "\n---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\n\
+                  metadata: {name: tokens, namespace: edge}\nspec: {jwtRules: [{issuer: i, jwks: \
+                  '{\"keys\":[{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"SUPERSECRET6\"}]}'}]}\n";
+    let mut options = Options::default();
+    options.name_decisions = true;
+    let text = format!("{}{tokens}", door(http));
+    let running = start_with(config(&text, GATEWAY), &["80"], &[], options, |builder| builder).await;
+    let admin = running.proxy.administer("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let asked = [("host", "a"), ("cookie", "SUPERSECRET7")];
+    let answer = request(running.address(), "GET /", &asked, "").await;
+    let id = answer.header("x-mesh-decision").unwrap();
+    let told =
+        [get(admin, "localhost", "/config").await, get(admin, "localhost", &format!("/explain/{id}")).await];
+    for answer in told {
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.contains("[redacted]"), "{}", answer.body);
+        let at = answer.body.find("SUPERSECRET");
+        assert!(at.is_none(), "{}", &answer.body[at.unwrap_or(0)..]);
+    }
+    let all = get(admin, "localhost", "/config").await.body;
+    assert!(
+        ["proxy-authorization", "x-api-key", "set-cookie", "\"told\""]
+            .iter()
+            .all(|name| all.to_lowercase().contains(name))
+    );
 }

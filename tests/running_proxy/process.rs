@@ -248,6 +248,35 @@ fn q05_without_a_configuration_it_says_so_and_serves_nobody() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere.yaml"));
 }
 
+/// A port that another has is told by its number, and nobody is served elsewhere in its place.
+#[test]
+fn x06_a_port_that_is_taken_is_named_at_the_start() {
+    let Some(program) = program() else { return };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let folder = std::env::temp_dir().join(format!("mesh-process-x06-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("proxy.txt"), GATEWAY).unwrap();
+    std::fs::write(folder.join("mesh.yaml"), door(ROUTE)).unwrap();
+    let started = Instant::now();
+    let output = Command::new("timeout")
+        .arg("10")
+        .arg(&program)
+        .arg("--config")
+        .arg(folder.join("mesh.yaml"))
+        .arg("--proxy")
+        .arg(folder.join("proxy.txt"))
+        .args(["--port-map", &format!("80=127.0.0.1:{port}")])
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let told =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success() && output.status.code() != Some(124), "{:?}: {told}", output.status);
+    assert!(told.contains(&port.to_string()), "{told}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
 /// RUSTSEC-2024-0376, CVE-2020-8663: no file descriptor left is not the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x02_running_out_of_files_ends_nothing() {

@@ -537,3 +537,46 @@ async fn replies_of_overload_to_clients_that_are_gone_hurt_nobody() {
         .await
         .expect("somebody is still there");
 }
+
+/// Connections that the system does not make: `(its error, how many times)`.
+#[derive(Debug)]
+struct Refusing(Vec<i32>, std::sync::atomic::AtomicUsize, mesh::proxy_core::seam::dial::SystemDial);
+
+impl mesh::proxy_core::seam::dial::Dial for Refusing {
+    fn dial(
+        &self,
+        target: mesh::proxy_core::seam::dial::Target,
+    ) -> mesh::proxy_core::seam::dial::Dialled<'_> {
+        let turn = self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        match self.0.get(turn) {
+            Some(code) => Box::pin(std::future::ready(Err(std::io::Error::from_raw_os_error(*code)))),
+            None => self.2.dial(target),
+        }
+    }
+}
+
+/// No local port is left, no file, no memory for a socket: requests are refused with 503 while it lasts, and served after.
+#[tokio::test]
+async fn x06_x02_what_the_system_does_not_give_is_a_503_until_it_does() {
+    const ADDRESS_NOT_AVAILABLE: i32 = 99;
+    const PROCESS_FILES: i32 = 24;
+    const SYSTEM_FILES: i32 = 23;
+    const BUFFERS: i32 = 105;
+    let upstream = Upstream::start("reviews").await;
+    let codes = vec![ADDRESS_NOT_AVAILABLE, PROCESS_FILES, SYSTEM_FILES, BUFFERS];
+    let times = codes.len();
+    let instead = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let instead = instead.iter().map(|(mesh, local)| ((*mesh).to_owned(), local.to_string())).collect();
+    let dial = Refusing(codes, Default::default(), mesh::proxy_core::seam::dial::SystemDial { instead });
+    let configured = config(&reviews(ONCE), SIDECAR);
+    let running =
+        start_with(configured, &["9080"], &[], Options::default(), |builder| builder.dial(dial)).await;
+    for _ in 0..times {
+        let (status, flags, took) = told(&running).await;
+        assert_eq!((status, &*flags), (503, "UF"));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    for _ in 0..3 {
+        assert_eq!(told(&running).await.0, 200);
+    }
+}

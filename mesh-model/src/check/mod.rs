@@ -232,9 +232,13 @@ fn find<'n>(root: Node<'n>, path: &Path<'_>) -> Option<Node<'n>> {
     match path {
         Path::Root("") => Some(root),
         Path::Root(name) => root.get(name),
-        Path::Key(parent, name) => {
+        Path::Key(parent, name, _) => {
             let parent = find(root, parent)?;
-            parent.get(name).or_else(|| parent.get(&crate::document::snake_case(name)))
+            let is_other = |key: &str| key.contains('_') && key == crate::document::snake_case(name);
+            parent.get(name).or_else(|| {
+                // Few documents are written in the other spelling: it is made up only where it may be found.
+                parent.entries().find(|entry| is_other(entry.key)).map(|entry| entry.value)
+            })
         }
         Path::Index(parent, index) => find(root, parent)?.item(*index),
     }

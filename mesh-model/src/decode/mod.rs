@@ -11,6 +11,7 @@ mod help;
 mod left_out;
 pub(crate) mod path;
 
+pub(crate) use access::is_same_name;
 pub(crate) use error::shorten;
 pub(crate) use help::unknown_field;
 pub(crate) use left_out::LeftOut;
@@ -211,19 +212,29 @@ impl Context {
     }
 
     /// Counts an element of a list or map.
+    #[inline]
     fn take(&self, bytes: usize) -> Result<(), error::DecodeError> {
         self.bytes.set(self.bytes.get().saturating_add(bytes));
-        if self.bytes.get() <= BYTES_MAX {
-            return Ok(());
-        }
-        let message = format!("more than {} MiB of typed values in one document", BYTES_MAX >> 20);
-        let help = "split the resource; a list of this length is a mistake of its generator".to_owned();
-        Err(error::DecodeError::new(Code::BudgetExceeded, message).help(Some(help)))
+        if self.bytes.get() <= BYTES_MAX { Ok(()) } else { Err(too_much()) }
     }
 
+    /// Whether the field was left out for an error found before.
+    #[inline]
     fn is_skipped(&self, path: &Path<'_>) -> bool {
         let skipped = self.skipped.borrow();
-        // Writing out a path costs more than most values: first look at its last part.
-        skipped.iter().any(|field| path.may_be(field)) && skipped.contains(&path.to_string())
+        !skipped.is_empty() && is_among(&skipped, path)
     }
+}
+
+#[cold]
+fn is_among(skipped: &BTreeSet<String>, path: &Path<'_>) -> bool {
+    // Writing out a path costs more than most values: first look at its last part.
+    skipped.iter().any(|field| path.may_be(field)) && skipped.contains(&path.to_string())
+}
+
+#[cold]
+fn too_much() -> error::DecodeError {
+    let message = format!("more than {} MiB of typed values in one document", BYTES_MAX >> 20);
+    let help = "split the resource; a list of this length is a mistake of its generator".to_owned();
+    error::DecodeError::new(Code::BudgetExceeded, message).help(Some(help))
 }

@@ -281,6 +281,20 @@ impl TreeBuilder {
         tree
     }
 
+    /// The finished tree of a piece of a text, which can be read again by `reader`. It stands at `offset`, at a line and
+    /// after so many characters of it.
+    pub(crate) fn finish_piece(
+        &mut self,
+        text: Arc<str>,
+        offset: u32,
+        (line, column): (u32, u32),
+        reader: Reader,
+    ) -> Tree {
+        let mut tree = self.freeze(text, Origin::Text { offset, line, column });
+        tree.reader = Some(reader);
+        tree
+    }
+
     /// The value at `at` of a quickly read tree as a tree of its own, over its own piece of the text, which stands at
     /// `line` after `column` characters.
     pub(crate) fn cut(&mut self, tree: &Tree, at: u32, line: u32, column: u32) -> Option<Tree> {
@@ -288,13 +302,21 @@ impl TreeBuilder {
             return None;
         };
         let text = tree.text.get(range.start as usize..range.end as usize)?;
+        let origin = Origin::Text { offset: offset.saturating_add(range.start), line, column };
+        // Most pieces are small and have no side tables: one pass over their slots.
+        if text.len() <= usize::from(u16::MAX)
+            && let Some(slots) = tree.slots.piece(at..at.saturating_add(tree.size(at)), range.start)
+        {
+            let mut cut = Tree::new(text.into(), slots, None, origin);
+            cut.reader = Some(reader);
+            return Some(cut);
+        }
         self.clear();
         self.copy(tree, at);
         for slot in &mut self.slots {
             slot.start = slot.start.saturating_sub(range.start);
             slot.end = slot.end.saturating_sub(range.start);
         }
-        let origin = Origin::Text { offset: offset.saturating_add(range.start), line, column };
         let mut cut = self.freeze(text.into(), origin);
         cut.reader = Some(reader);
         Some(cut)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Span;
-use super::tree::{Kind, Tree};
+use super::tree::{Kind, Slot, Tree};
 
 /// A value with its place. Ours: a value without its place could not be found again by whoever has to mend it.
 #[derive(Clone, Copy)]
@@ -61,6 +61,7 @@ impl<'t> Node<'t> {
     }
 
     /// The value.
+    #[inline]
     pub fn value(self) -> Value<'t> {
         let slot = self.tree.slot(self.at);
         let side = self.tree.side.as_deref();
@@ -91,6 +92,7 @@ impl<'t> Node<'t> {
     }
 
     /// Whether it is `null`.
+    #[inline]
     pub fn is_null(self) -> bool {
         self.tree.slot(self.at).kind == Kind::Null
     }
@@ -107,7 +109,10 @@ impl<'t> Node<'t> {
 
     /// The entry of a map under `key`; `None` for other values.
     pub fn entry(self, key: &str) -> Option<Entry<'t>> {
-        self.entries().find(|entry| entry.key == key)
+        let mut entries = self.entries();
+        let (key_at, slot) =
+            std::iter::from_fn(|| entries.step()).find(|(_, slot)| self.tree.reads(*slot, key))?;
+        Some(entries.entry(key_at, slot))
     }
 
     /// The value of a map under `key`.
@@ -116,11 +121,13 @@ impl<'t> Node<'t> {
     }
 
     /// The text, for a string.
+    #[inline]
     pub fn as_str(self) -> Option<&'t str> {
         self.tree.string(self.tree.slot(self.at))
     }
 
     /// The elements, for a list; nothing otherwise.
+    #[inline]
     pub fn items(self) -> Items<'t> {
         let end = if self.is_list() { self.end() } else { self.at };
         Items { tree: self.tree, at: self.at + 1, end }
@@ -135,11 +142,13 @@ impl<'t> Node<'t> {
     }
 
     /// The entries, for a map; nothing otherwise.
+    #[inline]
     pub fn entries(self) -> Entries<'t> {
         let end = if self.is_map() { self.end() } else { self.at };
         Entries { tree: self.tree, at: self.at + 1, end }
     }
 
+    #[inline]
     fn end(self) -> u32 {
         self.at.saturating_add(self.tree.size(self.at))
     }
@@ -183,6 +192,7 @@ impl Items<'_> {
 impl<'t> Iterator for Items<'t> {
     type Item = Node<'t>;
 
+    #[inline]
     fn next(&mut self) -> Option<Node<'t>> {
         if self.at >= self.end {
             return None;
@@ -242,7 +252,27 @@ pub struct Entries<'t> {
     end: u32,
 }
 
-impl Entries<'_> {
+impl<'t> Entries<'t> {
+    /// The next key that was not replaced: where it stands.
+    #[inline]
+    fn step(&mut self) -> Option<(u32, Slot)> {
+        while self.at < self.end {
+            let key_at = self.at;
+            self.at = Node { tree: self.tree, at: key_at + 1 }.end();
+            let slot = self.tree.slot(key_at);
+            if !slot.dead {
+                return Some((key_at, slot));
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn entry(&self, key_at: u32, slot: Slot) -> Entry<'t> {
+        let value = Node { tree: self.tree, at: key_at + 1 };
+        Entry { key: self.tree.string(slot).unwrap_or_default(), value, key_at }
+    }
+
     /// How many are left; counts them.
     pub fn len(&self) -> usize {
         self.clone().count()
@@ -257,17 +287,10 @@ impl Entries<'_> {
 impl<'t> Iterator for Entries<'t> {
     type Item = Entry<'t>;
 
+    #[inline]
     fn next(&mut self) -> Option<Entry<'t>> {
-        while self.at < self.end {
-            let key_at = self.at;
-            let value = Node { tree: self.tree, at: key_at + 1 };
-            self.at = value.end();
-            let slot = self.tree.slot(key_at);
-            if !slot.dead {
-                return Some(Entry { key: self.tree.string(slot).unwrap_or_default(), value, key_at });
-            }
-        }
-        None
+        let (key_at, slot) = self.step()?;
+        Some(self.entry(key_at, slot))
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a tree is stored.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::{Node, Span};
@@ -47,6 +48,31 @@ impl Slots {
         Some(Self::Short(short.into_boxed_slice()))
     }
 
+    /// The slots of a piece of the text that starts at `offset`, in the short form; `None`: not all of them fit, or some
+    /// need the side tables.
+    pub(super) fn piece(&self, positions: Range<u32>, offset: u32) -> Option<Self> {
+        let mut short = Vec::with_capacity(positions.len());
+        for at in positions {
+            let Slot { start, end, data, kind, dead } = self.get(at as usize)?;
+            if matches!(kind, Kind::Text | Kind::Number | Kind::Float) {
+                return None;
+            }
+            let [start, end] = [start, end].map(|place| place.checked_sub(offset));
+            let (start, end) = (u16::try_from(start?).ok()?, u16::try_from(end?).ok()?);
+            short.push(ShortSlot { start, end, data: u16::try_from(data).ok()?, kind, dead });
+        }
+        Some(Self::Short(short.into_boxed_slice()))
+    }
+
+    /// Whether there is a list of more than so many slots.
+    fn any_list_longer_than(&self, most: usize) -> bool {
+        let is_longer = |kind, slots: usize| slots > most && kind == Kind::List;
+        match self {
+            Self::Short(slots) => slots.iter().any(|slot| is_longer(slot.kind, slot.data.into())),
+            Self::Long(slots) => slots.iter().any(|slot| is_longer(slot.kind, slot.data as usize)),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Short(slots) => slots.len(),
@@ -54,6 +80,7 @@ impl Slots {
         }
     }
 
+    #[inline]
     pub(super) fn get(&self, at: usize) -> Option<Slot> {
         match self {
             Self::Short(slots) => slots.get(at).map(|slot| {
@@ -155,6 +182,10 @@ impl Tree {
     }
 
     fn long_lists(&self) -> Vec<(u32, Box<[u32]>)> {
+        // Most trees have none: tell that from the slots as they lie.
+        if !self.slots.any_list_longer_than(STRIDE) {
+            return Vec::new();
+        }
         let is_long = |at: &u32| {
             let slot = self.slot(*at);
             slot.kind == Kind::List && slot.data as usize > STRIDE
@@ -174,12 +205,14 @@ impl Tree {
     }
 
     /// The slot at a position; nothing beyond the end.
+    #[inline]
     pub(super) fn slot(&self, at: u32) -> Slot {
         const NOTHING: Slot = Slot { start: 0, end: 0, data: 0, kind: Kind::Null, dead: false };
         self.slots.get(at as usize).unwrap_or(NOTHING)
     }
 
     /// Slots of the value at `at`, its own included.
+    #[inline]
     pub(super) fn size(&self, at: u32) -> u32 {
         let slot = self.slot(at);
         if matches!(slot.kind, Kind::List | Kind::Map) { slot.data.saturating_add(1) } else { 1 }
@@ -210,7 +243,20 @@ impl Tree {
         self.reader.map(|_| &*self.text)
     }
 
+    /// Whether the key or string of a slot reads so: most others are told by their length.
+    #[inline]
+    pub(super) fn reads(&self, slot: Slot, wanted: &str) -> bool {
+        let length = slot.end.saturating_sub(slot.start) as usize;
+        let may_be = match slot.kind {
+            Kind::Plain => length == wanted.len(),
+            Kind::Quoted => length == wanted.len() + 2,
+            _ => true,
+        };
+        may_be && self.string(slot) == Some(wanted)
+    }
+
     /// The text of a key or string; `None` for other values.
+    #[inline]
     pub(super) fn string(&self, slot: Slot) -> Option<&str> {
         string(&self.text, self.side.as_deref(), slot)
     }
@@ -255,6 +301,7 @@ impl fmt::Debug for Tree {
     }
 }
 
+#[inline]
 pub(super) fn string<'t>(text: &'t str, side: Option<&'t Side>, slot: Slot) -> Option<&'t str> {
     let (start, end) = (slot.start as usize, slot.end as usize);
     match slot.kind {

@@ -7,18 +7,26 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::decode::is_same_name;
 use crate::decode::path::Path;
 use crate::document::{Entry, Node, Value};
 use crate::gateway_api::crd;
 
-/// Fields of a type, each with the type of its value; empty: nothing is known of what stands there.
-type Fields = Vec<(&'static str, Cow<'static, str>)>;
+/// Fields of a type, each with the position of the type of its value; `None`: nothing is known of what stands there.
+type Fields = Vec<(&'static str, Option<usize>)>;
 
-static TYPES: LazyLock<BTreeMap<Cow<'static, str>, Fields>> = LazyLock::new(|| {
+/// All types.
+struct Types {
+    /// Where they are in `fields`.
+    positions: BTreeMap<Cow<'static, str>, usize>,
+    fields: Vec<Fields>,
+}
+
+static TYPES: LazyLock<Types> = LazyLock::new(|| {
     let rows = include_str!("api_fields.tsv").lines().filter(|line| !line.starts_with('#'));
     let field = |text: &'static str| {
         let (name, of) = text.split_once(':').unwrap_or((text, ""));
-        (name, of.into())
+        (name, Cow::from(of))
     };
     let kubernetes = rows
         .filter_map(|row| row.split_once('\t'))
@@ -28,8 +36,18 @@ static TYPES: LazyLock<BTreeMap<Cow<'static, str>, Fields>> = LazyLock::new(|| {
         let fields = fields.iter().map(|field| (field.name, named(field.of)));
         (named(name), fields.collect())
     });
-    kubernetes.chain(gateway_api).collect()
+    let types: BTreeMap<Cow<'static, str>, Vec<_>> = kubernetes.chain(gateway_api).collect();
+    let positions: BTreeMap<_, _> = types.keys().cloned().zip(0..).collect();
+    let placed = |(name, of): (_, Cow<'_, str>)| (name, positions.get(&*of).copied());
+    let fields = types.into_values().map(|fields| fields.into_iter().map(placed).collect()).collect();
+    Types { positions, fields }
 });
+
+impl Types {
+    fn named(&self, name: &str) -> Option<&Fields> {
+        self.fields.get(*self.positions.get(name)?)
+    }
+}
 
 /// Of each resource, beside what its kind has.
 const HEAD: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
@@ -58,7 +76,7 @@ pub(super) fn unknown_fields<'n>(
     kind: &str,
     found: &mut dyn FnMut(&Path<'_>, &Entry<'n>, &[&'static str]),
 ) {
-    let Some(fields) = prefix(group).and_then(|prefix| TYPES.get(format!("{prefix}.{kind}").as_str())) else {
+    let Some(fields) = prefix(group).and_then(|prefix| TYPES.named(&format!("{prefix}.{kind}"))) else {
         return;
     };
     let mut walk = Walk { found, left: REPORTED_MAX };
@@ -69,7 +87,7 @@ pub(super) fn unknown_fields<'n>(
 static META_FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     let names = "annotations clusterName creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers \
                  generateName generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid";
-    names.split_whitespace().map(|name| (name, "".into())).collect()
+    names.split_whitespace().map(|name| (name, None)).collect()
 });
 
 /// Gives `found` each field that `metadata` of a resource does not have.
@@ -95,9 +113,9 @@ impl<'n> Walk<'_, 'n> {
                 continue;
             }
             let path = path.field(entry.key);
-            match fields.iter().find(|(name, _)| *name == entry.key) {
+            match fields.iter().find(|(name, _)| is_same_name(name, entry.key)) {
                 Some((_, of)) => {
-                    if let Some(fields) = TYPES.get(of) {
+                    if let Some(fields) = of.and_then(|of| TYPES.fields.get(of)) {
                         self.value(entry.value, fields, &path);
                     }
                 }

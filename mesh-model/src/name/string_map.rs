@@ -2,14 +2,15 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Texts by name, in order of their names. API: meta/v1 `ObjectMeta.labels` and `ObjectMeta.annotations`.
 ///
-/// It reads like a `BTreeMap<String, String>` and takes a sixth of its room: all texts stand in one run, and an empty map
-/// is one word. Adding a single entry copies the map; many are better collected at once.
+/// It reads like a `BTreeMap<String, String>` and takes a sixth of its room: all texts stand in one run of memory. Adding a
+/// single entry copies the map; many are better collected at once.
 ///
 /// ```
 /// # use mesh_model::name::StringMap;
@@ -20,26 +21,58 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct StringMap {
     /// `None`: empty.
-    packed: Option<Box<Packed>>,
+    packed: Option<Packed>,
 }
 
+/// The number of entries, where names and texts end in turn, and then these one after the other. Numbers are written in
+/// digits of seven bits, which are text themselves.
 /// INVARIANT: names are distinct and in order; every name is followed by its text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Packed {
-    text: Box<str>,
-    /// Where names and texts end, in turn.
-    ends: Box<[u32]>,
-}
+struct Packed(Box<str>);
+
+/// Digits of a number: enough for 32 GiB of text.
+const DIGITS: usize = 5;
 
 impl Packed {
+    /// Of entries in order, without doubles; `length`: of their texts together.
+    fn of<'e>(entries: impl ExactSizeIterator<Item = (&'e str, &'e str)> + Clone, length: usize) -> Self {
+        let mut packed = String::with_capacity(DIGITS * (1 + 2 * entries.len()) + length);
+        let mut end = 0;
+        push_number(&mut packed, entries.len());
+        for (key, value) in entries.clone() {
+            for text in [key, value] {
+                end += text.len();
+                push_number(&mut packed, end);
+            }
+        }
+        for (key, value) in entries {
+            packed.push_str(key);
+            packed.push_str(value);
+        }
+        Self(packed.into_boxed_str())
+    }
+
+    fn number(&self, index: usize) -> Option<usize> {
+        let digits = self.0.as_bytes().get(index.checked_mul(DIGITS)?..)?.first_chunk::<DIGITS>()?;
+        Some(digits.iter().fold(0, |number, digit| number << 7 | usize::from(*digit)))
+    }
+
+    fn len(&self) -> usize {
+        self.number(0).unwrap_or_default()
+    }
+
     fn pair(&self, index: usize) -> Option<(&str, &str)> {
-        let start = match index.checked_mul(2)?.checked_sub(1) {
-            Some(before) => *self.ends.get(before)? as usize,
-            None => 0,
-        };
-        let [middle, end] =
-            [self.ends.get(index * 2)?, self.ends.get(index * 2 + 1)?].map(|end| *end as usize);
-        Some((self.text.get(start..middle)?, self.text.get(middle..end)?))
+        let texts = self.0.get(DIGITS * (1 + 2 * self.len())..)?;
+        let start = if index == 0 { 0 } else { self.number(2 * index)? };
+        let (middle, end) = (self.number(2 * index + 1)?, self.number(2 * index + 2)?);
+        Some((texts.get(start..middle)?, texts.get(middle..end)?))
+    }
+}
+
+fn push_number(text: &mut String, number: usize) {
+    for digit in (0..DIGITS).rev() {
+        // Seven bits are a character of one byte.
+        text.push(char::from((number >> (7 * digit)) as u8 & 0x7f));
     }
 }
 
@@ -56,7 +89,7 @@ impl StringMap {
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.packed.as_ref().map_or(0, |packed| packed.ends.len() / 2)
+        self.packed.as_ref().map_or(0, Packed::len)
     }
 
     /// Whether there is none.
@@ -87,7 +120,7 @@ impl StringMap {
 
     /// Names and texts, in order of the names.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { packed: self.packed.as_deref(), next: 0, end: self.len() }
+        Iter { packed: self.packed.as_ref(), next: 0, end: self.len() }
     }
 
     /// The names, in order.
@@ -144,16 +177,39 @@ impl<K: AsRef<str>, V: AsRef<str>> Extend<(K, V)> for StringMap {
 /// Entries on their way into a map, in any order; of two with one name the later stays.
 pub(crate) struct Builder {
     text: String,
-    ends: Vec<u32>,
+    /// Where names and texts end, in turn.
+    ends: Ends,
     /// Where the last name stands.
-    last: std::ops::Range<usize>,
+    last: Range<usize>,
     is_unsorted: bool,
+}
+
+/// Most maps have a few entries: their ends need no memory of their own.
+#[derive(Default)]
+struct Ends {
+    few: [usize; 16],
+    count: usize,
+    more: Vec<usize>,
+}
+
+impl Ends {
+    fn push(&mut self, end: usize) {
+        match self.few.get_mut(self.count) {
+            Some(place) => *place = end,
+            None => self.more.push(end),
+        }
+        self.count += 1;
+    }
+
+    fn get(&self, index: usize) -> Option<usize> {
+        self.few.get(index).or_else(|| self.more.get(index - self.few.len())).copied()
+    }
 }
 
 impl Default for Builder {
     /// With room for a few labels.
     fn default() -> Self {
-        Self { text: String::with_capacity(64), ends: Vec::with_capacity(6), last: 0..0, is_unsorted: false }
+        Self { text: String::with_capacity(128), ends: Ends::default(), last: 0..0, is_unsorted: false }
     }
 }
 
@@ -165,30 +221,38 @@ impl Builder {
 
     fn key(&mut self, key: &str) {
         let start = self.text.len();
-        self.is_unsorted |= !self.ends.is_empty() && self.text.get(self.last.clone()) >= Some(key);
+        self.is_unsorted |= self.ends.count > 0 && self.text.get(self.last.clone()) >= Some(key);
         self.part(key);
         self.last = start..self.text.len();
     }
 
     fn part(&mut self, text: &str) {
         self.text.push_str(text);
-        // Documents end far below 4 GiB.
-        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        self.ends.push(self.text.len());
+    }
+
+    fn pair(&self, index: usize) -> (&str, &str) {
+        let end = |index| self.ends.get(index).unwrap_or_default();
+        let start = if index == 0 { 0 } else { end(2 * index - 1) };
+        let (middle, end) = (end(2 * index), end(2 * index + 1));
+        (self.text.get(start..middle).unwrap_or_default(), self.text.get(middle..end).unwrap_or_default())
     }
 
     pub(crate) fn finish(self) -> StringMap {
-        if self.ends.is_empty() {
+        let count = self.ends.count / 2;
+        if count == 0 {
             return StringMap::default();
         }
-        let packed = Packed { text: self.text.into(), ends: self.ends.into() };
-        let map = StringMap { packed: Some(Box::new(packed)) };
         if !self.is_unsorted {
-            return map;
+            return StringMap {
+                packed: Some(Packed::of((0..count).map(|index| self.pair(index)), self.text.len())),
+            };
         }
-        let mut entries: Vec<_> = map.iter().enumerate().collect();
+        let mut entries: Vec<_> = (0..count).map(|index| (index, self.pair(index))).collect();
         entries.sort_unstable_by(|(a, (left, _)), (b, (right, _))| left.cmp(right).then(b.cmp(a)));
         entries.dedup_by(|(_, (later, _)), (_, (kept, _))| later == kept);
-        entries.into_iter().map(|(_, entry)| entry).collect()
+        let length = entries.iter().map(|(_, (key, value))| key.len() + value.len()).sum();
+        StringMap { packed: Some(Packed::of(entries.iter().map(|(_, entry)| *entry), length)) }
     }
 }
 
@@ -362,6 +426,17 @@ mod tests {
     fn only_texts_are_read() {
         assert!(serde_json::from_str::<StringMap>(r#"{"a": 1}"#).is_err());
         assert!(serde_json::from_str::<StringMap>(r#"["a"]"#).is_err());
-        assert_eq!(size_of::<StringMap>(), size_of::<usize>());
+        assert_eq!(size_of::<StringMap>(), size_of::<&str>());
+    }
+
+    #[test]
+    fn many_and_long_entries_fit() {
+        let long = "x".repeat(20_000);
+        let entries =
+            (0..1_000).map(|number| (format!("{:03}", (number * 7) % 1_000), format!("{long}{number}")));
+        let map: StringMap = entries.collect();
+        assert_eq!(map.len(), 1_000);
+        assert!(map.get("007").is_some_and(|text| text.len() == 20_001 && text.ends_with('1')));
+        assert!(map.keys().is_sorted());
     }
 }

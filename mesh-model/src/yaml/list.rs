@@ -100,6 +100,12 @@ fn list_header(root: Node<'_>) -> Option<(&str, &str)> {
     is_list.then_some((kind, api_version))
 }
 
+/// Whether a document is taken apart.
+#[cfg(feature = "yaml")]
+pub(super) fn is_list_of_any(root: Node<'_>) -> bool {
+    list_header(root).is_some()
+}
+
 /// A copy of an item with entries added, which stand where the key at `place` stands.
 fn completed(tree: &Tree, item: Node<'_>, place: u32, missing: &[(&str, &str)]) -> Tree {
     let mut builder = TreeBuilder::default();

@@ -216,7 +216,9 @@ fn read_all<'a>(
 ) -> Box<dyn Iterator<Item = Read> + 'a> {
     let threads = options.threads.min(bytes.len() / THREAD_BYTES).max(1);
     if threads == 1 || chunks.len() < 2 * threads {
-        return Box::new(chunks.iter().map(|cut| read_one(file, &cut.of(bytes), options, builder)));
+        return Box::new(
+            chunks.iter().map(move |cut| read_one(file, &cut.of(bytes), options, threads, builder)),
+        );
     }
     // Small shares, so that one thread with the long documents does not keep the others waiting.
     let share = chunks.len().div_ceil(threads * 8);
@@ -227,7 +229,7 @@ fn read_all<'a>(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(share) = chunks.chunks(share).nth(at) else { break };
-            let read = share.iter().map(|cut| read_one(file, &cut.of(bytes), options, &mut builder));
+            let read = share.iter().map(|cut| read_one(file, &cut.of(bytes), options, 1, &mut builder));
             done.push((at, read.collect::<Vec<_>>()));
         }
         done
@@ -248,9 +250,16 @@ fn read_all<'a>(
 /// Text below this size is not worth a thread.
 const THREAD_BYTES: usize = 64 << 10;
 
-fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder: &mut TreeBuilder) -> Read {
+/// `threads`: for the items of the chunk, if it is a list.
+fn read_one(
+    file: &str,
+    chunk: &text::Chunk<'_>,
+    options: &LoadOptions,
+    threads: usize,
+    builder: &mut TreeBuilder,
+) -> Read {
     let mut problems = Problems::new(file);
-    let trees = read_chunk(chunk, options, builder, &mut problems);
+    let trees = read_chunk(chunk, options, threads, builder, &mut problems);
     let mut report = Report::new();
     #[cfg(feature = "yaml")]
     if problems.errors() > 0
@@ -261,7 +270,7 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
         for text in texts {
             let mut problems = Problems::new(file);
             if text.bytes.first() == Some(&b'{') {
-                trees.append(&mut read_chunk(&text, options, builder, &mut problems));
+                trees.append(&mut read_chunk(&text, options, threads, builder, &mut problems));
             } else {
                 let place = Span { line: text::narrow(text.line), column: 1, ..Span::default() };
                 let message = "between JSON objects nothing but JSON objects may stand".to_owned();
@@ -290,6 +299,7 @@ fn read_one(file: &str, chunk: &text::Chunk<'_>, options: &LoadOptions, builder:
 fn read_chunk(
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    threads: usize,
     builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {
@@ -307,7 +317,7 @@ fn read_chunk(
     };
     let chunk = text::Chunk { bytes: rest, offset: chunk.offset + bom, line: chunk.line };
     match text::decode(&chunk) {
-        Ok(text) => parse(text, &chunk, options, builder, problems),
+        Ok(text) => parse(text, &chunk, options, threads, builder, problems),
         Err((message, span)) => {
             let code = Code::Encoding;
             problems.note(code, code.severity(), span, "", message).help(advice::of(code));
@@ -321,11 +331,15 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    threads: usize,
     builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {
     if quick::is_empty(text) {
         return Vec::new();
+    }
+    if let Some(trees) = quick::items::read(text, chunk, options, threads) {
+        return trees;
     }
     match quick::read(text, chunk, options, builder, problems) {
         quick::Outcome::Tree(tree) => vec![tree],
@@ -339,6 +353,7 @@ fn parse(
     text: &str,
     chunk: &text::Chunk<'_>,
     options: &LoadOptions,
+    _: usize,
     builder: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Vec<Tree> {

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::body::Body;
 use super::metrics::Metrics;
 use super::proxy::Proxy;
+use super::redact::redact;
 use crate::describe;
 
 /// What metrics are written in; Prometheus reads it as its own format too.
@@ -30,7 +31,7 @@ const CONNECTIONS_MAX: usize = 16;
 impl Proxy {
     /// Serves the administration endpoint at a loopback address until the proxy has stopped; the address.
     ///
-    /// `GET /ready` (200 until a drain begins), `/config`, `/metrics`, `/keys` (how the fetched keys of every issuer
+    /// `GET /ready` (200 until a drain begins), `/config` (without values of headers that carry secrets), `/metrics`, `/keys` (how the fetched keys of every issuer
     /// stand, never the keys), `/explain/ID` (the decision of a recent request, by the number in its `x-mesh-decision` or by
     /// the `x-request-id` that it went on with, under the configuration in force now); `POST /drain`.
     ///
@@ -144,7 +145,10 @@ fn is_local(headers: &HeaderMap) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && !headers.contains_key("origin")
 }
 
+/// Values of headers that carry secrets are not told.
 fn json_answer(value: &Value) -> Response<Body> {
+    let mut value = value.clone();
+    redact(&mut value);
     let mut response = text(StatusCode::OK, format!("{value:#}\n"));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

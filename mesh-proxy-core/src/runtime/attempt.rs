@@ -1,5 +1,6 @@
 //! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -158,6 +159,10 @@ async fn at_once(direct: Direct, lent: Lent, head: &Head, body: &[Bytes]) -> Res
 }
 
 fn of_hyper(error: &hyper::Error) -> Failure {
+    let inner = error.source().and_then(|inner| inner.downcast_ref::<h2::Error>());
+    if let Some(reset) = inner.filter(|inner| inner.is_reset() && inner.is_remote()) {
+        return Failure::RemoteReset { refused: reset.reason() == Some(h2::Reason::REFUSED_STREAM) };
+    }
     if error.is_parse() || error.is_parse_too_large() {
         return Failure::Protocol(error.to_string());
     }

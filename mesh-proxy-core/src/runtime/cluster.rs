@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery};
 
-use super::clock::now_ms;
 use super::names::Names;
 use super::pool::{Failure, Pool};
 use crate::cluster::circuit_breaker::{Permit, Resource};
 use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::{LocalFailure, Outcome};
 use crate::cluster::upstream::{MakeBalancer, Upstream, Wish};
+use crate::seam::clock::{Clock, SystemClock};
 use crate::seam::dice::{SharedDice, Throw};
 
 /// What is kept of a cluster while it is in force.
@@ -23,6 +23,7 @@ pub(crate) struct ClusterState {
     pub(crate) upstream: Arc<Upstream>,
     /// Names that are looked up; `None`: there are none.
     pub(crate) names: Option<Arc<Names>>,
+    clock: Arc<dyn Clock>,
 }
 
 /// A place for a request, or a connection of bytes, among those of its cluster, for as long as it is held.
@@ -68,11 +69,24 @@ impl Balancers {
         Self(Some(Arc::new(choose)))
     }
 
-    fn upstream(&self, cluster: &Cluster) -> Upstream {
+    fn upstream(&self, cluster: &Cluster, now_ms: u64) -> Upstream {
         match self.0.as_ref().and_then(|choose| choose(cluster)) {
-            Some(make) => Upstream::with_balancer(cluster, make, now_ms()),
-            None => Upstream::new(cluster, now_ms()),
+            Some(make) => Upstream::with_balancer(cluster, make, now_ms),
+            None => Upstream::new(cluster, now_ms),
         }
+    }
+}
+
+/// What the clusters of a proxy are made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) balancers: Balancers,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { balancers: Balancers::default(), clock: Arc::new(SystemClock::default()) }
     }
 }
 
@@ -83,16 +97,17 @@ impl std::fmt::Debug for Balancers {
 }
 
 impl ClusterState {
-    pub(crate) fn new(cluster: Arc<Cluster>, balancers: &Balancers) -> Self {
-        let pool = Arc::new(Pool::new(&cluster));
-        let upstream = Arc::new(balancers.upstream(&cluster));
+    pub(crate) fn new(cluster: Arc<Cluster>, parts: &Parts) -> Self {
+        let clock = Arc::clone(&parts.clock);
+        let pool = Arc::new(Pool::new(&cluster, Arc::clone(&clock)));
+        let upstream = Arc::new(parts.balancers.upstream(&cluster, clock.now_ms()));
         let names = Names::of(&cluster).map(Arc::new);
-        Self { cluster, pool, upstream, names }
+        Self { cluster, pool, upstream, names, clock }
     }
 
     /// The cluster as it is written now. Where only its endpoints changed, connections and the state of the hosts that
     /// stay live on.
-    pub(crate) fn changed(&self, cluster: Arc<Cluster>, balancers: &Balancers) -> Self {
+    pub(crate) fn changed(&self, cluster: Arc<Cluster>, parts: &Parts) -> Self {
         let settings = Cluster {
             endpoints: cluster.endpoints.clone(),
             localities: cluster.localities.clone(),
@@ -100,18 +115,24 @@ impl ClusterState {
             ..(*self.cluster).clone()
         };
         if settings != *cluster {
-            return Self::new(cluster, balancers);
+            return Self::new(cluster, parts);
         }
         // Names that are found for the first time are new ones; else what is known of them stays.
         let names = self.names.clone().or_else(|| Names::of(&cluster).map(Arc::new));
         let expanded = names.as_ref().map(|names| names.expand(&cluster));
         let now = expanded.as_ref().unwrap_or(&cluster);
-        self.upstream.update(now, now_ms());
+        self.upstream.update(now, self.clock.now_ms());
         if cluster.discovery != Discovery::OriginalDst {
             let known: HashSet<&str> = now.endpoints.iter().map(|endpoint| &*endpoint.address).collect();
             self.pool.keep(|address| known.contains(address));
         }
-        Self { cluster, pool: Arc::clone(&self.pool), upstream: Arc::clone(&self.upstream), names }
+        Self {
+            cluster,
+            pool: Arc::clone(&self.pool),
+            upstream: Arc::clone(&self.upstream),
+            names,
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// Takes a place for a request; `None`: the circuit breaker is open.
@@ -137,7 +158,7 @@ impl ClusterState {
         if self.cluster.discovery == Discovery::OriginalDst {
             return Some(Arc::new(self.original(destination)));
         }
-        self.upstream.pick(wish, now_ms(), &mut Throw(dice))
+        self.upstream.pick(wish, self.clock.now_ms(), &mut Throw(dice))
     }
 
     /// The dialled address as a host of its own.
@@ -153,12 +174,12 @@ impl ClusterState {
             mtls: false,
             locality: "".into(),
         };
-        Host::new(endpoint, now_ms())
+        Host::new(endpoint, self.clock.now_ms())
     }
 
     /// Tells outlier detection how a try went.
     pub(crate) fn record(&self, host: &Host, outcome: Outcome) {
-        if self.upstream.record(host, outcome, now_ms()) {
+        if self.upstream.record(host, outcome, self.clock.now_ms()) {
             tracing::info!(cluster = &*self.cluster.name, host = &*host.endpoint.address, "ejected");
         }
     }
@@ -168,7 +189,9 @@ impl ClusterState {
         let local = match failure {
             Failure::Connect(_) | Failure::ConnectTimeout => LocalFailure::Connect,
             Failure::PerTryTimeout | Failure::Timeout => LocalFailure::Timeout,
-            Failure::Reset(_) | Failure::Refused | Failure::Protocol(_) => LocalFailure::Reset,
+            Failure::Reset(_) | Failure::RemoteReset { .. } | Failure::Refused | Failure::Protocol(_) => {
+                LocalFailure::Reset
+            }
             Failure::NoHealthyUpstream | Failure::Overflow | Failure::ClientIdle | Failure::NotWritable => {
                 return;
             }
@@ -178,7 +201,7 @@ impl ClusterState {
 
     /// Lets ejected hosts in again, and closes connections that nobody uses.
     pub(crate) fn sweep(&self) {
-        self.upstream.sweep(now_ms());
+        self.upstream.sweep(self.clock.now_ms());
         self.pool.sweep();
     }
 }

@@ -17,7 +17,6 @@ use mesh_model::facts::RequestFacts;
 
 use self::left::Untold;
 use super::body::{Body, Watched};
-use super::clock::unix_now;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
 use super::finish::{Finish, Held};
@@ -294,7 +293,7 @@ fn plan(
             return (Plan::Reply(Box::new(Planned { reply, ..Planned::default() })), None);
         }
     };
-    let now = unix_now();
+    let now = connection.proxy.clock.unix_seconds();
     if let Some(id) = id {
         let direction = connection.arrival.direction;
         connection.proxy.recent.keep(id, direction, &connection.facts, &facts, now);

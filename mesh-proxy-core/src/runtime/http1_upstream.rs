@@ -1,6 +1,6 @@
 //! An HTTP/1 connection to an upstream: driven by the request that has it, or by a task of its own once one needs that.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -17,7 +17,8 @@ use crate::seam::dial::BoxIo;
 pub(crate) struct Http1 {
     driven: Driven,
     pub(super) requests: u32,
-    pub(super) born: Instant,
+    /// When it was made, in milliseconds.
+    pub(super) born: u64,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -31,9 +32,9 @@ enum Driven {
 }
 
 impl Http1 {
-    pub(super) fn new(stream: BoxIo, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(stream: BoxIo, place: Option<OwnedSemaphorePermit>, now_ms: u64) -> Self {
         let driven = Driven::Request(Some(Direct::new(checked(stream))));
-        Self { driven, requests: 0, born: Instant::now(), _place: place }
+        Self { driven, requests: 0, born: now_ms, _place: place }
     }
 
     /// The connection where no task drives it; another must be asked for what its task does.

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use super::body::Body;
 use super::pool::Failure;
 use super::wrap::writes_to_inner;
+use crate::seam::clock::Clock;
 use crate::seam::dial::BoxIo;
 
 /// Bytes of an answer that an upstream may send before somebody takes them.
@@ -34,14 +35,14 @@ pub(super) struct Use {
     pub(super) streams: u32,
     /// Requests in all.
     pub(super) requests: u32,
-    /// Time, from the handshake; `None`: without end.
-    pub(super) life: Option<Duration>,
+    /// Milliseconds from the handshake; `None`: without end.
+    pub(super) life_ms: Option<u64>,
 }
 
 impl Use {
-    pub(super) fn of(cluster: &Cluster, requests: u32, life: Option<Duration>) -> Self {
+    pub(super) fn of(cluster: &Cluster, requests: u32, life_ms: Option<u64>) -> Self {
         let streams = cluster.http.max_concurrent_streams.filter(|max| *max > 0).unwrap_or(STREAMS_MAX);
-        Self { streams: streams.min(STREAMS_MAX), requests, life }
+        Self { streams: streams.min(STREAMS_MAX), requests, life_ms }
     }
 }
 
@@ -54,7 +55,8 @@ pub(super) struct Http2 {
     /// what its peer allows.
     driven: Arc<Mutex<Option<Driven>>>,
     limits: Use,
-    born: Instant,
+    clock: Arc<dyn Clock>,
+    born_ms: u64,
     state: Mutex<State>,
     /// Told of every request that is over.
     returned: Arc<Notify>,
@@ -64,7 +66,7 @@ pub(super) struct Http2 {
 struct State {
     streams: u32,
     requests: u32,
-    idle_since: Instant,
+    idle_since_ms: u64,
     /// It took a request no more.
     is_refusing: bool,
 }
@@ -96,6 +98,7 @@ impl Http2 {
         limits: Use,
         place: Option<OwnedSemaphorePermit>,
         returned: Arc<Notify>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Stream, Failure> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -113,10 +116,10 @@ impl Http2 {
             builder.handshake(io).await.map_err(|error| Failure::Connect(error.to_string()))?;
         let driven = Arc::new(Mutex::new(Some(connection)));
         tokio::spawn(drive(Arc::clone(&driven)));
-        let now = Instant::now();
-        let state = State { streams: 1, requests: 1, idle_since: now, is_refusing: false };
+        let born_ms = clock.now_ms();
+        let state = State { streams: 1, requests: 1, idle_since_ms: born_ms, is_refusing: false };
         let connection =
-            Arc::new(Self { sender, driven, limits, born: now, state: Mutex::new(state), returned });
+            Arc::new(Self { sender, driven, limits, clock, born_ms, state: Mutex::new(state), returned });
         connection.hear_limit().await;
         Ok(Stream { connection })
     }
@@ -140,17 +143,21 @@ impl Http2 {
 
     /// Whether it takes no further requests.
     pub(super) fn is_over(&self) -> bool {
-        if self.sender.is_closed() || self.limits.life.is_some_and(|life| self.born.elapsed() >= life) {
+        if self.sender.is_closed() || self.limits.life_ms.is_some_and(|life| self.age_ms() >= life) {
             return true;
         }
         let state = self.state();
         state.is_refusing || state.requests >= self.limits.requests
     }
 
-    /// Since when it has had no request; `None`: it has one.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    fn age_ms(&self) -> u64 {
+        self.clock.now_ms().saturating_sub(self.born_ms)
+    }
+
+    /// Since when it has had no request, in milliseconds of the clock; `None`: it has one.
+    pub(super) fn idle_since(&self) -> Option<u64> {
         let state = self.state();
-        (state.streams == 0).then_some(state.idle_since)
+        (state.streams == 0).then_some(state.idle_since_ms)
     }
 
     /// Requests that it takes at once.
@@ -208,9 +215,10 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        let now = self.connection.clock.now_ms();
         let mut state = self.connection.state();
         state.streams = state.streams.saturating_sub(1);
-        state.idle_since = Instant::now();
+        state.idle_since_ms = now;
         drop(state);
         self.connection.returned.notify_waiters();
     }

@@ -4,7 +4,7 @@
 //! fetched for an issuer: its tokens are refused.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mesh_authz::jwks_store::{Fetch, FetchProblem, IssuerState, JwksOptions, JwksStore};
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::live::{Generation, Retired};
 use super::proxy::Inner;
+use crate::seam::clock::Clock;
 use crate::seam::key_fetch::KeyFetch;
 
 /// Fetches under way at once: those that fail slowly take places from nobody before there are so many.
@@ -26,7 +27,7 @@ pub(crate) struct Keys {
     state: Mutex<State>,
     /// Something is due sooner, or something came.
     wake: Notify,
-    began: Instant,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug)]
@@ -38,11 +39,16 @@ struct State {
 }
 
 impl Keys {
-    pub(crate) fn new(source: Box<dyn KeyFetch>, options: JwksOptions, base: Arc<ProxyConfig>) -> Self {
+    pub(crate) fn new(
+        source: Box<dyn KeyFetch>,
+        options: JwksOptions,
+        base: Arc<ProxyConfig>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut store = JwksStore::new(options);
-        store.want(base.remote_keys(), 0);
+        store.want(base.remote_keys(), clock.now_ms());
         let state = State { base, store, in_force: 0 };
-        Self { source, state: Mutex::new(state), wake: Notify::new(), began: Instant::now() }
+        Self { source, state: Mutex::new(state), wake: Notify::new(), clock }
     }
 
     /// Puts another configuration of the program in force, with the keys that are there; the number of the generation.
@@ -78,7 +84,7 @@ impl Keys {
 
     /// Milliseconds of a clock that never steps back (JK04).
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
     fn answered(&self, fetch: &Fetch, body: Result<&[u8], FetchProblem>) {
@@ -150,7 +156,7 @@ pub(crate) async fn run(proxy: Arc<Inner>) {
         tokio::select! {
             () = proxy.draining.cancelled() => return,
             () = proxy.keys.wake.notified() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = proxy.clock.sleep(wait) => {}
         }
     }
 }

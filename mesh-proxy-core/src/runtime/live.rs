@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::HashMap;
 use mesh_compile::proxy::ProxyConfig;
 
-use super::cluster::{Balancers, ClusterState};
+use super::cluster::{ClusterState, Parts};
 
 /// One version of a proxy's configuration with what runs for it. Unchanged clusters are the same object in the next
 /// generation: their connections, turns and counts live on.
@@ -17,24 +17,24 @@ pub struct Generation {
     /// The tables.
     pub config: Arc<ProxyConfig>,
     pub(crate) clusters: HashMap<Arc<str>, Arc<ClusterState>>,
-    balancers: Balancers,
+    parts: Parts,
 }
 
 impl Generation {
-    pub(crate) fn first(config: Arc<ProxyConfig>, balancers: Balancers) -> Self {
-        Self::build(1, config, &HashMap::default(), balancers)
+    pub(crate) fn first(config: Arc<ProxyConfig>, parts: Parts) -> Self {
+        Self::build(1, config, &HashMap::default(), parts)
     }
 
     /// The next one, with the clusters that have not changed.
     pub(crate) fn next(&self, config: Arc<ProxyConfig>) -> Self {
-        Self::build(self.number + 1, config, &self.clusters, self.balancers.clone())
+        Self::build(self.number + 1, config, &self.clusters, self.parts.clone())
     }
 
     fn build(
         number: u64,
         config: Arc<ProxyConfig>,
         known: &HashMap<Arc<str>, Arc<ClusterState>>,
-        balancers: Balancers,
+        parts: Parts,
     ) -> Self {
         let clusters = config
             .clusters
@@ -42,13 +42,13 @@ impl Generation {
             .map(|(name, cluster)| {
                 let state = match known.get(name) {
                     Some(state) if *state.cluster == **cluster => Arc::clone(state),
-                    Some(state) => Arc::new(state.changed(Arc::clone(cluster), &balancers)),
-                    None => Arc::new(ClusterState::new(Arc::clone(cluster), &balancers)),
+                    Some(state) => Arc::new(state.changed(Arc::clone(cluster), &parts)),
+                    None => Arc::new(ClusterState::new(Arc::clone(cluster), &parts)),
                 };
                 (Arc::clone(name), state)
             })
             .collect();
-        Self { number, config, clusters, balancers }
+        Self { number, config, clusters, parts }
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_generation_is_kept_until_nobody_has_it() {
-        let first = Arc::new(Generation::first(Arc::default(), Balancers::default()));
+        let first = Arc::new(Generation::first(Arc::default(), Parts::default()));
         let retired = Retired::default();
         retired.keep(Arc::clone(&first));
         assert!(retired.take_unused().is_empty());

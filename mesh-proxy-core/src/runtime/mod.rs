@@ -22,7 +22,6 @@ pub mod proxy;
 
 mod after_others;
 mod attempt;
-mod clock;
 mod cluster;
 mod connection;
 mod cors_response;
@@ -53,6 +52,7 @@ mod outward;
 mod pool;
 mod proxy_protocol;
 mod recent;
+mod redact;
 mod refuse;
 mod replay;
 mod reply;

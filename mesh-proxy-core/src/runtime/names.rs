@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery};
 
-use super::clock::now_ms;
 use super::proxy::Inner;
 
 /// For one look-up.
@@ -104,7 +103,7 @@ fn name(endpoint: &ClusterEndpoint) -> Option<(&str, u16)> {
 pub(crate) async fn run(proxy: Arc<Inner>) {
     loop {
         let refresh = u64::try_from(proxy.options.dns_refresh.as_millis()).unwrap_or(u64::MAX).max(100);
-        let now = now_ms();
+        let now = proxy.clock.now_ms();
         for cluster in proxy.live.load().clusters.values() {
             let Some(names) = &cluster.names else { continue };
             if names.due_ms.load(Ordering::Relaxed) <= now {
@@ -140,7 +139,7 @@ async fn look_up(proxy: Arc<Inner>, name: Arc<str>, names: Arc<Names>, cluster: 
     if let Some(state) = proxy.live.load().clusters.get(&name)
         && state.names.as_ref().is_some_and(|current| Arc::ptr_eq(current, &names))
     {
-        state.upstream.update(&names.expand(&state.cluster), now_ms());
+        state.upstream.update(&names.expand(&state.cluster), proxy.clock.now_ms());
     }
 }
 

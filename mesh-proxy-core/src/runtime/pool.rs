@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::HashMap;
@@ -16,6 +16,7 @@ use super::http2_upstream::{Stream, Use};
 use super::proxy::Inner;
 use super::shared::{Found, Making, Shared};
 use super::tls::upstream::Offer;
+use crate::seam::clock::Clock;
 use crate::seam::dial::{BoxIo, Target};
 
 /// Idle connections kept for one endpoint.
@@ -37,9 +38,12 @@ pub(crate) enum Failure {
     Connect(String),
     #[error("connection timeout")]
     ConnectTimeout,
-    /// The connection took the request and nothing of it was read.
+    /// No connection took the request.
     #[error("the stream was refused")]
     Refused,
+    /// The upstream has reset the stream; `refused`: and has not looked at the request.
+    #[error("remote reset")]
+    RemoteReset { refused: bool },
     #[error("connection termination: {0}")]
     Reset(String),
     #[error("protocol error: {0}")]
@@ -83,7 +87,8 @@ pub(crate) struct Pool {
     waiting: Option<Arc<Semaphore>>,
     /// Told of every connection that is given back.
     returned: Arc<Notify>,
-    idle_max: Duration,
+    clock: Arc<dyn Clock>,
+    idle_max_ms: u64,
     limits: Use,
     connect_timeout: Duration,
 }
@@ -91,7 +96,7 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 struct Idle {
     connection: Http1,
-    since: Instant,
+    since_ms: u64,
 }
 
 /// A connection for one request.
@@ -109,7 +114,7 @@ enum Room {
 }
 
 impl Pool {
-    pub(crate) fn new(cluster: &Cluster) -> Self {
+    pub(crate) fn new(cluster: &Cluster, clock: Arc<dyn Clock>) -> Self {
         let millis = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
         let semaphore = |limit: Option<u32>| limit.map(|limit| Arc::new(Semaphore::new(limit as usize)));
         let positive = |setting: Option<i64>| setting.map(millis).filter(|time| !time.is_zero());
@@ -117,12 +122,17 @@ impl Pool {
         let idle = positive(cluster.http.idle_timeout_ms);
         Self {
             idle: Mutex::default(),
-            shared: Shared::new(idle.unwrap_or(SHARED_IDLE_DEFAULT)),
+            shared: Shared::new(in_millis(idle.unwrap_or(SHARED_IDLE_DEFAULT))),
             connections: semaphore(cluster.limits.max_connections),
             waiting: semaphore(cluster.limits.max_pending_requests),
             returned: Arc::default(),
-            idle_max: idle.unwrap_or(IDLE_DEFAULT),
-            limits: Use::of(cluster, requests, positive(cluster.http.max_connection_duration_ms)),
+            clock,
+            idle_max_ms: in_millis(idle.unwrap_or(IDLE_DEFAULT)),
+            limits: Use::of(
+                cluster,
+                requests,
+                positive(cluster.http.max_connection_duration_ms).map(in_millis),
+            ),
             connect_timeout: if cluster.connect_timeout_ms > 0 {
                 millis(cluster.connect_timeout_ms)
             } else {
@@ -158,19 +168,19 @@ impl Pool {
     /// Takes a connection back once its answer was read to the end.
     pub(crate) fn give_back(&self, key: Key, mut connection: Http1) {
         connection.requests += 1;
+        let now = self.clock.now_ms();
         if connection.is_closed()
             || connection.requests >= self.limits.requests
-            || self.is_too_old(&connection)
+            || self.is_too_old(&connection, now)
         {
             // Its place is free for whoever waits for one.
             return;
         }
         // Those that were idle for too long are found when they are taken, or by the next sweep.
-        let since = Instant::now();
         let mut idle = self.lock();
         let kept = idle.entry(key).or_default();
         if kept.len() < IDLE_MAX {
-            kept.push(Idle { connection, since });
+            kept.push(Idle { connection, since_ms: now });
         }
         drop(idle);
         self.returned.notify_waiters();
@@ -178,17 +188,18 @@ impl Pool {
 
     /// Closes what has been idle for too long, and shared connections that are one client's alone.
     pub(crate) fn sweep(&self) {
+        let now = self.clock.now_ms();
         let mut idle = self.lock();
         for kept in idle.values_mut() {
             kept.retain_mut(|idle| {
-                idle.since.elapsed() < self.idle_max
-                    && !self.is_too_old(&idle.connection)
+                now.saturating_sub(idle.since_ms) < self.idle_max_ms
+                    && !self.is_too_old(&idle.connection, now)
                     && !idle.connection.is_found_closed()
             });
         }
         idle.retain(|_, kept| !kept.is_empty());
         drop(idle);
-        self.shared.sweep();
+        self.shared.sweep(now);
     }
 
     /// Lets go of connections to addresses that are not the cluster's any more; requests on them go on.
@@ -197,15 +208,17 @@ impl Pool {
         self.shared.keep(|key| is_known(&key.address));
     }
 
-    fn is_too_old(&self, connection: &Http1) -> bool {
-        self.limits.life.is_some_and(|life| connection.born.elapsed() >= life)
+    fn is_too_old(&self, connection: &Http1, now_ms: u64) -> bool {
+        self.limits.life_ms.is_some_and(|life| now_ms.saturating_sub(connection.born) >= life)
     }
 
     fn take(&self, key: &Key) -> Option<Http1> {
         let mut idle = self.lock();
         let kept = idle.get_mut(key)?;
+        let now = self.clock.now_ms();
         while let Some(last) = kept.pop() {
-            let is_fresh = last.since.elapsed() < self.idle_max && !self.is_too_old(&last.connection);
+            let is_idle_too_long = now.saturating_sub(last.since_ms) >= self.idle_max_ms;
+            let is_fresh = !is_idle_too_long && !self.is_too_old(&last.connection, now);
             if is_fresh && !last.connection.is_closed() {
                 return Some(last.connection);
             }
@@ -229,7 +242,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        Ok(Checkout::Http1(Http1::new(stream, place), false))
+        Ok(Checkout::Http1(Http1::new(stream, place, self.clock.now_ms()), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -334,10 +347,17 @@ impl Pool {
         let made = async {
             let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
             if is_http1(key, alpn.as_deref()) {
-                return Ok(Checkout::Http1(Http1::new(stream, place), false));
+                return Ok(Checkout::Http1(Http1::new(stream, place, self.clock.now_ms()), false));
             }
             let returned = Arc::clone(&self.returned);
-            let begun = super::http2_upstream::Http2::begin(stream, cluster, self.limits, place, returned);
+            let begun = super::http2_upstream::Http2::begin(
+                stream,
+                cluster,
+                self.limits,
+                place,
+                returned,
+                Arc::clone(&self.clock),
+            );
             Box::pin(begun).await.map(Checkout::Http2)
         };
         let made = made.await;
@@ -381,6 +401,10 @@ impl Pool {
         let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?
     }
+}
+
+fn in_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether an upstream that was to pick a protocol has picked HTTP/1.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::arrival::Arrival;
-use super::cluster::Balancers;
+use super::cluster::{Balancers, Parts};
 use super::connection;
 use super::key_fetch::OverHttp;
 use super::keys::Keys;
@@ -27,6 +27,7 @@ use super::traces::Traces;
 use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
+use crate::seam::clock::{Clock, SystemClock};
 use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
 use crate::seam::dice::{SharedDice, ThreadDice};
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) dice: Arc<dyn SharedDice>,
+    pub(crate) clock: Arc<dyn Clock>,
     sinks: Vec<Box<dyn Sink>>,
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) tls: Tls,
@@ -108,6 +110,7 @@ pub struct Builder {
     options: Options,
     dial: Arc<dyn Dial>,
     dice: Arc<dyn SharedDice>,
+    clock: Arc<dyn Clock>,
     sinks: Vec<Box<dyn Sink>>,
     metrics: Option<Metrics>,
     workload: Option<Identity>,
@@ -131,6 +134,13 @@ impl Builder {
     #[must_use]
     pub fn dice(mut self, dice: impl SharedDice + 'static) -> Self {
         self.dice = Arc::new(dice);
+        self
+    }
+
+    /// Another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -206,15 +216,18 @@ impl Builder {
     pub fn build(self, config: ProxyConfig) -> Proxy {
         let config = Arc::new(config);
         let keys = self.keys.unwrap_or_else(|| Box::new(OverHttp::new()));
+        let clock = self.clock;
+        let parts = Parts { balancers: self.balancers, clock: Arc::clone(&clock) };
         let inner = Inner {
-            live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), self.balancers)),
+            live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), parts)),
             retired: Retired::default(),
-            keys: Keys::new(keys, self.options.keys, config),
+            keys: Keys::new(keys, self.options.keys, config, Arc::clone(&clock)),
             resolver: self.resolver,
             logs: MeshLogs::default(),
             options: self.options,
             dial: self.dial,
             dice: self.dice,
+            clock,
             sinks: self.sinks,
             metrics: self.metrics,
             traces: Traces::new(self.workload),
@@ -239,6 +252,7 @@ impl Proxy {
             options,
             dial: Arc::new(SystemDial::default()),
             dice: Arc::new(ThreadDice),
+            clock: Arc::new(SystemClock::default()),
             sinks: Vec::new(),
             metrics: None,
             workload: None,

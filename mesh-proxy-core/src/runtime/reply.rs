@@ -125,6 +125,15 @@ impl Reply {
                     .flags(if retried { "UC,URX" } else { "UC" })
                     .body(reset("connection termination", None))
             }
+            Failure::RemoteReset { refused } => {
+                let (details, reason) = match refused {
+                    true => ("remote_refused_stream_reset", "remote refused stream reset"),
+                    false => ("remote_reset", "remote reset"),
+                };
+                Self::new(503, format!("upstream_reset_before_response_started{{{details}}}"))
+                    .flags(if retried { "UR,URX" } else { "UR" })
+                    .body(reset(reason, None))
+            }
             Failure::Protocol(_) => Self::new(502, "upstream_reset_before_response_started{protocol_error}")
                 .flags("UPE")
                 .body(reset("protocol error", None)),

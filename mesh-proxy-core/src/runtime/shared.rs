@@ -1,7 +1,6 @@
 //! The HTTP/2 connections of a cluster: which one has a place for a request, and who is making another.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -19,7 +18,7 @@ const STREAMS_ASSUMED: u32 = 1024;
 #[derive(Debug)]
 pub(super) struct Shared {
     groups: Mutex<HashMap<Key, Group>>,
-    idle_max: Duration,
+    idle_max_ms: u64,
 }
 
 /// Those of one key.
@@ -72,8 +71,8 @@ pub(super) struct Making<'s> {
 }
 
 impl Shared {
-    pub(super) fn new(idle_max: Duration) -> Self {
-        Self { groups: Mutex::default(), idle_max }
+    pub(super) fn new(idle_max_ms: u64) -> Self {
+        Self { groups: Mutex::default(), idle_max_ms }
     }
 
     /// Looks for a place. `limit`: how many connections the cluster may have; `place`: one of those that is at hand, or
@@ -123,10 +122,12 @@ impl Shared {
     }
 
     /// Closes what has been idle for too long, is over, or was one client's alone and is not used.
-    pub(super) fn sweep(&self) {
+    pub(super) fn sweep(&self, now_ms: u64) {
         self.lock().retain(|key, group| {
             group.connections.retain(|connection| {
-                let is_spent = |since: Instant| key.preface.is_some() || since.elapsed() >= self.idle_max;
+                let is_spent = |since_ms: u64| {
+                    key.preface.is_some() || now_ms.saturating_sub(since_ms) >= self.idle_max_ms
+                };
                 !connection.is_over() && !connection.idle_since().is_some_and(is_spent)
             });
             !group.connections.is_empty() || !group.attempts.is_empty()

@@ -140,6 +140,8 @@ fn of_failure(failure: &Failure) -> Try {
     let (reason, request_sent) = match failure {
         Failure::Connect(_) | Failure::ConnectTimeout => (ResetReason::ConnectFailure, false),
         Failure::Refused => (ResetReason::RefusedStream, false),
+        Failure::RemoteReset { refused: true } => (ResetReason::RefusedStream, true),
+        Failure::RemoteReset { refused: false } => (ResetReason::Reset, true),
         Failure::Reset(_) | Failure::Protocol(_) => (ResetReason::Reset, true),
         Failure::PerTryTimeout => (ResetReason::PerTryTimeout, true),
         Failure::NoHealthyUpstream

@@ -2,6 +2,7 @@
 
 pub mod authorizer;
 pub mod certificate_source;
+pub mod clock;
 pub mod config_source;
 pub mod dial;
 pub mod dice;

@@ -66,9 +66,9 @@ fn dry_run(found: &mut Checker<'_>, object: &Object<AuthorizationPolicy>) {
 
 fn rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &Rule, action: Action) {
     found.at_most(&at.field("from"), rule.from.len(), 512);
-    for name in ["from", "to"] {
+    for (name, has_entries) in [("from", !rule.from.is_empty()), ("to", !rule.to.is_empty())] {
         let at = at.field(name);
-        let is_written_empty = found.is_written_empty(&at);
+        let is_written_empty = !has_entries && found.is_written_empty(&at);
         found.require(!is_written_empty, &at, || {
             Problem::invalid(format!("`{name}` is empty")).help("remove it")
         });

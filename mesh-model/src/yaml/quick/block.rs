@@ -1,6 +1,6 @@
 //! Block collections, line by line.
 
-use super::super::text::narrow;
+use super::super::text::{find, narrow};
 use super::Reader;
 use super::flow::Lines;
 use super::scalar::{Style, Token};
@@ -217,31 +217,25 @@ impl Reader<'_, '_> {
     /// letter ends, and whether it is a key.
     fn plain_end(&mut self) -> Option<(usize, bool)> {
         let start = self.at;
-        let rest = self.bytes.get(start..)?;
-        let mut before = b' ';
-        let mut end = start;
-        let mut ahead = rest.iter().copied().enumerate();
-        for (at, byte) in ahead.by_ref() {
-            match byte {
-                b':' if matches!(rest.get(at + 1), None | Some(b' ' | b'\n')) => {
-                    self.at = start + at;
-                    return Some((end, true));
+        let mut is_key = false;
+        self.at = loop {
+            let rest = self.bytes.get(self.at..)?;
+            let Some(length) = find(rest, *b":#\n") else { break self.bytes.len() };
+            let at = self.at + length;
+            match rest.get(length..).unwrap_or_default() {
+                [b':'] | [b':', b' ' | b'\n', ..] => {
+                    is_key = true;
+                    break at;
                 }
-                b'#' if before == b' ' => {
-                    self.at = start + at;
-                    return Some((end, false));
-                }
-                b'\n' => {
-                    self.at = start + at;
-                    return Some((end, false));
-                }
-                b' ' => {}
-                _ => end = start + at + 1,
+                // No scalar starts with one, so there is a byte before it.
+                [b'#', ..] if at == start || self.bytes.get(at - 1) == Some(&b' ') => break at,
+                [b'\n', ..] => break at,
+                _ => self.at = at + 1,
             }
-            before = byte;
-        }
-        self.at = self.bytes.len();
-        Some((end, false))
+        };
+        let scalar = self.bytes.get(start..self.at)?;
+        let blanks = scalar.iter().rev().take_while(|byte| **byte == b' ').count();
+        Some((self.at - blanks, is_key))
     }
 
     fn open(&mut self, frames: &mut Vec<Frame>, indent: usize, is_list: bool) -> Option<()> {

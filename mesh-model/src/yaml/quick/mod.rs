@@ -7,6 +7,7 @@
 
 mod block;
 mod flow;
+pub(super) mod items;
 mod over;
 mod scalar;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use super::LoadOptions;
 use super::problems::Problems;
-use super::text::{Chunk, narrow};
+use super::text::{Chunk, find, narrow};
 use crate::document::{Tree, TreeBuilder};
 
 /// What comes of a chunk.
@@ -39,28 +40,12 @@ pub(super) fn read(
     tree: &mut TreeBuilder,
     problems: &mut Problems<'_>,
 ) -> Outcome {
-    let bytes = text.as_bytes();
-    if bytes.contains(&b'\r') || bytes.contains(&b'\t') {
-        return Outcome::Declined;
-    }
-    // Line breaks of YAML 1.1, and the mark that may only stand at the start.
-    if !bytes.is_ascii() && text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}']) {
+    if !is_ordinary(text) {
         return Outcome::Declined;
     }
     tree.clear();
     let budget = &options.budget;
-    let mut reader = Reader {
-        text,
-        bytes,
-        at: 0,
-        tree,
-        keys: Vec::new(),
-        nodes_left: budget.nodes,
-        depth_left: budget.depth_limit(),
-        scalar_bytes: budget.scalar_bytes,
-        scratch: String::new(),
-        too_many: None,
-    };
+    let mut reader = Reader::of(text, tree, budget.nodes, budget.depth_limit(), budget.scalar_bytes);
     match (reader.document(), reader.too_many) {
         (Some(()), _) => {
             let (offset, line) = (narrow(chunk.offset), narrow(chunk.line));
@@ -75,22 +60,20 @@ pub(super) fn read(
     }
 }
 
+/// Whether no character of a text has a story of its own.
+fn is_ordinary(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.contains(&b'\r') || bytes.contains(&b'\t') {
+        return false;
+    }
+    // Line breaks of YAML 1.1, and the mark that may only stand at the start.
+    bytes.is_ascii() || !text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'])
+}
+
 /// The tree of a text that was read here before, within the budget of that time.
 fn again(text: &Arc<str>) -> Option<Tree> {
     let mut tree = TreeBuilder::default();
-    let mut reader = Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        tree: &mut tree,
-        keys: Vec::new(),
-        nodes_left: usize::MAX,
-        depth_left: usize::MAX,
-        scalar_bytes: usize::MAX,
-        scratch: String::new(),
-        too_many: None,
-    };
-    reader.document()?;
+    Reader::of(text, &mut tree, usize::MAX, usize::MAX, usize::MAX).document()?;
     Some(tree.finish(Arc::clone(text), 0, 0))
 }
 
@@ -123,7 +106,22 @@ struct Reader<'t, 'b> {
     too_many: Option<Range<usize>>,
 }
 
-impl Reader<'_, '_> {
+impl<'t, 'b> Reader<'t, 'b> {
+    fn of(text: &'t str, tree: &'b mut TreeBuilder, nodes: usize, depth: usize, scalar_bytes: usize) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            tree,
+            keys: Vec::new(),
+            nodes_left: nodes,
+            depth_left: depth,
+            scalar_bytes,
+            scratch: String::new(),
+            too_many: None,
+        }
+    }
+
     fn document(&mut self) -> Option<()> {
         if let Some(rest) = self.bytes.strip_prefix(b"---") {
             // Content on the line of the marker is rare.
@@ -175,7 +173,7 @@ impl Reader<'_, '_> {
     /// Passes the rest of the line and its break.
     fn skip_line(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        self.at += rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |length| length + 1);
+        self.at += find(rest, *b"\n").map_or(rest.len(), |length| length + 1);
     }
 
     /// Counts the node at `range`.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::scalar::{self, Resolved};
-use super::super::text::narrow;
+use super::super::text::{find, narrow};
 use super::{KEY_MAX, Reader, fingerprint};
 use crate::document::Plain;
 
@@ -29,7 +29,7 @@ impl Reader<'_, '_> {
     pub(super) fn quoted(&mut self, quote: u8) -> Option<Token> {
         let start = self.at;
         let rest = self.bytes.get(start + 1..)?;
-        let length = rest.iter().position(|byte| matches!(*byte, b'\\' | b'\n') || *byte == quote)?;
+        let length = find(rest, [quote, b'\\', b'\n'])?;
         self.at = start + 1 + length;
         let style = match self.peek()? {
             b'\n' => return None,

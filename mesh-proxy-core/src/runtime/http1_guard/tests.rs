@@ -152,11 +152,18 @@ async fn messages_pass_one_at_a_time_and_a_bad_one_is_stood_in_for() {
     let bytes = format!("{GOOD}{post}GET /3 HTTP/1.1\nhost: a\n\n{GOOD}");
     client.write_all(bytes.as_bytes()).await.unwrap();
     assert_eq!(next(&mut guarded).await, GOOD);
+    let moment = Duration::from_millis(50);
+    let ahead = tokio::time::timeout(moment, next(&mut guarded)).await;
+    assert!(ahead.is_err(), "the first is not answered");
+    // Its answer is written.
+    guarded.flush().await.unwrap();
     assert_eq!(next(&mut guarded).await, post);
+    guarded.flush().await.unwrap();
     assert_eq!(gate.refusal(), None);
     assert!(next(&mut guarded).await.starts_with("GET / HTTP/1.1\r\n"));
     assert_eq!(gate.refusal().unwrap().status, 400);
-    assert_eq!(next(&mut guarded).await, "");
+    let after = tokio::time::timeout(moment, next(&mut guarded)).await;
+    assert!(after.is_err(), "the codec closes with the answer; until then it hears of no end");
 }
 
 #[tokio::test]
@@ -190,6 +197,10 @@ async fn what_follows_a_change_of_protocols_waits_for_its_grant() {
         let waiting = tokio::time::timeout(Duration::from_millis(50), next(&mut guarded)).await;
         assert!(waiting.is_err());
         gate.settle(granted);
+        if !granted {
+            // The refusal is written.
+            guarded.flush().await.unwrap();
+        }
         assert_eq!(next(&mut guarded).await, if granted { "\x01\x02\x03" } else { "" });
     }
 }

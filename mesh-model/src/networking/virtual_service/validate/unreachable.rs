@@ -1,5 +1,6 @@
 //! Routes and matches that no request reaches, because earlier ones take them all (T-119).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::{Checker, Path, Problem};
@@ -17,30 +18,66 @@ fn unreachable(message: String) -> Problem {
 
 /// HTTP routes; `at` is the path of the list.
 pub(super) fn http(found: &mut Checker<'_>, at: &Path<'_>, routes: &[HttpRoute]) {
-    let matches: Vec<Vec<String>> =
-        routes.iter().map(|route| route.r#match.iter().map(text_of).collect()).collect();
-    shadowed(found, at, &matches);
+    shadowed(found, at, routes.iter().map(|route| route.r#match.iter().map(Nameless)));
     covered_prefixes(found, at, routes);
 }
 
 /// TCP routes.
 pub(super) fn tcp(found: &mut Checker<'_>, at: &Path<'_>, routes: &[TcpRoute]) {
-    let matches: Vec<Vec<String>> =
-        routes.iter().map(|route| route.r#match.iter().map(json).collect()).collect();
-    shadowed(found, at, &matches);
+    shadowed(found, at, routes.iter().map(|route| route.r#match.iter().map(json)));
 }
 
 /// TLS routes.
 pub(super) fn tls(found: &mut Checker<'_>, at: &Path<'_>, routes: &[TlsRoute]) {
-    let matches: Vec<Vec<String>> =
-        routes.iter().map(|route| route.r#match.iter().map(json).collect()).collect();
-    shadowed(found, at, &matches);
+    shadowed(found, at, routes.iter().map(|route| route.r#match.iter().map(json)));
 }
 
 /// A match without its name, which plays no part.
-fn text_of(one: &HttpMatchRequest) -> String {
-    json(&HttpMatchRequest { name: String::new(), ..one.clone() })
+struct Nameless<'m>(&'m HttpMatchRequest);
+
+impl<'m> Nameless<'m> {
+    /// All of it, that which differs most often first.
+    fn parts(&self) -> impl Ord + use<'m> {
+        let HttpMatchRequest {
+            name: _,
+            uri,
+            scheme,
+            method,
+            authority,
+            headers,
+            port,
+            source_labels,
+            gateways,
+            query_params,
+            ignore_uri_case,
+            without_headers,
+            source_namespace,
+            stat_prefix,
+        } = self.0;
+        let conditions = (uri, headers, query_params, without_headers, method, authority, scheme);
+        (conditions, port, ignore_uri_case, source_labels, gateways, source_namespace, stat_prefix)
+    }
 }
+
+impl Ord for Nameless<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for Nameless<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Nameless<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Nameless<'_> {}
 
 /// Equal texts are equal matches.
 fn json(one: &impl serde::Serialize) -> String {
@@ -48,23 +85,28 @@ fn json(one: &impl serde::Serialize) -> String {
 }
 
 /// Routes after one without matches, and matches that an earlier route has too.
-fn shadowed(found: &mut Checker<'_>, at: &Path<'_>, routes: &[Vec<String>]) {
-    let mut first_route_of: BTreeMap<&str, usize> = BTreeMap::new();
+fn shadowed<K: Ord, M: ExactSizeIterator<Item = K>>(
+    found: &mut Checker<'_>,
+    at: &Path<'_>,
+    routes: impl Iterator<Item = M>,
+) {
+    let mut first_route_of: BTreeMap<K, usize> = BTreeMap::new();
     let mut catch_all = None;
-    for (index, matches) in routes.iter().enumerate() {
+    for (index, matches) in routes.enumerate() {
         let at = at.index(index);
         if let Some(earlier) = catch_all {
             let message = format!("route {earlier} before it has no `match` and takes everything");
             found.find(&at, unreachable(message).help("move the route without `match` to the end"));
             continue;
         }
-        if matches.is_empty() {
+        let count = matches.len();
+        if count == 0 {
             catch_all = Some(index);
             continue;
         }
         let mut duplicates = 0;
-        for (number, one) in matches.iter().enumerate() {
-            if let Some(earlier) = first_route_of.get(one.as_str()) {
+        for (number, one) in matches.enumerate() {
+            if let Some(earlier) = first_route_of.get(&one) {
                 duplicates += 1;
                 let message = format!("the same match stands in route {earlier}");
                 found.find(
@@ -76,7 +118,7 @@ fn shadowed(found: &mut Checker<'_>, at: &Path<'_>, routes: &[Vec<String>]) {
                 first_route_of.insert(one, index);
             }
         }
-        if duplicates == matches.len() {
+        if duplicates == count {
             found.find(&at, unreachable("earlier routes take everything that it matches".to_owned()));
         }
     }

@@ -16,8 +16,8 @@ pub(super) fn source(found: &mut Checker<'_>, at: &Path<'_>, source: &Source, ac
         Problem::missing("a source needs at least one field").help("write a field, or remove the entry")
     });
     // The rule of the schema asks whether a list is there, not whether it has entries.
+    let is_empty_list = |field: &Field<'_>| found.is_written_empty(&at.field(field.name));
     let is_there = |wanted: &[Kind]| {
-        let is_empty_list = |field: &Field<'_>| found.is_written_empty(&at.field(field.name));
         is_written(wanted) || lists.iter().any(|field| wanted.contains(&field.kind) && is_empty_list(field))
     };
     let excludes = is_there(&[Kind::ServiceAccount]) && is_there(&[Kind::Principal, Kind::Namespace]);
