@@ -91,14 +91,14 @@ fn y17_of_several_ways_to_say_it_one_is_taken() {
         let report = findings(text);
         report.iter().filter(|finding| finding.at.field.starts_with("spec.http[0].match[0].uri")).count()
     };
-    let ways = ["exact: a", "prefix: a", "regex: a"];
+    let ways = ["exact: /a", "prefix: /a", "regex: a"];
     for (number, one) in ways.iter().enumerate() {
         assert_eq!(errors(&with(one)), 0, "{one}");
         for other in &ways[number + 1..] {
             assert_eq!(errors(&with(&format!("{one}, {other}"))), 1, "{one}, {other}");
         }
     }
-    assert_eq!(errors(&with("exact: a, prefix: null")), 0);
+    assert_eq!(errors(&with("exact: /a, prefix: null")), 0);
 }
 
 #[test]

@@ -259,3 +259,67 @@ fn the_page_needs_nothing_from_elsewhere_and_no_name_breaks_out_of_it() {
     let output = run(&mesh, &["graph", "--config", "-"], hostile);
     assert!(!text(&output.stdout).contains("<img"), "text of objects is markup");
 }
+
+/// `code field` of every finding, as `check` tells them.
+fn findings(mesh: &Path, input: &str) -> Vec<String> {
+    let answer = json(&run(mesh, &["check", "--format", "json", "-"], input));
+    let line =
+        |found: &Value| format!("{} {}", found["code"].as_str().unwrap(), found["field"].as_str().unwrap());
+    answer["findings"].as_array().unwrap().iter().map(line).collect()
+}
+
+#[test]
+fn a_word_that_yaml_takes_for_a_boolean_is_one_finding() {
+    let Some(mesh) = binary() else { return };
+    let rule = "apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a, namespace: b}
+spec: {host: a.example.com, subsets: [{name: v, labels: {canary: on}}]}
+";
+    assert_eq!(findings(&mesh, rule), ["wrong-type spec.subsets[0].labels.canary"]);
+    let answer = json(&run(&mesh, &["check", "--format", "json", "-"], rule));
+    let found = &answer["findings"][0];
+    assert!(
+        found["message"].as_str().unwrap().contains("`on` is a boolean by the rules of YAML 1.1"),
+        "{found}"
+    );
+    assert_eq!(found["help"], "write `true`, or `\"on\"` if text is meant");
+    // Where the type takes it, the remark stays.
+    let metadata = rule.replace("canary: on", "canary: \"on\"").replace(
+        "name: v,",
+        "name: v, trafficPolicy: {connectionPool: {tcp: {tcpKeepalive: {probes: 0o7}}}},",
+    );
+    assert!(
+        findings(&mesh, &metadata).iter().all(|line| !line.starts_with("wrong-type")),
+        "{:?}",
+        findings(&mesh, &metadata)
+    );
+}
+
+#[test]
+fn a_value_with_an_error_is_not_analysed_too() {
+    let Some(mesh) = binary() else { return };
+    let nameless = MESH.replace("destination: {host: reviewz}", "destination: {name: reviews}");
+    let found = findings(&mesh, &nameless);
+    let of_it: Vec<_> = found.iter().filter(|line| line.contains("http[0].route[0]")).collect();
+    assert_eq!(
+        of_it,
+        [
+            "missing-field spec.http[0].route[0].destination.host",
+            "unknown-field spec.http[0].route[0].destination.name"
+        ]
+    );
+    // Other values of the object are.
+    assert!(found.iter().any(|line| line.starts_with("subset-unknown spec.http[1]")), "{found:?}");
+}
+
+#[test]
+fn who_names_an_object_with_errors_is_sent_to_them() {
+    let Some(mesh) = binary() else { return };
+    let bad =
+        MESH.replace("gateways: [frontt]", "gateways: [front]").replace("hosts: ['*']}]", "hosts: '*'}]");
+    let found = findings(&mesh, &bad);
+    assert!(found.contains(&"wrong-type spec.servers[0].hosts".to_owned()), "{found:?}");
+    assert!(found.contains(&"reference-refused spec.gateways[0]".to_owned()), "{found:?}");
+    assert!(found.iter().all(|line| !line.starts_with("gateway-unknown")), "{found:?}");
+}

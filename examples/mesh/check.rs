@@ -1,12 +1,13 @@
 //! `mesh check`: every problem of the configuration.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use mesh_authz::differences;
 use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
-use mesh_model::diagnostic::{Report, Severity, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Report, ResourceRef, Severity, Stage, nearest};
 use mesh_model::kind_table::Strictness;
 use mesh_model::mesh_config::{MeshNetworks, ProxyConfig};
 
@@ -76,10 +77,12 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         if let Some((document, networks)) = &networks {
             input = input.networks(document, networks);
         }
-        let analysis = analyze(&input, &options);
+        let mut analysis = analyze(&input, &options);
+        leave_out_consequences(&mut analysis.report, &read.report);
         read.report.merge(analysis.report);
         skipped = analysis.skipped;
     }
+    explain_scalars(&mut read.report);
     read.report = suppress(read.report, &read.config, &options.suppressions);
     read.report.sort();
     let bare = bare.into_iter().flatten().count();
@@ -96,6 +99,63 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         finding.severity == Severity::Error || command.strict && finding.severity == Severity::Warning
     });
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Leaves out what analysis says of a value within which reading or validation found an error, and that there is nothing
+/// of a name that is none: both have to be looked at anew.
+fn leave_out_consequences(analysis: &mut Report, found: &Report) {
+    let errors = || {
+        found
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error && finding.code.stage() != Stage::Analyze)
+    };
+    let at: BTreeSet<_> = errors().map(|finding| (resource(finding), finding.at.field.clone())).collect();
+    let around: BTreeSet<_> = errors()
+        .flat_map(|finding| {
+            let field = &finding.at.field;
+            let ends = field.match_indices(['.', '[']).filter_map(|(end, _)| field.get(..end));
+            ends.filter(|outer| outer.contains('[')).map(|outer| (resource(finding), outer.to_owned()))
+        })
+        .collect();
+    analysis.amend(|finding| {
+        let place = (resource(&finding), finding.at.field.clone());
+        let follows = around.contains(&place) || finding.missing.is_some() && at.contains(&place);
+        (!follows).then_some(finding)
+    });
+}
+
+/// The resource of a finding, with its file.
+fn resource(finding: &Diagnostic) -> String {
+    let ResourceRef { kind, namespace, name } = &finding.at.resource;
+    format!("{}\n{kind}/{namespace}/{name}", finding.at.file)
+}
+
+/// Tells of a plain scalar that is no text (`on`, `0644`) in the error that it leads to, not beside it.
+fn explain_scalars(report: &mut Report) {
+    let place = |finding: &Diagnostic| (finding.at.file.clone(), finding.at.start);
+    let wrong: BTreeSet<_> = report
+        .iter()
+        .filter(|finding| finding.code == Code::WrongType && finding.at.end > 0)
+        .map(place)
+        .collect();
+    let mut remarks = BTreeMap::new();
+    report.amend(|finding| {
+        let is_explained = finding.code == Code::UnusualScalar && wrong.contains(&place(&finding));
+        if !is_explained {
+            return Some(finding);
+        }
+        remarks.insert(place(&finding), finding);
+        None
+    });
+    report.amend(|mut finding| {
+        if finding.code == Code::WrongType
+            && let Some(remark) = remarks.remove(&place(&finding))
+        {
+            finding.message = format!("{}: {}", finding.message, remark.message);
+            finding.help = remark.help;
+        }
+        Some(finding)
+    });
 }
 
 /// Which analyzers run and which findings are not wanted.

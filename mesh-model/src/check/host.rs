@@ -12,11 +12,27 @@ fn invalid(message: String) -> Problem {
         .help("use letters, digits, hyphens and dots; a `*` stands only at the front (`*.example.com`)")
 }
 
+/// [`invalid`] with the host that is left of `text` without what belongs to a URL.
+fn not_a_host(text: &str, message: String) -> Problem {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let host = rest.split(['/', '?']).next().unwrap_or(rest);
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => host,
+    };
+    let problem = invalid(message);
+    if host.len() < text.len() && (HostPattern::parse(host).is_ok() || host == "*") {
+        let what = if scheme.is_empty() { "a port or path" } else { "a scheme, port or path" };
+        return problem.help(format!("write the host without {what}: `{}`", short(host)));
+    }
+    problem
+}
+
 /// A DNS name without a wildcard.
 pub(crate) fn fqdn(text: &str) -> Checked {
     match Hostname::parse(text) {
         Ok(_) => Ok(()),
-        Err(error) => Err(invalid(format!("`{}` is not a host name: {error}", short(text)))),
+        Err(error) => Err(not_a_host(text, format!("`{}` is not a host name: {error}", short(text)))),
     }
 }
 
@@ -24,7 +40,9 @@ pub(crate) fn fqdn(text: &str) -> Checked {
 pub(crate) fn wildcard_domain(text: &str) -> Checked {
     match HostPattern::parse(text) {
         Ok(_) => Ok(()),
-        Err(error) => Err(invalid(format!("`{}` is not a host name or wildcard: {error}", short(text)))),
+        Err(error) => {
+            Err(not_a_host(text, format!("`{}` is not a host name or wildcard: {error}", short(text))))
+        }
     }
 }
 
@@ -109,7 +127,9 @@ pub(crate) fn namespace(text: &str) -> Checked {
 
 /// The host of a Gateway's server: `host`, `namespace/host`, `./host` or `*/host` (T-415).
 pub(crate) fn gateway_host(text: &str) -> Checked {
-    let Some((owner, host)) = text.split_once('/') else { return scoped_host(text, true) };
+    let Some((owner, host)) = text.split_once('/').filter(|_| !text.contains("://")) else {
+        return scoped_host(text, true);
+    };
     if owner.is_empty() || host.is_empty() {
         return Err(invalid(format!("`{}` lacks the namespace or the host", short(text))));
     }

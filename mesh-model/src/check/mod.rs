@@ -232,7 +232,7 @@ fn find<'n>(root: Node<'n>, path: &Path<'_>) -> Option<Node<'n>> {
     match path {
         Path::Root("") => Some(root),
         Path::Root(name) => root.get(name),
-        Path::Key(parent, name) => {
+        Path::Key(parent, name, _) => {
             let parent = find(root, parent)?;
             let is_other = |key: &str| key.contains('_') && key == crate::document::snake_case(name);
             parent.get(name).or_else(|| {

@@ -9,6 +9,9 @@ pub(crate) fn number(port: impl Into<i64>) -> Checked {
     let port = port.into();
     match PortNumber::new(port) {
         Ok(_) => Ok(()),
+        // A field that is not written reads as zero.
+        Err(_) if port == 0 => Err(Problem::invalid("a port number is needed, here is none or `0`")
+            .help("write a port from 1 to 65535")),
         Err(_) => Err(Problem::invalid(format!("port `{port}` is not in 1 to 65535"))
             .help("use a port from 1 to 65535")),
     }
@@ -27,6 +30,10 @@ pub(crate) fn number_text(port: &str) -> Checked {
 pub(crate) fn name(name: &str) -> Checked {
     if is_dns_label(name) {
         return Ok(());
+    }
+    if name.is_empty() {
+        return Err(Problem::new(Code::InvalidName, "the port needs a name")
+            .help("write one that begins with its protocol, such as `http` or `tcp-db`"));
     }
     Err(Problem::new(Code::InvalidName, format!("`{}` is not a port name", short(name)))
         .help("letters, digits and inner hyphens, at most 63"))

@@ -159,9 +159,12 @@ fn certificates(found: &mut Checker<'_>, at: &Path<'_>, tls: &ServerTlsSettings)
 }
 
 fn required_files(found: &mut Checker<'_>, at: &Path<'_>, mode: &str, files: &[(&str, &String)]) {
-    for (name, _) in files.iter().filter(|(_, file)| file.is_empty()) {
-        let problem = Problem::missing(format!("mode `{mode}` needs `{name}`"));
-        found.find(at, problem.help("or name a secret in `credentialName`"));
+    let missing: Vec<_> =
+        files.iter().filter(|(_, file)| file.is_empty()).map(|(name, _)| format!("`{name}`")).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        let problem = Problem::missing(format!("mode `{mode}` needs `credentialName`, or {missing}"));
+        found.find(at, problem.help(format!("name a Secret in `credentialName`, or files in {missing}")));
     }
 }
 

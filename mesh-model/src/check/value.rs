@@ -126,6 +126,22 @@ pub(crate) fn regex_of(found: &mut Checker<'_>, at: &Path<'_>, text: &StringMatc
 }
 
 /// One of a few words, or none: what is left out is another check's business.
+/// A doubt about a method, which is compared letter by letter (T-140, S-176).
+pub(crate) fn lower_case(method: &str) -> Option<Problem> {
+    method.bytes().any(|byte| byte.is_ascii_lowercase()).then(|| {
+        Problem::doubtful(format!("no usual method is `{}`: methods are in capitals", short(method)))
+            .help(format!("write `{}`", short(&method.to_ascii_uppercase())))
+    })
+}
+
+/// A doubt about the start of a path.
+pub(crate) fn no_slash(path: &str) -> Option<Problem> {
+    (!path.is_empty() && !path.starts_with(['/', '*'])).then(|| {
+        Problem::doubtful(format!("no path is like `{}`: every path starts with `/`", short(path)))
+            .help(format!("write `/{}`", short(path)))
+    })
+}
+
 pub(crate) fn one_of(written: &str, words: &[&str]) -> Checked {
     if written.is_empty() || words.contains(&written) {
         return Ok(());

@@ -75,7 +75,7 @@ impl<'a, 'p> MapReader<'a, 'p> {
     /// The next entry and the name that the type knows it by.
     fn next(&mut self) -> Option<(&'a str, Entry<'a>)> {
         for entry in self.entries.by_ref() {
-            if self.context.is_skipped(&Path::Key(self.path, entry.key)) {
+            if self.context.is_skipped(&self.path.field(entry.key)) {
                 continue;
             }
             let Some(fields) = self.fields else { return Some((entry.key, entry)) };
@@ -97,7 +97,7 @@ impl<'a, 'p> MapReader<'a, 'p> {
             }
             // The API's own spelling wins.
             match self.node.entry(field).filter(|own| !own.value.is_null()) {
-                Some(own) if !self.context.is_skipped(&Path::Key(self.path, own.key)) => {
+                Some(own) if !self.context.is_skipped(&self.path.field(own.key)) => {
                     note_double(&entry, field, self.path, self.context);
                 }
                 _ => return Some((field, entry)),
@@ -114,14 +114,14 @@ impl<'a> de::MapAccess<'a> for MapReader<'a, '_> {
         let Some((name, entry)) = self.next() else { return Ok(None) };
         self.value = Some(entry);
         let key = seed.deserialize(KeyDeserializer { key: name });
-        key.map(Some).map_err(|error| error.at_span(&Path::Key(self.path, entry.key), entry.key_span()))
+        key.map(Some).map_err(|error| error.at_span(&self.path.field(entry.key), entry.key_span()))
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         let Some(entry) = self.value.take() else {
             return Err(DecodeError::new(Code::WrongType, "a map value was read before its key"));
         };
-        let path = Path::Key(self.path, entry.key);
+        let path = Path::Key(self.path, entry.key, self.fields.unwrap_or_default());
         let node = entry.value;
         // The fields of a struct are part of it; the values of a map are not.
         let bytes = if self.fields.is_none() { size_of::<V::Value>() } else { 0 };
@@ -158,8 +158,11 @@ fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    context.find(&Path::Key(path, entry.key), Code::UnknownField, || {
-        let (help, replacement) = help::unknown_field(entry.key, fields);
+    context.find(&path.field(entry.key), Code::UnknownField, || {
+        let (mut help, replacement) = help::unknown_field(entry.key, fields);
+        if let Some(beside) = path.beside(entry.key).filter(|_| replacement.is_none()) {
+            help = format!("it belongs beside `{}`: indent it like that", shorten(beside));
+        }
         Finding {
             code: Code::UnknownField,
             severity,
@@ -173,7 +176,7 @@ fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<
 
 /// A field in the spelling of the `.proto` file, which the schema of the API does not have.
 fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    context.find(&Path::Key(path, entry.key), Code::UnknownField, || Finding {
+    context.find(&path.field(entry.key), Code::UnknownField, || Finding {
         code: Code::UnknownField,
         severity: Severity::Error,
         span: entry.key_span(),
@@ -184,7 +187,7 @@ fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Cont
 }
 
 fn note_double(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    context.find(&Path::Key(path, entry.key), Code::DuplicateKey, || Finding {
+    context.find(&path.field(entry.key), Code::DuplicateKey, || Finding {
         code: Code::DuplicateKey,
         severity: Code::DuplicateKey.severity(),
         span: entry.key_span(),
@@ -293,7 +296,7 @@ impl<'a> VariantReader<'a, '_> {
         let Some(entry) = self.content else {
             return Err(DecodeError::wrong_type("a map with one key", self.outer.node));
         };
-        let path = Path::Key(self.outer.path, entry.key);
+        let path = self.outer.path.field(entry.key);
         read(NodeDeserializer { node: entry.value, path: &path, context: self.outer.context })
     }
 }

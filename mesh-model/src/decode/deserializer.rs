@@ -5,7 +5,7 @@ use serde::forward_to_deserialize_any;
 
 use super::Context;
 use super::access::{EnumReader, ListReader, MapReader};
-use super::error::{DecodeError, words};
+use super::error::{DecodeError, shorten, words};
 use super::help;
 use super::path::Path;
 use crate::diagnostic::Code;
@@ -28,12 +28,26 @@ impl<'a> NodeDeserializer<'a, '_> {
         self.located(Err(DecodeError::wrong_type(expected, self.node)))
     }
 
+    fn too_large<T>(&self) -> Result<T, DecodeError> {
+        let found = match self.node.value() {
+            Value::Float(number) => format!("{number:e}"),
+            _ => shorten(self.node.as_str().unwrap_or_default()),
+        };
+        let message = format!("`{found}` is beyond what any number field holds");
+        let help = "write the number that is meant; a field without one has its default";
+        self.located(Err(DecodeError::new(Code::BadValue, message).help(Some(help.to_owned()))))
+    }
+
     /// A whole number, as the dialect accepts it.
     fn whole(&self) -> Result<i128, DecodeError> {
         match self.node.value() {
             Value::Integer(number) => Ok(number),
             Value::Null => Ok(0),
-            Value::Float(number) => whole_float(number).map_or_else(|| self.refuse("a whole number"), Ok),
+            Value::Float(number) => whole_float(number).map_or_else(
+                || if number.fract() == 0.0 { self.too_large() } else { self.refuse("a whole number") },
+                Ok,
+            ),
+            Value::String(text) if is_too_large(text) => self.too_large(),
             Value::String(text) if self.context.options.protobuf => {
                 let whole = is_json_number(text)
                     .then(|| text.parse().ok().or_else(|| text.parse::<f64>().ok().and_then(whole_float)));
@@ -46,7 +60,12 @@ impl<'a> NodeDeserializer<'a, '_> {
     fn ranged<T: TryFrom<i128>>(&self, least: i128, most: i128) -> Result<T, DecodeError> {
         let number = self.whole()?;
         T::try_from(number).or_else(|_| {
-            let message = format!("expected a number from {least} to {most}, found `{number}`");
+            // A number with more digits than are kept is shown with those that are.
+            let found = match self.node.value() {
+                Value::Float(float) => format!("{float:e}"),
+                _ => number.to_string(),
+            };
+            let message = format!("expected a number from {least} to {most}, found `{found}`");
             let help = format!("write a whole number from {least} to {most}");
             self.located(Err(DecodeError::new(Code::BadValue, message).help(Some(help))))
         })
@@ -57,6 +76,7 @@ impl<'a> NodeDeserializer<'a, '_> {
             Value::Integer(number) => number.to_string().parse().or_else(|_| self.refuse("a number")),
             Value::Float(number) => Ok(number),
             Value::Null => Ok(0.0),
+            Value::String(text) if is_too_large(text) => self.too_large(),
             Value::String(text) if self.context.options.protobuf => match text {
                 "NaN" => Ok(f64::NAN),
                 "Infinity" => Ok(f64::INFINITY),
@@ -76,6 +96,11 @@ impl<'a> NodeDeserializer<'a, '_> {
 /// The number, when it is whole and in the range of every integer field.
 fn whole_float(number: f64) -> Option<i128> {
     (number.fract() == 0.0 && number.abs() < 1e30).then(|| number.to_string().parse().ok()).flatten()
+}
+
+/// Whether a text is a number that no float is large enough for: YAML and JSON hand it on as a text.
+fn is_too_large(text: &str) -> bool {
+    is_json_number(text) && text.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 /// JSON's grammar of numbers, as far as Rust's own parsers are laxer (`+1`, `inf`, `1.`, ` 1`).

@@ -11,6 +11,10 @@ use crate::value::Duration;
 pub(super) fn wrong_type(expected: &str, found: Node<'_>) -> Option<String> {
     match found.value() {
         Value::Bool(flag) => wrong_value(expected, Unexpected::Bool(flag)),
+        // The text may be another than the number: `1.0`, `0x10`, `1_000`.
+        Value::Integer(number) if expected == "a string" && !is_as_written(number, found) => {
+            Some("write it in quotes".to_owned())
+        }
         Value::Integer(number) => {
             let number = i64::try_from(number).map_or(Unexpected::Other("a number"), Unexpected::Signed);
             wrong_value(expected, number)
@@ -21,6 +25,12 @@ pub(super) fn wrong_type(expected: &str, found: Node<'_>) -> Option<String> {
         Value::Map(_) => wrong_value(expected, Unexpected::Map),
         Value::Null => wrong_value(expected, Unexpected::Unit),
     }
+}
+
+fn is_as_written(number: i128, node: Node<'_>) -> bool {
+    let span = node.span();
+    // What is not read from a text has no span.
+    span.end == 0 || u32::try_from(number.to_string().len()) == Ok(span.end.saturating_sub(span.start))
 }
 
 /// [`wrong_type`] where only serde's view of the value is known.
@@ -143,10 +153,17 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: Node<'_>) -> 
 
 /// Help for a field that a message does not have, and the name to write in its place.
 pub(crate) fn unknown_field(written: &str, fields: &[&'static str]) -> (String, Option<&'static str>) {
-    match nearest(written, fields.iter().copied()) {
+    match nearest(written, fields.iter().copied()).or_else(|| completed(written, fields)) {
         Some(field) => (format!("did you mean `{field}`?"), Some(field)),
         None => (known_fields(fields), None),
     }
+}
+
+/// The only field that begins with what is written (`percent` for `percentage`).
+fn completed(written: &str, fields: &[&'static str]) -> Option<&'static str> {
+    const LENGTH_MIN: usize = 4;
+    let mut longer = fields.iter().filter(|field| written.len() >= LENGTH_MIN && field.starts_with(written));
+    longer.next().copied().filter(|_| longer.next().is_none())
 }
 
 fn known_fields(fields: &[&str]) -> String {

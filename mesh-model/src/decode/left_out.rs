@@ -11,7 +11,7 @@ pub(crate) struct LeftOut {
 }
 
 impl LeftOut {
-    pub(super) fn new(fields: BTreeSet<String>) -> Self {
+    pub(crate) fn new(fields: BTreeSet<String>) -> Self {
         Self { fields }
     }
 

@@ -9,8 +9,8 @@ use crate::document::join_key;
 pub(crate) enum Path<'p> {
     /// The path that the caller gave.
     Root(&'p str),
-    /// A field of a map.
-    Key(&'p Path<'p>, &'p str),
+    /// A field of a map, and the fields that the map may have where they are known.
+    Key(&'p Path<'p>, &'p str, &'static [&'static str]),
     /// An element of a list.
     Index(&'p Path<'p>, usize),
 }
@@ -18,7 +18,7 @@ pub(crate) enum Path<'p> {
 impl<'p> Path<'p> {
     /// The field `name` of this value.
     pub(crate) fn field(&'p self, name: &'p str) -> Self {
-        Self::Key(self, name)
+        Self::Key(self, name, &[])
     }
 
     /// The element at `index` of this value.
@@ -31,7 +31,7 @@ impl<'p> Path<'p> {
         let bare = written.strip_suffix("\"]").or_else(|| written.strip_suffix(']')).unwrap_or(written);
         match self {
             Self::Root(root) => *root == written,
-            Self::Key(_, key) => bare.ends_with(key),
+            Self::Key(_, key, _) => bare.ends_with(key),
             Self::Index(_, index) => {
                 let number = bare.rsplit_once('[').map(|(_, number)| number.parse::<usize>());
                 number == Some(Ok(*index))
@@ -39,11 +39,20 @@ impl<'p> Path<'p> {
         }
     }
 
+    /// The field beside which `name` could stand: one that this path goes through, of a map that has `name` too.
+    pub(crate) fn beside(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Key(_, key, fields) if fields.contains(&name) => Some(key),
+            Self::Key(parent, ..) | Self::Index(parent, _) => parent.beside(name),
+            Self::Root(_) => None,
+        }
+    }
+
     fn text(&self) -> String {
         // The depth budget of the reader bounds this recursion.
         match self {
             Self::Root(root) => (*root).to_owned(),
-            Self::Key(parent, key) => join_key(&parent.text(), key),
+            Self::Key(parent, key, _) => join_key(&parent.text(), key),
             Self::Index(parent, index) => format!("{}[{index}]", parent.text()),
         }
     }

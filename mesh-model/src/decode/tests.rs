@@ -199,6 +199,30 @@ fn y16_wrong_types_are_told_in_words_of_the_document() {
             "expected a whole number, found a number `1.5` / write it without a fraction",
         ),
         (
+            json!({"port": "1e400"}),
+            "spec.port",
+            "bad-value",
+            "`1e400` is beyond what any number field holds / write the number that is meant; a field without one has its default",
+        ),
+        (
+            json!({"ratio": "-1e999"}),
+            "spec.ratio",
+            "bad-value",
+            "`-1e999` is beyond what any number field holds / write the number that is meant; a field without one has its default",
+        ),
+        (
+            json!({"port": 1e39}),
+            "spec.port",
+            "bad-value",
+            "`1e39` is beyond what any number field holds / write the number that is meant; a field without one has its default",
+        ),
+        (
+            json!({"port": 1e23}),
+            "spec.port",
+            "bad-value",
+            "expected a number from 0 to 65535, found `1e23` / write a whole number from 0 to 65535",
+        ),
+        (
             json!({"mode": 0}),
             "spec.mode",
             "wrong-type",

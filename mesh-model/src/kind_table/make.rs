@@ -1,15 +1,16 @@
 //! One document on its way into its store: its head, its typed content, what is found in it.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::api_fields::{unknown_fields, unknown_metadata};
 use super::{Admission, ApplyOptions, KINDS, Strictness};
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::path::Path;
-use crate::decode::{DecodeOptions, Decoded, Unknown, decode_parts, shorten, unknown_field};
+use crate::decode::{DecodeOptions, Decoded, LeftOut, Unknown, decode_parts, shorten, unknown_field};
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity, nearest};
-use crate::document::{Document, Entry, Node, Span, Tree, Value};
+use crate::document::{Document, Entry, Node, Span, Tree, Value, join_key};
 use crate::object::{Body, Head, Header, Kind, Names, Object, ObjectMeta, ResourceKey, read_meta_as};
 use crate::origin::Provenance;
 
@@ -125,7 +126,14 @@ pub(super) fn make<S: Kind>(
     let object = match read_body::<S>(document, &provenance, options.strictness, &mut report) {
         Decoded::Whole(spec) => {
             let object = Object { meta, spec, provenance: Arc::clone(&provenance) };
-            validate(&object, &mut report);
+            match misspelt(&report) {
+                None => validate(&object, &mut report),
+                Some(left_out) => {
+                    let mut others = Report::new();
+                    validate(&object, &mut others);
+                    report.merge(left_out.standing(others));
+                }
+            }
             Ok(object)
         }
         // One run tells of all that is wrong, and of nothing that only comes of what could not be read.
@@ -139,6 +147,20 @@ pub(super) fn make<S: Kind>(
         Decoded::Nothing => Err(meta),
     };
     Made { provenance, object, report }
+}
+
+/// The fields that were meant by errors of spelling: they are not there, which is not to be said once more.
+fn misspelt(report: &Report) -> Option<LeftOut> {
+    let slips = report
+        .iter()
+        .filter(|finding| finding.code == Code::UnknownField && finding.severity == Severity::Error);
+    let meant = |finding: &Diagnostic| {
+        let field = finding.replacement.as_deref()?;
+        let (parent, written) = finding.at.field.rsplit_once('.').unwrap_or(("", &finding.at.field));
+        (!written.ends_with(']')).then(|| join_key(parent, field))
+    };
+    let fields: BTreeSet<String> = slips.filter_map(meant).collect();
+    (!fields.is_empty()).then(|| LeftOut::new(fields))
 }
 
 fn validate<S: Kind>(object: &Object<S>, report: &mut Report) {
@@ -178,7 +200,7 @@ fn read_body<S: Kind>(
             unknown(severity, path, entry, known);
         });
     }
-    match S::BODY {
+    let decoded = match S::BODY {
         Body::Spec => {
             let unknown = match strictness {
                 Strictness::Strict => Unknown::Schema,
@@ -197,7 +219,24 @@ fn read_body<S: Kind>(
             let options = DecodeOptions { protobuf: false, unknown: Unknown::Ignore };
             decode_parts(document.root(), "", options, &place, report)
         }
+    };
+    // What should be something else has no fields that could be known.
+    let wrong: BTreeSet<String> = report
+        .iter()
+        .filter(|finding| finding.code == Code::WrongType)
+        .map(|finding| finding.at.field.clone())
+        .collect();
+    if !wrong.is_empty() {
+        let is_within = |field: &str| {
+            let ends = field.match_indices(['.', '[']).filter_map(|(end, _)| field.get(..end));
+            ends.into_iter().any(|outer| wrong.contains(outer))
+        };
+        report.amend(|finding| {
+            let follows = finding.code == Code::UnknownField && is_within(&finding.at.field);
+            (!follows).then_some(finding)
+        });
     }
+    decoded
 }
 
 /// Says that a kind is not in the table, or only counts it where there is no room.

@@ -232,7 +232,11 @@ impl<'a, 'p, 'r> Builder<'a, 'p, 'r> {
             Event::Alias(id) => self.alias(id, marks),
             Event::UnresolvedAlias(name) => {
                 let message = || format!("the alias `{}` has no anchor before it", shorten(&name));
-                self.report(Code::AliasProblem, marks, message);
+                let noted = self.report(Code::AliasProblem, marks, message);
+                // No anchor is called so, but the rest of a host or a path after its star.
+                if name.starts_with(['.', '/', '*']) || name.contains(['/', '*']) {
+                    noted.help(format!("text that starts with `*` needs quotes: `\"*{}\"`", shorten(&name)));
+                }
                 self.placeholder(marks)
             }
             _ => Some(()),

@@ -85,7 +85,9 @@ impl Builder<'_, '_, '_> {
 
     /// `read_until`: the offset in the chunk up to which it was understood.
     pub(super) fn syntax(&mut self, error: &ScanError, read_until: usize) {
-        let (code, message, help) = match error.kind() {
+        let unclosed = self.unclosed_before(error).map(|open| ErrorKind::UnclosedFlowCollection { open });
+        let kind = unclosed.as_ref().unwrap_or_else(|| error.kind());
+        let (code, message, help) = match kind {
             ErrorKind::RecursionLimitExceeded => {
                 let limit = self.options.budget.depth_limit();
                 let code = Code::BudgetExceeded;
@@ -100,7 +102,7 @@ impl Builder<'_, '_, '_> {
                 (Code::Syntax, message.map_or_else(|| sentence(&error.info()), str::to_owned), help)
             }
         };
-        if let Some(span) = self.opening(error.kind(), read_until) {
+        if let Some(span) = self.opening(kind, read_until) {
             self.problems.note(code, Severity::Error, span, "", message).help(help);
             return;
         }
@@ -113,6 +115,25 @@ impl Builder<'_, '_, '_> {
             column: narrow(marker.col() + 1),
         };
         self.problems.note(code, Severity::Error, span, "", message).help(help);
+    }
+
+    /// The bracket of an earlier line that is still open where a line begins like a field of a block: it was forgotten
+    /// to close it.
+    fn unclosed_before(&self, error: &ScanError) -> Option<char> {
+        use ErrorKind::{InvalidColonPlacement, InvalidMappingValueWhitespace, MappingValueNotAllowed};
+        let is_of_colon = matches!(
+            error.kind(),
+            MappingValueNotAllowed | InvalidColonPlacement | InvalidMappingValueWhitespace
+        );
+        let frame = self.frames.last().filter(|frame| frame.flow && is_of_colon)?;
+        let open = self.tree.range(frame.at).start as usize;
+        let before = self.text.get(..error.marker().byte_offset()?)?;
+        let (above, name) = before.rsplit_once('\n')?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        let name = name.trim();
+        (open < above.len() && !name.is_empty() && name.bytes().all(is_name))
+            .then(|| self.text.get(open..)?.chars().next())
+            .flatten()
     }
 
     /// Where a quote or bracket stands that is never closed: far more use than where the text ends.

@@ -57,7 +57,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         let Some(service) = services.get(claim.owner).filter(|_| !others.is_empty()) else { continue };
         last_reported = Some(claim.owner);
         let names = others.iter().filter_map(|other| services.get(*other)).map(|other| full_name(other));
-        let message = format!("{} claim `{}` for the same clients too", listed(names), short(&claim.host));
+        let claim_too = if others.len() == 1 { "claims" } else { "claim" };
+        let message =
+            format!("{} {claim_too} `{}` for the same clients too", listed(names), short(&claim.host));
         let help = "merge them, or restrict `exportTo`: only the oldest one counts in a sidecar";
         found.add(
             service,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, did_you_mean};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report, did_you_mean, nearest};
 use mesh_model::gateway_api::{AllowedRoutes, GROUP, KubernetesGateway, Listener};
 use mesh_model::networking::gateway::spec::{Gateway, Port, Server};
 use mesh_model::object::{Object, ObjectMeta};
@@ -22,6 +22,8 @@ const OTHER_CONTROLLERS: [&str; 3] =
     ["istio.io/unmanaged-gateway", "istio.io/mesh-controller", "istio.io/eastwest-controller"];
 /// The class that exists also where nobody wrote it.
 const BUILT_IN_CLASS: &str = "istio";
+/// Those that Istio makes itself.
+const BUILT_IN_CLASSES: [&str; 4] = [BUILT_IN_CLASS, "istio-remote", "istio-waypoint", "istio-east-west"];
 const NAME_OVERRIDE: &str = "gateway.istio.io/name-override";
 /// Protocols of listeners that are served.
 const PROTOCOLS: [&str; 4] = ["HTTP", "HTTPS", "TCP", "TLS"];
@@ -52,11 +54,35 @@ pub(super) fn convert(
             Some(controller) => *controller == CONTROLLER,
             None => class == BUILT_IN_CLASS,
         };
+        if !is_ours {
+            misspelt_class(config, &gateway, &classes, report);
+        }
         if is_ours {
             let builder = Builder { config, grants, gateway: &gateway };
             builder.listeners(listeners, made, report);
         }
     }
+}
+
+/// A class that nobody has, and that is nearly called like one of ours; others may be those of other controllers.
+fn misspelt_class(
+    config: &ConfigSet,
+    gateway: &Object<KubernetesGateway>,
+    classes: &BTreeMap<&str, &str>,
+    report: &mut Report,
+) {
+    let written = gateway.spec.spec.gateway_class_name.as_str();
+    let is_known = config.gateway_classes.iter().any(|class| &*class.meta.name == written);
+    let candidates = || classes.keys().copied().chain(BUILT_IN_CLASSES);
+    let Some(near) =
+        nearest(written, candidates()).filter(|_| !is_known && candidates().all(|class| class != written))
+    else {
+        return;
+    };
+    let at = Place::of(&gateway.provenance, "spec.gatewayClassName");
+    let message = format!("there is no GatewayClass `{written}`: nobody may serve the gateway");
+    let finding = Diagnostic::new(Code::NotServed, at, message).help(format!("did you mean `{near}`?"));
+    report.push(finding.missing(Missing::object("GatewayClass", "", written)));
 }
 
 /// A Gateway that is translated.

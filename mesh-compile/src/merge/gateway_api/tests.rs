@@ -269,6 +269,21 @@ fn listeners_of_one_port_and_host_conflict() {
 }
 
 #[test]
+fn a_class_that_is_nearly_called_like_one_of_istios_is_remarked_on() {
+    let found = |class: &str, more: &str| {
+        let spec =
+            format!("{{gatewayClassName: {class}, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}");
+        let (_, report) = resolve_with("{}", &(object("Gateway", "infra", "edge", 0, &spec) + more));
+        report.iter().map(|found| (found.code, found.help.clone().unwrap_or_default())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("istoi", ""), [(Code::NotServed, "did you mean `istio`?".to_owned())]);
+    let class = object("GatewayClass", "", "istoi", 0, "{controllerName: example.com/other}");
+    assert_eq!(found("istoi", &class), []);
+    assert_eq!(found("nginx", ""), []);
+    assert_eq!(found("istio-waypoint", ""), []);
+}
+
+#[test]
 fn a_protocol_that_is_not_served_is_one_finding_with_the_nearest() {
     for (written, help) in [
         ("HTPS", "did you mean `HTTPS`?"),

@@ -88,5 +88,5 @@ fn credential(
 fn place(secret: &Secret, name: &'static str) -> Path<'static> {
     const DATA: &Path<'static> = &Path::Root("data");
     const STRING_DATA: &Path<'static> = &Path::Root("stringData");
-    if secret.string_data.contains_key(name) { Path::Key(STRING_DATA, name) } else { Path::Key(DATA, name) }
+    if secret.string_data.contains_key(name) { STRING_DATA.field(name) } else { DATA.field(name) }
 }

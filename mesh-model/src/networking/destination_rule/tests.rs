@@ -171,7 +171,7 @@ fn localities_add_up_and_fail_over_elsewhere() {
 #[test]
 fn client_certificates_come_from_one_place() {
     let tls = |tls: Value| policy(&json!({"tls": tls}));
-    assert_eq!(tls(json!({"mode": "MUTUAL"})), ["missing-field tp.tls", "missing-field tp.tls"]);
+    assert_eq!(tls(json!({"mode": "MUTUAL"})), ["missing-field tp.tls"]);
     assert_eq!(tls(json!({"mode": "MUTUAL", "credentialName": "a"})), NONE);
     assert_eq!(
         tls(json!({"mode": "SIMPLE", "credentialName": "a", "caCertificates": "/b"})),

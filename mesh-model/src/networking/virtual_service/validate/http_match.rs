@@ -10,6 +10,10 @@ pub(super) fn http_match(found: &mut Checker<'_>, at: &Path<'_>, one: &HttpMatch
     if let Some(uri) = &one.uri {
         // An empty prefix is every path.
         value::regex_of(found, &at.field("uri"), uri);
+        doubt(found, &at.field("uri"), uri, value::no_slash);
+    }
+    if let Some(method) = &one.method {
+        doubt(found, &at.field("method"), method, value::lower_case);
     }
     for (name, text) in [("scheme", &one.scheme), ("method", &one.method), ("authority", &one.authority)] {
         if let Some(text) = text {
@@ -45,5 +49,22 @@ pub(super) fn http_match(found: &mut Checker<'_>, at: &Path<'_>, one: &HttpMatch
     gateways(found, &at.field("gateways"), &one.gateways);
     if !one.source_namespace.is_empty() {
         found.check(&at.field("sourceNamespace"), host::namespace(&one.source_namespace));
+    }
+}
+
+/// A doubt about an exact text or a prefix.
+fn doubt(
+    found: &mut Checker<'_>,
+    at: &Path<'_>,
+    text: &StringMatch,
+    doubted: impl FnOnce(&str) -> Option<Problem>,
+) {
+    let (form, text) = match text {
+        StringMatch::Exact(text) => ("exact", text),
+        StringMatch::Prefix(text) => ("prefix", text),
+        _ => return,
+    };
+    if let Some(problem) = doubted(text) {
+        found.find(&at.field(form), problem);
     }
 }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use super::{Checker, Path, Problem, short};
+use crate::check::value;
 use crate::security::authorization_policy::spec::{Action, Operation, Source};
 use crate::value::IpBlock;
 
@@ -18,7 +19,7 @@ pub(super) fn operation(found: &mut Checker<'_>, at: &Path<'_>, operation: &Oper
         });
     }
     for (name, list) in [("methods", methods), ("notMethods", not_methods)] {
-        each(found, &at.field(name), list, |text| inner_star(text).or_else(|| lower_case(text)));
+        each(found, &at.field(name), list, |text| inner_star(text).or_else(|| value::lower_case(text)));
     }
     for (name, list) in [("hosts", hosts), ("notHosts", not_hosts)] {
         each(found, &at.field(name), list, inner_star);
@@ -85,14 +86,6 @@ fn star(text: &str) -> Problem {
 
 fn inner_star(text: &str) -> Option<Problem> {
     has_inner_star(text).then(|| star(text).help("write `abc`, `abc*`, `*abc` or `*`"))
-}
-
-/// Methods are compared letter by letter (S-176).
-fn lower_case(text: &str) -> Option<Problem> {
-    text.bytes().any(|byte| byte.is_ascii_lowercase()).then(|| {
-        Problem::doubtful(format!("no usual method is `{}`: methods are in capitals", short(text)))
-            .help(format!("write `{}`", short(&text.to_ascii_uppercase())))
-    })
 }
 
 /// Of an address in a block only the bits of the block count (S-150), and no connection's address has a zone.
