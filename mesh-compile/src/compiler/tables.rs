@@ -40,8 +40,13 @@ impl TableWork<'_> {
         cache: &mut Remembering<'_>,
     ) {
         let mut report = Report::new();
-        for table in tables.iter_mut() {
-            if self.everything || self.take_in(view, table, cache, &mut report) == Rewritten::PlanAnew {
+        let is_renamed = !self.everything && !self.renamed.is_empty();
+        let renamed = if is_renamed { outbound::rename(view, tables, self.renamed) } else { Vec::new() };
+        let renamed = renamed.into_iter().chain(std::iter::repeat(Rewritten::Untouched));
+        for (table, renamed) in tables.iter_mut().zip(renamed) {
+            if self.everything
+                || self.take_in(view, table, renamed, cache, &mut report) == Rewritten::PlanAnew
+            {
                 table.make_stale();
             }
         }
@@ -74,18 +79,15 @@ impl TableWork<'_> {
         }
     }
 
-    /// Takes everything into the tables of one port.
+    /// Takes everything but other names, of which `outcome` says what they came to, into the tables of one port.
     fn take_in(
         &self,
         view: &View<'_>,
         table: &mut PortTables,
+        mut outcome: Rewritten,
         cache: &mut Remembering<'_>,
         report: &mut Report,
     ) -> Rewritten {
-        let mut outcome = Rewritten::Untouched;
-        if !self.renamed.is_empty() {
-            outcome = outcome.then(|| outbound::rename(view, table, self.renamed));
-        }
         if !self.exchanged.is_empty() {
             outcome = outcome.then(|| outbound::exchange(view, table, self.exchanged, cache, report));
         }

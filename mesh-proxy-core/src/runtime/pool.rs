@@ -1,23 +1,25 @@
 //! Upstream connections of a cluster: opened, kept, shared.
 
+mod open;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::HashMap;
-use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
-use tokio::io::AsyncWriteExt;
+use mesh_compile::proxy::cluster::Cluster;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::connection::Connection;
+pub(crate) use self::open::connect_bytes;
+use self::open::open;
 use super::http1_upstream::{Http1, is_ready};
 use super::http2_upstream::{Stream, Use};
 use super::proxy::Inner;
 use super::shared::{Found, Making, Shared};
 use super::tls::upstream::Offer;
 use crate::seam::clock::Clock;
-use crate::seam::dial::{BoxIo, Target};
+use crate::seam::dial::BoxIo;
 
 /// Idle connections kept for one endpoint.
 const IDLE_MAX: usize = 128;
@@ -410,55 +412,4 @@ fn in_millis(time: Duration) -> u64 {
 /// Whether an upstream that was to pick a protocol has picked HTTP/1.
 fn is_http1(key: &Key, alpn: Option<&[u8]>) -> bool {
     key.protocol == Protocol::ByAlpn && alpn != Some(b"h2")
-}
-
-/// A connection for bytes.
-///
-/// # Errors
-/// None can be made.
-pub(crate) async fn connect_bytes(
-    connection: &Connection,
-    cluster: &Cluster,
-    address: &Arc<str>,
-    tls: Option<&UpstreamTlsContext>,
-) -> Result<BoxIo, Failure> {
-    let offer = tls.map(|context| Offer::for_bytes(context, cluster.http.auto_san_validation));
-    let timeout = Duration::from_millis(u64::try_from(cluster.connect_timeout_ms).unwrap_or(10_000).max(1));
-    let preface = connection.preface(cluster);
-    let opening = open(&connection.proxy, cluster, address, preface.as_ref(), offer.as_ref());
-    let opened = tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?;
-    opened.map(|(stream, _)| stream)
-}
-
-async fn open(
-    proxy: &Inner,
-    cluster: &Cluster,
-    address: &Arc<str>,
-    preface: Option<&Bytes>,
-    tls: Option<&Offer<'_>>,
-) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
-    let target = Target {
-        address: Arc::clone(address),
-        source: cluster.source_address,
-        keepalive: cluster.tcp_keepalive,
-    };
-    let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
-    let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
-    if let Some(preface) = preface {
-        stream.write_all(preface).await.map_err(failed)?;
-    }
-    match tls {
-        Some(offer) => proxy
-            .tls
-            .originate(stream, offer)
-            .await
-            .map_err(|problem| Failure::Connect(format!("TLS_error: {problem}"))),
-        None => Ok((stream, None)),
-    }
-}
-
-/// The system's words for a failed connection, without the number.
-fn in_words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -40,6 +40,7 @@ use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
 use chain::TableName;
 use client::Client;
+use domains::Known;
 pub use exchange::Exchanged;
 pub use tables::{PortTables, Rewritten};
 
@@ -146,9 +147,12 @@ pub fn exchange(
     tables.exchange(view, exchanged, cache, report)
 }
 
-/// Makes the tables of a port, which were another proxy's, those of one that knows these services by other names.
-pub fn rename(view: &View<'_>, tables: &mut PortTables, hostnames: &[Arc<str>]) -> Rewritten {
-    tables.rename(view, hostnames)
+/// Makes the tables of all ports, which were another proxy's, those of one that knows these services by other names; what
+/// each of them came to.
+pub fn rename(view: &View<'_>, tables: &mut [PortTables], hostnames: &[Arc<str>]) -> Vec<Rewritten> {
+    // Most services have a virtual host in several tables, with the same names.
+    let mut known = Known::default();
+    tables.iter_mut().map(|tables| tables.rename(view, hostnames, &mut known)).collect()
 }
 
 /// A VirtualService is compiled once a table: what it says about itself is said once.

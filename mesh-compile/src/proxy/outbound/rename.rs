@@ -5,14 +5,14 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
-use super::domains::{self, Name, with_port};
+use super::domains::{Known, Name, with_port};
 use super::tables::{PortTables, Rewritten, has_domain};
 use crate::view::View;
 
 impl PortTables {
     /// Takes in that this proxy knows services by other names than the one whose tables these were. The services are the
     /// same, and so are their addresses.
-    pub(super) fn rename(&mut self, view: &View<'_>, hostnames: &[Arc<str>]) -> Rewritten {
+    pub(super) fn rename(&mut self, view: &View<'_>, hostnames: &[Arc<str>], known: &mut Known) -> Rewritten {
         let Some(egress) = view.egress_for(u32::from(self.port), &self.bind) else {
             return Rewritten::Untouched;
         };
@@ -25,34 +25,38 @@ impl PortTables {
             return Rewritten::PlanAnew;
         };
         // What each has, and what it wants.
-        let mut renamed: Vec<(usize, Vec<Name>)> = Vec::new();
+        let mut renamed: Vec<(usize, Arc<[Name]>)> = Vec::new();
         for service in concerned {
             let name = with_port(&service.hostname, port);
             if self.contended.contains(name.as_str()) {
                 return Rewritten::PlanAnew;
             }
             if let Ok(position) = self.position(&name) {
-                renamed.push((position, domains::of_service(service, None, view)));
+                renamed.push((position, known.of_service(service, view)));
             }
         }
-        let mut freed: HashSet<Arc<str>, RandomState> = HashSet::default();
+        // Looked up by text: counting who shares one costs more than the look-up.
+        let room = renamed.iter().map(|(_, wanted)| wanted.len()).sum();
+        let mut freed: HashSet<&str, RandomState> =
+            HashSet::with_capacity_and_hasher(room, RandomState::default());
         for (draft, wanted) in renamed.iter().filter_map(|(at, wanted)| Some((self.drafts.get(*at)?, wanted)))
         {
             let is_contended = |name: &Arc<str>| self.contended.contains(name);
-            if draft.host.domains.iter().any(is_contended) || wanted.iter().any(|it| is_contended(&it.lower))
-            {
+            let names = || draft.host.domains.iter().chain(wanted.iter().map(|it| &it.lower));
+            if !self.contended.is_empty() && names().any(is_contended) {
                 return Rewritten::PlanAnew;
             }
-            freed.extend(draft.host.domains.iter().cloned());
+            freed.extend(draft.host.domains.iter().map(|domain| &**domain));
         }
         // None of them may meet another's, nor one that stays as it is.
-        let mut owner: HashMap<Arc<str>, usize, RandomState> = HashMap::default();
+        let mut owner: HashMap<&str, usize, RandomState> =
+            HashMap::with_capacity_and_hasher(room, RandomState::default());
         let mut drafts = Vec::with_capacity(renamed.len());
         for (position, wanted) in &renamed {
             let Some(draft) = self.drafts.get(*position) else { continue };
             let mut taken: Vec<&Name> = Vec::with_capacity(wanted.len());
-            for name in wanted {
-                match owner.insert(Arc::clone(&name.lower), *position) {
+            for name in wanted.iter() {
+                match owner.insert(&name.lower, *position) {
                     None => taken.push(name),
                     Some(earlier) if earlier == *position => continue,
                     Some(_) => return Rewritten::PlanAnew,
@@ -66,6 +70,7 @@ impl PortTables {
         let changed: Vec<_> =
             drafts.iter().map(|(at, draft)| (*at, Arc::clone(&draft.host), draft.near.to_vec())).collect();
         let table = Arc::new(table.with_renamed(changed));
+        drop(freed);
         let all = Arc::make_mut(&mut self.drafts);
         for (position, draft) in drafts {
             if let Some(slot) = all.get_mut(position) {

@@ -1,0 +1,65 @@
+//! New connections to endpoints, with what goes in front of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
+use tokio::io::AsyncWriteExt;
+
+use super::Failure;
+use crate::runtime::connection::Connection;
+use crate::runtime::proxy::Inner;
+use crate::runtime::tls::upstream::Offer;
+use crate::seam::dial::{BoxIo, Target};
+
+/// A connection for bytes.
+///
+/// # Errors
+/// None can be made.
+pub(crate) async fn connect_bytes(
+    connection: &Connection,
+    cluster: &Cluster,
+    address: &Arc<str>,
+    tls: Option<&UpstreamTlsContext>,
+) -> Result<BoxIo, Failure> {
+    let offer = tls.map(|context| Offer::for_bytes(context, cluster.http.auto_san_validation));
+    let timeout = Duration::from_millis(u64::try_from(cluster.connect_timeout_ms).unwrap_or(10_000).max(1));
+    let preface = connection.preface(cluster);
+    let opening = open(&connection.proxy, cluster, address, preface.as_ref(), offer.as_ref());
+    let opened = tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?;
+    opened.map(|(stream, _)| stream)
+}
+
+pub(super) async fn open(
+    proxy: &Inner,
+    cluster: &Cluster,
+    address: &Arc<str>,
+    preface: Option<&Bytes>,
+    tls: Option<&Offer<'_>>,
+) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
+    let target = Target {
+        address: Arc::clone(address),
+        source: cluster.source_address,
+        keepalive: cluster.tcp_keepalive,
+    };
+    let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
+    let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
+    if let Some(preface) = preface {
+        stream.write_all(preface).await.map_err(failed)?;
+    }
+    match tls {
+        Some(offer) => proxy
+            .tls
+            .originate(stream, offer)
+            .await
+            .map_err(|problem| Failure::Connect(format!("TLS_error: {problem}"))),
+        None => Ok((stream, None)),
+    }
+}
+
+/// The system's words for a failed connection, without the number.
+fn in_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
