@@ -13,7 +13,7 @@ use mesh_compile::view::View;
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Report, Stage};
-use mesh_model::document::Document;
+use mesh_model::document::{Document, TextAtRest};
 use mesh_model::mesh_config::{MeshConfig, read_bare};
 use mesh_model::object::ResourceKey;
 use mesh_model::yaml::{LoadOptions, load};
@@ -60,7 +60,7 @@ impl Files {
     ) -> Result<Self, String> {
         let mut config = ConfigSet::new();
         let (documents, _) = read_documents(&paths, &mut BTreeSet::new())?;
-        let accept = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+        let accept = ApplyOptions { admission: Admission::Accept, ..kept_packed() };
         config.apply_with(documents.into_iter().map(Change::Upsert), accept);
         let proxy = find_proxy(proxy, &config)?;
         let certificates = Certificates::new(identity, &*proxy.namespace);
@@ -132,7 +132,8 @@ impl Files {
         }
         self.known.extend(there.changed);
         let changes = documents.into_iter().map(Change::Upsert);
-        report.merge(self.config.apply(gone.into_iter().map(Change::Remove).chain(changes)).report);
+        let changes = gone.into_iter().map(Change::Remove).chain(changes);
+        report.merge(self.config.apply_with(changes, kept_packed()).report);
         report
     }
 
@@ -195,6 +196,11 @@ fn is_of(path: &Path, watched: &Path) -> bool {
 /// Names that mounted volumes keep for themselves.
 fn is_of_volume(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."))
+}
+
+/// What runs for long and seldom asks for a text keeps it small.
+fn kept_packed() -> ApplyOptions {
+    ApplyOptions { texts: TextAtRest::Packed, ..ApplyOptions::default() }
 }
 
 fn is_error(problem: &mesh_model::diagnostic::Diagnostic) -> bool {
