@@ -125,7 +125,6 @@ pub(crate) fn regex_of(found: &mut Checker<'_>, at: &Path<'_>, text: &StringMatc
     }
 }
 
-/// One of a few words, or none: what is left out is another check's business.
 /// A doubt about a method, which is compared letter by letter (T-140, S-176).
 pub(crate) fn lower_case(method: &str) -> Option<Problem> {
     method.bytes().any(|byte| byte.is_ascii_lowercase()).then(|| {
@@ -142,6 +141,7 @@ pub(crate) fn no_slash(path: &str) -> Option<Problem> {
     })
 }
 
+/// One of a few words, or none: what is left out is another check's business.
 pub(crate) fn one_of(written: &str, words: &[&str]) -> Checked {
     if written.is_empty() || words.contains(&written) {
         return Ok(());
