@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use mesh_compile::route_table::action::{Fault, FaultAbort, Mirror, RetryPolicy};
+use mesh_compile::route_table::action::{Fault, FaultAbort, Mirror};
 use mesh_model::origin::Origin;
 
-use super::draw;
+use super::draw::{self, tests::choice};
+use super::retry::tests::policy;
 use super::retry::{ResetReason, RetryState, Try, Verdict};
-use crate::decision::ClusterChoice;
 use crate::dice::{Dice, SeededDice};
 
 const REQUESTS: u64 = 100_000;
@@ -99,34 +99,15 @@ fn mirrors_get_their_share_whatever_the_others_get() {
     }
 }
 
-fn choice(cluster: &str, weight: u32) -> ClusterChoice {
-    ClusterChoice {
-        cluster: cluster.into(),
-        weight,
-        request_headers: Vec::new(),
-        response_headers: Vec::new(),
-        authority: None,
-    }
-}
-
 /// A quarter of all tries fails. Destinations are drawn once for each request, so retries change nothing about their
-/// shares; with three retries a request fails where four tries do; the n-th wait is spread evenly over 25 ms doubled n
+/// shares; with five retries a request fails where six tries do; the n-th wait is spread evenly over 25 ms doubled n
 /// times, 250 ms at most.
 #[test]
 fn destinations_keep_their_shares_and_waits_their_bounds_through_retries() {
     const FAILS: f64 = 0.25;
     let weights = [("a", 1), ("never", 0), ("b", 5), ("c", 94)];
     let choices: Vec<_> = weights.iter().map(|(name, weight)| choice(name, *weight)).collect();
-    let policy = RetryPolicy {
-        attempts: 5,
-        on: "reset".into(),
-        codes: Vec::new(),
-        per_try_timeout_ms: None,
-        backoff_ms: None,
-        avoid_previous_hosts: true,
-        remote_localities: false,
-        origin: Origin::built_in("test"),
-    };
+    let policy = policy("reset", 5);
     let bounds = [25_u64, 50, 100, 200, 250];
     let mut dice = SeededDice::new(24);
     let mut network = SeededDice::new(25);

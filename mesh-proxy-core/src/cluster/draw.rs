@@ -44,11 +44,11 @@ pub fn fault(fault: &Fault, dice: &mut dyn Dice) -> DrawnFault {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::dice::SeededDice;
 
-    fn choice(cluster: &str, weight: u32) -> ClusterChoice {
+    pub(in crate::cluster) fn choice(cluster: &str, weight: u32) -> ClusterChoice {
         ClusterChoice {
             cluster: cluster.into(),
             weight,

@@ -213,13 +213,13 @@ impl<'a> RetryState<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use mesh_model::origin::Origin;
 
     use super::*;
     use crate::dice::{LoadedDice, SeededDice};
 
-    fn policy(on: &str, attempts: u32) -> RetryPolicy {
+    pub(in crate::cluster) fn policy(on: &str, attempts: u32) -> RetryPolicy {
         RetryPolicy {
             attempts,
             on: on.into(),

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_compile::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy, Limits, Outlier};
-use mesh_compile::route_table::action::RetryPolicy;
-use mesh_model::origin::Origin;
 
 use super::circuit_breaker::Resource;
 use super::outlier_detection::{LocalFailure, Outcome};
+use super::retry::tests::policy;
 use super::retry::{ResetReason, RetryState, Try, Verdict};
 use super::upstream::{Upstream, Wish};
 use crate::dice::{Dice, SeededDice};
@@ -162,16 +161,7 @@ fn members_may_change_while_requests_run() {
 fn retries_find_another_host() {
     let endpoints = (0..10).map(|index| endpoint(&format!("h{index}"), 0, "")).collect();
     let upstream = Upstream::new(&Cluster { lb: LbPolicy::Random, ..cluster(endpoints) }, 0);
-    let policy = RetryPolicy {
-        attempts: 2,
-        on: "connect-failure".into(),
-        codes: Vec::new(),
-        per_try_timeout_ms: None,
-        backoff_ms: None,
-        avoid_previous_hosts: true,
-        remote_localities: false,
-        origin: Origin::built_in("test"),
-    };
+    let policy = policy("connect-failure", 2);
     let mut dice = SeededDice::new(2);
     let (mut failed, mut tries) = (0, 0);
     for now_ms in 0..REQUESTS {
