@@ -66,7 +66,7 @@ impl Draft<'_> {
 
     fn gateway(&mut self, gateway: &Object<Gateway>) {
         let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
-        let binding = self.snapshot.gateway_bindings.get(key_of(gateway).as_str());
+        let binding = self.snapshot.gateway_binding(gateway);
         let servers = gateway.spec.servers.iter().enumerate();
         let mut facts: Vec<_> = servers
             .map(|(index, server)| {
@@ -102,7 +102,7 @@ impl Draft<'_> {
     fn gateway_workloads(&mut self) {
         let snapshot = self.snapshot;
         for gateway in &snapshot.gateways {
-            let Some(binding) = snapshot.gateway_bindings.get(key_of(gateway).as_str()) else { continue };
+            let Some(binding) = snapshot.gateway_binding(gateway) else { continue };
             let id = gateway_id(&gateway.meta.namespace, &gateway.meta.name);
             let services: BTreeSet<&String> =
                 binding.services.iter().filter_map(|host| self.by_host.get(host.as_str())).collect();
@@ -300,10 +300,6 @@ impl Draft<'_> {
         }
         covered
     }
-}
-
-fn key_of(gateway: &Object<Gateway>) -> String {
-    format!("{}/{}", gateway.meta.namespace, gateway.meta.name)
 }
 
 pub(super) fn gateway_id(namespace: &str, name: &str) -> String {

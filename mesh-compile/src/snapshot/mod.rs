@@ -145,6 +145,12 @@ impl MeshSnapshot {
         (snapshot, report)
     }
 
+    /// Who serves a Gateway that a listener of the Gateway API came to; `None`: it came from none.
+    pub(crate) fn gateway_binding(&self, gateway: &Object<Gateway>) -> Option<&GatewayBinding> {
+        let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
+        self.gateway_bindings.get(name.as_str())
+    }
+
     /// The same mesh with another reading of its policies and token rules.
     #[must_use]
     pub fn with_profile(self, profile: Profile) -> Self {

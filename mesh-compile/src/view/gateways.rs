@@ -27,7 +27,7 @@ pub(super) fn selected<'s>(
     let mut found = Vec::new();
     let mut managed: BTreeSet<&str> = BTreeSet::new();
     for gateway in &snapshot.gateways {
-        let binding = binding(snapshot, gateway);
+        let binding = snapshot.gateway_binding(gateway);
         let is_served = match binding {
             Some(binding) => targets.iter().any(|target| is_bound(gateway, binding, target)),
             None => labels_subset_of(&gateway.spec.selector, &proxy.labels),
@@ -47,15 +47,6 @@ pub(super) fn selected<'s>(
         .filter(|(gateway, binding)| is_kept(gateway, *binding))
         .map(|(gateway, _)| gateway)
         .collect()
-}
-
-/// Who serves a Gateway that a listener came to.
-pub(super) fn binding<'s>(
-    snapshot: &'s MeshSnapshot,
-    gateway: &Object<Gateway>,
-) -> Option<&'s GatewayBinding> {
-    let name = format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
-    snapshot.gateway_bindings.get(name.as_str())
 }
 
 /// Whether a service port of the proxy is one through which the listener is served.

@@ -304,7 +304,7 @@ impl<'s> View<'s> {
     /// Who serves a Gateway that a listener of the Gateway API came to; `None`: a Gateway with a selector.
     pub fn gateway_binding(&self, gateway: &Object<Gateway>) -> Option<&'s GatewayBinding> {
         self.asked(|| Lookup::Gateways);
-        gateways::binding(self.snapshot, gateway)
+        self.snapshot.gateway_binding(gateway)
     }
 
     /// VirtualServices bound to the gateway `ns/name` that this proxy may see, in T-102 order.
