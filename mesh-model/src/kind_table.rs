@@ -1,6 +1,7 @@
 //! The one table of kinds: which documents become which typed objects.
 
 mod api_fields;
+mod former;
 mod make;
 mod refuse;
 #[cfg(test)]

@@ -148,7 +148,8 @@ pub(crate) fn one_of(written: &str, words: &[&str]) -> Checked {
     }
     let problem = Problem::invalid(format!("`{}` is not a word for this field", short(written)));
     let near = nearest(written, words.iter().copied())
-        .or_else(|| words.iter().copied().find(|word| word.eq_ignore_ascii_case(written)));
+        .or_else(|| words.iter().copied().find(|word| word.eq_ignore_ascii_case(written)))
+        .or_else(|| words.iter().copied().find(|word| written.len() >= 4 && word.ends_with(written)));
     Err(match near {
         Some(word) => problem.help(format!("did you mean `{word}`?")),
         None => problem.help(format!("one of `{}`", words.join("`, `"))),

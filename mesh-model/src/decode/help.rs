@@ -142,7 +142,10 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: Node<'_>) -> 
     if let Some(scalar) = &scalar
         && let Some(field) = match fields {
             [only] => Some(only),
-            _ => fields.iter().find(|field| **field == "exact"),
+            _ if matches!(found.value(), Value::Integer(_)) => {
+                fields.iter().find(|field| **field == "number")
+            }
+            _ => fields.iter().find(|field| ["exact", "value"].contains(field)),
         }
     {
         let others = if fields.len() > 1 { format!("; {}", known_fields(fields)) } else { String::new() };
@@ -153,10 +156,35 @@ pub(super) fn not_a_struct(fields: &'static [&'static str], found: Node<'_>) -> 
 
 /// Help for a field that a message does not have, and the name to write in its place.
 pub(crate) fn unknown_field(written: &str, fields: &[&'static str]) -> (String, Option<&'static str>) {
-    match nearest(written, fields.iter().copied()).or_else(|| completed(written, fields)) {
-        Some(field) => (format!("did you mean `{field}`?"), Some(field)),
-        None => (known_fields(fields), None),
+    if let Some(help) = super::misplaced::help(written, fields) {
+        return (help.to_owned(), None);
     }
+    let near = nearest(written, fields.iter().copied());
+    match near.or_else(|| completed(written, fields)).or_else(|| contained(written, fields)) {
+        Some(field) => (format!("did you mean `{field}`?"), Some(field)),
+        None => match fields {
+            [only @ ("labels" | "matchLabels")] => {
+                (format!("write labels under `{only}`: `{only}: {{{}: ..}}`", shorten(written)), None)
+            }
+            _ => (known_fields(fields), None),
+        },
+    }
+}
+
+/// The only field that is called by one word more or less (`labels` for `matchLabels`).
+fn contained(written: &str, fields: &[&'static str]) -> Option<&'static str> {
+    const LENGTH_MIN: usize = 5;
+    if written.len() < LENGTH_MIN {
+        return None;
+    }
+    let written = written.to_ascii_lowercase();
+    let is_it = |field: &&&str| {
+        let field = field.to_ascii_lowercase();
+        let (short, long) = if field.len() < written.len() { (&field, &written) } else { (&written, &field) };
+        short.len() >= LENGTH_MIN && long.ends_with(short.as_str())
+    };
+    let mut found = fields.iter().filter(is_it);
+    found.next().copied().filter(|_| found.next().is_none())
 }
 
 /// The only field that begins with what is written (`percent` for `percentage`).

@@ -9,6 +9,7 @@ mod deserializer;
 mod error;
 mod help;
 mod left_out;
+mod misplaced;
 pub(crate) mod path;
 
 pub(crate) use access::is_same_name;

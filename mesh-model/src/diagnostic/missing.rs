@@ -12,6 +12,13 @@ pub enum Missing {
     Host(String),
     /// A DestinationRule by the full host that it is for.
     Rule(String),
+    /// Pods by all labels of a selector, of one namespace or (`None`) of any.
+    Pods {
+        /// Their namespace.
+        namespace: Option<String>,
+        /// Labels that each of them has.
+        labels: Vec<(String, String)>,
+    },
 }
 
 impl Missing {
@@ -19,5 +26,11 @@ impl Missing {
     pub fn object(kind: &str, namespace: &str, name: &str) -> Self {
         let text = str::to_owned;
         Self::Object(ResourceRef { kind: text(kind), namespace: text(namespace), name: text(name) })
+    }
+
+    /// Pods that have all of the labels, of one namespace or of any.
+    pub fn pods<'l>(namespace: Option<&str>, labels: impl IntoIterator<Item = (&'l str, &'l str)>) -> Self {
+        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Self::Pods { namespace: namespace.map(str::to_owned), labels }
     }
 }

@@ -10,6 +10,7 @@
 
 mod build;
 mod json;
+mod line_table;
 mod node;
 mod path;
 mod rest;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Span;
-use super::tree::{Kind, Slot, Tree};
+use super::tree::{Kind, Origin, Slot, Tree};
 
 /// A value with its place. Ours: a value without its place could not be found again by whoever has to mend it.
 #[derive(Clone, Copy)]
@@ -124,6 +124,27 @@ impl<'t> Node<'t> {
     #[inline]
     pub fn as_str(self) -> Option<&'t str> {
         self.tree.string(self.tree.slot(self.at))
+    }
+
+    /// The lines of a literal block scalar (`|`) as they stand in the text, with the byte and the line of the file where
+    /// they start.
+    pub(crate) fn literal_lines(self) -> Option<(&'t str, u32, u32)> {
+        let slot = self.tree.slot(self.at);
+        let Origin::Text { offset, line, .. } = self.tree.origin else { return None };
+        let (text, start) = (&*self.tree.text, slot.start as usize);
+        let written = text.get(start..slot.end as usize)?;
+        let first = if written.starts_with('|') {
+            start + written.find('\n')? + 1
+        } else {
+            let first = text.get(..start)?.rfind('\n')? + 1;
+            let above = text.get(..first - 1)?.lines().next_back()?;
+            let above = above.split_once(" #").map_or(above, |(above, _)| above);
+            above.split(' ').rfind(|word| !word.is_empty())?.starts_with('|').then_some(first)?
+        };
+        let lines = text.get(first..slot.end as usize)?;
+        let before = text.get(..first)?.matches('\n').count();
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Some((lines, offset.saturating_add(narrow(first)), line.saturating_add(narrow(before))))
     }
 
     /// The elements, for a list; nothing otherwise.

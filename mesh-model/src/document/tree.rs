@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::line_table::{LineTable, lines_before};
 use super::{Node, Span};
 
 /// One value or key, in document order. A list is followed by its elements; a map by its keys, each followed by its
@@ -149,8 +150,8 @@ pub struct Tree {
     lines: Option<Lines>,
 }
 
-/// Offsets at which the lines of a text start; trees of one text share them.
-pub(super) type Lines = Arc<OnceLock<Box<[u32]>>>;
+/// Where the lines of a text start; trees of one text share it.
+pub(super) type Lines = Arc<OnceLock<LineTable>>;
 
 /// Where a tree's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,16 +270,14 @@ impl Tree {
         };
         let start = slot.start as usize;
         let (lines, line_start) = if let Some(lines) = &self.lines {
-            let starts = lines.get_or_init(|| line_starts(&self.text));
-            let line = starts.partition_point(|at| *at as usize <= start);
-            (
-                line,
-                line.checked_sub(1).and_then(|line| starts.get(line)).copied().unwrap_or_default() as usize,
-            )
+            lines.get_or_init(|| LineTable::of(&self.text)).lines_before(start)
         } else {
             lines_before(self.text.as_bytes().get(..start).unwrap_or_default())
         };
-        let column = self.text.get(line_start..start).map_or(0, |text| text.chars().count());
+        let column = match self.lines.as_deref().and_then(OnceLock::get) {
+            Some(table) => table.letters(&self.text, start) - table.letters(&self.text, line_start),
+            None => self.text.get(line_start..start).map_or(0, |text| text.chars().count()),
+        };
         Span {
             start: offset.saturating_add(slot.start),
             end: offset.saturating_add(slot.end),
@@ -311,28 +310,6 @@ pub(super) fn string<'t>(text: &'t str, side: Option<&'t Side>, slot: Slot) -> O
         Kind::Text => side.map(|side| side.text(slot.data)),
         _ => None,
     }
-}
-
-/// Line breaks in `before`, and where the line after the last starts. `\n`, `\r\n` and `\r` break.
-fn lines_before(before: &[u8]) -> (usize, usize) {
-    let (mut lines, mut start) = (0, 0);
-    for (at, byte) in before.iter().enumerate() {
-        if *byte == b'\n' || *byte == b'\r' && before.get(at + 1) != Some(&b'\n') {
-            lines += 1;
-            start = at + 1;
-        }
-    }
-    (lines, start)
-}
-
-/// Where the lines after the first start.
-fn line_starts(text: &str) -> Box<[u32]> {
-    let bytes = text.as_bytes();
-    let breaks = bytes
-        .iter()
-        .enumerate()
-        .filter(|(at, byte)| **byte == b'\n' || **byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-    breaks.map(|(at, _)| narrow(at + 1)).collect()
 }
 
 /// Offsets as slots keep them; texts beyond 4 GiB are refused before.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::api_fields::{unknown_fields, unknown_metadata};
+use super::former::{self, Former};
 use super::{Admission, ApplyOptions, KINDS, Strictness};
 use crate::check::{Checker, annotations::annotations};
 use crate::decode::path::Path;
@@ -112,15 +113,14 @@ pub(super) fn make<S: Kind>(
     });
     let mut report = Report::new();
     if !S::VERSIONS.contains(&version) {
-        let served = S::VERSIONS.join("`, `");
-        report.push(
-            Diagnostic::new(
-                Code::UnsupportedVersion,
-                Place::of(&provenance, "apiVersion"),
-                format!("`{}` is not served in version `{version}`", S::KIND),
-            )
-            .help(format!("served versions: `{served}`")),
-        );
+        let served = served(S::GROUP, S::VERSIONS);
+        let message = format!("`{}` is not served in version `{version}`", S::KIND);
+        let (message, help) = match former::find(S::GROUP, version, S::KIND) {
+            Some(former) => (format!("{message}, since {}", former.removed_in), former.instead.to_owned()),
+            None => (message, served),
+        };
+        let at = Place::of(&provenance, "apiVersion");
+        report.push(Diagnostic::new(Code::UnsupportedVersion, at, message).help(help));
     }
     let mut object = match read_body::<S>(document, &provenance, options.strictness, &mut report) {
         Decoded::Whole(spec) => {
@@ -150,6 +150,19 @@ pub(super) fn make<S: Kind>(
         rest(object, options.texts);
     }
     Made { object, report }
+}
+
+/// What to write in `apiVersion`.
+fn served(group: &str, versions: &[&str]) -> String {
+    let best = versions.iter().find(|version| **version == "v1").or_else(|| versions.first());
+    let best = best.copied().unwrap_or_default();
+    let slash = if group.is_empty() { "" } else { "/" };
+    let others = if versions.len() > 1 {
+        format!("; served versions: `{}`", versions.join("`, `"))
+    } else {
+        String::new()
+    };
+    format!("write `apiVersion: {group}{slash}{best}`{others}")
 }
 
 /// An object in force keeps the text that it was read from, not the tree: places are asked for rarely.
@@ -254,12 +267,16 @@ fn read_body<S: Kind>(
 /// Says that a kind is not in the table, or only counts it where there is no room.
 pub(super) fn find_unknown_kind(document: &Arc<Document>, header: &Header, room: usize, report: &mut Report) {
     if room == 0 {
-        let is_slip = similar_kind(header).is_some();
-        let severity = if is_slip { Severity::Error } else { Code::UnknownKind.severity() };
+        let is_error = former_of(header).is_some() || similar_kind(header).is_some();
+        let severity = if is_error { Severity::Error } else { Code::UnknownKind.severity() };
         report.leave_unsaid(severity, 1);
     } else {
         report.push(unknown_kind(document, header));
     }
+}
+
+fn former_of(header: &Header) -> Option<&'static Former> {
+    former::find(&header.group, &header.version, &header.kind)
 }
 
 fn similar_kind(header: &Header) -> Option<&'static str> {
@@ -274,6 +291,14 @@ fn unknown_kind(document: &Arc<Document>, header: &Header) -> Diagnostic {
         namespace: header.meta.namespace.to_string(),
         name: header.meta.name.to_string(),
     };
+    if let Some(former) = former_of(header) {
+        let written = document.root().get("apiVersion").map(Node::span).unwrap_or_default();
+        let at = Place::in_document(document, resource, "apiVersion").at(written);
+        let (kind, group, version) = (shorten(&header.kind), &header.group, shorten(&header.version));
+        let message =
+            format!("`{kind}` of `{group}/{version}` is not served any more, since {}", former.removed_in);
+        return Diagnostic::new(Code::UnsupportedVersion, at, message).help(former.instead);
+    }
     let group = if header.group.is_empty() { "the core group" } else { &header.group };
     let written = document.root().get("kind").map(Node::span).unwrap_or_default();
     let diagnostic = Diagnostic::new(

@@ -1,9 +1,10 @@
 //! Kubernetes `Ingress` and `IngressClass`.
 
+mod validate;
+
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use crate::check::{Checker, Path, value::one_of};
 use crate::diagnostic::Report;
 use crate::kubernetes::service::LoadBalancerStatus;
 use crate::object::{Body, Kind, Object};
@@ -184,19 +185,7 @@ impl Kind for Ingress {
     const BODY: Body = Body::Document;
 
     fn validate(object: &Object<Self>, report: &mut Report) {
-        let mut check = Checker::new(object, report);
-        let rules = Path::Root("spec.rules");
-        for (index, rule) in object.spec.spec.rules.iter().enumerate() {
-            let rule_at = rules.index(index);
-            let http_at = rule_at.field("http");
-            let paths_at = http_at.field("paths");
-            for (index, path) in rule.http.iter().flat_map(|http| &http.paths).enumerate() {
-                if let Some(word) = &path.path_type {
-                    let words = ["Exact", "Prefix", "ImplementationSpecific"];
-                    check.check(&paths_at.index(index).field("pathType"), one_of(word, &words));
-                }
-            }
-        }
+        validate::validate(object, report);
     }
 }
 

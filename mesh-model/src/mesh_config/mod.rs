@@ -30,7 +30,7 @@ mod tracing;
 mod tracing_provider;
 mod validate;
 
-pub use bare::read_bare;
+pub use bare::{read_bare, read_in_config_map};
 pub use connection_settings::*;
 pub use layers::MeshLayers;
 pub use networks::*;

@@ -2,6 +2,10 @@
 
 use crate::diagnostic::Code;
 
+/// Help where rare YAML asks for too much.
+#[cfg(feature = "yaml")]
+pub(super) const PLAIN_LINES: &str = "write one key and its value on a line, without tags and anchors";
+
 /// Help for a finding of this module that has no better one.
 pub(super) fn of(code: Code) -> &'static str {
     match code {

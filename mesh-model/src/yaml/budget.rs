@@ -23,6 +23,10 @@ pub struct Budget {
     pub expanded_bytes: usize,
     /// Bytes of one scalar or key.
     pub scalar_bytes: usize,
+    /// Parts (keys, values, brackets) of documents with rare YAML (tags, anchors, values over several lines), of one text;
+    /// beyond these, one for each four bytes. A document counts for twenty parts, a finding for four; configuration has two to
+    /// four times as many bytes for each.
+    pub rare_parts: usize,
 }
 
 impl Default for Budget {
@@ -37,6 +41,7 @@ impl Default for Budget {
             alias_nodes: 100_000,
             expanded_bytes: 64 << 20,
             scalar_bytes: 4 << 20,
+            rare_parts: 20_000,
         }
     }
 }
@@ -97,6 +102,18 @@ impl Budget {
     pub fn with_scalar_bytes(mut self, bytes: usize) -> Self {
         self.scalar_bytes = bytes;
         self
+    }
+
+    /// Sets the parts of documents with rare YAML.
+    #[must_use]
+    pub fn with_rare_parts(mut self, parts: usize) -> Self {
+        self.rare_parts = parts;
+        self
+    }
+
+    /// The parts of rare YAML that a text of `bytes` bytes may have.
+    pub(super) fn rare_limit(&self, bytes: usize) -> usize {
+        self.rare_parts.saturating_add(bytes / 4)
     }
 
     /// The depth in force.

@@ -9,6 +9,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span as Marks, Structur
 use super::LoadOptions;
 use super::places::shorten;
 use super::problems::Problems;
+use super::rare;
 use super::scalar::{self, Resolved};
 use super::text::{Chunk, narrow};
 use crate::diagnostic::{Code, Severity};
@@ -68,11 +69,18 @@ fn read_spelt(
     while let Some(next) = parser.next_event() {
         match next {
             Ok((Event::StreamEnd, _)) => break,
-            Ok((Event::DocumentStart(..), _)) => builder.start(),
+            Ok((Event::DocumentStart(..), marks)) => {
+                if builder.count_rare(rare::DOCUMENT_PARTS, &marks).is_none() {
+                    builder.abandon();
+                    return Ok(trees);
+                }
+                builder.start();
+            }
             Ok((Event::DocumentEnd, _)) => trees.extend(builder.finish()),
             Ok((event, marks)) => {
                 read_until = marks.end.byte_offset().unwrap_or(read_until);
-                if builder.event(event, &marks).is_none() {
+                let counted = builder.count_rare(rare::parts(&event), &marks);
+                if counted.and_then(|()| builder.event(event, &marks)).is_none() {
                     // Over budget: the rest of the chunk is not worth its memory.
                     builder.abandon();
                     return Ok(trees);

@@ -5,48 +5,49 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::events::Builder;
 use crate::diagnostic::Code;
+use crate::document::TreeBuilder;
 
 /// Above this number of keys duplicates are found by hash; below, by comparing all with all.
 const SCAN_MAX: usize = 16;
 
+/// Pairs of equal keys in the map at `at`, each with the one before it, in the order of the text.
+pub(super) fn doubled_keys(tree: &TreeBuilder, text: &str, at: usize) -> Vec<(usize, usize)> {
+    let mut few = [0_usize; SCAN_MAX];
+    let mut doubled = Vec::new();
+    for (count, key) in tree.keys(at).enumerate() {
+        let Some(slot) = few.get_mut(count) else { return doubled_by_hash(tree, text, at) };
+        *slot = key;
+        let name = tree.string(text, key);
+        let earlier = few.get(..count).unwrap_or_default();
+        let twin = earlier.iter().rev().find(|other| tree.string(text, **other) == name);
+        doubled.extend(twin.map(|twin| (*twin, key)));
+    }
+    doubled
+}
+
+fn doubled_by_hash(tree: &TreeBuilder, text: &str, at: usize) -> Vec<(usize, usize)> {
+    let hasher = RandomState::new();
+    let name = |key: usize| tree.string(text, key).unwrap_or_default();
+    let mut keys: Vec<(u64, usize)> = tree.keys(at).map(|key| (hasher.hash_one(name(key)), key)).collect();
+    keys.sort_unstable();
+    let mut doubled = Vec::new();
+    for same_hash in keys.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (_, key) in same_hash {
+            doubled.extend(last.insert(name(*key), *key).map(|first| (first, *key)));
+        }
+    }
+    doubled.sort_unstable_by_key(|(_, key)| *key);
+    doubled
+}
+
 impl Builder<'_, '_, '_> {
     /// Reports keys that stand twice in the map at `at`; the last of several wins.
     pub(super) fn find_duplicates(&mut self, at: usize) {
-        let mut few = [0_usize; SCAN_MAX];
-        let mut doubled = Vec::new();
-        for (count, key) in self.tree.keys(at).enumerate() {
-            let Some(slot) = few.get_mut(count) else {
-                doubled = self.doubled_by_hash(at);
-                break;
-            };
-            *slot = key;
-            let text = self.tree.string(self.text, key);
-            let earlier = few.get(..count).unwrap_or_default();
-            let twin = earlier.iter().rev().find(|other| self.tree.string(self.text, **other) == text);
-            doubled.extend(twin.map(|twin| (*twin, key)));
-        }
-        for (first, key) in doubled {
+        for (first, key) in doubled_keys(self.tree, self.text, at) {
             self.duplicate(first, key);
             self.tree.kill(first);
         }
-    }
-
-    /// Pairs of equal keys, each with the one before it, in the order of the text.
-    fn doubled_by_hash(&self, at: usize) -> Vec<(usize, usize)> {
-        let hasher = RandomState::new();
-        let text = |key: usize| self.tree.string(self.text, key).unwrap_or_default();
-        let mut keys: Vec<(u64, usize)> =
-            self.tree.keys(at).map(|key| (hasher.hash_one(text(key)), key)).collect();
-        keys.sort_unstable();
-        let mut doubled = Vec::new();
-        for same_hash in keys.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() > 1) {
-            let mut last: HashMap<&str, usize> = HashMap::new();
-            for (_, key) in same_hash {
-                doubled.extend(last.insert(text(*key), *key).map(|first| (first, *key)));
-            }
-        }
-        doubled.sort_unstable_by_key(|(_, key)| *key);
-        doubled
     }
 
     /// Applies the merge keys of the map at `at`.

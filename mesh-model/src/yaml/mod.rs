@@ -17,6 +17,7 @@ mod json_texts;
 mod list;
 #[cfg(feature = "yaml")]
 mod merge;
+mod over_budget;
 #[cfg(feature = "yaml")]
 mod places;
 #[cfg(feature = "yaml")]
@@ -25,11 +26,15 @@ mod problems;
 #[cfg(feature = "yaml")]
 mod quick;
 #[cfg(feature = "yaml")]
+mod rare;
+#[cfg(feature = "yaml")]
 mod reading;
 #[cfg(feature = "yaml")]
 mod scalar;
 mod template;
 mod text;
+mod unread;
+mod within;
 
 #[cfg(all(test, feature = "yaml"))]
 mod tests;
@@ -37,14 +42,15 @@ mod tests;
 pub use budget::Budget;
 #[cfg(feature = "yaml")]
 pub use print::{PrintError, to_yaml};
+pub use unread::Unread;
+pub use within::load_within;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[cfg(feature = "yaml")]
-use crate::diagnostic::Severity;
-use crate::diagnostic::{Code, Diagnostic, Place, Report};
+use crate::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use crate::document::{Document, Source, Span, Tree, TreeBuilder};
+use over_budget::{FINDINGS_MAX, Unsaid};
 use problems::Problems;
 
 /// How to read. Ours: what is trusted less is read with smaller bounds.
@@ -103,9 +109,14 @@ impl LoadOptions {
 pub struct Loaded {
     /// The documents without errors, in file order; items of lists stand alone.
     pub documents: Vec<Arc<Document>>,
+    /// What the documents with errors seem to be, the first hundred of them that tell.
+    pub unread: Vec<Unread>,
     /// Every problem found.
     pub report: Report,
 }
+
+/// Documents with errors that are told of, so that a hundred thousand of them cost no memory.
+const UNREAD_MAX: usize = 100;
 
 /// Reads a file's text. `file` is the label that findings carry.
 ///
@@ -141,12 +152,28 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     let mut unsaid = Unsaid::default();
     let mut has_template = false;
     let mut strange = 0;
-    for read in read_all(file, bytes, &chunks, options, &mut builder) {
+    #[cfg(feature = "yaml")]
+    let (mut rare_parts, rare_limit) = (0, options.budget.rare_limit(bytes.len()));
+    for (cut, read) in chunks.iter().zip(read_all(file, bytes, &chunks, options, &mut builder)) {
+        if read.trees.is_empty()
+            && loaded.unread.len() < UNREAD_MAX
+            && let Some(error) = read.report.iter().find(|found| found.severity == Severity::Error)
+        {
+            loaded.unread.extend(Unread::of(cut.of(bytes).bytes, &error.at));
+        }
         strange += usize::from(read.trees.is_empty() && !read.report.is_empty());
         if strange > options.budget.strange_documents {
             let span = read.report.iter().next().map_or(start, |found| found.at.span());
-            loaded.report.push(too_strange(&source, options, span));
+            loaded.report.push(over_budget::too_strange(&source, options, span));
             break;
+        }
+        #[cfg(feature = "yaml")]
+        {
+            rare_parts += read.rare_parts;
+            if rare_parts > rare_limit && chunks.len() > 1 {
+                loaded.report.push(over_budget::too_rare(file, bytes.len(), cut.start()));
+                break;
+            }
         }
         // Said once: what else is wrong with a template comes of its being one.
         let is_said = read.is_template && std::mem::replace(&mut has_template, true);
@@ -169,41 +196,14 @@ fn read(file: &str, bytes: &[u8], options: &LoadOptions, loaded: &mut Loaded) {
     }
 }
 
-/// Findings kept per text, those of one document more: a hundred thousand broken documents must not bury the rest.
-const FINDINGS_MAX: usize = 10_000;
-
-/// Findings that are only counted.
-#[derive(Default)]
-struct Unsaid {
-    count: usize,
-    worst: Option<Diagnostic>,
-}
-
-impl Unsaid {
-    fn add(&mut self, report: Report) {
-        self.count += report.len();
-        for found in report {
-            if self.worst.as_ref().is_none_or(|worst| found.severity < worst.severity) {
-                self.worst = Some(found);
-            }
-        }
-    }
-
-    fn tell(self, report: &mut Report) {
-        if let Some(mut worst) = self.worst {
-            worst.message =
-                format!("{}; {} findings of this text are not shown", worst.message, self.count - 1);
-            report.push(worst);
-        }
-    }
-}
-
 /// What a chunk holds.
 struct Read {
     trees: Vec<Tree>,
     report: Report,
     /// The report says that it is a template, and nothing else.
     is_template: bool,
+    /// Parts of rare YAML.
+    rare_parts: usize,
 }
 
 /// Reads the chunks in order: one after the other as they are asked for, or all at once on several threads.
@@ -222,15 +222,19 @@ fn read_all<'a>(
     }
     // Small shares, so that one thread with the long documents does not keep the others waiting.
     let share = chunks.len().div_ceil(threads * 8);
-    let next = AtomicUsize::new(0);
+    let (next, rare_parts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let rare_limit = options.budget.rare_limit(bytes.len());
     let work = || {
         let mut builder = TreeBuilder::default();
         let mut done = Vec::new();
-        loop {
+        // Shares are taken in order: those that are taken already are more than will count.
+        while rare_parts.load(Ordering::Relaxed) <= rare_limit {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(share) = chunks.chunks(share).nth(at) else { break };
             let read = share.iter().map(|cut| read_one(file, &cut.of(bytes), options, 1, &mut builder));
-            done.push((at, read.collect::<Vec<_>>()));
+            let read: Vec<_> = read.collect();
+            rare_parts.fetch_add(read.iter().map(|read| read.rare_parts).sum(), Ordering::Relaxed);
+            done.push((at, read));
         }
         done
     };
@@ -261,6 +265,8 @@ fn read_one(
     let mut problems = Problems::new(file);
     let trees = read_chunk(chunk, options, threads, builder, &mut problems);
     let mut report = Report::new();
+    #[cfg_attr(not(feature = "yaml"), expect(unused_mut, reason = "JSON has none"))]
+    let mut rare_parts = problems.rare_parts();
     #[cfg(feature = "yaml")]
     if problems.errors() > 0
         && let Some(texts) = json_texts::split(chunk, options.budget.documents.saturating_add(1))
@@ -271,6 +277,12 @@ fn read_one(
             let mut problems = Problems::new(file);
             if text.bytes.first() == Some(&b'{') {
                 trees.append(&mut read_chunk(&text, options, threads, builder, &mut problems));
+                rare_parts += problems.rare_parts();
+                if rare_parts > options.budget.rare_limit(chunk.bytes.len()) {
+                    let place = Span { line: text::narrow(text.line), column: 1, ..Span::default() };
+                    report.push(over_budget::too_rare(file, chunk.bytes.len(), place));
+                    break;
+                }
             } else {
                 let place = Span { line: text::narrow(text.line), column: 1, ..Span::default() };
                 let message = "between JSON objects nothing but JSON objects may stand".to_owned();
@@ -285,7 +297,7 @@ fn read_one(
             }
         }
         unsaid.tell(&mut report);
-        return Read { trees, report, is_template: false };
+        return Read { trees, report, is_template: false, rare_parts };
     }
     let template = problems.template(chunk);
     let is_template = template.is_some();
@@ -293,7 +305,7 @@ fn read_one(
         Some(finding) => report.push(finding),
         None => problems.into_report(&mut report),
     }
-    Read { trees, report, is_template }
+    Read { trees, report, is_template, rare_parts }
 }
 
 fn read_chunk(
@@ -343,7 +355,7 @@ fn parse(
     }
     match quick::read(text, chunk, options, builder, problems) {
         quick::Outcome::Tree(tree) => vec![tree],
-        quick::Outcome::TooMany => Vec::new(),
+        quick::Outcome::Refused => Vec::new(),
         quick::Outcome::Declined => events::read(text, chunk, options, builder, problems),
     }
 }
@@ -360,19 +372,6 @@ fn parse(
     json::read(text, chunk, options, builder, problems)
 }
 
-fn too_many(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
-    let message = format!("more than {} documents", options.budget.documents);
-    let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, span), message);
-    finding.help(advice::of(Code::BudgetExceeded))
-}
-
-fn too_strange(source: &Source, options: &LoadOptions, span: Span) -> Diagnostic {
-    let most = options.budget.strange_documents;
-    let message = format!("more than {most} documents that are broken or no resources: the rest is not read");
-    let finding = Diagnostic::new(Code::BudgetExceeded, Place::in_file(&source.file, span), message);
-    finding.help("mend what is found in the first of them, then look again")
-}
-
 /// Adds a tree's documents. `false`: the file has too many. `strange`: those so far that are no resources.
 fn add(tree: Tree, source: &Source, options: &LoadOptions, strange: &mut usize, loaded: &mut Loaded) -> bool {
     let limit = options.budget.documents;
@@ -382,12 +381,12 @@ fn add(tree: Tree, source: &Source, options: &LoadOptions, strange: &mut usize, 
         let document = Document::part(source.clone(), index, &part.tree, part.at);
         let root = document.root();
         if index >= limit {
-            loaded.report.push(too_many(source, options, root.span()));
+            loaded.report.push(over_budget::too_many(source, options, root.span()));
             return false;
         }
         *strange += usize::from(root.get("kind").is_none() || root.get("metadata").is_none());
         if *strange > options.budget.strange_documents {
-            loaded.report.push(too_strange(source, options, root.span()));
+            loaded.report.push(over_budget::too_strange(source, options, root.span()));
             return false;
         }
         loaded.documents.push(Arc::new(document));

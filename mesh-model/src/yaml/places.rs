@@ -4,36 +4,25 @@ use granit_parser::{ErrorKind, ScanError, Span as Marks, Tag};
 
 use super::advice;
 use super::events::{Builder, FrameKind};
-use super::problems::Noted;
-use super::text::{narrow, place_after};
+use super::problems::{Noted, Problems};
+use super::text::{Chunk, narrow, place_after};
 use crate::diagnostic::{Code, Severity};
-use crate::document::Span;
+use crate::document::{Span, TreeBuilder};
 
 impl Builder<'_, '_, '_> {
     pub(super) fn duplicate(&mut self, first: usize, key: usize) {
         let severity = if self.options.strict { Severity::Error } else { Severity::Warning };
-        let name = shorten(self.tree.string(self.text, key).unwrap_or_default());
         // Counting lines back to a place costs more than a finding that is not kept.
         if self.problems.is_full(severity) {
             return self.problems.drop_one(severity);
         }
-        let (first, span) = (self.place(first), self.place(key));
-        let message = format!(
-            "the key `{name}` stands at line {}, column {} already; the last one is used",
-            first.line, first.column
-        );
-        let path = crate::document::join_key(&self.path(), &name);
-        let help = format!("keep one `{name}`; lists need `- ` before each element");
-        self.problems.note(Code::DuplicateKey, severity, span, &path, message).help(help);
+        let path = self.path();
+        note_doubled(self.problems, severity, self.text, self.chunk, self.tree, (first, key), &path);
     }
 
     /// The place of a key or value that is read already.
     pub(super) fn place(&self, at: usize) -> Span {
-        let range = self.tree.range(at);
-        let before = self.text.get(..range.start as usize).unwrap_or_default();
-        let mut span = place_after(before, self.chunk);
-        span.end = self.offset(Some(range.end as usize));
-        span
+        place_of(self.text, self.chunk, self.tree, at)
     }
 
     /// The bytes of the chunk's text.
@@ -190,6 +179,35 @@ impl Builder<'_, '_, '_> {
     pub(super) fn offset(&self, in_chunk: Option<usize>) -> u32 {
         narrow(self.chunk.offset + in_chunk.unwrap_or_default())
     }
+}
+
+/// Says that the key at the second slot stands at the first already, in the map at `path`.
+pub(super) fn note_doubled(
+    problems: &mut Problems<'_>,
+    severity: Severity,
+    text: &str,
+    chunk: &Chunk<'_>,
+    tree: &TreeBuilder,
+    (first, key): (usize, usize),
+    path: &str,
+) {
+    let name = shorten(tree.string(text, key).unwrap_or_default());
+    let (first, span) = (place_of(text, chunk, tree, first), place_of(text, chunk, tree, key));
+    let message = format!(
+        "the key `{name}` stands at line {}, column {} already; the last one is used",
+        first.line, first.column
+    );
+    let path = crate::document::join_key(path, &name);
+    let help = format!("keep one `{name}`; lists need `- ` before each element");
+    problems.note(Code::DuplicateKey, severity, span, &path, message).help(help);
+}
+
+/// The place of the key or value at a slot.
+fn place_of(text: &str, chunk: &Chunk<'_>, tree: &TreeBuilder, at: usize) -> Span {
+    let range = tree.range(at);
+    let mut span = place_after(text.get(..range.start as usize).unwrap_or_default(), chunk);
+    span.end = narrow(chunk.offset + range.end as usize);
+    span
 }
 
 /// User text for a message: one line, not too long.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Node, Span};
 
 /// Findings kept per document: a broken generator must not bury the rest.
-const NOTES_MAX: usize = 100;
+pub(super) const NOTES_MAX: usize = 100;
 
 /// A finding that was just added, if it was kept.
 pub(super) struct Noted<'n>(Option<&'n mut Diagnostic>);
@@ -42,11 +42,13 @@ pub(super) struct Problems<'a> {
     notes: Vec<Diagnostic>,
     dropped: usize,
     errors: usize,
+    /// Parts of rare YAML that were read, some of them more than once.
+    rare_parts: usize,
 }
 
 impl<'a> Problems<'a> {
     pub(super) fn new(file: &'a str) -> Self {
-        Self { file, notes: Vec::new(), dropped: 0, errors: 0 }
+        Self { file, notes: Vec::new(), dropped: 0, errors: 0, rare_parts: 0 }
     }
 
     #[cfg(feature = "yaml")]
@@ -71,6 +73,8 @@ impl<'a> Problems<'a> {
             self.dropped += 1;
             return Noted(None);
         }
+        #[cfg(feature = "yaml")]
+        self.count_rare(super::rare::FINDING_PARTS);
         let at = Place { field: path.to_owned(), ..Place::in_file(self.file, span) };
         self.notes.push(Diagnostic::new(code, at, message).severity(severity));
         Noted(self.notes.last_mut())
@@ -87,6 +91,18 @@ impl<'a> Problems<'a> {
     pub(super) fn back_to(&mut self, (notes, dropped, errors): (usize, usize, usize)) {
         self.notes.truncate(notes);
         (self.dropped, self.errors) = (dropped, errors);
+    }
+
+    /// Parts of rare YAML so far.
+    pub(super) fn rare_parts(&self) -> usize {
+        self.rare_parts
+    }
+
+    /// Counts parts of rare YAML; gives their number so far.
+    #[cfg(feature = "yaml")]
+    pub(super) fn count_rare(&mut self, parts: usize) -> usize {
+        self.rare_parts += parts;
+        self.rare_parts
     }
 
     /// Whether a finding more would not be kept.

@@ -9,6 +9,7 @@ mod findings;
 mod json_lists;
 mod json_texts;
 mod random;
+mod rare;
 mod scalar_table;
 
 fn lenient(text: impl AsRef<[u8]>) -> Loaded {
@@ -223,6 +224,11 @@ fn y05_many_documents_and_wide_maps_are_read_in_linear_time() {
     assert_eq!(lenient("a: 1\n---\n".repeat(20_000)).documents.len(), 20_000);
     let wide: String = (0..200_000).map(|number| format!("k{number}: 1\n")).collect();
     assert_eq!(lenient(&wide).documents[0].root().entries().len(), 200_000);
+    let in_one_line: String = (0..200_000).map(|number| format!("k{number}: 1, ")).collect();
+    let started = std::time::Instant::now();
+    let loaded = lenient(format!("{{{in_one_line}}}"));
+    assert_eq!(loaded.documents[0].root().entries().len(), 200_000);
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

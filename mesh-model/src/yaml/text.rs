@@ -29,6 +29,12 @@ impl Cut {
         let (start, end) = (self.start as usize, self.end as usize);
         Chunk { bytes: bytes.get(start..end).unwrap_or_default(), offset: start, line: self.line as usize }
     }
+
+    /// The place where it starts.
+    #[cfg(feature = "yaml")]
+    pub(super) fn start(self) -> Span {
+        Span { start: self.start, end: self.start, line: self.line, column: 1 }
+    }
 }
 
 /// What a whole input is when it is no UTF-8 text at all.

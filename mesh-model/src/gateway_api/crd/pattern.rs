@@ -40,7 +40,7 @@ patterns! {
     "group" "an API group, as `gateway.networking.k8s.io`, or empty" group, r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
     "header-name" "the name of a header" header_name, r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$";
     "header-value" "the value of a header: visible letters, single blanks between them" header_value, r"^[!-~]+([\t ]?[!-~]+)*$";
-    "host" "a host in small letters, `*` at most as its first label" host, r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+    "host" "a host in small letters, without scheme and port, `*` at most as its first label" host, r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
     "kind" "the name of a kind, as `Service`" kind, r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$";
     "label" "a name of small letters, digits and `-`" label, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
     "label-value" "the value of a label" label_value, r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$";

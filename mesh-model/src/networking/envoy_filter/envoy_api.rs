@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::diagnostic::nearest;
+
 /// The generated table; its format is told in its head.
 const TABLE: &str = include_str!("envoy_api.txt");
 
@@ -100,6 +102,15 @@ pub(super) fn messages_called(last_name: &str) -> Vec<&'static str> {
     let mut names: Vec<_> = INDEX.messages.keys().filter(is_called).map(String::as_str).collect();
     names.sort_unstable();
     names
+}
+
+/// The message of the same package whose name is most like this one.
+pub(super) fn message_like(name: &str) -> Option<&'static str> {
+    let package = name.rsplit_once('.').map(|(package, _)| package)?;
+    let is_beside = |other: &&str| other.rsplit_once('.').is_some_and(|(of, _)| of == package);
+    let mut names: Vec<_> = INDEX.messages.keys().map(String::as_str).filter(is_beside).collect();
+    names.sort_unstable();
+    nearest(name, names)
 }
 
 /// Names of the values of the enumeration with this full name.

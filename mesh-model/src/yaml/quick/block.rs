@@ -269,11 +269,14 @@ impl Reader<'_, '_> {
 
     /// Ends a collection where the next line's content starts.
     fn close(&mut self, frame: Frame) -> Option<()> {
-        if frame.awaits || !frame.is_list && self.has_doubles(frame.first_key) {
+        if frame.awaits {
             return None;
         }
         self.depth_left += 1;
         self.tree.close(frame.at, narrow(self.at));
+        if !frame.is_list && self.has_doubles(frame.first_key) {
+            self.find_doubles(frame.at);
+        }
         Some(())
     }
 }

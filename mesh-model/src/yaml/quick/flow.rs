@@ -58,10 +58,11 @@ impl Reader<'_, '_> {
                 break;
             }
         }
+        self.leave(at)?;
         if self.has_doubles(first_key) {
-            return None;
+            self.find_doubles(at);
         }
-        self.leave(at)
+        Some(())
     }
 
     fn flow_list(&mut self, lines: Lines) -> Option<()> {

@@ -1,11 +1,12 @@
 //! The short road of the reader: ordinary block YAML and JSON, straight from bytes to slots.
 //!
 //! It reads what it is certain of and declines everything else: anchors, tags, block scalars, scalars of several lines,
-//! empty values, doubled keys, scalars that other readers see differently, whatever is over budget. A declined text is
-//! read by `events` from its start, so nothing is reported here (but too many nodes, which would be counted twice), and
-//! what comes out is what `events` gives, slot by slot. Property tests compare the two.
+//! empty values, scalars that other readers see differently, whatever is over budget. A declined text is read by `events`
+//! from its start. What is reported here are doubled keys, which need no other road, and too many nodes, which would be
+//! counted twice; and what comes out is what `events` gives and says, slot by slot. Property tests compare the two.
 
 mod block;
+mod doubles;
 mod flow;
 pub(super) mod items;
 mod over;
@@ -17,6 +18,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::doubles::Doubled;
 use super::LoadOptions;
 use super::problems::Problems;
 use super::text::{Chunk, find, narrow};
@@ -26,8 +28,8 @@ use crate::document::{Tree, TreeBuilder};
 pub(super) enum Outcome {
     /// It holds one ordinary document.
     Tree(Tree),
-    /// It holds more nodes than it may, which is reported.
-    TooMany,
+    /// It may not be what it is, which is reported: more nodes than allowed, or doubled keys where they are errors.
+    Refused,
     /// The long road has to look.
     Declined,
 }
@@ -46,15 +48,25 @@ pub(super) fn read(
     tree.clear();
     let budget = &options.budget;
     let mut reader = Reader::of(text, tree, budget.nodes, budget.depth_limit(), budget.scalar_bytes);
-    match (reader.document(), reader.too_many) {
+    let (read, too_many) = (reader.document(), reader.too_many.take());
+    let doubled = std::mem::take(&mut reader.doubled);
+    if read.is_some() || too_many.is_some() {
+        doubles::report(text, chunk, options.strict, tree, &doubled, problems);
+    }
+    match (read, too_many) {
         (Some(()), _) => {
             let (offset, line) = (narrow(chunk.offset), narrow(chunk.line));
-            Outcome::Tree(tree.finish_quick(text.into(), offset, line, again))
+            let tree = tree.finish_quick(text.into(), offset, line, again);
+            if doubled.is_empty() {
+                return Outcome::Tree(tree);
+            }
+            problems.name_resource(tree.root());
+            if options.strict { Outcome::Refused } else { Outcome::Tree(tree) }
         }
         (None, Some(range)) => {
             over::report(text, chunk, budget.nodes, &range, tree, problems);
             tree.clear();
-            Outcome::TooMany
+            Outcome::Refused
         }
         (None, None) => Outcome::Declined,
     }
@@ -97,6 +109,8 @@ struct Reader<'t, 'b> {
     tree: &'b mut TreeBuilder,
     /// Fingerprints of the keys of all open maps, the innermost last.
     keys: Vec<u64>,
+    /// Keys that stand twice, in the order in which their maps end.
+    doubled: Vec<Doubled>,
     nodes_left: usize,
     depth_left: usize,
     scalar_bytes: usize,
@@ -114,6 +128,7 @@ impl<'t, 'b> Reader<'t, 'b> {
             at: 0,
             tree,
             keys: Vec::new(),
+            doubled: Vec::new(),
             nodes_left: nodes,
             depth_left: depth,
             scalar_bytes,
@@ -210,7 +225,7 @@ impl<'t, 'b> Reader<'t, 'b> {
     }
 }
 
-/// A number that equal keys share, and others only by accident: then the text is declined, no more.
+/// A number that equal keys share, and others only by accident: then the keys are looked at, no more.
 fn fingerprint(key: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, rest) = key.as_chunks::<8>();

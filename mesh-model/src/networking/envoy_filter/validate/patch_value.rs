@@ -248,7 +248,10 @@ fn unknown_type(url: &str, name: &str) -> Problem {
     let last = name.rsplit('.').next().unwrap_or_default();
     match envoy_api::messages_called(last).first() {
         Some(known) => problem.help(format!("did you mean `type.googleapis.com/{known}`?")),
-        None => problem,
+        None => match envoy_api::message_like(name) {
+            Some(known) => problem.help(format!("did you mean `type.googleapis.com/{known}`?")),
+            None => problem.help("write a message of Envoy's API, version 3, with its package"),
+        },
     }
 }
 
