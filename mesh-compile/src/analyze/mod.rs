@@ -59,6 +59,7 @@ use mesh_model::mesh_config::{MeshConfig, MeshNetworks};
 use context::Context;
 use findings::Findings;
 pub(crate) use refused::tell_refused;
+pub use refused::tell_unread;
 pub use suppress::{Suppression, suppress};
 pub use table::{ANALYZERS, Analyzer, Reach};
 

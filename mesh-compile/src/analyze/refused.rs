@@ -6,6 +6,7 @@ use mesh_model::config_set::{ConfigSet, Refusal};
 use mesh_model::diagnostic::{Code, Diagnostic, Missing, Report, ResourceRef, Severity};
 use mesh_model::document::Node;
 use mesh_model::name::host_matches;
+use mesh_model::yaml::Unread;
 
 use super::findings::short;
 use super::hosts::{fqdn, service_of};
@@ -33,6 +34,70 @@ pub(crate) fn tell_refused(report: &mut Report, config: &ConfigSet) {
     });
 }
 
+/// Says of what is only missing because its document could not be read that it is so: a remark for each place.
+///
+/// The errors of the document are told where it stands. Ours: one broken line must not look like many dangling references.
+///
+/// ```
+/// use mesh_compile::analyze::tell_unread;
+/// use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, Report};
+/// use mesh_model::yaml::{LoadOptions, load};
+///
+/// let text = "kind: Gateway\nmetadata:\n  name: front\n  namespace: shop\nspec: [\n";
+/// let unread = load("front.yaml", text, &LoadOptions::default()).unread;
+/// let missing = Missing::object("Gateway", "shop", "front");
+/// let mut report = Report::new();
+/// report.push(Diagnostic::new(Code::GatewayUnknown, Place::default(), "there is no Gateway").missing(missing));
+/// tell_unread(&mut report, &unread);
+/// assert!(report.iter().all(|finding| finding.code == Code::ReferenceRefused));
+/// ```
+pub fn tell_unread(report: &mut Report, unread: &[Unread]) {
+    if unread.is_empty() {
+        return;
+    }
+    let mut told: Option<Diagnostic> = None;
+    report.amend(|finding| {
+        let is_meant = |missing: &Missing| unread.iter().find(|unread| is_missing(unread, missing));
+        let Some(unread) = finding.missing.as_deref().and_then(is_meant) else { return Some(finding) };
+        let ResourceRef { kind, namespace, name } = &unread.resource;
+        let name = short(&format!("{namespace}/{name}"));
+        let message = format!("{} `{name}` cannot be read and is not in force", short(kind));
+        let help = format!("correct it first, see {}:{}", unread.at.file, unread.at.line);
+        let remark = Diagnostic::new(Code::ReferenceRefused, finding.at.clone(), message).help(help);
+        if told.as_ref() == Some(&remark) {
+            return None;
+        }
+        told = Some(remark.clone());
+        Some(remark)
+    });
+}
+
+/// Whether a document that could not be read seems to be what is missing.
+fn is_missing(unread: &Unread, missing: &Missing) -> bool {
+    let ResourceRef { kind, namespace, name } = &unread.resource;
+    let is_named = |wanted: (&str, &str, &str)| {
+        (kind.as_str(), name.as_str()) == (wanted.0, wanted.2)
+            && (namespace == wanted.1 || wanted.1.is_empty())
+    };
+    match missing {
+        Missing::Object(object) => is_named((&object.kind, &object.namespace, &object.name)),
+        Missing::Host(host) => {
+            let (of, service) = service_of(host, "");
+            is_named(("Service", of, service)) || kind == "ServiceEntry" && unread.mentions(host)
+        }
+        Missing::Rule(host) => {
+            let (of, service) = service_of(host, "");
+            let is_short = namespace == of && unread.mentions(service);
+            kind == "DestinationRule" && (is_short || unread.mentions(host))
+        }
+        Missing::Pods { namespace: of, labels } => {
+            kind == "Pod"
+                && of.as_ref().is_none_or(|of| of == namespace)
+                && labels.iter().all(|(_, value)| unread.mentions(value))
+        }
+    }
+}
+
 /// An object that was refused.
 #[derive(Clone, Copy)]
 struct Entry<'c> {
@@ -43,6 +108,14 @@ struct Entry<'c> {
 }
 
 impl<'c> Entry<'c> {
+    /// Whether it has all of these labels; in doubt not.
+    fn has(self, labels: &[(String, String)]) -> bool {
+        let own = self.refusal.document.root().get("metadata").and_then(|metadata| metadata.get("labels"));
+        labels.iter().all(|(key, value)| {
+            own.and_then(|own| own.get(key)).and_then(Node::as_str) == Some(value.as_str())
+        })
+    }
+
     fn spec(self, field: &str) -> Option<Node<'c>> {
         self.refusal.document.root().get("spec")?.get(field)
     }
@@ -70,7 +143,7 @@ struct Refused<'c> {
     rules: Vec<(String, Entry<'c>)>,
 }
 
-/// Hosts of refused objects that are compared with a reference.
+/// Hosts of refused objects, or Pods, that are compared with a reference.
 const HOSTS_MAX: usize = 1_000;
 
 impl<'c> Refused<'c> {
@@ -106,6 +179,13 @@ impl<'c> Refused<'c> {
                 named("Service", namespace, name).or_else(|| for_host(&self.entries, host))
             }
             Missing::Rule(host) => for_host(&self.rules, host),
+            Missing::Pods { namespace, labels } => {
+                let all = self.by_name.range(("Pod", "", "")..);
+                let mut pods = all.map(|(_, entry)| *entry).take_while(|entry| entry.kind == "Pod");
+                let is_here = |pod: &Entry<'_>| namespace.as_ref().is_none_or(|name| name == pod.namespace);
+                // The same bound for each reference, however many Pods were refused.
+                pods.by_ref().take(HOSTS_MAX).find(|pod| is_here(pod) && pod.has(labels))
+            }
         }
     }
 }
@@ -234,6 +314,71 @@ mod tests {
             ]
         );
         assert!(report.iter().all(|it| it.severity != Severity::Error), "{report:?}");
+    }
+
+    /// A Pod that cannot be read (its containers are no list), and one that can.
+    fn pods() -> String {
+        let pod = |name: &str, spec: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, labels: {{app: {name}, track: x}}}}\nspec: {spec}\n---\n"
+            )
+        };
+        pod("bad", "{containers: 7}") + &pod("good", "{containers: [{name: a}]}")
+    }
+
+    #[test]
+    fn selectors_of_refused_pods_are_not_called_unmatched() {
+        let policy = |kind: &str, name: &str, spec: &str| {
+            istio(kind, "shop", name, spec).replace("networking.istio.io", "security.istio.io")
+        };
+        let telemetry = istio("Telemetry", "shop", "t", "{selector: {matchLabels: {app: bad}}}")
+            .replace("networking.istio.io", "telemetry.istio.io");
+        let objects = [
+            pods(),
+            service("shop", "a"),
+            "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: enabled}}\n---\n".to_owned(),
+            istio("Sidecar", "shop", "s", "{workloadSelector: {labels: {app: bad, track: x}}, egress: [{hosts: ['./*']}]}"),
+            telemetry,
+            istio(
+                "Gateway",
+                "shop",
+                "g",
+                "{selector: {app: bad}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.test]}]}",
+            ),
+            policy("AuthorizationPolicy", "p", "{selector: {matchLabels: {app: bad}}}"),
+            istio("DestinationRule", "shop", "d", "{host: a, subsets: [{name: v1, labels: {app: bad}}]}"),
+        ];
+        let report = told(&objects.concat());
+        let mut said: Vec<_> =
+            remarks(&report).into_iter().map(|(field, message, _)| (field, message)).collect();
+        said.sort_unstable();
+        let message = "Pod `shop/bad` has errors and is not in force";
+        assert_eq!(
+            said,
+            [
+                ("spec.selector", message),
+                ("spec.selector.matchLabels", message),
+                ("spec.selector.matchLabels", message),
+                ("spec.subsets[0]", message),
+                ("spec.workloadSelector.labels", message),
+            ],
+            "{report:#?}"
+        );
+    }
+
+    #[test]
+    fn a_selector_that_no_pod_has_is_unmatched_beside_refused_pods() {
+        for labels in ["{app: bad, track: z}", "{app: other}"] {
+            let sidecar = istio(
+                "Sidecar",
+                "shop",
+                "s",
+                &format!("{{workloadSelector: {{labels: {labels}}}, egress: [{{hosts: ['./*']}}]}}"),
+            );
+            let report = told(&(pods() + &sidecar));
+            assert!(remarks(&report).is_empty());
+            assert!(report.iter().any(|it| it.code == Code::SelectorUnmatched), "{report:#?}");
+        }
     }
 
     #[test]

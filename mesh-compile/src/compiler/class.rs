@@ -7,6 +7,7 @@ use mesh_model::diagnostic::Report;
 use mesh_model::origin::Origin;
 
 use super::clusters::Clusters;
+use super::hearing::Hearing;
 use super::tables::TableWork;
 use super::units::{Questions, Remembering, Routes, UnitKey};
 use super::update::Because;
@@ -14,7 +15,7 @@ use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::cluster::Cluster;
 use crate::proxy::clusters::ClusterCompiler;
 use crate::proxy::listener::Listener;
-use crate::proxy::outbound::{self, Exchanged, Listening, PortTables};
+use crate::proxy::outbound::{self, Exchanged, Listening, PortTables, Refreshed};
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::HostKey;
 use crate::registry::service::Service;
@@ -43,8 +44,8 @@ pub(super) struct Class {
     pub(super) revision: u64,
 }
 
-/// Listeners with the questions asked for them.
-#[derive(Debug)]
+/// Listeners with the questions asked for them, but for those that [`UnitKey::Listeners`] remembers.
+#[derive(Debug, Clone)]
 pub(super) struct Heard {
     pub(super) listening: Listening,
     pub(super) asked: Asked,
@@ -280,6 +281,7 @@ impl Class {
         let mut rewritten = stale.rewritten;
         let mut hosts = BTreeSet::new();
         let mut defaults = BTreeSet::new();
+        let mut askers = BTreeSet::new();
         for unit in stale.units {
             match &unit {
                 UnitKey::Routes(.., namespace, name) => {
@@ -302,19 +304,43 @@ impl Class {
                 UnitKey::Clusters(host) => {
                     hosts.insert(Arc::clone(host));
                 }
+                UnitKey::Listeners(host) => {
+                    askers.insert(Arc::clone(host));
+                }
             }
         }
 
         if proxy.kind == ProxyKind::Sidecar {
             let mut asks_for_others = is_new;
-            if stale.scope || stale.listeners || is_new {
+            let mut is_heard = false;
+            if let Some(heard) = listening.as_mut()
+                && !(stale.scope || stale.listeners || is_new)
+            {
+                let outcome = if askers.is_empty() {
+                    Refreshed::Done
+                } else {
+                    let mut hearing = Hearing::of(recorder, Some(&askers));
+                    recorder.begin();
+                    let heard = Arc::make_mut(heard);
+                    let outcome = heard.listening.refresh(&view, &askers, &mut hearing);
+                    recorder.end().into_iter().for_each(|question| heard.asked.insert(question));
+                    if outcome != Refreshed::Anew {
+                        hearing.remember(askers.iter(), questions);
+                        listeners.clone_from(&heard.listening.listeners);
+                    }
+                    outcome
+                };
+                is_heard = outcome != Refreshed::Anew;
+                asks_for_others |= outcome == Refreshed::OtherTables;
+            }
+            if !is_heard {
+                let mut hearing = Hearing::of(recorder, None);
                 recorder.begin();
-                let (new, report) = outbound::listen(&view);
-                let heard = Heard { listening: new, asked: recorder.end(), report };
+                let (new, report) = outbound::listen(&view, listeners, &mut hearing);
+                let mut heard = Heard { listening: new, asked: recorder.end(), report };
                 asks_for_others |= listening
                     .as_ref()
                     .is_none_or(|old| !old.listening.asks_for_same_tables(&heard.listening));
-                let mut heard = heard;
                 if let (Some(old), Some(new)) = (
                     listening.as_ref().and_then(|old| old.listening.unknown.as_ref()),
                     &heard.listening.unknown,
@@ -322,7 +348,9 @@ impl Class {
                 {
                     heard.listening.unknown = Some(Arc::clone(old));
                 }
-                *listeners = keep_listeners(listeners, std::mem::take(&mut heard.listening.listeners));
+                let before = listening.iter().flat_map(|old| old.listening.hosts());
+                hearing.remember(before.chain(&askers), questions);
+                listeners.clone_from(&heard.listening.listeners);
                 *listening = Some(Arc::new(heard));
             }
             if let Some(heard) = listening.as_ref() {

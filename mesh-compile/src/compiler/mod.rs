@@ -4,7 +4,7 @@
 //! `fork` begins a class with what another one knows, `layered` are the maps that both then share.
 //!
 //! `units` are what is compiled once and remembered with the questions that were asked for it, `class` is what proxies of
-//! one kind share, kept current by `scope_changes` and `tables`, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
+//! one kind share, kept current by `scope_changes`, `hearing` and `tables`, `own` what each has for itself; `driver` takes changes in, `update` says what they did. [`compile`] is
 //! the oracle: the driver gives the same, whatever came before.
 
 mod class;
@@ -12,6 +12,7 @@ mod clusters;
 mod driver;
 mod extras;
 mod fork;
+mod hearing;
 mod layered;
 mod own;
 mod scope_changes;

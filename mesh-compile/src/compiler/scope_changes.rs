@@ -23,7 +23,9 @@ impl Class {
         }
         self.stale.units.insert(UnitKey::Clusters(Arc::clone(host)));
         self.stale.services.insert(Arc::clone(host), Arc::clone(new));
-        self.stale.listeners |= self.listeners.iter().any(|listener| listener.is_from(&old.provenance));
+        if self.listening.as_ref().is_some_and(|heard| heard.listening.has_part(host)) {
+            self.stale.units.insert(UnitKey::Listeners(Arc::clone(host)));
+        }
         true
     }
 
@@ -48,7 +50,7 @@ impl Class {
         self.stale.units.insert(UnitKey::Clusters(Arc::clone(host)));
         self.stale.services.remove(host);
         self.stale.exchanged.services.insert(Arc::clone(host));
-        self.stale.listeners = true;
+        self.stale.units.insert(UnitKey::Listeners(Arc::clone(host)));
         true
     }
 

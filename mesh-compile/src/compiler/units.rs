@@ -1,4 +1,4 @@
-//! Compiled units with the questions that were asked for each: routes of one owner, clusters of one service.
+//! Compiled units with the questions that were asked for each: routes of one owner, clusters and listeners of one service.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub(super) enum UnitKey {
     DefaultRoute(u16, Arc<str>, Arc<str>, u16),
     /// The clusters of a service, by hostname.
     Clusters(Arc<str>),
+    /// What a service asks of listeners, by hostname.
+    Listeners(Arc<str>),
 }
 
 /// Units by the questions that were asked for them.

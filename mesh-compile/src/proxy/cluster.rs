@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use super::origins::Origins;
+use crate::registry::service::Service;
 
 /// An upstream cluster. Spec: Envoy, config.cluster.v3.Cluster; its name is T-150.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,8 @@ pub struct Cluster {
     pub dns_family: Option<&'static str>,
     /// Address the upstream connection is bound to (127.0.0.6 for inbound passthrough).
     pub source_address: Option<std::net::IpAddr>,
+    /// The service it stands for in metrics, where its name does not say which that is.
+    pub service: Option<Arc<ClusterService>>,
     /// Endpoints, also unhealthy ones.
     pub endpoints: Vec<ClusterEndpoint>,
     /// Locality, priority, weight; those with endpoints, sorted.
@@ -74,9 +77,50 @@ impl Cluster {
             zone_aware: None,
             dns_family: None,
             source_address: None,
+            service: None,
             endpoints: Vec::new(),
             localities: Vec::new(),
             origins: Origins::default(),
+        }
+    }
+}
+
+/// The service of a cluster, as metrics name it. Spec: istio/istio, cluster_builder.go (`addTelemetryMetadata`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClusterService {
+    /// Its host, as in `destination_service`.
+    pub host: Arc<str>,
+    /// Its name; of a ServiceEntry: the host.
+    pub name: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+}
+
+impl ClusterService {
+    /// As metrics name a service.
+    pub(super) fn of(service: &Service) -> Arc<Self> {
+        Arc::new(Self {
+            host: Arc::clone(&service.hostname),
+            name: Arc::clone(&service.name),
+            namespace: Arc::clone(&service.namespace),
+        })
+    }
+
+    /// Name and namespace, as the name of an outbound cluster says them (`outbound|PORT|SUBSET|HOST`, or with `_.` in place
+    /// of `|`); `None`: it is another name, or the host is none of Kubernetes' (`NAME.NAMESPACE.svc.DOMAIN`).
+    ///
+    /// ```
+    /// use mesh_compile::proxy::cluster::ClusterService;
+    ///
+    /// assert_eq!(ClusterService::in_name("outbound|80||a.b.svc.cluster.local"), Some(("a", "b")));
+    /// assert_eq!(ClusterService::in_name("outbound|80||a.example"), None);
+    /// ```
+    pub fn in_name(cluster: &str) -> Option<(&str, &str)> {
+        let host = cluster.splitn(4, '|').nth(3).or_else(|| cluster.splitn(4, "_.").nth(3))?;
+        let mut parts = host.split('.');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(name), Some(namespace), Some("svc")) => Some((name, namespace)),
+            _ => None,
         }
     }
 }
@@ -270,4 +314,19 @@ pub struct ClusterEndpoint {
     pub mtls: bool,
     /// `region/zone/subzone`; empty: none.
     pub locality: Arc<str>,
+}
+
+impl ClusterEndpoint {
+    /// A healthy endpoint of the first priority and of weight 1, without mTLS, that is nowhere in particular.
+    pub fn at(address: impl Into<Arc<str>>) -> Self {
+        Self {
+            address: address.into(),
+            priority: 0,
+            weight: 1,
+            healthy: true,
+            draining: false,
+            mtls: false,
+            locality: "".into(),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use mesh_authz::policy_set::PolicySet;
 use mesh_authz::request_authn::RequestAuthn;
-use mesh_model::origin::{Origin, Provenance};
+use mesh_model::origin::Origin;
 
 use super::http_filters::HttpFilters;
 use crate::route_table::action::{Destination, Destinations, HashPolicy};
@@ -57,21 +57,6 @@ pub struct Listener {
     pub default_chain: Option<FilterChain>,
     /// Why it exists.
     pub origin: Origin,
-}
-
-impl Listener {
-    /// Whether some of it comes from a version of an object.
-    pub(crate) fn is_from(&self, object: &Arc<Provenance>) -> bool {
-        let is_there = |origin: &Origin| origin.object().is_some_and(|other| Arc::ptr_eq(other, object));
-        let of_chain = |chain: &FilterChain| {
-            is_there(&chain.origin)
-                || match &chain.network {
-                    Network::Http(_) => false,
-                    Network::Tcp(proxy) => proxy.destinations.iter().any(|it| is_there(&it.origin)),
-                }
-        };
-        is_there(&self.origin) || self.filter_chains.iter().chain(&self.default_chain).any(of_chain)
-    }
 }
 
 /// A filter chain: a condition, transport security, and what runs on the bytes.

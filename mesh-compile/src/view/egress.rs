@@ -34,6 +34,11 @@ pub struct EgressScope {
 }
 
 impl EgressScope {
+    /// Whether this listener, of all ports, has the services of the mesh as they are, each hostname once and in lower case.
+    pub(crate) fn has_plain_services(&self) -> bool {
+        self.is_plain && self.listener.as_ref().is_none_or(|(_, listener)| listener.port.is_none())
+    }
+
     /// The scope of a listener of a Sidecar that applies in `namespace`.
     pub(super) fn of_listener(
         snapshot: &MeshSnapshot,

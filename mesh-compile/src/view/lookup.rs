@@ -68,6 +68,14 @@ impl Lookup {
         }
     }
 
+    /// Whether it is about one host, as most questions are.
+    pub(crate) fn is_about_a_host(&self) -> bool {
+        matches!(
+            self,
+            Self::Service(_) | Self::DestinationRule(_) | Self::ConsistentHash(_) | Self::Endpoints(_)
+        )
+    }
+
     /// Whether it is about the rules of a host that `host`, perhaps a wildcard, covers.
     pub(crate) fn is_about_rules_of(&self, host: &str) -> bool {
         self.hostname().is_some_and(|asked| host_subset_of(asked, host))

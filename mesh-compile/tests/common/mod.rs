@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mesh_compile::analyze::{Input, Options, analyze};
 use mesh_compile::compiler::compile;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy_identity::Proxy;
@@ -96,3 +97,24 @@ pub fn istio(kind: &str, namespace: &str, name: &str, minute: u32, spec: &str) -
 pub fn respond(status: u16) -> String {
     format!("directResponse: {{status: {status}}}")
 }
+
+/// What analysis finds.
+pub fn analyzed(yaml: &str) -> Report {
+    let mut config = ConfigSet::new();
+    config.apply(documents(yaml));
+    analyze(&Input::new(&config, &MeshConfig::with_defaults()), &Options::default()).report
+}
+
+/// The findings of some object: code and field.
+pub fn told(report: &Report, name: &str) -> Vec<String> {
+    let of = report.iter().filter(|it| it.at.resource.name == name && it.at.line > 0);
+    let mut found: Vec<_> = of.map(|it| format!("{} {}", it.code.as_str(), it.at.field)).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The proxy itself as a Pod with an endpoint behind the Service `p`.
+pub const PROXY_POD: &str = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: a, labels: {app: p}}\nstatus: {podIP: 10.1.2.3, phase: Running}\n\
+    ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: p-1, namespace: a, labels: {kubernetes.io/service-name: p}}\n\
+    addressType: IPv4\nports: [{name: http, port: 80}]\nendpoints: [{addresses: [10.1.2.3], targetRef: {kind: Pod, name: p, namespace: a}}]\n";

@@ -54,7 +54,10 @@ fn workloads(context: &Context<'_>, policy: &Object<AuthorizationPolicy>, found:
         None => ("metadata.namespace", format!("namespace `{namespace}` has no Pod in the mesh")),
     };
     let help = "the policy does nothing: correct its labels, or see to it that the Pods get a sidecar";
-    found.add(policy, path, Code::PolicyWithoutWorkload, message, help);
+    let labels = selector.into_iter().flatten();
+    let missing = Missing::pods((!is_mesh_wide).then_some(namespace), labels);
+    let at = Place::of(&policy.provenance, path);
+    found.push(Diagnostic::new(Code::PolicyWithoutWorkload, at, message).help(help).missing(missing));
 }
 
 /// Namespaces that the rules of a policy name, with their paths.

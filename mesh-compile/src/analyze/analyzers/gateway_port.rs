@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_model::diagnostic::{Code, nearest};
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place, nearest};
 use mesh_model::kubernetes::{IntOrString, Protocol, Service};
 use mesh_model::name::StringMap;
 use mesh_model::object::Object;
@@ -25,13 +25,13 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 continue;
             }
             let message = format!("no Pod has the labels `{text}`");
-            found.add(
-                gateway,
-                "spec.selector",
+            let finding = Diagnostic::new(
                 Code::SelectorUnmatched,
+                Place::of(&gateway.provenance, "spec.selector"),
                 message,
-                selector_help(context, selector),
             );
+            let help = selector_help(context, selector);
+            found.push(finding.help(help).missing(Missing::pods(None, selector)));
             continue;
         };
         for (index, server) in gateway.spec.servers.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_model::diagnostic::Code;
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place};
 use mesh_model::kubernetes::Pod;
 use mesh_model::networking::sidecar::spec::Sidecar;
 use mesh_model::object::Object;
@@ -40,7 +40,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         if !selects && context.knows("Pod") {
             let message = format!("no Pod of the namespace has the labels `{}`", selector_text(selector));
             let help = selector_help(context, selector);
-            found.add(sidecar, "spec.workloadSelector.labels", Code::SelectorUnmatched, message, help);
+            let at = Place::of(&sidecar.provenance, "spec.workloadSelector.labels");
+            let missing = Missing::pods(Some(namespace), selector);
+            found.push(Diagnostic::new(Code::SelectorUnmatched, at, message).help(help).missing(missing));
         }
     }
     let mut reported = BTreeSet::new();

@@ -50,13 +50,21 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 );
                 let path = format!("spec.subsets[{index}]");
                 let help = "requests to the subset fail: correct its labels, or deploy Pods that have them";
-                found.add(rule, &path, Code::SubsetWithoutPod, message, help);
+                let at = Place::of(&rule.provenance, &path);
+                // What a Pod's node says of its place is not looked at.
+                let missing = Missing::pods(None, labels.iter().filter(|(key, _)| !is_place(key)));
+                found.push(Diagnostic::new(Code::SubsetWithoutPod, at, message).help(help).missing(missing));
             }
         }
     }
 }
 
 /// Labels that Pods have from where they run.
+/// Whether a label says where a Pod runs, which its node may say.
+fn is_place(key: &str) -> bool {
+    [REGION, ZONE, SUBZONE, HOSTNAME].contains(&key)
+}
+
 struct Places<'a> {
     by_node: HashMap<&'a str, &'a StringMap>,
 }
@@ -69,7 +77,6 @@ impl<'a> Places<'a> {
 
     /// Whether a Pod has all labels, of its own or from its node. What the node says wins.
     fn any_pod(&self, context: &Context<'_>, labels: &StringMap) -> bool {
-        let is_place = |key: &str| [REGION, ZONE, SUBZONE, HOSTNAME].contains(&key);
         if labels.keys().all(|key| !is_place(key)) {
             return context.pods.matching(labels).next().is_some();
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mesh_model::diagnostic::Code;
+use mesh_model::diagnostic::{Code, Diagnostic, Missing, Place};
 use mesh_model::object::Object;
 use mesh_model::telemetry::Telemetry;
 
@@ -27,7 +27,9 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         if !selects {
             let message = format!("no Pod of the namespace has the labels `{}`", selector_text(selector));
             let help = selector_help(context, selector);
-            found.add(telemetry, "spec.selector.matchLabels", Code::SelectorUnmatched, message, help);
+            let at = Place::of(&telemetry.provenance, "spec.selector.matchLabels");
+            let missing = Missing::pods(Some(namespace), selector);
+            found.push(Diagnostic::new(Code::SelectorUnmatched, at, message).help(help).missing(missing));
         }
     }
     for ((_, pod), telemetries) in of_pod.iter().filter(|(_, telemetries)| telemetries.len() > 1) {

@@ -70,7 +70,8 @@ fn document(written: Written) -> (String, Change) {
             let address = ["10.0.0.1", "10.0.0.2", "None", "10.0.0.3"][usize::from(more) % 4];
             let text = head("v1", "Service", namespace, own, more / 4)
                 + &format!(
-                    "spec: {{clusterIP: {address}, ports: [{{name: http, port: 8{}}}]}}\n",
+                    "spec: {{clusterIP: {address}, ports: [{{name: {}, port: 8{}}}]}}\n",
+                    ["http", "tcp", "any"][usize::from(content / 2) % 3],
                     content % 2
                 );
             (text, key("Service", "", namespace, own))
@@ -228,4 +229,48 @@ fn a_service_of_another_port_leaves_the_tables_of_this_one() {
     let after = compiler.config_for(client);
     assert!(Arc::ptr_eq(&before.route_tables["80"], &after.route_tables["80"]));
     assert!(after.route_tables["8080"].virtual_host("e44.ext").is_some());
+}
+
+/// A ServiceEntry whose port carries bytes, at an address of its own.
+fn bytes(name: &str, last: u8) -> String {
+    entry(name, 90)
+        .replace("name: http, protocol: HTTP", "name: tcp, protocol: TCP")
+        .replace("resolution:", &format!("addresses: [240.0.0.{last}], resolution:"))
+}
+
+#[test]
+fn the_listener_of_a_service_comes_changes_and_goes_by_itself() {
+    let (mut compiler, client) = (several(), &clients()[0]);
+    compiler.apply(upsert(&(bytes("one", 1) + &bytes("two", 2))));
+    let before = compiler.config_for(client);
+    let names = |config: &ProxyConfig| -> Vec<_> {
+        config.listeners.iter().filter(|it| it.port == 90).map(|it| it.name.to_string()).collect()
+    };
+    let stay = |one: &ProxyConfig, other: &ProxyConfig, gone: &str| {
+        let both = one.listeners.iter().filter(|it| &*it.name != gone);
+        both.clone().count() >= 3
+            && both.clone().all(|it| other.listeners.iter().any(|same| Arc::ptr_eq(same, it)))
+    };
+    assert_eq!(names(&before), ["240.0.0.1_90", "240.0.0.2_90"]);
+    compiler.apply(upsert(&bytes("three", 3)));
+    let with = compiler.config_for(client);
+    assert_eq!(names(&with), ["240.0.0.1_90", "240.0.0.2_90", "240.0.0.3_90"]);
+    assert!(stay(&before, &with, ""));
+    // A rule for the host is asked for by its own listener alone.
+    let rule = head("networking.istio.io/v1", "DestinationRule", "a", "rule", 0)
+        + "spec: {host: two.ext, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}\n";
+    let update = compiler.apply(upsert(&rule));
+    assert!(update.proxies.iter().any(|it| it.proxy == *client));
+    let ruled = compiler.config_for(client);
+    assert!(stay(&with, &ruled, "240.0.0.2_90") && !stay(&with, &ruled, ""));
+    // Two want one place: the younger one gets nothing, and has it when the other is gone.
+    compiler.apply(upsert(&bytes("uno", 1)));
+    compiler.config_for(client);
+    compiler.apply([key("ServiceEntry", "networking.istio.io", "a", "one")]);
+    let last = compiler.config_for(client);
+    assert_eq!(names(&last), names(&with));
+    let listener = last.listeners.iter().find(|it| &*it.name == "240.0.0.1_90").unwrap();
+    assert!(format!("{listener:?}").contains("outbound|90||uno.ext"));
+    compiler.apply([key("ServiceEntry", "networking.istio.io", "a", "three")]);
+    check_all(&mut compiler, &mesh("{}"), "all of it", &clients());
 }

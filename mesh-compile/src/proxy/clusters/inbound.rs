@@ -14,7 +14,7 @@ use mesh_model::part::ConnectionPoolSettings;
 use super::endpoints::socket_address;
 use super::policy::{Block, Policy};
 use super::{Clusters, Context, connection_pool, fixed, names};
-use crate::proxy::cluster::{Cluster, ClusterEndpoint, Discovery, LbPolicy};
+use crate::proxy::cluster::{Cluster, ClusterEndpoint, ClusterService, Discovery, LbPolicy};
 use crate::proxy::settings;
 use crate::registry::service::Service;
 use crate::view::ServiceTarget;
@@ -166,6 +166,8 @@ impl Inbound<'_> {
         for setting in ["cluster", "type", "endpoints", "http.protocol"] {
             cluster.origins.insert(setting, self.origin.clone());
         }
+        cluster.service =
+            self.service.filter(|service| !service.mesh_external).map(|service| ClusterService::of(service));
         self.apply_pool(&mut cluster, context);
         self.add_endpoint(&mut cluster, context);
         cluster
@@ -195,18 +197,10 @@ impl Inbound<'_> {
             Some(Address::Unix(path)) => path.as_str().into(),
             Some(Address::Socket(ip, port)) => socket_address(&ip.to_string(), *port),
         };
-        let locality: Arc<str> = "".into();
-        cluster.endpoints.push(ClusterEndpoint {
-            address,
-            priority: 0,
-            weight: 1,
-            healthy: true,
-            draining: false,
-            mtls: false,
-            locality: Arc::clone(&locality),
-        });
+        let endpoint = ClusterEndpoint::at(address);
         // A single place needs no weight.
-        cluster.localities.push((locality, 0, 0));
+        cluster.localities.push((Arc::clone(&endpoint.locality), 0, 0));
+        cluster.endpoints.push(endpoint);
     }
 }
 

@@ -15,7 +15,7 @@ use super::policy::{Policy, plain_passthrough};
 use super::tls::{self, Auto, Peer};
 use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
-use crate::proxy::cluster::{Cluster, Discovery, LbPolicy, UpstreamTls};
+use crate::proxy::cluster::{Cluster, ClusterService, Discovery, LbPolicy, UpstreamTls};
 use crate::proxy::origins::CLUSTER;
 use crate::proxy::places;
 use crate::registry::endpoint::Endpoint;
@@ -245,6 +245,8 @@ impl<'t> Target<'t> {
         at: Option<SubsetAt<'_>>,
     ) -> Cluster {
         let mut cluster = Cluster::bare(self.name(subset), discovery, LbPolicy::LeastRequest);
+        cluster.service =
+            ClusterService::in_name(&cluster.name).is_none().then(|| ClusterService::of(self.service));
         let service = Origin::written(&self.service.provenance, places::spec());
         cluster.origins.insert(CLUSTER, at.map_or_else(|| service.clone(), |at| at.origin.clone()));
         cluster.origins.insert("type", service.clone());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::name::Protocol;
 use mesh_model::origin::Origin;
+use smallvec::SmallVec;
 
 use super::chain::{Chain, Content, TableName};
 use crate::proxy::listener::TcpProxy;
@@ -30,6 +31,10 @@ pub(super) struct Entry {
     pub(super) locked: bool,
     pub(super) chains: Vec<Chain>,
     pub(super) origin: Origin,
+    /// Hostnames of the services that it is made for.
+    pub(super) askers: SmallVec<[Arc<str>; 1]>,
+    /// Whether nobody asked in vain, and nothing was told.
+    pub(super) is_whole: bool,
 }
 
 impl Entry {
@@ -66,7 +71,7 @@ impl Entry {
 }
 
 /// Findings beyond it would be read by nobody.
-const TOLD_MAX: usize = 1_000;
+pub(super) const TOLD_MAX: usize = 1_000;
 
 /// Whether bytes of one chain would go to other clusters by the other. HTTP shares its tables.
 fn leads_elsewhere(one: &Chain, other: &Chain) -> bool {
@@ -111,11 +116,20 @@ pub(super) fn meet(incoming: Protocol, existing: Option<Protocol>) -> Meeting {
 }
 
 /// Enters a listener into the map.
-pub(super) fn enter(entries: &mut Entries, entry: Entry, meeting: Meeting, report: &mut Report) {
+pub(super) fn enter(entries: &mut Entries, mut entry: Entry, meeting: Meeting, report: &mut Report) {
     let key = (Arc::clone(&entry.bind), entry.port);
+    if let Some(existing) = entries.get_mut(&key) {
+        let mut askers = std::mem::take(&mut existing.askers);
+        askers.extend(entry.askers.drain(..).filter(|host| !existing.askers.contains(host)));
+        entry.is_whole &= existing.is_whole;
+        (existing.askers, existing.is_whole) = (askers, entry.is_whole);
+    }
     match (meeting, entries.get_mut(&key)) {
         (Meeting::Nothing, _) => {}
-        (Meeting::Replace, _) | (_, None) => {
+        (Meeting::Replace, existing) | (_, existing @ None) => {
+            if let Some(existing) = existing {
+                entry.askers = std::mem::take(&mut existing.askers);
+            }
             entries.insert(key, entry);
         }
         (Meeting::MergeSniffed, Some(existing)) => {

@@ -1,5 +1,6 @@
 //! Which listeners services and Sidecar egress listeners ask for (T-200, T-307, T-375 to T-377).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,10 +8,12 @@ use mesh_model::diagnostic::Report;
 use mesh_model::name::Protocol;
 use mesh_model::networking::sidecar::spec::{CaptureMode, IstioEgressListener};
 use mesh_model::origin::Origin;
+use smallvec::smallvec;
 
 use super::chain::{Chain, Content, TableName};
 use super::client::Client;
-use super::conflicts::{self, Entries, Entry, Meeting};
+use super::conflicts::{self, Entries, Entry, Key, Meeting};
+use super::listening::ServiceByService;
 use super::{tcp_chains, tls_chains};
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::proxy::routes::port_origin;
@@ -45,20 +48,74 @@ impl Request<'_> {
 }
 
 /// All listeners of the scope by address and port.
-pub(super) fn collect(client: &Client<'_, '_>, report: &mut Report) -> Entries {
+pub(super) fn collect(
+    client: &Client<'_, '_>,
+    listens: &mut dyn ServiceByService,
+    report: &mut Report,
+) -> Entries {
     let mut entries = Entries::new();
     for egress in &client.view.scope().egress {
-        let layer4: Vec<&MergedVirtualService> = egress
-            .virtual_services
-            .iter()
-            .map(|virtual_service| &**virtual_service)
-            .filter(|service| !service.spec.tcp.is_empty() || !service.spec.tls.is_empty())
-            .collect();
-        let mut collector =
-            Collector { client, entries: &mut entries, layer4: &layer4, binds_port: false, report };
-        collector.add(egress);
+        let layer4 = layer4(egress);
+        let mut collector = Collector {
+            client,
+            entries: &mut entries,
+            layer4: &layer4,
+            binds_port: false,
+            only: None,
+            listens: &mut *listens,
+            report,
+        };
+        collector.add(egress, &mut egress.services.iter());
     }
     entries
+}
+
+/// What some services of a listener without a port ask for, in order; `only`: at these places.
+pub(super) fn of_services(
+    client: &Client<'_, '_>,
+    egress: &EgressScope,
+    services: &[&Arc<Service>],
+    only: Option<&BTreeSet<Key>>,
+    listens: &mut dyn ServiceByService,
+    report: &mut Report,
+) -> Entries {
+    let mut entries = Entries::new();
+    let layer4 = layer4(egress);
+    let mut collector = Collector {
+        client,
+        entries: &mut entries,
+        layer4: &layer4,
+        binds_port: false,
+        only,
+        listens,
+        report,
+    };
+    collector.add(egress, &mut services.iter().copied());
+    entries
+}
+
+fn layer4(egress: &EgressScope) -> Vec<&MergedVirtualService> {
+    egress
+        .virtual_services
+        .iter()
+        .map(|virtual_service| &**virtual_service)
+        .filter(|service| !service.spec.tcp.is_empty() || !service.spec.tls.is_empty())
+        .collect()
+}
+
+/// Whether the ports of this number of the service at a place in the scope change nothing: HTTP ports share a listener of
+/// all addresses and a table, which an earlier service has asked for ([`conflicts::meet`]).
+pub(super) fn adds_nothing_at(egress: &EgressScope, place: usize, number: u16) -> bool {
+    let is_shared = |port: &ServicePort| port.protocol.is_http() && port.protocol != Protocol::HttpProxy;
+    let asks = |service: &Arc<Service>| {
+        service.resolution != Resolution::Alias
+            && service.ports.iter().any(|port| port.number == number && is_shared(port))
+    };
+    egress
+        .services
+        .get(place)
+        .is_some_and(|service| service.ports.iter().filter(|port| port.number == number).all(is_shared))
+        && egress.services.iter().take(place).any(asks)
 }
 
 struct Collector<'c, 'v, 's> {
@@ -67,11 +124,14 @@ struct Collector<'c, 'v, 's> {
     layer4: &'c [&'c MergedVirtualService],
     /// Whether the listeners that are looked at have sockets of their own (T-376).
     binds_port: bool,
+    /// Places that are asked about; `None`: all.
+    only: Option<&'c BTreeSet<Key>>,
+    listens: &'c mut dyn ServiceByService,
     report: &'c mut Report,
 }
 
 impl Collector<'_, '_, '_> {
-    fn add(&mut self, egress: &EgressScope) {
+    fn add(&mut self, egress: &EgressScope, services: &mut dyn Iterator<Item = &Arc<Service>>) {
         let written = egress.listener.as_ref();
         let listener = written.map(|(_, listener)| listener);
         let binds_port = !self.client.captures || listener.is_some_and(binds_port);
@@ -90,18 +150,28 @@ impl Collector<'_, '_, '_> {
                 if !self.client.can_bind(binds_port, bind_text, port.number, protocol) {
                     return;
                 }
-                for service in &egress.services {
+                for service in services {
+                    self.listens.begin();
                     let origin = self.egress_origin(written, service);
                     self.request(service, number, protocol, bind.iter().cloned().collect(), origin);
+                    self.listens.end(Some(service));
                 }
             }
             None => {
                 for entry in self.entries.values_mut() {
                     entry.locked = true;
                 }
-                for service in &egress.services {
+                for service in services {
+                    // What HTTP asks for depends on the port alone.
+                    let asks = service.ports.iter().any(|port| !port.protocol.is_http());
+                    if asks {
+                        self.listens.begin();
+                    }
                     for port in &service.ports {
                         self.add_port(service, port, binds_port, bind.as_ref());
+                    }
+                    if asks {
+                        self.listens.end(Some(service));
                     }
                 }
             }
@@ -180,24 +250,36 @@ impl Collector<'_, '_, '_> {
             self.choose_address(&mut request);
         }
         let Some(bind) = request.binds.first().cloned() else { return };
-        let existing = self.entries.get(&(bind, port));
-        if existing.is_some_and(|entry| entry.locked) {
+        let key = (bind, port);
+        if self.only.is_some_and(|only| !only.contains(&key)) {
             return;
         }
-        let holder = existing;
-        let existing = existing.map(|entry| entry.protocol);
+        let mut holder = self.entries.get_mut(&key);
+        if let Some(locked) = holder.as_mut().filter(|entry| entry.locked) {
+            locked.is_whole = false;
+            return;
+        }
+        let existing = holder.as_ref().map(|entry| entry.protocol);
         // An explicit proxy's listener is the same whatever the services behind it.
         let is_proxy = protocol == Protocol::HttpProxy;
         let meeting = if is_proxy { Meeting::Replace } else { conflicts::meet(protocol, existing) };
         if meeting == Meeting::Nothing {
             // HTTP joins the table that is there; a protocol whose server speaks first is left out.
-            if let Some(holder) = holder.filter(|it| !protocol.is_http() || it.protocol.is_tcp()) {
-                holder.tell(&request.origin, &holder.origin, self.report);
+            if let Some(holder) = holder {
+                holder.is_whole = false;
+                if !protocol.is_http() || holder.protocol.is_tcp() {
+                    holder.tell(&request.origin, &holder.origin, self.report);
+                }
             }
             return;
         }
+        let told = self.report.len();
         let entry = self.entry(&request, existing, is_proxy);
         conflicts::enter(self.entries, entry, meeting, self.report);
+        let is_silent = self.report.len() == told && told < conflicts::TOLD_MAX;
+        if let Some(entry) = self.entries.get_mut(&key).filter(|_| !is_silent) {
+            entry.is_whole = false;
+        }
     }
 
     fn choose_address(&self, request: &mut Request<'_>) {
@@ -252,6 +334,8 @@ impl Collector<'_, '_, '_> {
             locked: false,
             chains,
             origin: request.origin.clone(),
+            askers: smallvec![Arc::clone(&request.service.hostname)],
+            is_whole: true,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Which listeners there are is T-200, which tables T-044.
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
-//! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners; `unknown`
+//! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners, `listening` keeps them by address and port; `unknown`
 //! is what becomes of everything else; `tables`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
 //! them another proxy's, `exchange` takes in what comes and goes, `cache` knows what was made before.
 
@@ -16,6 +16,7 @@ mod earlier;
 mod entries;
 mod exchange;
 mod listeners;
+mod listening;
 mod owners;
 mod rename;
 mod tables;
@@ -32,64 +33,24 @@ use std::sync::Arc;
 use mesh_model::diagnostic::{Diagnostic, Report};
 
 use super::Fragment;
-use super::listener::Listener;
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::registry::service::Service;
-use crate::route_table::RouteTable;
 use crate::view::View;
 pub use cache::{Anew, RouteCache, RouteKey, RouteOwner};
-use chain::TableName;
 use client::Client;
 use domains::Known;
 pub use exchange::Exchanged;
+pub use listening::{Listening, Refreshed, ServiceByService, listen};
 pub use tables::{PortTables, Rewritten};
 
 /// Outbound listeners and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {
-    let (listening, mut report) = listen(view);
+    let (listening, mut report) = listen(view, &[], &mut ());
     let tables = tables(view, &listening, Vec::new(), &mut Anew, &mut report);
     let mut route_tables: Vec<_> = tables.iter().flat_map(|tables| tables.tables().to_vec()).collect();
-    route_tables.extend(listening.unknown);
-    (Fragment { listeners: listening.listeners, route_tables }, without_repeats(report))
-}
-
-/// Outbound listeners with the tables they ask for (T-109, T-200).
-#[derive(Debug)]
-pub struct Listening {
-    /// The listeners.
-    pub listeners: Vec<Listener>,
-    /// The table of hosts that nobody knows, where there is one of its own.
-    pub unknown: Option<Arc<RouteTable>>,
-    names: Vec<TableName>,
-}
-
-impl Listening {
-    /// Whether the listeners of both ask for the same tables.
-    pub fn asks_for_same_tables(&self, other: &Self) -> bool {
-        self.names == other.names
-    }
-}
-
-/// The listeners of a sidecar's client side.
-pub fn listen(view: &View<'_>) -> (Listening, Report) {
-    let client = Client::of(view);
-    let mut report = Report::new();
-    let entries = entries::collect(&client, &mut report);
-    let mut names: Vec<_> = entries.values().flat_map(conflicts::Entry::tables).cloned().collect();
-    let mut listeners: Vec<_> =
-        entries.into_values().flat_map(|entry| listeners::build(&client, entry)).collect();
-    if let Some((listener, table)) = listeners::explicit_proxy(&client) {
-        listeners.push(listener);
-        names.push(table);
-    }
-    listeners.sort_by_key(|listener| (listener.address, listener.port));
-    let mut unknown = None;
-    if client.captures {
-        let (virtual_listeners, table) = unknown::virtual_listeners(&client);
-        listeners.extend(virtual_listeners);
-        unknown = table.map(Arc::new);
-    }
-    (Listening { listeners, unknown, names }, report)
+    let (listeners, unknown) = listening.into_parts();
+    route_tables.extend(unknown);
+    (Fragment { listeners, route_tables }, without_repeats(report))
 }
 
 /// The tables that listeners ask for, by port. `earlier` is what an earlier revision had.
