@@ -31,6 +31,14 @@ pub mod upstream;
 mod earliest_deadline;
 
 #[cfg(test)]
+mod affinity_simulation_test;
+#[cfg(test)]
 mod chance_simulation_test;
+#[cfg(test)]
+mod health_simulation_test;
+#[cfg(test)]
+mod limits_simulation_test;
+#[cfg(test)]
+mod outlier_simulation_test;
 #[cfg(test)]
 mod simulation_test;

@@ -37,3 +37,6 @@ pub fn allows(policy: &CorsPolicy, origin: &[u8]) -> bool {
 fn text(value: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(value).into()
 }
+
+#[cfg(test)]
+pub(crate) mod simulation_test;

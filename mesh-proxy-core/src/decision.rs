@@ -184,6 +184,8 @@ pub enum ReplyReason {
     Fault,
     /// A CORS preflight is answered (200).
     CorsPreflight,
+    /// A local rate limit has no token for it; answered by a running proxy only.
+    RateLimit,
     /// The virtual host has no route for the request (404).
     NoRoute,
     /// The table has no virtual host for the authority (404).
@@ -234,6 +236,7 @@ impl ReplyReason {
             Self::DirectResponse => "direct_response",
             Self::Fault => "fault",
             Self::CorsPreflight => "cors_preflight",
+            Self::RateLimit => "rate_limit",
             Self::NoRoute => "no_route",
             Self::NoVirtualHost => "no_virtual_host",
             Self::NoCluster => "no_cluster",

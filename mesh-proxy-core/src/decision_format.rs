@@ -200,7 +200,7 @@ pub(crate) fn hash_policy(policy: &HashPolicy) -> Value {
 }
 
 /// Whole numbers are printed without a fraction.
-fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     // An integer below 2^53 survives the conversion both ways.
     if value.fract() == 0.0 && value.abs() < 9e15 {
         #[expect(clippy::cast_possible_truncation, reason = "whole and small, tested above")]

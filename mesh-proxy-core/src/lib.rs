@@ -95,6 +95,7 @@ pub mod listener_match;
 pub mod path_normalization;
 pub mod probe;
 pub mod query;
+pub mod rate_limit;
 pub mod redirect;
 pub mod rewrite;
 pub mod transport;

@@ -14,7 +14,7 @@ use crate::dice::{Dice, SeededDice};
 const REQUESTS: u64 = 100_000;
 
 /// Whether so many of `of` are a share of `share` (0 to 1), as far as chance lets one tell.
-fn assert_share(what: &str, count: u64, of: u64, share: f64) {
+pub(super) fn assert_share(what: &str, count: u64, of: u64, share: f64) {
     let expected = of as f64 * share;
     let sigma = (expected * (1.0 - share)).sqrt();
     let off = (count as f64 - expected).abs();

@@ -123,13 +123,9 @@ mod tests {
     fn set(counts: &[(usize, usize)]) -> HostSet {
         let host = |priority: usize, index: usize, healthy: bool| {
             let endpoint = ClusterEndpoint {
-                address: format!("10.0.{priority}.{index}:80").into(),
                 priority: priority as u32,
-                weight: 1,
                 healthy,
-                draining: false,
-                mtls: false,
-                locality: "".into(),
+                ..ClusterEndpoint::at(format!("10.0.{priority}.{index}:80"))
             };
             Arc::new(Host::new(endpoint, 0))
         };

@@ -12,22 +12,13 @@ use super::retry::{ResetReason, RetryState, Try, Verdict};
 use super::upstream::{Upstream, Wish};
 use crate::dice::{Dice, SeededDice};
 
-const REQUESTS: u64 = 100_000;
+pub(super) const REQUESTS: u64 = 100_000;
 
-fn endpoint(address: &str, priority: u32, locality: &str) -> ClusterEndpoint {
-    let locality = locality.into();
-    ClusterEndpoint {
-        address: address.into(),
-        priority,
-        weight: 1,
-        healthy: true,
-        draining: false,
-        mtls: false,
-        locality,
-    }
+pub(super) fn endpoint(address: &str, priority: u32, locality: &str) -> ClusterEndpoint {
+    ClusterEndpoint { priority, locality: locality.into(), ..ClusterEndpoint::at(address) }
 }
 
-fn cluster(endpoints: Vec<ClusterEndpoint>) -> Cluster {
+pub(super) fn cluster(endpoints: Vec<ClusterEndpoint>) -> Cluster {
     Cluster {
         endpoints,
         panic_threshold: Some(0.0),
@@ -35,12 +26,12 @@ fn cluster(endpoints: Vec<ClusterEndpoint>) -> Cluster {
     }
 }
 
-fn outlier(settings: &[(&'static str, i64)]) -> Option<Arc<Outlier>> {
+pub(super) fn outlier(settings: &[(&'static str, i64)]) -> Option<Arc<Outlier>> {
     Some(Arc::new(Outlier { settings: settings.iter().copied().collect(), ..Outlier::default() }))
 }
 
 /// Sends requests, one a millisecond; `answer` is the network. How many each host got.
-fn run(
+pub(super) fn run(
     upstream: &Upstream,
     requests: u64,
     mut answer: impl FnMut(&str, u64) -> Outcome,

@@ -41,8 +41,7 @@ pub struct Wish<'a> {
 /// use mesh_proxy_core::cluster::upstream::{Upstream, Wish};
 /// use mesh_proxy_core::dice::SeededDice;
 ///
-/// # let endpoint = ClusterEndpoint { address: "10.0.0.1:80".into(), priority: 0, weight: 1, healthy: true, draining: false, mtls: false,
-/// #     locality: "".into() };
+/// # let endpoint = ClusterEndpoint::at("10.0.0.1:80");
 /// # let cluster = Cluster { endpoints: vec![endpoint], ..Cluster::bare("shop", Discovery::Eds, LbPolicy::LeastRequest) };
 /// let upstream = Upstream::new(&cluster, 0);
 /// let host = upstream.pick(&Wish::default(), 0, &mut SeededDice::new(1)).ok_or("nobody is there")?;

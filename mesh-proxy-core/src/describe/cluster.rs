@@ -8,6 +8,8 @@ use mesh_compile::proxy::cluster::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::decision_format::number;
+
 /// Every cluster by name.
 pub fn clusters(config: &ProxyConfig) -> Value {
     config
@@ -63,11 +65,6 @@ fn cluster_json(cluster: &Cluster) -> Value {
     put("localities", localities.into());
     put("origins", json!(cluster.origins));
     out.into()
-}
-
-/// Whole numbers without a fraction, as people write them.
-fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < 1e15 { json!(value as i64) } else { json!(value) }
 }
 
 fn discovery(discovery: Discovery) -> &'static str {

@@ -5,6 +5,8 @@ use mesh_model::facts::{Headers, HttpVersion};
 
 use super::*;
 
+mod simulation;
+
 fn redirect() -> Redirect {
     Redirect {
         status: 301,

@@ -3,6 +3,8 @@ use mesh_compile::route_table::pattern::Pattern;
 
 use super::*;
 
+mod simulation;
+
 fn prefix(text: &str) -> PathMatch {
     PathMatch::Prefix(text.into(), Case::Sensitive)
 }

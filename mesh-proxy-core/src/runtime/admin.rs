@@ -1,6 +1,7 @@
 //! The administration endpoint: on loopback only, for reading, but for one request that begins a drain.
 
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,9 +32,10 @@ const CONNECTIONS_MAX: usize = 16;
 impl Proxy {
     /// Serves the administration endpoint at a loopback address until the proxy has stopped; the address.
     ///
-    /// `GET /ready` (200 until a drain begins), `/config` (without values of headers that carry secrets), `/metrics`, `/keys` (how the fetched keys of every issuer
-    /// stand, never the keys), `/explain/ID` (the decision of a recent request, by the number in its `x-mesh-decision` or by
-    /// the `x-request-id` that it went on with, under the configuration in force now); `POST /drain`.
+    /// `GET /ready` (200 until a drain begins), `/config` (without values of headers that carry secrets), `/findings` (what is
+    /// wrong with what it was made from), `/metrics`, `/keys` (how the fetched keys of every issuer stand, never the keys),
+    /// `/explain/ID` (the decision of a recent request, by the number in its `x-mesh-decision` or by the `x-request-id` that
+    /// it went on with, under the configuration in force now); `POST /drain`.
     ///
     /// # Errors
     /// The address is not a loopback address, or cannot be listened on.
@@ -93,11 +95,12 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
             "routes": describe::route_tables(&generation.config),
             "clusters": describe::clusters(&generation.config),
         })),
+        (&Method::GET, "/findings") => json_answer(&json!(proxy.findings().iter().collect::<Vec<_>>())),
         (&Method::GET, "/keys") => json_answer(&Value::Array(keys(proxy))),
         (&Method::GET, "/metrics" | "/stats/prometheus") => match metrics {
             Some(metrics) => {
                 let mut response = text(StatusCode::OK, "");
-                *response.body_mut() = Body::Metrics(Box::new(metrics.pieces()));
+                *response.body_mut() = Body::Metrics(Box::new(metrics.pieces().and(own_metrics(proxy))));
                 response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
                 response
             }
@@ -109,7 +112,7 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
                 Some(explained) => json_answer(&explained),
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "GET /ready /config /metrics /keys /explain/ID, POST /drain\n",
+                    "GET /ready /config /findings /metrics /keys /explain/ID, POST /drain\n",
                 ),
             }
         }
@@ -120,6 +123,37 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
         }
         _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST is for /drain\n"),
     }
+}
+
+/// What is told of the process itself, in the text format of the others.
+fn own_metrics(proxy: &Proxy) -> String {
+    let (memory, followed) = (proxy.memory_counts(), proxy.follow_counts());
+    let counters = [
+        ("config_taken", "Configurations that were put in force", followed.taken),
+        ("config_failed", "Configurations that could not be loaded: the one before stayed", followed.failed),
+        ("panics", "Connections and streams that ended because something panicked", proxy.panics()),
+        ("overload_refused", "Requests refused for want of memory", memory.refused),
+        ("overload_cut", "Connections cut for want of memory", memory.cut),
+    ];
+    let mut text = String::new();
+    for (name, help, value) in counters {
+        let name = format!("mesh_proxy_{name}");
+        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} counter\n{name}_total {value}");
+    }
+    let mut gauges = vec![
+        ("config_errors", "Errors in the configuration in force", followed.errors),
+        ("config_warnings", "Warnings in the configuration in force", followed.warnings),
+        ("config_kept", "Objects of which an older version than the written one is in force", followed.kept),
+    ];
+    if memory.bound > 0 {
+        gauges.push(("memory_used_bytes", "Memory in use at the last look", memory.used));
+        gauges.push(("memory_bound_bytes", "Memory that there may be", memory.bound));
+    }
+    for (name, help, value) in gauges {
+        let name = format!("mesh_proxy_{name}");
+        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} gauge\n{name} {value}");
+    }
+    text
 }
 
 /// Milliseconds, counted from now.

@@ -1,6 +1,5 @@
 //! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use mesh_compile::proxy::cluster::{UpstreamProtocol, UpstreamTls, UpstreamTlsCon
 use mesh_model::facts::HttpVersion;
 
 use super::body::Body;
+use super::broken;
 use super::cluster::ClusterState;
 use super::direct::{self, Broken, Direct};
 use super::head::{self, Head};
@@ -116,7 +116,7 @@ pub(crate) async fn send(
                     Err(mut refused) => {
                         let was_not_sent = refused.take_message().is_some();
                         if !(was_not_sent && was_used) {
-                            return Err(of_hyper(refused.error()));
+                            return Err(broken::before_head(refused.error()));
                         }
                     }
                 }
@@ -126,11 +126,11 @@ pub(crate) async fn send(
                 match stream.sender().try_send_request(request).await {
                     Ok(response) => {
                         let connection = Some(Held::Http2(stream));
-                        return Ok(Answer { response: response.map(Body::Incoming), connection });
+                        return Ok(Answer { response: response.map(Body::Stream), connection });
                     }
                     Err(mut refused) => {
                         if refused.take_message().is_none() {
-                            return Err(of_hyper(refused.error()));
+                            return Err(broken::before_head(refused.error()));
                         }
                         stream.refused();
                     }
@@ -156,17 +156,6 @@ async fn at_once(direct: Direct, lent: Lent, head: &Head, body: &[Bytes]) -> Res
         Lent { cluster, key, connection: connection.with_direct(direct) }.give_back();
     };
     direct.send(&head.method, &written, home).await
-}
-
-fn of_hyper(error: &hyper::Error) -> Failure {
-    let inner = error.source().and_then(|inner| inner.downcast_ref::<h2::Error>());
-    if let Some(reset) = inner.filter(|inner| inner.is_reset() && inner.is_remote()) {
-        return Failure::RemoteReset { refused: reset.reason() == Some(h2::Reason::REFUSED_STREAM) };
-    }
-    if error.is_parse() || error.is_parse_too_large() {
-        return Failure::Protocol(error.to_string());
-    }
-    Failure::Reset(error.to_string())
 }
 
 fn protocol(

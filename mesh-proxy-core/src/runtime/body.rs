@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
+use super::broken;
 use super::direct::DirectBody;
 use super::metrics::Pieces;
 use super::replay::TryBody;
@@ -27,6 +28,8 @@ pub enum Body {
     Metrics(Box<Pieces>),
     /// As it arrives.
     Incoming(Incoming),
+    /// As it arrives on a stream of HTTP/2: over once that has ended, and broken where it ends in any other way.
+    Stream(Incoming),
     /// As it arrives on a connection that no task drives.
     Direct(Box<DirectBody>),
     /// A request body that may be sent again.
@@ -43,14 +46,25 @@ impl Body {
     }
 }
 
+/// Who kept a body from its end.
+#[derive(Debug)]
+pub(crate) enum Breach<'e> {
+    /// Whoever reads it takes no more.
+    Receiver,
+    /// Whoever sends it gave up.
+    Sender(&'e BoxError),
+    /// Its time was over.
+    Late,
+}
+
 /// Hears of what passes through a body. Its end is told once, on drop at the latest.
 pub(crate) trait Watch: Send {
     /// Bytes have passed.
     fn passed(&mut self, bytes: &Bytes);
     /// The last frame has passed, with trailers or without.
     fn ended(&mut self, trailers: Option<&HeaderMap>);
-    /// The body broke: this side or the other gave up.
-    fn broke(&mut self);
+    /// The body did not come to its end.
+    fn broke(&mut self, by: Breach<'_>);
 }
 
 /// A body with someone who watches it, and a time by which it must have ended (T-168).
@@ -72,9 +86,9 @@ impl Watched {
         }
     }
 
-    fn breaks(&mut self) {
+    fn breaks(&mut self, by: Breach<'_>) {
         if !std::mem::replace(&mut self.over, true) {
-            self.watch.broke();
+            self.watch.broke(by);
         }
     }
 }
@@ -84,7 +98,7 @@ impl Drop for Watched {
         if self.inner.is_end_stream() {
             self.end(None);
         } else {
-            self.breaks();
+            self.breaks(Breach::Receiver);
         }
     }
 }
@@ -108,6 +122,7 @@ impl HttpBody for Body {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Metrics(pieces) => Poll::Ready(pieces.next().map(|piece| Ok(Frame::data(piece)))),
             Self::Incoming(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Self::Stream(body) => broken::poll_stream(body, context),
             Self::Direct(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Try(body) => Pin::new(body).poll_frame(context),
             Self::Watched(body) => Pin::new(&mut **body).poll_frame(context),
@@ -119,7 +134,7 @@ impl HttpBody for Body {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_none(),
             Self::Metrics(_) => false,
-            Self::Incoming(body) => body.is_end_stream(),
+            Self::Incoming(body) | Self::Stream(body) => body.is_end_stream(),
             Self::Direct(body) => body.is_end_stream(),
             Self::Try(body) => body.is_end_stream(),
             Self::Watched(body) => body.inner.is_end_stream(),
@@ -131,7 +146,7 @@ impl HttpBody for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Metrics(_) => SizeHint::default(),
-            Self::Incoming(body) => body.size_hint(),
+            Self::Incoming(body) | Self::Stream(body) => body.size_hint(),
             Self::Direct(body) => body.size_hint(),
             Self::Try(body) => body.size_hint(),
             Self::Watched(body) => body.inner.size_hint(),
@@ -166,14 +181,14 @@ impl HttpBody for Watched {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                this.breaks();
+                this.breaks(Breach::Sender(&error));
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Pending => {
                 let too_late =
                     this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
                 if too_late {
-                    this.breaks();
+                    this.breaks(Breach::Late);
                     return Poll::Ready(Some(Err("the response did not end in time".into())));
                 }
                 Poll::Pending

@@ -165,16 +165,7 @@ impl ClusterState {
     fn original(&self, destination: SocketAddr) -> Host {
         let port = self.cluster.port_override.unwrap_or(destination.port());
         let address = SocketAddr::new(destination.ip().to_canonical(), port);
-        let endpoint = ClusterEndpoint {
-            address: address.to_string().into(),
-            priority: 0,
-            weight: 1,
-            healthy: true,
-            draining: false,
-            mtls: false,
-            locality: "".into(),
-        };
-        Host::new(endpoint, self.clock.now_ms())
+        Host::new(ClusterEndpoint::at(address.to_string()), self.clock.now_ms())
     }
 
     /// Tells outlier detection how a try went.

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 use super::arrival::Arrival;
 use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
-use super::proxy::Inner;
+use super::proxy::{CountsPanic, Inner};
 use super::tls::server::Client;
 use super::{http_server, proxy_protocol, tcp};
 use crate::decision::RefuseReason;
@@ -139,6 +139,7 @@ impl Connection {
 /// Each stage is on the heap for as long as it lasts: connections wait in the last one by the thousand, and carry no room
 /// for those before.
 pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival) {
+    let _counts = CountsPanic(Arc::clone(&proxy));
     match Box::pin(open(proxy, stream, arrival)).await {
         Ok(Opened::Plain(connection, standing, stream)) => run(connection, standing, stream).await,
         Ok(Opened::Tls(connection, standing, stream)) => run(connection, standing, stream).await,

@@ -59,3 +59,63 @@ fn push(lines: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: &[u
         lines.push((name, value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cors::simulation_test::{REQUESTS, is_allowed, policy, request};
+    use crate::dice::SeededDice;
+
+    fn lines(headers: &CorsHeaders) -> Vec<(String, String)> {
+        let mut map = HeaderMap::new();
+        map.insert("vary", HeaderValue::from_static("kept"));
+        headers.apply(&mut map);
+        assert_eq!(map.remove("vary"), Some(HeaderValue::from_static("kept")));
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        let mut lines: Vec<_> = map.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        lines.sort();
+        lines
+    }
+
+    /// What the rules say, one line each; empty ones are not sent.
+    fn expected(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+        let mut lines: Vec<_> = lines
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (format!("access-control-{name}"), (*value).to_owned()))
+            .collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn a_hundred_thousand_answers_bear_what_the_rules_say() {
+        let mut dice = SeededDice::new(45);
+        for _ in 0..REQUESTS / 100 {
+            let (policy, by_hand) = policy(&mut dice);
+            let credentials = if policy.allow_credentials == Some(true) { "true" } else { "" };
+            for _ in 0..100 {
+                let (request, origin, _) = request(&mut dice);
+                let answer = lines(&CorsHeaders::of(&policy, &request));
+                let allowed = origin.filter(|origin| is_allowed(&by_hand, origin));
+                let simple = allowed.map_or(Vec::new(), |origin| {
+                    let exposed = ("expose-headers", &*policy.expose_headers);
+                    expected(&[("allow-origin", origin), ("allow-credentials", credentials), exposed])
+                });
+                assert_eq!(answer, simple, "{policy:?} {request:?}");
+                let Some(preflight) = cors::answer_preflight(&policy, &request) else { continue };
+                let answer = lines(&CorsHeaders::of_preflight(&preflight, !credentials.is_empty()));
+                let full = allowed.map_or(Vec::new(), |origin| {
+                    expected(&[
+                        ("allow-origin", origin),
+                        ("allow-credentials", credentials),
+                        ("allow-methods", &policy.allow_methods),
+                        ("allow-headers", &policy.allow_headers),
+                        ("max-age", &policy.max_age),
+                    ])
+                });
+                assert_eq!(answer, full, "{policy:?} {request:?}");
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use http::header::{HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use mesh_authz::verdict::ExternalAuthz;
@@ -97,7 +97,7 @@ pub(crate) fn begin(
     let (parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
-    let body = Replay::new(body, connection.proxy.options.limits.retry_bytes);
+    let body = Replay::new(body, parts.version, connection.proxy.options.limits.retry_bytes);
     if is_grpc {
         body.count_messages();
     }
@@ -261,11 +261,7 @@ fn record(connection: &Connection, standing: &Standing, parts: &Parts) -> Record
     record.client_certificate = connection.has_certificate();
     record.generation = standing.generation.number;
     record.request = Some(RequestRecord {
-        protocol: match parts.version {
-            Version::HTTP_10 => "HTTP/1.0",
-            Version::HTTP_11 => "HTTP/1.1",
-            _ => "HTTP/2",
-        },
+        protocol: head::protocol(parts.version),
         method: parts.method.clone(),
         ..RequestRecord::default()
     });
@@ -332,6 +328,8 @@ fn plan(
             Err(_) => close,
         };
     }
+    let (clock, mut dice) = (&*connection.proxy.clock, Throw(&*connection.proxy.dice));
+    let decision = connection.proxy.rate_limits.limited(manager, &seen, decision, clock, &mut dice);
     match decision.action {
         Action::Refuse(_) => close,
         Action::LocalReply(reply) => {
@@ -354,7 +352,7 @@ fn plan(
                 fault: fault.clone().filter(|_| reply.reason != ReplyReason::Fault || has_delay(fault)),
                 ops: response_headers.clone(),
                 cors,
-                reply: Reply::of_decision(&reply, &url),
+                reply: Reply::of_decision(&reply, decision.policy.as_deref(), &url),
             };
             (Plan::Reply(Box::new(planned)), None)
         }

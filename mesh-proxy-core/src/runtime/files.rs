@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use mesh_compile::compiler::compile;
 use mesh_compile::proxy::ProxyConfig;
@@ -12,7 +11,7 @@ use mesh_compile::snapshot::MeshSnapshot;
 use mesh_compile::view::View;
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::decode::Unknown;
-use mesh_model::diagnostic::{Report, Stage};
+use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, Stage};
 use mesh_model::document::{Document, TextAtRest};
 use mesh_model::mesh_config::{MeshConfig, read_bare};
 use mesh_model::object::ResourceKey;
@@ -21,12 +20,12 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::certificates::Certificates;
+use super::rest::settled;
+use super::state;
 use crate::seam::config_source::{Changed, ConfigSource, Loaded};
 
 /// Endings of configuration files in a directory.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
-/// How long files must rest before they are read again.
-const REST: Duration = Duration::from_millis(200);
 
 /// Files, and the proxy that they are compiled for.
 /// Ours: a proxy can be run from a directory, without a control plane.
@@ -41,6 +40,12 @@ pub struct Files {
     known: BTreeSet<ResourceKey>,
     /// Files that said something the last time.
     written: BTreeSet<PathBuf>,
+    /// Whether files that say nothing any more take everything away.
+    may_be_empty: bool,
+    /// Where the objects in force are kept for the next start, and the revision of those that are.
+    state: Option<(PathBuf, u64)>,
+    /// Whether a configuration was given out.
+    has_begun: bool,
     changes: Arc<Notify>,
     watcher: Option<notify::RecommendedWatcher>,
 }
@@ -58,23 +63,59 @@ impl Files {
         proxy: &str,
         identity: Option<PathBuf>,
     ) -> Result<Self, String> {
-        let mut config = ConfigSet::new();
-        let (documents, _) = read_documents(&paths, &mut BTreeSet::new())?;
+        Self::open_with_state(paths, mesh_config, proxy, identity, None)
+    }
+
+    /// [`open`](Self::open), with a file that keeps the objects in force (Secrets are left out). A process that starts
+    /// while its files are broken or gone begins with what the file has: what turned bad has its last good version, and
+    /// where nothing can be read everything is as it was. A file that is damaged is told of, and counts as none.
+    ///
+    /// # Errors
+    /// As those of [`open`](Self::open); files that cannot be read are none where the state has what was in force.
+    pub fn open_with_state(
+        paths: Vec<PathBuf>,
+        mesh_config: Option<PathBuf>,
+        proxy: &str,
+        identity: Option<PathBuf>,
+        state: Option<PathBuf>,
+    ) -> Result<Self, String> {
+        let before = state.as_deref().map_or(Ok(Vec::new()), state::load).unwrap_or_else(|problem| {
+            tracing::warn!(problem, "the state is of no use");
+            Vec::new()
+        });
+        let (documents, _) = match read_documents(&paths, &mut BTreeSet::new()) {
+            Err(problem) if before.is_empty() => return Err(problem),
+            read => read.unwrap_or_default(),
+        };
+        let mut there = ConfigSet::new();
         let accept = ApplyOptions { admission: Admission::Accept, ..kept_packed() };
-        config.apply_with(documents.into_iter().map(Change::Upsert), accept);
-        let proxy = find_proxy(proxy, &config)?;
+        there.apply_with(before.iter().cloned().chain(documents).map(Change::Upsert), accept);
+        let proxy = find_proxy(proxy, &there)?;
         let certificates = Certificates::new(identity, &*proxy.namespace);
+        let mut config = ConfigSet::new();
+        let known = config.apply_with(before.into_iter().map(Change::Upsert), kept_packed()).changed;
         Ok(Self {
             paths,
             mesh_config,
             proxy,
             certificates,
-            config: ConfigSet::new(),
-            known: BTreeSet::new(),
+            state: state.map(|path| (path, config.revision())),
+            has_begun: false,
+            config,
+            known,
             written: BTreeSet::new(),
+            may_be_empty: false,
             changes: Arc::new(Notify::new()),
             watcher: None,
         })
+    }
+
+    /// Takes files that say nothing any more for what they say: everything goes, policies too. Without it what was there
+    /// stays, since a directory is rather lost than emptied.
+    #[must_use]
+    pub fn allow_empty(mut self, may_be_empty: bool) -> Self {
+        self.may_be_empty = may_be_empty;
+        self
     }
 
     /// The proxy.
@@ -115,6 +156,30 @@ impl Files {
         }
         self.watcher = Some(watcher);
         Ok(())
+    }
+
+    fn read(&mut self) -> Result<(Vec<Arc<Document>>, Report), String> {
+        let (documents, report) = read_documents(&self.paths, &mut self.written)?;
+        if documents.is_empty() && !self.known.is_empty() && !self.may_be_empty {
+            return Err(format!(
+                "the files say nothing any more: the {} objects that they had stay",
+                self.known.len()
+            ));
+        }
+        Ok((documents, report))
+    }
+
+    fn keep_state(&mut self) {
+        let revision = self.config.revision();
+        let Some((path, kept)) =
+            self.state.as_mut().filter(|(path, kept)| *kept != revision || !path.exists())
+        else {
+            return;
+        };
+        match state::save(path, &self.config) {
+            Ok(()) => *kept = revision,
+            Err(problem) => tracing::warn!(problem, "the state is not kept"),
+        }
     }
 
     /// Takes in what the files say now; what they no longer have goes, unless something could not be read.
@@ -159,24 +224,29 @@ impl ConfigSource for Files {
         {
             tracing::warn!(%error, "files are not watched");
         }
-        let (documents, mut report) = read_documents(&self.paths, &mut self.written)?;
+        let mut report = Report::new();
         let mesh = self.mesh_config(&mut report)?;
-        self.certificates.take_secrets(documents.iter().map(|document| &**document));
+        report.merge(match self.read() {
+            Ok((documents, report)) => {
+                self.certificates.take_secrets(documents.iter().map(|document| &**document));
+                self.take_in(documents, report)
+            }
+            Err(problem) if !self.has_begun && !self.known.is_empty() => as_before(&problem),
+            Err(problem) => return Err(problem),
+        });
         self.certificates.touch();
-        let mut report = self.take_in(documents, report);
         let (snapshot, problems) = MeshSnapshot::resolve(&self.config, mesh);
         report.merge(problems);
         let (config, problems): (ProxyConfig, Report) = compile(&View::new(&snapshot, &self.proxy));
         report.merge(problems);
+        self.has_begun = true;
+        self.keep_state();
         Ok(Loaded { config, report })
     }
 
     fn changed(&mut self) -> Changed<'_> {
-        Box::pin(async {
-            self.changes.notified().await;
-            // Files that are being written are let come to rest.
-            while tokio::time::timeout(REST, self.changes.notified()).await.is_ok() {}
-        })
+        // Files that are being written are let come to rest.
+        Box::pin(settled(&self.changes))
     }
 }
 
@@ -196,6 +266,14 @@ fn is_of(path: &Path, watched: &Path) -> bool {
 /// Names that mounted volumes keep for themselves.
 fn is_of_volume(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."))
+}
+
+/// The finding of a start with nothing but the state.
+fn as_before(problem: &str) -> Report {
+    let message = format!("{problem}; what was in force before the start is in force again");
+    let mut report = Report::new();
+    report.push(Diagnostic::new(Code::KeptLastGood, Place::default(), message));
+    report
 }
 
 /// What runs for long and seldom asks for a text keeps it small.

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::attempt;
-use super::body::Watch;
+use super::body::{Breach, Watch};
+use super::broken;
 use super::cluster::Active;
 use super::connection::Connection;
 use super::http1_guard::Serving;
 use super::replay::Replay;
+use super::reply;
 use super::traces::Traced;
 use crate::telemetry::grpc_messages::MessageCounter;
 use crate::telemetry::record::Record;
@@ -80,10 +82,20 @@ impl Watch for Finish {
         self.tell();
     }
 
-    fn broke(&mut self) {
+    fn broke(&mut self, by: Breach<'_>) {
         self.held.active = None;
         self.held.lent = None;
-        add_flag(&mut self.record, "DC");
+        let (flag, details) = match by {
+            Breach::Receiver => ("DC", "downstream_remote_disconnect".to_owned()),
+            Breach::Late => ("UT", "response_timeout".to_owned()),
+            Breach::Sender(error) => {
+                let (flag, words) =
+                    broken::within_body(error).reset().unwrap_or(("UC", "connection termination"));
+                (flag, format!("upstream_reset_after_response_started{{{}}}", reply::underscored(words)))
+            }
+        };
+        add_flag(&mut self.record, flag);
+        self.record.details = details;
         self.tell();
     }
 }

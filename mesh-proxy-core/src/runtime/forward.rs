@@ -19,7 +19,7 @@ use super::cors_response::CorsHeaders;
 use super::exchange::SERVICE_TIME;
 use super::head::Head;
 use super::pool::Failure;
-use super::replay::Replay;
+use super::replay::{Buffered, Replay};
 use super::reply::Reply;
 use super::tries::Tries;
 use super::{header_ops, hop_by_hop, mirror, request_headers, tcp};
@@ -99,6 +99,14 @@ async fn choose_and_send(
     let (no_cluster_status, upgrade) = (*no_cluster_status, upgrade.take());
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
+    if let Some(max) = http.max_request_bytes.filter(|_| upgrade.is_none()) {
+        // Few routes have it: those that have not hold no room for it.
+        if let Err(reply) =
+            Box::pin(held_whole(body, max, connection.proxy.options.patience.request_body)).await
+        {
+            return Outcome::Reply(reply, Vec::new());
+        }
+    }
     let Some(choice) = draw::destination(clusters, &mut Throw(dice)) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
@@ -106,6 +114,7 @@ async fn choose_and_send(
     let Some(cluster) = standing.generation.clusters.get(&choice.cluster).map(Arc::clone) else {
         return Outcome::Reply(Reply::no_cluster(no_cluster_status), Vec::new());
     };
+    record.service.clone_from(&cluster.cluster.service);
     let key = if hash_policy.is_empty() {
         HashKey::default()
     } else {
@@ -174,6 +183,26 @@ async fn choose_and_send(
             }
             Outcome::Reply(Reply::of_failure(&failure, retried), ops)
         }
+    }
+}
+
+/// Waits for the whole body, as a filter that buffers does (an EnvoyFilter's).
+///
+/// # Errors
+/// It is larger than the filter takes, stopped, or broke: nothing more of it is read.
+async fn held_whole(body: &Replay, max: u32, patience: Duration) -> Result<(), Reply> {
+    let buffered = tokio::select! {
+        buffered = body.buffer(usize::try_from(max).unwrap_or(usize::MAX)) => buffered,
+        () = body_stops(body, patience) => return Err(Reply::of_failure(&Failure::ClientIdle, false)),
+    };
+    match buffered {
+        Ok(Buffered::Whole(_)) => Ok(()),
+        Ok(Buffered::Beginning(_)) => {
+            let mut reply = Reply::too_large();
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            Err(reply)
+        }
+        Err(_) => Err(Reply::malformed("the request's body broke")),
     }
 }
 

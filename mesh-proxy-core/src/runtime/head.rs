@@ -251,6 +251,15 @@ fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, He
     Some((name, value))
 }
 
+/// The name of a version as logs have it.
+pub(crate) fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        _ => "HTTP/2",
+    }
+}
+
 /// `application/grpc`, alone or with a suffix.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {

@@ -17,7 +17,7 @@ use super::exchange::{self, Exchange};
 use super::frame_budget::Budgeted;
 use super::http1_guard::{ClientPatience, Gate, Guarded, Lent, Refusal, Rules};
 use super::options::Options;
-use super::proxy::Inner;
+use super::proxy::{CountsPanic, Inner};
 use super::refuse;
 use super::when_woken::WhenWoken;
 use crate::seam::dial::Io;
@@ -60,6 +60,8 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
                 Ok(begun) => begun?,
                 Err(response) => return Ok(*response),
             };
+            // A stream of HTTP/2 is a task of its own: its connection does not hear of a panic.
+            let _counts = (!is_http1).then(|| CountsPanic(Arc::clone(&shared.connection.proxy)));
             // On the heap while it lasts: the codec keeps room for it in every connection, idle ones too.
             let mut response = Box::pin(exchange::run(exchange)).await?;
             if is_http1 && shared.connection.proxy.draining.is_cancelled() && !asks_tunnel {
@@ -130,6 +132,13 @@ fn begin(
     if let Some(refusal) = gate.refusal() {
         return refuse(refusal);
     }
+    let pressure = &shared.connection.proxy.pressure;
+    if pressure.is_bounded() {
+        pressure.grew(REQUEST_BYTES + request.headers().len() * HEADER_BYTES);
+        if pressure.refuses() {
+            return Err(Box::new(refuse::overloaded(&shared.connection, &request)));
+        }
+    }
     if request.headers().len() > headers_max {
         // HTTP/2 alone gets here: its codec bounds their bytes, not their number.
         return refuse(Refusal { status: 431, details: "http2.too_many_headers" });
@@ -191,6 +200,9 @@ fn settle(gate: &Gate, is_connect: bool, response: &mut Response<Body>) {
 
 /// How long a connection that nothing was said on is kept open by a proxy that closes.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// What a request takes besides the bytes that were read, and each of its headers, about.
+const REQUEST_BYTES: usize = 4096;
+const HEADER_BYTES: usize = 128;
 /// Header lines that the codec takes where nothing is said.
 const CODEC_HEADERS: usize = 100;
 

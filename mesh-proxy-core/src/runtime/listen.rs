@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
 use super::options::{Listen, Options, PortMap};
+use super::pressure::Metered;
 use super::proxy::{Inner, Proxy};
 use super::when_woken::WhenWoken;
-use super::{keys, names};
+use super::{keys, names, pressure};
 
 /// How the destination of an accepted connection is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Proxy {
         self.inner.tasks.spawn(sweep(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(keys::run(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(names::run(Arc::clone(&self.inner)));
+        pressure::watch(&self.inner.pressure);
         Ok(addresses)
     }
 }
@@ -219,6 +221,10 @@ async fn accept(
 ) {
     const PAUSE: Duration = Duration::from_millis(20);
     loop {
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = proxy.pressure.takes_connections() => {}
+        }
         let place = tokio::select! {
             () = closing.cancelled() => break,
             place = Arc::clone(&places).acquire_owned() => place,
@@ -295,13 +301,21 @@ fn let_all_in(_: &TcpStream) -> io::Result<()> {
 fn take(proxy: &Arc<Inner>, stream: TcpStream, peer: SocketAddr, door: Door, place: OwnedSemaphorePermit) {
     let Some(arrival) = arrival(&stream, peer, door) else { return };
     let connection_proxy = Arc::clone(proxy);
+    proxy.pressure.took_connection();
+    let stream = Metered::new(stream, &proxy.pressure);
     proxy.tasks.spawn(async move {
-        let stop = connection_proxy.stop.clone();
-        let stopped = pin!(stop.cancelled());
-        let stopped = WhenWoken::new(stopped);
+        let (stop, pressure) = (connection_proxy.stop.clone(), Arc::clone(&connection_proxy.pressure));
+        let dice = Arc::clone(&connection_proxy.dice);
+        let ended = pin!(async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = pressure.is_cut(|| dice.roll()) => {}
+            }
+        });
+        let ended = WhenWoken::new(ended);
         tokio::select! {
             biased;
-            () = stopped => {}
+            () = ended => {}
             () = super::connection::serve(connection_proxy, stream, arrival) => {}
         }
         drop(place);

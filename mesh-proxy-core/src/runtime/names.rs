@@ -107,10 +107,15 @@ pub(crate) async fn run(proxy: Arc<Inner>) {
         for cluster in proxy.live.load().clusters.values() {
             let Some(names) = &cluster.names else { continue };
             if names.due_ms.load(Ordering::Relaxed) <= now {
-                names.due_ms.store(now.saturating_add(refresh), Ordering::Relaxed);
+                // Not again before this look-up has ended: servers that do not answer are not asked ever more.
+                names.due_ms.store(u64::MAX, Ordering::Relaxed);
                 let (proxy, name) = (Arc::clone(&proxy), Arc::clone(&cluster.cluster.name));
-                let looking = look_up(proxy, name, Arc::clone(names), Arc::clone(&cluster.cluster));
-                tokio::spawn(looking);
+                let (names, written) = (Arc::clone(names), Arc::clone(&cluster.cluster));
+                tokio::spawn(async move {
+                    look_up(&proxy, name, &names, written).await;
+                    let due = proxy.clock.now_ms().saturating_add(refresh);
+                    names.due_ms.store(due, Ordering::Relaxed);
+                });
             }
         }
         tokio::select! {
@@ -120,7 +125,7 @@ pub(crate) async fn run(proxy: Arc<Inner>) {
     }
 }
 
-async fn look_up(proxy: Arc<Inner>, name: Arc<str>, names: Arc<Names>, cluster: Arc<Cluster>) {
+async fn look_up(proxy: &Inner, name: Arc<str>, names: &Arc<Names>, cluster: Arc<Cluster>) {
     let mut changed = false;
     for host in self::names(&cluster) {
         match tokio::time::timeout(PATIENCE, proxy.resolver.resolve(host)).await {
@@ -137,7 +142,7 @@ async fn look_up(proxy: Arc<Inner>, name: Arc<str>, names: Arc<Names>, cluster: 
     }
     // The cluster may be written otherwise by now; its names are the same object as long as they live on.
     if let Some(state) = proxy.live.load().clusters.get(&name)
-        && state.names.as_ref().is_some_and(|current| Arc::ptr_eq(current, &names))
+        && state.names.as_ref().is_some_and(|current| Arc::ptr_eq(current, names))
     {
         state.upstream.update(&names.expand(&state.cluster), proxy.clock.now_ms());
     }

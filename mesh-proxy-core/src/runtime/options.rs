@@ -115,6 +115,24 @@ pub struct Limits {
     pub retry_bytes: usize,
     /// Bytes read before the protocol of a connection must be clear.
     pub first_bytes: usize,
+    /// Memory of the process: near to the bound connections wait, requests are answered with 503 and connections cut.
+    pub memory: Memory,
+}
+
+/// What bounds the memory of the process. Ours: a program knows whether it is alone in its container.
+///
+/// To shed load brings memory back where the allocator returns what was freed (mimalloc does); where it does not, the
+/// process stays within the bound and goes on refusing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Memory {
+    /// Nothing does.
+    Unbounded,
+    /// So many bytes of resident memory.
+    Process(u64),
+    /// What the process's control group may have, of either version (`memory.max`, `memory.limit_in_bytes`), with all
+    /// that is counted against it; nothing where it has no bound. Looked up when the proxy is made, then followed.
+    ControlGroup,
 }
 
 impl Default for Limits {
@@ -126,6 +144,7 @@ impl Default for Limits {
             streams: 100,
             retry_bytes: 64 * 1024,
             first_bytes: 64 * 1024,
+            memory: Memory::Unbounded,
         }
     }
 }

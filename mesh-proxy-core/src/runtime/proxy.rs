@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,12 +16,15 @@ use tokio_util::task::TaskTracker;
 use super::arrival::Arrival;
 use super::cluster::{Balancers, Parts};
 use super::connection;
+use super::follow::Followed;
 use super::key_fetch::OverHttp;
 use super::keys::Keys;
 use super::live::{Generation, Retired};
 use super::mesh_logs::MeshLogs;
 use super::metrics::{Metrics, Told};
 use super::options::Options;
+use super::pressure::{MemoryCounts, Pressure};
+use super::rate_limits::RateLimits;
 use super::recent::Recent;
 use super::tls::Tls;
 use super::traces::Traces;
@@ -28,7 +32,6 @@ use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
 use crate::seam::clock::{Clock, SystemClock};
-use crate::seam::config_source::ConfigSource;
 use crate::seam::dial::{Dial, Io, SystemDial};
 use crate::seam::dice::{SharedDice, ThreadDice};
 use crate::seam::filter::Filter;
@@ -68,6 +71,11 @@ pub(crate) struct Inner {
     /// By the name of the provider that each stands for.
     pub(crate) authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     pub(crate) recent: Recent,
+    pub(crate) followed: Followed,
+    pub(crate) pressure: Arc<Pressure>,
+    /// Connections that ended because something panicked.
+    pub(crate) panics: AtomicU64,
+    pub(crate) rate_limits: RateLimits,
     /// Told of every new generation.
     pub(crate) changed: Notify,
     /// Cancelled once a drain begins: answers tell clients to go elsewhere.
@@ -99,6 +107,18 @@ impl Inner {
             if self.options.mesh_logs {
                 self.logs.finished(self, config, record);
             }
+        }
+    }
+}
+
+/// Counts a panic that goes through the place where this is held.
+#[derive(Debug)]
+pub(crate) struct CountsPanic(pub(crate) Arc<Inner>);
+
+impl Drop for CountsPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panics.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -218,6 +238,7 @@ impl Builder {
         let keys = self.keys.unwrap_or_else(|| Box::new(OverHttp::new()));
         let clock = self.clock;
         let parts = Parts { balancers: self.balancers, clock: Arc::clone(&clock) };
+        let pressure = Arc::new(Pressure::new(self.options.limits.memory));
         let inner = Inner {
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), parts)),
             retired: Retired::default(),
@@ -235,6 +256,10 @@ impl Builder {
             tls: Tls::new(self.certificates),
             authorizers: self.authorizers,
             recent: Recent::default(),
+            followed: Followed::default(),
+            pressure,
+            panics: AtomicU64::new(0),
+            rate_limits: RateLimits::default(),
             changed: Notify::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -280,37 +305,14 @@ impl Proxy {
         number
     }
 
-    /// Puts every configuration of a source in force, until a drain begins. Problems are logged; what cannot be loaded
-    /// changes nothing. Loading may take long: it is done on a thread of its own.
-    pub async fn follow(&self, mut source: impl ConfigSource + 'static) {
-        loop {
-            tokio::select! {
-                () = self.inner.draining.cancelled() => return,
-                () = source.changed() => {}
-            }
-            let proxy = self.clone();
-            let loading = tokio::task::spawn_blocking(move || {
-                proxy.load_from(&mut source);
-                source
-            });
-            source = match loading.await {
-                Ok(source) => source,
-                Err(error) => return tracing::error!(%error, "the configuration is followed no more"),
-            };
-        }
+    /// What became of the bound on memory ([`Limits::memory`](super::options::Limits::memory)).
+    pub fn memory_counts(&self) -> MemoryCounts {
+        self.inner.pressure.counts()
     }
 
-    fn load_from(&self, source: &mut impl ConfigSource) {
-        match source.load() {
-            Ok(loaded) => {
-                for problem in &loaded.report {
-                    tracing::warn!("{problem}");
-                }
-                let generation = self.apply(loaded.config);
-                tracing::info!(generation, "the configuration was reloaded");
-            }
-            Err(problem) => tracing::warn!(problem, "the configuration stays as it is"),
-        }
+    /// Connections and streams that ended because something panicked, since the start. The others went on.
+    pub fn panics(&self) -> u64 {
+        self.inner.panics.load(Ordering::Relaxed)
     }
 
     /// Serves one connection that the program accepted itself, to its end.

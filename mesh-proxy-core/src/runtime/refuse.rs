@@ -1,29 +1,65 @@
 //! The answer to what is not taken as HTTP: told of in logs and metrics like any other.
 
-use http::Response;
-use http::header::SERVER;
+use http::header::{CONNECTION, SERVER};
+use http::{Request, Response, Version};
 
 use super::body::Body;
 use super::connection::Connection;
 use super::exchange::server_name;
+use super::head;
 use super::http1_guard::Refusal;
 use super::reply::Reply;
 use crate::telemetry::record::{Record, RequestRecord};
 
 /// Answers a request that is not taken as HTTP.
 pub(crate) fn refuse(connection: &Connection, refusal: Refusal) -> Response<Body> {
+    let request = RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() };
+    answer(
+        connection,
+        refusal.status,
+        refusal.details,
+        "DPE",
+        request,
+        Reply::refused(refusal).response(false),
+    )
+}
+
+/// Answers a request that there is no memory for, as Envoy's overload manager does.
+pub(crate) fn overloaded<B>(connection: &Connection, request: &Request<B>) -> Response<Body> {
+    const STATUS: u16 = 503;
+    let told = RequestRecord {
+        protocol: head::protocol(request.version()),
+        method: request.method().clone(),
+        ..RequestRecord::default()
+    };
+    let mut reply = Reply::refused(Refusal { status: STATUS, details: "overload" });
+    reply.body = "envoy overloaded".into();
+    let mut response = reply.response(head::is_grpc(request.headers()));
+    if request.version() >= Version::HTTP_2 {
+        response.headers_mut().remove(CONNECTION);
+    }
+    answer(connection, STATUS, "overload", "OM", told, response)
+}
+
+fn answer(
+    connection: &Connection,
+    status: u16,
+    details: &str,
+    flags: &str,
+    request: RequestRecord,
+    mut response: Response<Body>,
+) -> Response<Body> {
     let arrival = &connection.arrival;
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
-    record.request = Some(RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() });
-    let mut response = Reply::refused(refusal).response(false);
+    record.request = Some(request);
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
     }
-    record.flags = "DPE".to_owned();
-    record.details = refusal.details.to_owned();
-    record.status = refusal.status;
+    record.flags = flags.to_owned();
+    record.details = details.to_owned();
+    record.status = status;
     record.response_headers = response.headers().clone();
     connection.proxy.tell(&record);
     response

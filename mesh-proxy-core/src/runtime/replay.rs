@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     /// `None`: all of it is in `kept`.
-    source: Option<Incoming>,
+    source: Option<Body>,
     kept: Vec<Bytes>,
     /// What came after it in small frames, copied: kept as they are, frames of a byte each would cost a hundred times
     /// their length.
@@ -56,7 +56,8 @@ struct State {
 
 impl Replay {
     /// Keeps up to `kept_max` bytes of what passes.
-    pub(crate) fn new(source: Incoming, kept_max: usize) -> Self {
+    pub(crate) fn new(source: Incoming, version: Version, kept_max: usize) -> Self {
+        let source = if version == Version::HTTP_2 { Body::Stream(source) } else { Body::Incoming(source) };
         let ended = source.is_end_stream();
         if ended {
             return Self::clone(&NOTHING);
@@ -239,7 +240,7 @@ impl Shared {
             None => state.ended = true,
             Some(Err(error)) => {
                 state.spent = true;
-                return Poll::Ready(Err(error.into()));
+                return Poll::Ready(Err(error));
             }
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -301,7 +302,7 @@ impl HttpBody for TryBody {
             }
             Some(Err(error)) => {
                 state.spent = true;
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
+use mesh_authz::verdict::RuleRef;
 use mesh_compile::route_table::action::FaultAbort;
 
 use super::body::Body;
@@ -61,10 +62,13 @@ impl Reply {
         }
     }
 
-    /// The answer that a decision gives. `url`: the request's own, for token challenges.
-    pub(crate) fn of_decision(reply: &LocalReply, url: &str) -> Self {
+    /// The answer that a decision gives. `rule`: of the policy that decided; `url`: the request's own, for token challenges.
+    pub(crate) fn of_decision(reply: &LocalReply, rule: Option<&RuleRef>, url: &str) -> Self {
         let (flags, details) = words(reply);
         let mut made = Self::new(reply.status, details).flags(flags);
+        if reply.reason == ReplyReason::Rbac {
+            made.details = denied_by(rule);
+        }
         if let Some(body) = &reply.body {
             made.body = Bytes::from(body.to_string());
         }
@@ -113,30 +117,20 @@ impl Reply {
                     underscored(reason)
                 ),
             )
-            .flags(if retried { "UF,URX" } else { "UF" })
+            .flags("UF")
             .body(reset("remote connection failure", Some(reason))),
             Failure::ConnectTimeout => {
                 Self::new(503, "upstream_reset_before_response_started{connection_timeout}")
-                    .flags(if retried { "UF,URX" } else { "UF" })
+                    .flags("UF")
                     .body(reset("connection timeout", None))
             }
-            Failure::Refused | Failure::Reset(_) => {
-                Self::new(503, "upstream_reset_before_response_started{connection_termination}")
-                    .flags(if retried { "UC,URX" } else { "UC" })
-                    .body(reset("connection termination", None))
+            Failure::Refused | Failure::Reset(_) | Failure::RemoteReset { .. } | Failure::Protocol(_) => {
+                let (flag, words) = failure.reset().unwrap_or(("UC", "connection termination"));
+                let status = if matches!(failure, Failure::Protocol(_)) { 502 } else { 503 };
+                Self::new(status, format!("upstream_reset_before_response_started{{{}}}", underscored(words)))
+                    .flags(flag)
+                    .body(reset(words, None))
             }
-            Failure::RemoteReset { refused } => {
-                let (details, reason) = match refused {
-                    true => ("remote_refused_stream_reset", "remote refused stream reset"),
-                    false => ("remote_reset", "remote reset"),
-                };
-                Self::new(503, format!("upstream_reset_before_response_started{{{details}}}"))
-                    .flags(if retried { "UR,URX" } else { "UR" })
-                    .body(reset(reason, None))
-            }
-            Failure::Protocol(_) => Self::new(502, "upstream_reset_before_response_started{protocol_error}")
-                .flags("UPE")
-                .body(reset("protocol error", None)),
             Failure::PerTryTimeout => {
                 Self::new(504, "upstream_per_try_timeout").flags("UT").body("upstream request timeout")
             }
@@ -219,15 +213,26 @@ impl Reply {
     }
 }
 
+/// Who denies, in the words of Envoy's log under the names that Istio gives to rules; `None`: no policy allows.
+pub(crate) fn denied_by(rule: Option<&RuleRef>) -> String {
+    let rule = rule.and_then(|rule| {
+        let (namespace, name) = rule.policy.split_once('/')?;
+        Some(format!("ns[{namespace}]-policy[{name}]-rule[{}]", rule.rule?))
+    });
+    format!("rbac_access_denied_matched_policy[{}]", rule.as_deref().unwrap_or("none"))
+}
+
 /// Response flags and code details of a decision.
 fn words(reply: &LocalReply) -> (&'static str, &'static str) {
     match reply.reason {
-        ReplyReason::Rbac => ("-", "rbac_access_denied_matched_policy[none]"),
+        // Who denies is said by whoever knows the rule.
+        ReplyReason::Rbac => ("-", "rbac_access_denied"),
         ReplyReason::Jwt => ("UAEX", "jwt_authn_access_denied"),
         ReplyReason::Redirect | ReplyReason::DirectResponse => ("-", "direct_response"),
         ReplyReason::HttpsRedirect => ("-", "direct_response"),
         ReplyReason::Fault => ("FI", "fault_filter_abort"),
         ReplyReason::CorsPreflight => ("-", "cors_response"),
+        ReplyReason::RateLimit => ("RL", "local_rate_limited"),
         ReplyReason::NoRoute | ReplyReason::NoVirtualHost => ("NR", "route_not_found"),
         ReplyReason::NoCluster => ("NC", "cluster_not_found"),
         ReplyReason::BadPath => ("-", "path_normalization_failed"),
@@ -237,7 +242,8 @@ fn words(reply: &LocalReply) -> (&'static str, &'static str) {
     }
 }
 
-fn underscored(text: &str) -> String {
+/// Words as logs have them.
+pub(super) fn underscored(text: &str) -> String {
     text.chars().map(|character| if character.is_whitespace() { '_' } else { character }).collect()
 }
 

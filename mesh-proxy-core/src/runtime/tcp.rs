@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
 use super::metrics::Told;
+use super::reply::denied_by;
 use super::{ext_authz, pool, tunnel};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts};
 use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::Outcome;
 use crate::cluster::upstream::Wish;
-use crate::decision::Action;
+use crate::decision::{Action, RefuseReason};
 use crate::seam::dial::{BoxIo, Io};
 use crate::seam::dice::Throw;
 use crate::tcp;
@@ -38,6 +39,11 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     }
     let forward = match decision.action {
         Action::Forward(forward) => forward,
+        Action::Refuse(RefuseReason::Rbac) => {
+            let mut record = begin(&connection);
+            record.termination = denied_by(decision.policy.as_deref());
+            return finish(&connection, record, started, Told::default());
+        }
         Action::Refuse(reason) => {
             return tracing::debug!(arrival = ?connection.arrival, reason = reason.as_str(), "refused");
         }
@@ -63,6 +69,7 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     };
     let mut record = begin(&connection);
     record.cluster = Some(Arc::clone(&cluster.cluster.name));
+    record.service.clone_from(&cluster.cluster.service);
     let Some(mut active) = cluster.enter_connection() else {
         record.flags = "UO".to_owned();
         return finish(&connection, record, started, Told::default());

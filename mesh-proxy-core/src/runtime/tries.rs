@@ -13,6 +13,7 @@ use super::attempt::{self, Answer};
 use super::body::Body;
 use super::cluster::{Active, ClusterState};
 use super::connection::Connection;
+use super::finish::add_flag;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::Replay;
@@ -89,7 +90,15 @@ impl Tries<'_> {
                 retries.as_mut().map_or(Verdict::Final, |retries| retries.after(came, &mut Throw(dice)));
             let again = match verdict {
                 Verdict::Retry { after_ms } if body.can_repeat() => {
-                    self.cluster.enter(true).map(|place| (after_ms, place))
+                    let place = self.cluster.enter(true);
+                    if place.is_none() {
+                        add_flag(record, "UO");
+                    }
+                    place.map(|place| (after_ms, place))
+                }
+                Verdict::LimitExceeded => {
+                    add_flag(record, "URX");
+                    None
                 }
                 _ => None,
             };

@@ -101,3 +101,32 @@ fn socket_keepalive(wanted: &TcpKeepalive) -> socket2::TcpKeepalive {
         None => keepalive,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn keep_alive_and_source_are_what_is_asked_for() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let keepalive = TcpKeepalive { time: Some(7200), interval: Some(75), probes: Some(3) };
+        let target = Target {
+            address: address.as_str().into(),
+            source: "127.0.0.5".parse().ok(),
+            keepalive: Some(keepalive),
+        };
+        let stream = connect(&address, &target).await.unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.5");
+        let socket = socket2::SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7200));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(75));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        let plain = Target { source: None, keepalive: None, ..target };
+        let stream = connect(&address, &plain).await.unwrap();
+        assert!(!socket2::SockRef::from(&stream).keepalive().unwrap());
+    }
+}

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 
+use crate::rate_limit::{Rate, TokenBucket};
+
 /// Sees every request that the configuration lets pass, and every answer.
 /// Ours: a program's own work has its place after the policies, in every proxy the same.
 ///
@@ -55,16 +57,17 @@ pub struct RequestHead<'r> {
 /// ```
 #[derive(Debug)]
 pub struct RateLimit {
-    per_second: f64,
-    burst: f64,
-    bucket: Mutex<(f64, Instant)>,
+    start: Instant,
+    bucket: Mutex<TokenBucket>,
 }
 
 impl RateLimit {
     /// `per_second` tokens come into a bucket that holds `burst`, and is full at first.
     pub fn new(per_second: f64, burst: u32) -> Self {
-        let burst = f64::from(burst);
-        Self { per_second, burst, bucket: Mutex::new((burst, Instant::now())) }
+        // A billionth of a token is the least that comes.
+        let parts_per_ms = (per_second * 1_000_000.0).clamp(0.0, 1e18) as u64;
+        let rate = Rate { max_tokens: burst, parts_per_ms, parts_of_token: 1_000_000_000 };
+        Self { start: Instant::now(), bucket: Mutex::new(TokenBucket::full(rate, 0)) }
     }
 
     /// Takes a token; `false`: there is none.
@@ -73,13 +76,9 @@ impl RateLimit {
     }
 
     fn take_at(&self, now: Instant) -> bool {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tokens, before) = *bucket;
-        let come = now.saturating_duration_since(before).as_secs_f64() * self.per_second;
-        let tokens = (tokens + come).min(self.burst);
-        let is_enough = tokens >= 1.0;
-        *bucket = (if is_enough { tokens - 1.0 } else { tokens }, now.max(before));
-        is_enough
+        let passed = now.saturating_duration_since(self.start).as_millis();
+        let now_ms = u64::try_from(passed).unwrap_or(u64::MAX);
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now_ms)
     }
 }
 
@@ -119,7 +118,7 @@ mod tests {
     #[test]
     fn tokens_come_at_their_rate_and_never_more_than_fit() {
         let limit = RateLimit::new(4.0, 2);
-        let start = Instant::now();
+        let start = limit.start;
         let taken = |after: Duration| (0..10).filter(|_| limit.take_at(start + after)).count();
         assert_eq!(taken(Duration::ZERO), 2);
         assert_eq!(taken(Duration::from_millis(250)), 1);

@@ -6,34 +6,51 @@ use serde_json::{Map, Value};
 use super::format::Format;
 use super::record::Record;
 
-/// Operators whose values are numbers in JSON where they stand alone.
-const NUMBERS: [&str; 5] =
-    ["%BYTES_RECEIVED%", "%BYTES_SENT%", "%DURATION%", "%RESPONSE_CODE%", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"];
-
 /// How records become lines (T-465).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineFormat {
     /// Text; ends its lines itself.
     Text(Format),
-    /// One object a line: key, format, whether it is a number.
-    Json(Vec<(String, Format, bool)>),
+    /// One object a line.
+    Json(Vec<(String, JsonValue)>),
+}
+
+/// A value of an access log in JSON. Spec: Envoy, config.core.v3.SubstitutionFormatString.json_format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonValue {
+    /// Made of the record.
+    Made(Format),
+    /// An object.
+    Object(Vec<(String, Self)>),
+    /// A list.
+    List(Vec<Self>),
+    /// As written: a number, a truth value, nothing.
+    Literal(Value),
 }
 
 impl LineFormat {
+    /// By its name: `text` and `json` are Istio's defaults, all else is a format string, a line each.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "text" => Self::text(""),
+            "json" => Self::json(None),
+            format => Self::text(&format!("{format}\n")),
+        }
+    }
+
     /// Text by a format string; empty: Istio's default.
     pub fn text(format: &str) -> Self {
         Self::Text(Format::parse(if format.is_empty() { ISTIO_TEXT } else { format }))
     }
 
-    /// JSON by an object of format strings (nested objects are left out); `None`: Istio's default.
+    /// JSON by an object of format strings, objects and lists; `None`: Istio's default.
     pub fn json(fields: Option<&Map<String, Value>>) -> Self {
-        let field =
-            |key: &str, format: &str| (key.to_owned(), Format::parse(format), NUMBERS.contains(&format));
         Self::Json(match fields {
-            Some(fields) => {
-                fields.iter().filter_map(|(key, format)| Some(field(key, format.as_str()?))).collect()
-            }
-            None => ISTIO_JSON.iter().map(|(key, format)| field(key, format)).collect(),
+            Some(fields) => JsonValue::fields(fields),
+            None => ISTIO_JSON
+                .iter()
+                .map(|(key, format)| ((*key).to_owned(), JsonValue::Made(Format::parse(format))))
+                .collect(),
         })
     }
 
@@ -47,12 +64,7 @@ impl LineFormat {
         match self {
             Self::Text(format) => format.text(record, if omits_empty { "" } else { "-" }),
             Self::Json(fields) => {
-                let object: Map<String, Value> = fields
-                    .iter()
-                    .map(|(key, format, number)| (key.clone(), value(format, *number, record)))
-                    .filter(|(_, value)| !(omits_empty && value.is_null()))
-                    .collect();
-                let mut line = Value::Object(object).to_string();
+                let mut line = object(fields, record, omits_empty).to_string();
                 line.push('\n');
                 line
             }
@@ -60,15 +72,33 @@ impl LineFormat {
     }
 }
 
-fn value(format: &Format, is_number: bool, record: &Record) -> Value {
-    let text = format.text(record, "");
-    if text.is_empty() {
-        return Value::Null;
+impl JsonValue {
+    fn of(written: &Value) -> Self {
+        match written {
+            Value::String(format) => Self::Made(Format::parse(format)),
+            Value::Object(fields) => Self::Object(Self::fields(fields)),
+            Value::Array(list) => Self::List(list.iter().map(Self::of).collect()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::Literal(written.clone()),
+        }
     }
-    match text.parse::<u64>() {
-        Ok(number) if is_number => Value::from(number),
-        _ => Value::String(text),
+
+    fn fields(fields: &Map<String, Value>) -> Vec<(String, Self)> {
+        fields.iter().map(|(key, written)| (key.clone(), Self::of(written))).collect()
     }
+
+    fn value(&self, record: &Record, omits_empty: bool) -> Value {
+        match self {
+            Self::Made(format) => format.value(record, if omits_empty { "" } else { "-" }),
+            Self::Object(fields) => object(fields, record, omits_empty),
+            Self::List(list) => list.iter().map(|value| value.value(record, omits_empty)).collect(),
+            Self::Literal(value) => value.clone(),
+        }
+    }
+}
+
+fn object(fields: &[(String, JsonValue)], record: &Record, omits_empty: bool) -> Value {
+    let values = fields.iter().map(|(key, value)| (key.clone(), value.value(record, omits_empty)));
+    Value::Object(values.filter(|(_, value)| !(omits_empty && value.is_null())).collect())
 }
 
 #[cfg(test)]
@@ -91,5 +121,42 @@ mod tests {
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object.as_object().unwrap().len(), 24);
         assert_eq!((&object["response_code"], &object["route_name"]), (&Value::from(0), &Value::Null));
+    }
+    /// A format as a Telemetry's provider may have it: operators alone keep their kind, mixed ones are texts, objects and
+    /// lists nest, everything else stands as written.
+    #[test]
+    fn a_json_format_of_ones_own_keeps_its_form() {
+        let format = serde_json::json!({
+            "kind": "request",
+            "code": "%RESPONSE_CODE%",
+            "port": "%DOWNSTREAM_REMOTE_PORT%",
+            "none": "%REQ(X-NONE)%",
+            "mixed": "%REQ(X-NONE)% took %DURATION% ms",
+            "short": "%RESPONSE_CODE:2%",
+            "nested": {"host": "%UPSTREAM_HOST%", "flags": ["%RESPONSE_FLAGS%", "%BYTES_SENT%", true]},
+            "literal": 7,
+        });
+        let mut record = Record::begin(
+            Direction::Inbound,
+            "10.0.0.2:4000".parse().unwrap(),
+            "10.0.0.1:80".parse().unwrap(),
+        );
+        (record.status, record.bytes_sent, record.flags) = (503, 12, "UH".to_owned());
+        let line = LineFormat::json(format.as_object());
+        let object: Value = serde_json::from_str(&line.line(&record)).unwrap();
+        let expected = serde_json::json!({
+            "kind": "request",
+            "code": 503,
+            "port": 4000,
+            "none": null,
+            "mixed": "- took 0 ms",
+            "short": "50",
+            "nested": {"host": null, "flags": ["UH", 12, true]},
+            "literal": 7,
+        });
+        assert_eq!(object, expected);
+        let object: Value = serde_json::from_str(&line.line_of(&record, true)).unwrap();
+        assert_eq!((object.get("none"), &object["mixed"]), (None, &Value::from(" took 0 ms")));
+        assert_eq!(object["nested"], serde_json::json!({"flags": ["UH", 12, true]}));
     }
 }

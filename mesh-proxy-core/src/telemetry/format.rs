@@ -1,14 +1,12 @@
 //! Format strings with Envoy's command operators: `%REQ(X-REQUEST-ID)%`, `%DURATION%` and so on.
 
-use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
+mod values;
 
 use http::HeaderMap;
 use http::header::HeaderName;
 
+use self::values::{address, canonical, grpc_name, ip, number, one_line, start_time};
 use super::record::{Record, RequestRecord};
-use crate::http_syntax::{Ipv4Text, is_printable};
 
 /// A format string, read once. An operator that is not known here gives the word for a missing value.
 /// Spec: Envoy, access log command operators (T-180).
@@ -43,11 +41,14 @@ enum Value {
     ResponseCodeDetails,
     ResponseFlags,
     ResponseFlagsLong,
+    ConnectionTerminationDetails,
     UpstreamTransportFailureReason,
     BytesReceived,
     BytesSent,
     Duration,
     UpstreamHost,
+    UpstreamHostWithoutPort,
+    UpstreamHostPort,
     UpstreamCluster,
     UpstreamRequestAttemptCount,
     DownstreamLocalAddress,
@@ -123,6 +124,22 @@ impl Format {
     }
 }
 
+impl Format {
+    /// The value for a record in JSON: an operator that stands alone keeps its kind, and is null where there is nothing;
+    /// all else is text, where `missing` stands for values that are not there.
+    pub(super) fn value(&self, record: &Record, missing: &str) -> serde_json::Value {
+        let [Part::Operator(operator)] = &*self.parts else { return self.text(record, missing).into() };
+        let text = self.text(record, "");
+        if text.is_empty() {
+            return serde_json::Value::Null;
+        }
+        match text.parse::<u64>() {
+            Ok(number) if operator.is_number() => number.into(),
+            _ => text.into(),
+        }
+    }
+}
+
 /// The operator after a `%`, and what follows its closing `%`.
 fn operator(text: &str) -> Option<(Operator, &str)> {
     let name_length =
@@ -162,11 +179,14 @@ impl Value {
             "RESPONSE_CODE_DETAILS" => Self::ResponseCodeDetails,
             "RESPONSE_FLAGS" => Self::ResponseFlags,
             "RESPONSE_FLAGS_LONG" => Self::ResponseFlagsLong,
+            "CONNECTION_TERMINATION_DETAILS" => Self::ConnectionTerminationDetails,
             "UPSTREAM_TRANSPORT_FAILURE_REASON" => Self::UpstreamTransportFailureReason,
             "BYTES_RECEIVED" => Self::BytesReceived,
             "BYTES_SENT" => Self::BytesSent,
             "DURATION" => Self::Duration,
-            "UPSTREAM_HOST" => Self::UpstreamHost,
+            "UPSTREAM_HOST" | "UPSTREAM_REMOTE_ADDRESS" => Self::UpstreamHost,
+            "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => Self::UpstreamHostWithoutPort,
+            "UPSTREAM_REMOTE_PORT" => Self::UpstreamHostPort,
             "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => Self::UpstreamCluster,
             "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Self::UpstreamRequestAttemptCount,
             "DOWNSTREAM_LOCAL_ADDRESS" => Self::DownstreamLocalAddress,
@@ -204,11 +224,14 @@ impl Value {
             Self::ResponseFlagsLong => {
                 out.push_str(&super::response_flags::long(&record.flags).unwrap_or_default());
             }
-            Self::UpstreamTransportFailureReason => out.push_str(&record.upstream_failure),
+            Self::ConnectionTerminationDetails => out.push_str(&record.termination),
+            Self::UpstreamTransportFailureReason => out.push_str(&record.upstream_failure.replace(' ', "_")),
             Self::BytesReceived => number(record.bytes_received, out),
             Self::BytesSent => number(record.bytes_sent, out),
             Self::Duration => number(u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX), out),
             Self::UpstreamHost => out.push_str(record.endpoint.as_deref().unwrap_or_default()),
+            Self::UpstreamHostWithoutPort => out.push_str(endpoint(record).map_or("", |(ip, _)| ip)),
+            Self::UpstreamHostPort => out.push_str(endpoint(record).map_or("", |(_, port)| port)),
             Self::UpstreamCluster => out.push_str(record.cluster.as_deref().unwrap_or_default()),
             Self::UpstreamRequestAttemptCount => number(u64::from(record.attempts), out),
             Self::DownstreamLocalAddress => address(record.destination, out),
@@ -231,6 +254,23 @@ impl Value {
 }
 
 impl Operator {
+    /// Whether it is a number where JSON has it alone.
+    fn is_number(&self) -> bool {
+        let counts = matches!(
+            self.value,
+            Value::ResponseCode
+                | Value::BytesReceived
+                | Value::BytesSent
+                | Value::Duration
+                | Value::UpstreamRequestAttemptCount
+                | Value::UpstreamHostPort
+                | Value::DownstreamLocalPort
+                | Value::DownstreamRemotePort
+                | Value::GrpcStatusNumber
+        );
+        counts && self.length.is_none()
+    }
+
     fn write(&self, record: &Record, missing: &str, out: &mut String) {
         let start = out.len();
         self.value.write(record, out);
@@ -270,56 +310,6 @@ impl RequestField {
     }
 }
 
-/// A number, without the machinery of formatting.
-fn number(mut number: u64, out: &mut String) {
-    let mut digits = [b'0'; 20];
-    let mut count = 0;
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
-        number /= 10;
-        count += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    let written = digits.get(digits.len() - count..).unwrap_or_default();
-    out.push_str(std::str::from_utf8(written).unwrap_or_default());
-}
-
-/// The last digits of a number, as many as there is to be.
-fn padded(number: u32, digits: u32, out: &mut String) {
-    for place in (0..digits).rev() {
-        out.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
-    }
-}
-
-fn ip(ip: IpAddr, out: &mut String) {
-    match ip {
-        IpAddr::V4(ip) => out.push_str(Ipv4Text::of(ip).as_str()),
-        IpAddr::V6(ip) => display(ip, out),
-    }
-}
-
-fn address(address: SocketAddr, out: &mut String) {
-    match address {
-        SocketAddr::V4(address) => {
-            ip(IpAddr::V4(*address.ip()), out);
-            out.push(':');
-            number(u64::from(address.port()), out);
-        }
-        SocketAddr::V6(address) => display(address, out),
-    }
-}
-
-fn display(value: impl std::fmt::Display, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
 /// The first of some headers that is there.
 fn first_header(headers: &HeaderMap, names: &[HeaderName], out: &mut String) {
     names.iter().any(|name| write_header(headers, name, out));
@@ -357,86 +347,15 @@ pub(super) fn request_header(request: &RequestRecord, name: &str) -> Option<Stri
     RequestField::of(name)?.write(request, &mut out).then_some(out)
 }
 
+/// The endpoint's address and port.
+fn endpoint(record: &Record) -> Option<(&str, &str)> {
+    record.endpoint.as_deref()?.rsplit_once(':')
+}
+
 /// The status of gRPC, of trailers or of an answer without a body.
 pub(super) fn grpc_status(record: &Record) -> Option<String> {
     header(&record.response_trailers, "grpc-status")
         .or_else(|| header(&record.response_headers, "grpc-status"))
-}
-
-/// The name of a status of gRPC as `format` has it: `CAMEL_STRING` (where none is given), `SNAKE_STRING`, `NUMBER`.
-fn grpc_name(code: &str, format: &str) -> String {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "Canceled",
-        "Unknown",
-        "InvalidArgument",
-        "DeadlineExceeded",
-        "NotFound",
-        "AlreadyExists",
-        "PermissionDenied",
-        "ResourceExhausted",
-        "FailedPrecondition",
-        "Aborted",
-        "OutOfRange",
-        "Unimplemented",
-        "Internal",
-        "Unavailable",
-        "DataLoss",
-        "Unauthenticated",
-    ];
-    let name = code.parse::<usize>().ok().and_then(|code| NAMES.get(code));
-    let Some(name) = name.filter(|_| format != "NUMBER") else { return code.to_owned() };
-    if format != "SNAKE_STRING" {
-        return (*name).to_owned();
-    }
-    let mut snake = String::new();
-    let mut was_lower = false;
-    for character in name.chars() {
-        if character.is_ascii_uppercase() && was_lower {
-            snake.push('_');
-        }
-        was_lower = character.is_ascii_lowercase();
-        snake.push(character.to_ascii_uppercase());
-    }
-    snake
-}
-
-fn start_time(start: SystemTime, format: &str, out: &mut String) {
-    let Ok(timestamp) = jiff::Timestamp::try_from(start) else { return };
-    if !format.is_empty() {
-        out.push_str(&jiff::fmt::strtime::format(format, timestamp).unwrap_or_default());
-        return;
-    }
-    let at = jiff::tz::Offset::UTC.to_datetime(timestamp);
-    let Ok(year @ 0..=9999) = u32::try_from(at.year()) else { return display(timestamp, out) };
-    padded(year, 4, out);
-    let small = |value: i8| u32::try_from(value).unwrap_or_default();
-    let parts =
-        [('-', at.month()), ('-', at.day()), ('T', at.hour()), (':', at.minute()), (':', at.second())];
-    for (before, value) in parts {
-        out.push(before);
-        padded(small(value), 2, out);
-    }
-    out.push('.');
-    padded(u32::try_from(at.millisecond()).unwrap_or_default(), 3, out);
-    out.push('Z');
-}
-
-/// Keeps what was written on one line, whatever a client sent: control characters become escapes.
-fn one_line(out: &mut String, start: usize) {
-    let written = out.get(start..).unwrap_or_default();
-    // Other control characters than these are two bytes long.
-    if is_printable(written.as_bytes()) || !written.contains(char::is_control) {
-        return;
-    }
-    let written = out.split_off(start);
-    for character in written.chars() {
-        if character.is_control() {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
 }
 
 #[cfg(test)]

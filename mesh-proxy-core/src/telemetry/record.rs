@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method};
+use mesh_compile::proxy::cluster::ClusterService;
 use mesh_compile::proxy::listener::Direction;
 
 /// A finished request, or a finished connection of bytes.
@@ -39,6 +40,8 @@ pub struct Record {
     pub flags: String,
     /// Why the status is what it is.
     pub details: String,
+    /// Why the proxy ended the connection; empty: it did not.
+    pub termination: String,
     /// Why the connection to the upstream failed; empty: it did not.
     pub upstream_failure: String,
     /// Bytes of the body that the client sent.
@@ -51,6 +54,8 @@ pub struct Record {
     pub messages_sent: u64,
     /// The cluster; `None`: none was chosen.
     pub cluster: Option<Arc<str>>,
+    /// The service that the cluster stands for, where its name does not say it.
+    pub service: Option<Arc<ClusterService>>,
     /// The endpoint; `None`: none was picked.
     pub endpoint: Option<Arc<str>>,
     /// The route; `None`: none matched.
@@ -96,12 +101,14 @@ impl Record {
             response_trailers: HeaderMap::new(),
             flags: String::new(),
             details: String::new(),
+            termination: String::new(),
             upstream_failure: String::new(),
             bytes_received: 0,
             bytes_sent: 0,
             messages_received: 0,
             messages_sent: 0,
             cluster: None,
+            service: None,
             endpoint: None,
             route: None,
             attempts: 0,

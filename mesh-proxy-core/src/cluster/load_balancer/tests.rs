@@ -13,13 +13,8 @@ const PICKS: usize = 100_000;
 
 fn hosts(weights: &[u32]) -> Vec<WeightedHost> {
     let endpoint = |index: usize, weight: u32| ClusterEndpoint {
-        address: format!("10.0.0.{index}:80").into(),
-        priority: 0,
         weight,
-        healthy: true,
-        draining: false,
-        mtls: false,
-        locality: "".into(),
+        ..ClusterEndpoint::at(format!("10.0.0.{index}:80"))
     };
     weights
         .iter()

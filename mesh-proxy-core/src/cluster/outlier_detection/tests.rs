@@ -5,15 +5,7 @@ use mesh_compile::proxy::cluster::ClusterEndpoint;
 use super::*;
 
 fn hosts(count: usize) -> Vec<Arc<Host>> {
-    let endpoint = |index: usize| ClusterEndpoint {
-        address: format!("10.0.0.{index}:80").into(),
-        priority: 0,
-        weight: 1,
-        healthy: true,
-        draining: false,
-        mtls: false,
-        locality: "".into(),
-    };
+    let endpoint = |index: usize| ClusterEndpoint::at(format!("10.0.0.{index}:80"));
     (0..count).map(|index| Arc::new(Host::new(endpoint(index), 0))).collect()
 }
 

@@ -140,6 +140,10 @@ impl Direct {
                 seen = kept.len().saturating_sub(2);
                 let count = std::future::poll_fn(|context| self.poll_more(context, &mut kept)).await;
                 match count {
+                    // An end within the head breaks the protocol, as in Envoy: an answer had begun.
+                    Ok(0) | Err(_) if !kept.is_empty() => {
+                        return Err(Failure::Protocol("the head of the answer ends too early".to_owned()));
+                    }
                     Ok(0) => {
                         return Err(Failure::Reset(
                             "connection closed before the answer was complete".to_owned(),

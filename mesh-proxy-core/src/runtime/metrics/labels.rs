@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mesh_compile::proxy::cluster::ClusterService;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::proxy_identity::Proxy as Identity;
 
@@ -57,6 +58,11 @@ pub(super) enum Protocol {
 pub(super) struct Key {
     direction: Direction,
     cluster: Option<Arc<str>>,
+    service: Option<Arc<ClusterService>>,
+    /// What a client of a sidecar asked for, where no service is known.
+    host: Option<String>,
+    /// The route of what is in no service.
+    elsewhere: Option<&'static str>,
     principal: Option<String>,
     pub(super) protocol: Protocol,
     status: u16,
@@ -68,6 +74,12 @@ pub(super) struct Key {
 impl Key {
     /// `values`: those of the expressions of a configuration.
     pub(super) fn of(record: &Record, values: Vec<String>) -> Self {
+        let host = || {
+            let authority = &*record.request.as_ref()?.authority;
+            let is_service = record.cluster.as_deref().is_some_and(|cluster| cluster.contains('|'));
+            (record.direction == Direction::Outbound && !is_service && !authority.is_empty())
+                .then(|| bounded(authority).to_owned())
+        };
         let grpc_status = || {
             let trailer = record.response_trailers.get("grpc-status");
             let status = trailer.or_else(|| record.response_headers.get("grpc-status"))?;
@@ -81,6 +93,9 @@ impl Key {
         Self {
             direction: record.direction,
             cluster: record.cluster.clone(),
+            service: record.service.clone(),
+            host: host(),
+            elsewhere: record.route.as_deref().and_then(elsewhere),
             // As long as a label may be: what is beyond makes no other series.
             principal: record
                 .peer_principal
@@ -176,7 +191,17 @@ pub(super) fn bounded(value: &str) -> &str {
     end.and_then(|end| value.get(..end)).unwrap_or_default()
 }
 
-/// The destination's service, as a cluster's name tells it.
+/// The clusters that Istio's routes for unknown hosts stand for.
+fn elsewhere(route: &str) -> Option<&'static str> {
+    match route {
+        "block_all" => Some("BlackHoleCluster"),
+        "allow_any" => Some("PassthroughCluster"),
+        _ => None,
+    }
+}
+
+/// The destination's service (Istio's `istio_stats`): what the cluster stands for; else, at a client's sidecar, the host
+/// that was asked for; else, at a server's, the workload's own.
 struct Service {
     host: String,
     name: String,
@@ -186,23 +211,22 @@ struct Service {
 impl Service {
     fn of(key: &Key, own: &Own) -> Self {
         let cluster = key.cluster.as_deref().unwrap_or_default();
-        let host = cluster.splitn(4, '|').nth(3).unwrap_or_default();
-        if !host.is_empty() {
-            let mut parts = host.split('.');
-            let (name, namespace) = match (parts.next(), parts.next(), parts.next()) {
-                (Some(name), Some(namespace), Some("svc")) => (name, namespace),
-                _ => (host, UNKNOWN),
-            };
-            return Self { host: host.to_owned(), name: name.to_owned(), namespace: namespace.to_owned() };
+        if let Some(service) = &key.service {
+            let ClusterService { host, name, namespace } = &**service;
+            return Self { host: host.to_string(), name: name.to_string(), namespace: namespace.to_string() };
         }
+        if let Some((name, namespace)) = ClusterService::in_name(cluster) {
+            let host = cluster.splitn(4, '|').nth(3).or_else(|| cluster.splitn(4, "_.").nth(3));
+            let host = host.unwrap_or_default().to_owned();
+            return Self { host, name: name.to_owned(), namespace: namespace.to_owned() };
+        }
+        let (own_host, own_namespace) = match key.direction {
+            Direction::Inbound => (&*own.service, &*own.namespace),
+            Direction::Outbound | Direction::Gateway => (key.host.as_deref().unwrap_or(UNKNOWN), UNKNOWN),
+        };
         let is_named = cluster.ends_with("Cluster") || cluster.contains("PassthroughCluster");
-        if key.direction == Direction::Inbound {
-            // Clusters of the own ports tell no host: it is a service of this workload.
-            let name = if is_named { cluster.to_owned() } else { own.service.clone() };
-            return Self { host: own.service.clone(), name, namespace: own.namespace.clone() };
-        }
-        let name = if is_named { cluster } else { UNKNOWN };
-        Self { host: UNKNOWN.to_owned(), name: name.to_owned(), namespace: UNKNOWN.to_owned() }
+        let name = key.elsewhere.or(is_named.then_some(cluster)).unwrap_or(own_host);
+        Self { host: own_host.to_owned(), name: name.to_owned(), namespace: own_namespace.to_owned() }
     }
 }
 

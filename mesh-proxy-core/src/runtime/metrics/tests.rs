@@ -15,6 +15,8 @@ use mesh_model::yaml::{LoadOptions, load};
 use super::*;
 use crate::telemetry::record::RequestRecord;
 
+mod services;
+
 const PROXY: &str = r#"{"type":"sidecar","namespace":"shop","name":"web-0","ip":"10.0.0.9","cluster_id":"c1",
     "labels":{"app":"web","version":"v1"},"service_account":"web"}"#;
 

@@ -19,6 +19,8 @@ pub struct Pieces {
     /// The place of the next family.
     next: usize,
     left: Left,
+    /// What comes after all families.
+    last: String,
     is_over: bool,
 }
 
@@ -31,7 +33,12 @@ enum Left {
 
 impl Pieces {
     pub(super) fn of(families: Arc<Families>) -> Self {
-        Self { families, next: 0, left: Left::Counters("", Vec::new()), is_over: false }
+        Self { families, next: 0, left: Left::Counters("", Vec::new()), last: String::new(), is_over: false }
+    }
+
+    /// Families that are written already come after the others.
+    pub(crate) fn and(self, last: String) -> Self {
+        Self { last, ..self }
     }
 
     /// Writes the next series; `false`: there is none.
@@ -79,6 +86,7 @@ impl Iterator for Pieces {
         let mut text = String::with_capacity(PIECE_BYTES);
         while text.len() < PIECE_BYTES {
             if !self.write_next(&mut text) {
+                text.push_str(&self.last);
                 text.push_str("# EOF\n");
                 self.is_over = true;
                 break;

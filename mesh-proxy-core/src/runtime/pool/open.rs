@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Failure;
 use crate::runtime::connection::Connection;
+use crate::runtime::pressure::Metered;
 use crate::runtime::proxy::Inner;
 use crate::runtime::tls::upstream::Offer;
 use crate::seam::dial::{BoxIo, Target};
@@ -45,6 +46,9 @@ pub(super) async fn open(
     };
     let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
     let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
+    if proxy.pressure.is_bounded() {
+        stream = Box::new(Metered::new(stream, &proxy.pressure));
+    }
     if let Some(preface) = preface {
         stream.write_all(preface).await.map_err(failed)?;
     }

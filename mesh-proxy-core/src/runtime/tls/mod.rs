@@ -6,7 +6,7 @@ pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
@@ -15,6 +15,8 @@ use crate::seam::certificate_source::CertificateSource;
 
 /// The most configurations that are kept of either side.
 const KEPT_MAX: usize = 4096;
+/// The most problems that are told of between two versions of the certificates.
+const TOLD_MAX: usize = 256;
 
 /// What TLS needs, shared by all connections.
 #[derive(Debug)]
@@ -23,6 +25,14 @@ pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
     servers: Mutex<HashMap<String, Kept<rustls::ServerConfig>>>,
     clients: Mutex<HashMap<String, Kept<rustls::ClientConfig>>>,
+    told: Mutex<Told>,
+}
+
+/// What the log says is missing, for a version of the certificates: every client would say it again.
+#[derive(Debug, Default)]
+struct Told {
+    version: u64,
+    problems: BTreeSet<String>,
 }
 
 /// A configuration, and the version of the certificates that it was made of.
@@ -39,7 +49,18 @@ impl Tls {
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             servers: Mutex::default(),
             clients: Mutex::default(),
+            told: Mutex::default(),
         }
+    }
+
+    /// Whether a problem has not been told of yet.
+    fn is_news(&self, problem: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = self.source.version();
+        if told.version != version {
+            *told = Told { version, problems: BTreeSet::new() };
+        }
+        told.problems.len() < TOLD_MAX && told.problems.insert(problem.to_owned())
     }
 }
 

@@ -65,6 +65,11 @@ impl Tls {
     fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Arc<ServerConfig>, String> {
         let key = format!("{with_alpn} {wanted:?}");
         kept(&self.servers, key, self.source.version(), || self.make_server_config(wanted, with_alpn))
+            .inspect_err(|problem| {
+                if self.is_news(problem) {
+                    tracing::warn!(problem, "TLS clients are turned away");
+                }
+            })
     }
 
     fn make_server_config(

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use mesh_compile::proxy::listener::Direction;
@@ -42,7 +42,8 @@ fn full() -> Record {
     record.response_trailers.insert("x-end", HeaderValue::from_static("e"));
     record.flags = "UF,URX".to_owned();
     record.details = "via_upstream".to_owned();
-    record.upstream_failure = "refused".to_owned();
+    record.termination = "rbac_access_denied_matched_policy[none]".to_owned();
+    record.upstream_failure = "was refused".to_owned();
     (record.bytes_received, record.bytes_sent, record.attempts) = (5, 7, 2);
     record.cluster = Some("outbound|80||a".into());
     record.endpoint = Some("10.0.1.1:9080".into());
@@ -57,9 +58,11 @@ fn full() -> Record {
 }
 
 /// Every operator that Istio's formats are made of, and the others that are known here.
-const OPERATORS: [(&str, &str); 40] = [
+const OPERATORS: [(&str, &str); 45] = [
     ("%START_TIME%", "2023-11-14T22:13:20.123Z"),
     ("%START_TIME(%Y/%m)%", "2023/11"),
+    ("%START_TIME(%s.%3f)%", "1700000000.123"),
+    ("%START_TIME(%H:%M:%S %f)%", "22:13:20 123000000"),
     ("%REQ(:METHOD)%", "GET"),
     ("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%", "/a"),
     ("%REQ(:AUTHORITY)%", "a.example"),
@@ -73,15 +76,17 @@ const OPERATORS: [(&str, &str); 40] = [
     ("%RESPONSE_FLAGS%", "UF,URX"),
     ("%RESPONSE_FLAGS_LONG%", "UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
     ("%RESPONSE_CODE_DETAILS%", "via_upstream"),
-    // Set by filters that are not here.
-    ("%CONNECTION_TERMINATION_DETAILS%", "-"),
-    ("%UPSTREAM_TRANSPORT_FAILURE_REASON%", "refused"),
+    ("%CONNECTION_TERMINATION_DETAILS%", "rbac_access_denied_matched_policy[none]"),
+    ("%UPSTREAM_TRANSPORT_FAILURE_REASON%", "was_refused"),
     ("%BYTES_RECEIVED%", "5"),
     ("%BYTES_SENT%", "7"),
     ("%DURATION%", "12"),
     ("%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", "9"),
     ("%TRAILER(X-END)%", "e"),
     ("%UPSTREAM_HOST%", "10.0.1.1:9080"),
+    ("%UPSTREAM_REMOTE_ADDRESS%", "10.0.1.1:9080"),
+    ("%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "10.0.1.1"),
+    ("%UPSTREAM_REMOTE_PORT%", "9080"),
     ("%UPSTREAM_CLUSTER%", "outbound|80||a"),
     ("%UPSTREAM_CLUSTER_RAW%", "outbound|80||a"),
     // The seam that makes connections does not tell.
