@@ -59,3 +59,13 @@ bench-proxy *arguments:
 idle-clients connections="10000":
     cargo build --release --features runtime --example gateway
     python3 tests/load/idle_clients.py target/release/examples/gateway {{connections}}
+
+# A hundred kills of the release build of the gateway: each start at most 200 ms.
+restarts:
+    cargo build --release --features runtime --example gateway
+    cargo build --features runtime-tests --example gateway
+    MESH_GATEWAY=target/release/examples/gateway MESH_START_MS=200 cargo test --features runtime-tests --test running_proxy q03_ -- --nocapture
+
+# What a change of one object costs in a mesh of 10,000 hosts, 10,000 VirtualServices and 100,000 endpoints.
+deltas *arguments:
+    cargo run --release -p mesh-compile --example delta_probe -- {{arguments}}

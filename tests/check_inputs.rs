@@ -339,3 +339,79 @@ fn pipes_are_read_once_and_their_findings_have_excerpts() {
     let output = run(limited, &["60", mesh.to_str().unwrap(), "check", root.to_str().unwrap()], "");
     assert_eq!(status(&output), 0, "{}", text(&output.stdout));
 }
+
+/// Each finding as severity, code, field and line.
+fn places(mesh: &Path, input: &str) -> Vec<(String, String, String, u64)> {
+    let answer = json(&run(mesh, &["check", "--format", "json", "-"], input));
+    let word = |found: &Value, name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let findings = answer["findings"].as_array().unwrap().iter();
+    findings
+        .map(|found| {
+            let line = found["line"].as_u64().unwrap();
+            (word(found, "severity"), word(found, "code"), word(found, "field"), line)
+        })
+        .collect()
+}
+
+/// A ConfigMap as Istio is installed with, from which its control plane reads the mesh configuration.
+fn config_map(name: &str, mesh: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: istio-system\ndata:\n  mesh: |-\n{mesh}---\n"
+    )
+}
+
+#[test]
+fn the_mesh_configuration_is_checked_where_istio_reads_it() {
+    let Some(mesh) = binary() else { return };
+    let text = "    # ours\n    accessLogFile: /dev/stdout\n    defaultConfig:\n      concurrency: many\n    enableTracin: true\n";
+    for name in ["istio", "istio-canary"] {
+        let found = places(&mesh, &config_map(name, text));
+        let found: Vec<_> = found.iter().map(|(_, code, field, line)| (&**code, &**field, *line)).collect();
+        assert_eq!(
+            found,
+            [
+                ("wrong-type", "data.mesh.defaultConfig.concurrency", 11),
+                ("unknown-field", "data.mesh.enableTracin", 12)
+            ]
+        );
+    }
+    // Others may call a file of theirs so.
+    assert_eq!(places(&mesh, &config_map("settings", text)), []);
+    assert_eq!(places(&mesh, &config_map("istio", "    trustDomain: a\n")), []);
+}
+
+#[test]
+fn the_mesh_configuration_of_the_config_map_counts() {
+    let Some(mesh) = binary() else { return };
+    let telemetry = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a, namespace: istio-system}\nspec: {accessLogging: [{}]}\n";
+    let providers = "    defaultProviders: {accessLogging: [envoy]}\n";
+    let is_unknown =
+        |input: &str| places(&mesh, input).iter().any(|(_, code, ..)| code == "telemetry-provider-missing");
+    assert!(is_unknown(telemetry));
+    assert!(!is_unknown(&(config_map("istio", providers) + telemetry)));
+    // Which revision is meant is not known.
+    assert!(is_unknown(&(config_map("istio-a", providers) + &config_map("istio-b", providers) + telemetry)));
+}
+
+#[test]
+fn what_a_broken_file_would_say_is_not_called_missing() {
+    let Some(mesh) = binary() else { return };
+    let root = folder("unread");
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: shop}\nspec: {ports: [{name: http, port: 80}]}\n";
+    let route = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: shop}\nspec:\n  hosts: [a.test]\n  gateways: [front]\n  http:\n  - route:\n    - {destination: {host: a}, weight: 50}\n    - {destination: {host: out.test}, weight: 50}\n";
+    let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata:\n  name: front\n  namespace: shop\nspec:\n  selector: {istio: ingressgateway\n  servers: []\n";
+    let broken = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  namespace: shop\nspec:\n\tports: []\n---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: out, namespace: shop}\nspec:\n  hosts: [out.test\n  ports: []\n";
+    write(
+        &root,
+        &[
+            ("service.yaml", service),
+            ("route.yaml", route),
+            ("gateway.yaml", gateway),
+            ("broken.yaml", broken),
+        ],
+    );
+    let (_, mut found) = check(&mesh, &[root.to_str().unwrap()], "");
+    found.retain(|(_, _, file)| file == "route.yaml");
+    let remark = ("info".to_owned(), "reference-refused".to_owned(), "route.yaml".to_owned());
+    assert_eq!(found, [remark.clone(), remark.clone(), remark]);
+}

@@ -14,13 +14,32 @@ fn wanted() -> Vec<String> {
         .flat_map(|(letter, numbers)| numbers.map(move |number| format!("{letter}{number:02}")))
         .collect();
     rows.extend(
-        ["C04", "C05", "C06", "C08", "C09", "JK01", "JK02", "JK03", "JK04", "A01"].map(str::to_owned),
+        [
+            "C02",
+            "C03",
+            "C04",
+            "C05",
+            "C06",
+            "C08",
+            "C09",
+            "S01",
+            "S02",
+            "W01 to W05",
+            "Z01",
+            "Z02",
+            "JK01",
+            "JK02",
+            "JK03",
+            "JK04",
+            "A01",
+        ]
+        .map(str::to_owned),
     );
     // Published vulnerabilities of the classes HTTP, TLS and other, by their number in the corpus.
     let classes = [
-        18, 19, 21, 22, 23, 24, 25, 26, 27, 31, 32, 34, 37, 48, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68,
-        69, 70, 71, 72, 74, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95,
-        96, 97, 99, 100,
+        18, 19, 21, 22, 23, 24, 25, 26, 27, 31, 32, 34, 36, 37, 47, 48, 58, 59, 60, 61, 62, 63, 64, 65, 66,
+        67, 68, 69, 70, 71, 72, 74, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93,
+        94, 95, 96, 97, 99, 100,
     ];
     rows.extend(classes.map(|number| format!("#{number}")));
     rows

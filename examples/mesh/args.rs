@@ -70,7 +70,8 @@ pub struct Config {
     /// the documents come from (default `Kubernetes`). May be repeated.
     #[arg(long = "config", value_name = "PATH", required = true, num_args = 1..)]
     pub paths: Vec<String>,
-    /// MeshConfig as a bare message; what it leaves out has Istio's defaults.
+    /// MeshConfig as a bare message; what it leaves out has Istio's defaults. Without this, `mesh` of a ConfigMap
+    /// `istio` counts, where Istio reads it.
     #[arg(long, value_name = "FILE")]
     pub mesh_config: Option<PathBuf>,
     /// MeshNetworks as a bare message: which endpoints are in which network, and the gateways between networks.
@@ -128,7 +129,7 @@ pub struct Check {
     /// the documents come from. All of them are analysed together.
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
-    /// A MeshConfig to check, as a bare message.
+    /// A MeshConfig to check, as a bare message; without this, `mesh` of a ConfigMap `istio` is checked.
     #[arg(long, value_name = "FILE")]
     pub mesh_config: Option<PathBuf>,
     /// A MeshNetworks to check, as a bare message.

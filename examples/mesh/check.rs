@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mesh_authz::differences;
-use mesh_compile::analyze::{ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress};
+use mesh_compile::analyze::{
+    ANALYZERS, Completeness, Input, Options, Suppression, analyze, suppress, tell_unread,
+};
 use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
 use mesh_model::diagnostic::{Code, Diagnostic, Report, ResourceRef, Severity, Stage, nearest};
 use mesh_model::kind_table::Strictness;
@@ -80,6 +82,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         let mut analysis = analyze(&input, &options);
         leave_out_consequences(&mut analysis.report, &read.report);
         read.report.merge(analysis.report);
+        tell_unread(&mut read.report, &read.unread);
         skipped = analysis.skipped;
     }
     explain_scalars(&mut read.report);

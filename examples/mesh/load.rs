@@ -9,9 +9,9 @@ use mesh_model::decode::Unknown;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, Report, Severity};
 use mesh_model::document::{Document, Span};
 use mesh_model::kind_table::Strictness;
-use mesh_model::mesh_config::{MeshConfig, MeshNetworks, read_bare};
+use mesh_model::mesh_config::{MeshConfig, MeshNetworks, read_bare, read_in_config_map};
 use mesh_model::object::Kind;
-use mesh_model::yaml::{LoadOptions, Loaded, load};
+use mesh_model::yaml::{LoadOptions, Loaded, Unread, load};
 
 use crate::Unusable;
 use crate::args::Config;
@@ -27,6 +27,8 @@ pub struct Read {
     pub report: Report,
     pub extent: Extent,
     pub documents: Vec<Arc<Document>>,
+    /// Documents that cannot be read.
+    pub unread: Vec<Unread>,
     pub texts: Texts,
     /// Shown until it is dropped.
     pub progress: Option<Progress>,
@@ -51,7 +53,7 @@ pub fn read_all(
     let Selection { files, mut report } = select(paths)?;
     let mut config = ConfigSet::new();
     let mut texts = Texts::default();
-    let mut documents = Vec::new();
+    let (mut documents, mut unread) = (Vec::new(), Vec::new());
     let sizes: Vec<u64> =
         files.iter().map(|file| std::fs::metadata(&file.path).map_or(0, |data| data.len())).collect();
     let progress = Progress::reading(sizes.iter().sum());
@@ -78,7 +80,8 @@ pub fn read_all(
         progress.done(size);
         // A document that only strict reading refuses is looked at all the same: one run tells of every problem.
         if strictness == Strictness::Strict && loaded.report.iter().any(is_of_strictness) {
-            loaded.documents = load(&name, &bytes, &load_options.with_strict(false)).documents;
+            let lenient = load(&name, &bytes, &load_options.with_strict(false));
+            (loaded.documents, loaded.unread) = (lenient.documents, lenient.unread);
         }
         if file.found_in.is_some() && is_of_another_tool(&bytes, &loaded) {
             // Lines of JSON are mostly data of another kind: nothing to remark on.
@@ -93,6 +96,7 @@ pub fn read_all(
         }
         report.merge(loaded.report);
         documents.extend(loaded.documents);
+        unread.append(&mut loaded.unread);
     }
     if files.is_empty() && report.is_empty() {
         for path in paths {
@@ -117,8 +121,11 @@ pub fn read_all(
     let changes = documents.iter().cloned().map(Change::Upsert).inspect(|_| progress.done(1));
     let applied = config.apply_with(changes, options);
     report.merge(applied.report);
-    let mesh = read_mesh_config(mesh_config, strictness, &mut report)?;
-    Ok(Read { config, mesh, report, extent, documents, texts, progress: Some(progress) })
+    let mesh = match mesh_config {
+        Some(path) => read_mesh_config(path, strictness, &mut report)?,
+        None => Arc::new(mesh_config_within(&mut config, strictness, &mut report)),
+    };
+    Ok(Read { config, mesh, report, extent, documents, unread, texts, progress: Some(progress) })
 }
 
 /// What lenient reading only warns of.
@@ -174,14 +181,58 @@ pub fn resolve(arguments: &Config) -> Result<(MeshSnapshot, Read), Unusable> {
 
 /// The mesh configuration over Istio's defaults (T-471).
 fn read_mesh_config(
-    path: Option<&Path>,
+    path: &Path,
     strictness: Strictness,
     report: &mut Report,
 ) -> Result<Arc<MeshConfig>, Unusable> {
     let defaults = MeshConfig::with_defaults();
-    let Some(path) = path else { return Ok(Arc::new(defaults)) };
     let written = read_message(path, strictness, report)?;
     Ok(Arc::new(written.map_or_else(MeshConfig::with_defaults, |written| defaults.overlay(written))))
+}
+
+/// The mesh configuration and networks that stand where Istio reads them: in the ConfigMap `istio` of the namespace
+/// `istio-system`, or of another where only that has one. Those of revisions (`istio-REVISION`) are checked.
+fn mesh_config_within(config: &mut ConfigSet, strictness: Strictness, report: &mut Report) -> MeshConfig {
+    let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
+    let how = (&options, unknown(strictness));
+    let is_istio = |name: &str| name == "istio" || name.starts_with("istio-");
+    let maps = config
+        .config_maps
+        .iter()
+        .filter(|map| is_istio(&map.meta.name) && map.spec.data.contains_key("mesh"));
+    let (mut meshes, mut networks) = (Vec::new(), Vec::new());
+    for map in maps {
+        let place = (&*map.meta.name != "istio", &*map.meta.namespace != "istio-system");
+        meshes
+            .extend(read_in_config_map::<MeshConfig, _>(map, "mesh", how, report).map(|(_, it)| (place, it)));
+        let found = read_in_config_map::<MeshNetworks, _>(map, "meshNetworks", how, report);
+        networks.extend(found.map(|(_, it)| (place, it)));
+    }
+    if let Some(networks) = in_force(networks) {
+        config.mesh_networks = Arc::new(networks);
+    }
+    let defaults = MeshConfig::with_defaults();
+    match in_force(meshes) {
+        Some(mesh) => defaults.overlay(mesh),
+        None => defaults,
+    }
+}
+
+/// The first by place, where it is clear which that is.
+fn in_force<S>(mut found: Vec<((bool, bool), S)>) -> Option<S> {
+    found.sort_by_key(|(place, _)| *place);
+    match found.as_slice() {
+        [(one, _), (other, _), ..] if one == other => None,
+        [((true, _), _), _, ..] => None,
+        _ => found.into_iter().next().map(|(_, it)| it),
+    }
+}
+
+fn unknown(strictness: Strictness) -> Unknown {
+    match strictness {
+        Strictness::Strict => Unknown::Error,
+        Strictness::Lenient => Unknown::Warning,
+    }
 }
 
 /// A message that stands in a file of its own; `None`: there is none that can be read.
@@ -200,13 +251,11 @@ pub fn read_located<S: Kind>(
     report: &mut Report,
 ) -> Result<Option<(Arc<Document>, S)>, Unusable> {
     let name = path.display().to_string();
-    let unknown = match strictness {
-        Strictness::Strict => Unknown::Error,
-        Strictness::Lenient => Unknown::Warning,
-    };
     let options = LoadOptions::default().with_strict(strictness == Strictness::Strict);
     let loaded = load(&name, &read(path)?, &options);
     report.merge(loaded.report);
     let document = loaded.documents.into_iter().next();
-    Ok(document.and_then(|document| read_bare(&document, unknown, report).map(|message| (document, message))))
+    Ok(document.and_then(|document| {
+        read_bare(&document, unknown(strictness), report).map(|message| (document, message))
+    }))
 }

@@ -6,11 +6,19 @@ use std::time::{Duration, Instant};
 /// Runs a test again in a process of its own, under these variables and for a minute at most; `true`: this is that
 /// process, and the caller is to go on.
 pub fn is_alone(test: &str, variables: &[(&str, String)]) -> bool {
+    is_alone_through(&[], test, variables)
+}
+
+/// The same through another command (`ip netns exec NAME`).
+pub fn is_alone_through(through: &[&str], test: &str, variables: &[(&str, String)]) -> bool {
     const MARK: &str = "MESH_TEST_ALONE";
     if std::env::var(MARK).is_ok_and(|alone| alone == test) {
         return true;
     }
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+    let own = std::env::current_exe().unwrap();
+    let words = through.iter().map(std::ffi::OsStr::new).chain([own.as_os_str()]).collect::<Vec<_>>();
+    let mut child = std::process::Command::new(words[0])
+        .args(&words[1..])
         .args([test, "--exact", "--nocapture", "--test-threads", "1"])
         .env(MARK, test)
         .envs(variables.iter().map(|(name, value)| (*name, value)))

@@ -1,7 +1,11 @@
 //! Security resources that turn bad in their files: what was good stays in force, and what never was refuses.
 
-use mesh::proxy_core::runtime::Options;
+use std::time::Duration;
+
 use mesh::proxy_core::runtime::files::Files;
+use mesh::proxy_core::runtime::follow::FollowCounts;
+use mesh::proxy_core::runtime::metrics::Metrics;
+use mesh::proxy_core::runtime::{Options, Proxy};
 use mesh::proxy_core::seam::config_source::ConfigSource;
 
 use crate::client::{Answer, get};
@@ -52,8 +56,7 @@ async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_
             .unwrap(),
             None => std::fs::remove_file(&file).unwrap(),
         }
-        let loaded = files.load().unwrap();
-        running.proxy.apply(loaded.config);
+        running.proxy.take(files.load().unwrap());
         let Answer { status, body, .. } = get(running.address(), "reviews:9080", "/x").await;
         (status, body)
     };
@@ -77,5 +80,74 @@ async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_
         assert_eq!(told(kind, Some(bad)).await.0, status, "{kind} {bad}");
         assert_eq!(told(kind, None).await, open, "{kind}: it is gone");
     }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Who watches the proxy sees it: what is wrong, of how many objects an older version is in force, which loads failed.
+#[tokio::test]
+async fn c04_what_turned_bad_is_seen_at_the_administration_address() {
+    let folder = std::env::temp_dir().join(format!("mesh-seen-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let (proxy, file) = (folder.join("proxy.txt"), folder.join("policy.yaml"));
+    std::fs::write(&proxy, SERVER).unwrap();
+    std::fs::write(folder.join("mesh.yaml"), REVIEWS).unwrap();
+    let mut files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
+    let running = Proxy::builder(Options::default()).build_loaded(files.load().unwrap());
+    let metrics = Metrics::new(files.proxy());
+    let admin = running.administer("127.0.0.1:0".parse().unwrap(), Some(metrics)).await.unwrap();
+    let counted = async |expected: [(&str, u64); 4]| {
+        let text = get(admin, "127.0.0.1", "/metrics").await.body;
+        for (name, value) in expected {
+            assert!(
+                text.lines().any(|line| line == format!("mesh_proxy_{name} {value}")),
+                "{name} {value} in {text}"
+            );
+        }
+    };
+    let followed = tokio::spawn({
+        let running = running.clone();
+        async move { running.follow(files).await }
+    });
+    let put = async |text: &str, seen: FollowCounts| {
+        std::fs::write(&file, text).unwrap();
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if running.follow_counts() == seen {
+                return;
+            }
+        }
+        panic!("{:?} and not {seen:?}", running.follow_counts());
+    };
+    let policy = |spec: &str| {
+        format!(
+            "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: x, namespace: shop}}\nspec: {spec}\n"
+        )
+    };
+    let good = FollowCounts { taken: 2, ..FollowCounts::default() };
+    put(&policy("{rules: [{}]}"), good).await;
+    counted([
+        ("config_taken_total", 2),
+        ("config_failed_total", 0),
+        ("config_errors", 0),
+        ("config_kept", 0),
+    ])
+    .await;
+    assert_eq!(get(admin, "127.0.0.1", "/findings").await.body.trim(), "[]");
+    put(&policy("{rules: [{to: 5}]}"), FollowCounts { taken: 3, errors: 1, warnings: 1, kept: 1, ..good })
+        .await;
+    counted([
+        ("config_taken_total", 3),
+        ("config_failed_total", 0),
+        ("config_errors", 1),
+        ("config_kept", 1),
+    ])
+    .await;
+    let findings: serde_json::Value =
+        serde_json::from_str(&get(admin, "127.0.0.1", "/findings").await.body).unwrap();
+    let kept = findings.as_array().unwrap().iter().find(|found| found["code"] == "kept-last-good").unwrap();
+    assert!(kept["file"].as_str().unwrap().ends_with("policy.yaml"), "{kept}");
+    put("", FollowCounts { taken: 3, failed: 1, errors: 1, warnings: 1, kept: 1 }).await;
+    followed.abort();
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -69,7 +69,8 @@ async fn play(case: &Path, score: &mut Score) {
     }
 }
 
-async fn area(name: &str, different_max: usize) {
+/// All cases of an area; `acted_min`: so many of its decisions can be acted out.
+async fn area(name: &str, acted_min: usize) {
     let Some(folder) = shared() else {
         println!("skipped: the conformance cases are not here");
         return;
@@ -83,40 +84,41 @@ async fn area(name: &str, different_max: usize) {
     for line in &score.different {
         println!("  {line}");
     }
-    assert!(score.same > 0 && score.different.len() <= different_max, "{name}: {}", score.different.len());
+    assert!(score.different.is_empty(), "{name}: {}", score.different.len());
+    assert!(acted >= acted_min, "{name}: {acted} acted out, not {acted_min}");
 }
 
 #[tokio::test]
 async fn outbound_http() {
-    area("outbound-http", 0).await;
+    area("outbound-http", 2_800).await;
 }
 
 #[tokio::test]
 async fn inbound_security() {
-    area("inbound-security", 0).await;
+    area("inbound-security", 4_400).await;
 }
 
 #[tokio::test]
 async fn gateway() {
-    area("gateway", 0).await;
+    area("gateway", 2_400).await;
 }
 
 #[tokio::test]
 async fn destination() {
-    area("destination", 0).await;
+    area("destination", 5_280).await;
 }
 
 #[tokio::test]
 async fn registry() {
-    area("registry", 0).await;
+    area("registry", 3_200).await;
 }
 
 #[tokio::test]
 async fn scenarios() {
-    area("scenarios", 0).await;
+    area("scenarios", 4_690).await;
 }
 
 #[tokio::test]
 async fn gateway_api() {
-    area("gateway-api", 0).await;
+    area("gateway-api", 2_280).await;
 }

@@ -253,8 +253,13 @@ async fn u08_no_answer_in_time_or_in_size_is_none_and_the_settings_decide() {
 async fn u08_a_huge_refusal_is_no_answer_and_a_failing_authorizer_neither() {
     for (say, status) in [("huge", 503), ("500", 503), ("599", 503), ("499", 499)] {
         let more = format!("{SHOWN}, \"statusOnError\": \"503\"");
-        let (proxy, _) = gateway("envoyExtAuthzHttp", &more, http_authorizer(Log::default()).await).await;
-        assert_eq!(ask(&proxy, say, &[]).await.status, status, "{say}");
+        let (proxy, upstream) =
+            gateway("envoyExtAuthzHttp", &more, http_authorizer(Log::default()).await).await;
+        let answer = ask(&proxy, say, &[]).await;
+        assert_eq!(answer.status, status, "{say}");
+        assert!(answer.body.len() < 1024, "{say}: {} bytes of it went on", answer.body.len());
+        assert!(upstream.take().is_empty(), "{say}");
+        assert_eq!(proxy.records.take()[0].flags, "UAEX", "{say}");
     }
 }
 

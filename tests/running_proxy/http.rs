@@ -180,7 +180,8 @@ async fn timeouts_end_the_wait() {
         let took = started.elapsed();
         assert!(took >= Duration::from_millis(least) && took < Duration::from_millis(most), "{took:?}");
     }
-    assert!(proxy.records.take().iter().all(|record| record.flags == "UT"));
+    let flags: Vec<String> = proxy.records.take().into_iter().map(|record| record.flags).collect();
+    assert_eq!(flags, ["UT", "URX,UT"]);
 }
 
 #[tokio::test]
@@ -220,6 +221,14 @@ async fn no_endpoint_is_told_at_once() {
     let answer = get(proxy.address(), "reviews", "/").await;
     assert_eq!((answer.status, &*answer.body), (503, "no healthy upstream"));
     assert!(started.elapsed() < Duration::from_millis(500));
+    let record = proxy.records.take().remove(0);
+    assert_eq!((&*record.flags, &*record.details, record.attempts), ("UH", "no_healthy_upstream", 0));
+    // Nor in a subset that selects nobody.
+    let text = reviews("  - route: [{destination: {host: reviews, subset: v3}}]\n")
+        .replace("  - {name: v1, labels", "  - {name: v3, labels: {version: v3}}\n  - {name: v1, labels");
+    let proxy = start(&text, SIDECAR, &["9080"], &[]).await;
+    let answer = get(proxy.address(), "reviews", "/").await;
+    assert_eq!((answer.status, &*answer.body), (503, "no healthy upstream"));
     assert_eq!(proxy.records.take()[0].flags, "UH");
 }
 

@@ -277,13 +277,19 @@ pub(crate) async fn answer(stream: &mut TcpStream, patience: Duration) -> (Vec<u
 async fn malformed_requests_and_frames_do_not_reach_the_upstream() {
     let (running, upstream) = gateway().await;
     let all = [malformed(), broken_frames()].concat();
-    assert!(all.len() >= 60, "{}", all.len());
+    assert!(all.len() >= 67, "{}", all.len());
     let mut wrong = Vec::new();
     for (name, bytes) in &all {
         let mut stream = connect(&running).await;
         let _ = stream.write_all(bytes).await;
-        let (answered, _) = answer(&mut stream, Duration::from_millis(150)).await;
+        let (answered, closed) = answer(&mut stream, Duration::from_millis(150)).await;
         drop(stream);
+        // A reset, GOAWAY, or an answer of ours; never silence.
+        let is_refused =
+            closed || frames(&answered).iter().any(|frame| matches!(frame.0, RST_STREAM | GOAWAY | HEADERS));
+        if !is_refused {
+            wrong.push(format!("{name}: neither refused nor answered"));
+        }
         let heard: Vec<_> =
             upstream.take().into_iter().filter(|seen| !seen.body.starts_with("broken")).collect();
         if succeeded(&answered) {

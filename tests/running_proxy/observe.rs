@@ -91,6 +91,50 @@ async fn requests_are_logged_counted_and_explained() {
     assert!(shown["clusters"].as_object().unwrap().len() > 1);
 }
 
+/// Labels of the service that requests went to, on both sides: what the configuration calls it, else what was asked for.
+#[tokio::test]
+async fn metrics_name_the_service_as_the_configuration_does() {
+    let upstream = Upstream::start("web").await;
+    let mesh = "apiVersion: v1\nkind: Service\nmetadata: {name: front, namespace: shop}\nspec:\n  clusterIP: 10.96.0.9\n  \
+                selector: {app: web}\n  ports: [{name: http, port: 80, targetPort: 8080}]\n---\napiVersion: v1\nkind: Pod\n\
+                metadata: {name: web-0, namespace: shop, labels: {app: web}}\nstatus: {podIP: 10.0.0.9, phase: Running}\n---\n\
+                apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: bank, namespace: shop}\nspec:\n  \
+                hosts: [api.bank.example]\n  ports: [{number: 9999, name: http, protocol: HTTP}]\n  resolution: STATIC\n  \
+                endpoints: [{address: 10.9.0.1}]\n";
+    let metrics = Metrics::new(&serde_json::from_str(SIDECAR).unwrap());
+    let ports = ["in:10.0.0.9:8080", "out:198.51.100.7:9999"];
+    let endpoints =
+        ["10.0.0.9:8080", "10.9.0.1:9999", "198.51.100.7:9999"].map(|mesh| (mesh, upstream.address));
+    let running = start_with(config(mesh, SIDECAR), &ports, &endpoints, Options::default(), |builder| {
+        builder.sink(metrics.clone())
+    })
+    .await;
+    assert_eq!(get(running.addresses[0], "front", "/").await.status, 200);
+    for host in ["api.bank.example", "elsewhere.example"] {
+        assert_eq!(get(running.addresses[1], host, "/").await.body, "web");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let text = metrics.text();
+    let services: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("istio_requests_total{"))
+        .map(|line| {
+            let of =
+                |label: &str| line.split(&format!(",{label}=\"")).nth(1).unwrap().split('"').next().unwrap();
+            ["destination_service", "destination_service_name", "destination_service_namespace"]
+                .map(of)
+                .join(" ")
+        })
+        .collect();
+    for expected in [
+        "front.shop.svc.cluster.local front shop",
+        "api.bank.example api.bank.example shop",
+        "elsewhere.example PassthroughCluster unknown",
+    ] {
+        assert!(services.iter().any(|found| found == expected), "{expected}: {services:?}");
+    }
+}
+
 /// As many of the longest names as there may be, of ten times as many records: what they take and what a scrape of them
 /// takes is bounded, although their text is not short.
 #[test]
@@ -195,6 +239,14 @@ async fn administration_is_for_this_machine_only() {
     let forged = [("host", "localhost"), ("origin", "https://evil.example")];
     assert_eq!(request(admin, "POST /drain", &forged, "").await.status, 403);
     assert_eq!(get(admin, "localhost", "/drain").await.status, 404);
+    assert_eq!(get(admin, "localhost", "/ready").await.status, 200, "nobody has drained it");
+    assert_eq!(get(admin, "evil.example", "/config").await.status, 403);
+    // What is asked for is not repeated to a browser.
+    for target in ["/config?<script>", "/<script>", "/explain/<script>"] {
+        let answer = get(admin, "localhost", target).await;
+        let is_page = answer.header("content-type").is_some_and(|kind| kind.contains("html"));
+        assert!(!is_page && !answer.body.contains("<script>"), "{target}: {answer:?}");
+    }
     assert_eq!(get(admin, "localhost", "/../../etc/passwd").await.status, 404);
     assert_eq!(get(running.address(), "reviews", "/x").await.header("x-mesh-decision"), None);
     assert_eq!(request(admin, "POST /drain", &[("host", "localhost")], "").await.status, 202);

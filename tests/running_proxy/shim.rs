@@ -29,7 +29,15 @@ impl Shim {
         F: Fn(Heard) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", serve).await
+    }
+
+    pub async fn start_at<F, Fut>(address: &str, serve: F) -> Self
+    where
+        F: Fn(Heard) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind(address).await.unwrap();
         let shim = Self {
             address: listener.local_addr().unwrap(),
             connections: Arc::default(),

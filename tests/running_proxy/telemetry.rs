@@ -403,6 +403,25 @@ async fn l03_a_collector_that_is_down_or_refuses_costs_spans_and_nothing_else() 
         assert_eq!(get(running.address(), "reviews", "/known/1").await.status, 200);
     }
     assert!(begun.elapsed() < Duration::from_secs(10));
+    // Its queue is bounded: what finds no room is counted as dropped while the requests go on.
+    let flood = async |count: usize| {
+        let mut stream = tokio::net::TcpStream::connect(running.address()).await.unwrap();
+        let one = b"GET /known/1 HTTP/1.1\r\nhost: reviews\r\n\r\n";
+        let mut answers = 0;
+        for _ in 0..count / 50 {
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &one.repeat(50)).await.unwrap();
+            let (mut kept, mut here) = (Vec::new(), 0);
+            while here < 50 {
+                assert!(tokio::io::AsyncReadExt::read_buf(&mut stream, &mut kept).await.unwrap() > 0);
+                here = kept.windows(13).filter(|window| window == b"HTTP/1.1 200 ").count();
+            }
+            answers += here;
+        }
+        answers
+    };
+    let answers = tokio::join!(flood(1500), flood(1500), flood(1500), flood(1500));
+    assert_eq!(answers, (1500, 1500, 1500, 1500));
+    assert!(running.proxy.span_counts().dropped >= 500, "{:?}", running.proxy.span_counts());
     running.proxy.drain().await;
     assert_eq!(running.proxy.span_counts().sent, 0);
 }

@@ -82,6 +82,7 @@ async fn t01_strict_takes_the_meshs_own_valid_client_certificates_and_no_others(
     ];
     for (name, identity) in cases {
         assert_eq!(status(server.address(), &ca, identity.as_ref()).await, 0, "{name}");
+        assert!(application.take().is_empty(), "{name}: the application heard of it");
     }
     // Fillers behind a good leaf cost a bounded time, whatever comes of them.
     let started = Instant::now();

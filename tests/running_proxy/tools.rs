@@ -1,4 +1,5 @@
-//! Clients that nobody here wrote: curl, h2load, openssl, and Google's gRPC for Python. Skipped, in so many words, where they are not installed.
+//! Clients that nobody here wrote: curl, h2load, openssl, Google's gRPC and `websockets` for Python. Skipped, in so many words,
+//! where they are not installed.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -6,7 +7,7 @@ use std::process::Stdio;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::InMemory;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::ca::Ca;
 use crate::fixture::{GATEWAY, REVIEWS, Running, config, start_with};
@@ -39,13 +40,15 @@ spec:
 async fn gateway(ca: &Ca) -> (Running, Upstream) {
     let upstream = Upstream::start("reviews").await;
     let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    (gateway_before(ca, &endpoints).await, upstream)
+}
+
+async fn gateway_before(ca: &Ca, endpoints: &[(&str, SocketAddr)]) -> Running {
     let held = InMemory::default();
     held.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
     let config = config(&format!("{REVIEWS}{EDGE}"), GATEWAY);
-    let running = start_with(config, &["80", "443"], &endpoints, Options::default(), |builder| {
-        builder.certificates(held)
-    });
-    (running.await, upstream)
+    let options = Options::default();
+    start_with(config, &["80", "443"], endpoints, options, |builder| builder.certificates(held)).await
 }
 
 /// What a program prints; `None`: it is not installed.
@@ -124,29 +127,50 @@ async fn openssl_gets_the_versions_that_are_offered() {
     assert!(!old.contains("ALPN protocol: h2") && old.contains("alert"), "{old}");
 }
 
-/// The Python that has `grpcio`: `MESH_GRPC_PYTHON`, else any that is there.
-fn grpc_python() -> String {
-    std::env::var("MESH_GRPC_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+/// The Python that has the library, which is named by `variable`, else any that is there.
+async fn python_with(variable: &str, library: &str) -> Option<String> {
+    let python = std::env::var(variable).unwrap_or_else(|_| "python3".to_owned());
+    let printed = run(&python, &["-c", &format!("import {library}; print('yes')")]).await;
+    if printed.is_none_or(|printed| printed.trim() != "yes") {
+        println!("skipped: {python} has no `{library}`; {variable} may name one that does");
+        return None;
+    }
+    Some(python)
+}
+
+/// Starts a service that prints its port.
+async fn serving(python: &str, peer: &str) -> (Child, SocketAddr) {
+    let mut server =
+        Command::new(python).args([peer, "serve"]).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+    (server, SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap())))
+}
+
+#[tokio::test]
+async fn websockets_of_python_pass_in_plaintext_and_over_tls() {
+    let Some(python) = python_with("MESH_WEBSOCKETS_PYTHON", "websockets").await else { return };
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/running_proxy/websocket_peer.py");
+    let (_server, address) = serving(&python, peer).await;
+    let ca = Ca::new();
+    let endpoints = [("10.0.1.1:9080", address), ("10.0.1.2:9080", address)];
+    let proxy = gateway_before(&ca, &endpoints).await;
+    let file = std::env::temp_dir().join(format!("mesh-ca-ws-{}.pem", std::process::id()));
+    std::fs::write(&file, ca.pem()).unwrap();
+    let (plain, secure) = (proxy.addresses[0].to_string(), proxy.addresses[1].to_string());
+    assert_eq!(run(&python, &[peer, "call", &plain]).await.unwrap().trim(), "ok");
+    let printed = run(&python, &[peer, "call", &secure, file.to_str().unwrap()]).await.unwrap();
+    assert_eq!(printed.trim(), "ok");
+    let records = proxy.records.take();
+    assert!(records.iter().all(|record| record.status == 101), "{records:?}");
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]
 async fn grpc_of_python_streams_both_ways_with_trailers_and_deadlines() {
-    let python = grpc_python();
-    let has_grpc = run(&python, &["-c", "import grpc; print('yes')"]).await;
-    if has_grpc.is_none_or(|printed| printed.trim() != "yes") {
-        println!("skipped: {python} has no `grpcio`; MESH_GRPC_PYTHON may name one that does");
-        return;
-    }
+    let Some(python) = python_with("MESH_GRPC_PYTHON", "grpc").await else { return };
     let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/running_proxy/grpc_peer.py");
-    let mut server = Command::new(&python)
-        .args([peer, "serve"])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap()));
+    let (_server, address) = serving(&python, peer).await;
     let text = format!("{REVIEWS}{EDGE}").replace("{name: http, port: 9080}", "{name: grpc, port: 9080}");
     let endpoints = [("10.0.1.1:9080", address), ("10.0.1.2:9080", address)];
     let options = Options::default();

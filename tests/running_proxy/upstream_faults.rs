@@ -7,7 +7,7 @@ use mesh::proxy_core::runtime::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{get, request};
+use crate::client::{exchange, get, request};
 use crate::fixture::{Running, SIDECAR, config, reviews, start_with};
 use crate::shim::Shim;
 use crate::upstream::Upstream;
@@ -33,6 +33,20 @@ async fn told(running: &Running) -> (u16, String, Duration) {
     let took = started.elapsed();
     let flags = running.records.take().first().map(|record| record.flags.clone());
     (status, flags.unwrap_or_default(), took)
+}
+
+/// What a request's line in the log says: status, flags and details.
+async fn logged(running: &Running) -> (u16, String, String) {
+    let answer = get(running.address(), "reviews", "/x").await;
+    let record = running.records.take().pop().unwrap();
+    assert_eq!(record.status, answer.status);
+    (record.status, record.flags, record.details)
+}
+
+/// The same as it is to be.
+fn in_full((status, flags, details): (u16, &str, &str)) -> (u16, String, String) {
+    let upstream = if details.contains('{') { "upstream_reset_" } else { "" };
+    (status, flags.to_owned(), format!("{upstream}{details}"))
 }
 
 /// A listener that answers no one: its queue is full.
@@ -64,10 +78,10 @@ async fn u01_connections_that_fail_are_told_by_flag() {
     let retried =
         "  - retries: {attempts: 2, retryOn: connect-failure}\n    route: [{destination: {host: reviews}}]\n";
     let (status, flags, _) = told(&before(closed, retried, "{}").await).await;
-    assert_eq!((status, &*flags), (503, "UF,URX"));
+    assert_eq!((status, &*flags), (503, "URX,UF"));
 
     type Deed = fn(crate::shim::Heard) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
-    let deeds: [(&str, Deed); 5] = [
+    let deeds: [(&str, Deed); 6] = [
         ("reset after accept", |heard| Box::pin(async move { heard.reset() })),
         ("reset after the head", |mut heard| {
             Box::pin(async move {
@@ -78,6 +92,12 @@ async fn u01_connections_that_fail_are_told_by_flag() {
         ("end without an answer", |mut heard| {
             Box::pin(async move {
                 heard.head().await;
+            })
+        }),
+        ("end within an interim head's answer", |mut heard| {
+            Box::pin(async move {
+                heard.head().await;
+                heard.say("HTTP/1.1 100 Continue\r\n\r\n").await;
             })
         }),
         ("end within the head", |mut heard| {
@@ -97,8 +117,16 @@ async fn u01_connections_that_fail_are_told_by_flag() {
     ];
     for (name, deed) in deeds {
         let shim = Shim::start(deed).await;
-        let (status, flags, took) = told(&before(shim.address, ONCE, "{}").await).await;
-        assert_eq!((status, &*flags), (503, "UC"), "{name}");
+        let running = before(shim.address, ONCE, "{}").await;
+        let started = Instant::now();
+        let wanted = match name {
+            "end within the head" | "reset within the head" => {
+                (502, "UPE", "before_response_started{protocol_error}")
+            }
+            _ => (503, "UC", "before_response_started{connection_termination}"),
+        };
+        assert_eq!(logged(&running).await, in_full(wanted), "{name}");
+        let took = started.elapsed();
         assert!(took < Duration::from_secs(2), "{name}: {took:?}");
         assert_eq!(shim.requests().max(1), 1, "{name}");
     }
@@ -117,9 +145,85 @@ async fn u01_an_answer_that_breaks_in_its_body_is_seen_to_be_broken() {
     let answer = get(running.address(), "reviews", "/x").await;
     assert_eq!((answer.status, answer.header("content-length")), (200, Some("100")));
     assert!(answer.body.len() < 100);
+    let wanted = in_full((200, "UPE", "after_response_started{protocol_error}"));
+    let record = running.records.take().remove(0);
+    assert_eq!((record.status, record.flags, record.details), wanted);
     // The next one has a connection of its own.
-    let _ = get(running.address(), "reviews", "/x").await;
+    assert_eq!(logged(&running).await, wanted);
     assert_eq!(shim.connections(), 2);
+    for rest in ["", "zz\r\n\r\n"] {
+        let shim = Shim::start(move |mut heard| async move {
+            heard.head().await;
+            heard.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n").await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            heard.say(rest).await;
+        })
+        .await;
+        let running = before(shim.address, ONCE, "{}").await;
+        let raw =
+            exchange(running.address(), "GET / HTTP/1.1\r\nhost: reviews\r\nconnection: close\r\n\r\n").await;
+        assert!(raw.contains("half") && !raw.ends_with("0\r\n\r\n"), "{raw}");
+        let record = running.records.take().remove(0);
+        assert_eq!((record.status, record.flags, record.details), wanted, "{rest:?}");
+    }
+}
+
+/// As at an Envoy with the same upstreams and routes.
+#[tokio::test]
+async fn u01_what_came_of_the_tries_is_told_by_flag() {
+    let route = |retries: &str| format!("  - {retries}\n    route: [{{destination: {{host: reviews}}}}]\n");
+    let garbage = Shim::answering("garbage\r\n\r\n", true).await;
+    let failing = Shim::answering("HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n", false).await;
+    let silent = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.hold().await;
+    })
+    .await;
+    let before_head = "before_response_started{protocol_error}";
+    for (upstream, retries, wanted) in [
+        (&garbage, "retries: {attempts: 0}", (502, "UPE", before_head)),
+        (&garbage, "retries: {attempts: 1, retryOn: reset}", (502, "URX,UPE", before_head)),
+        (&garbage, "retries: {attempts: 1, retryOn: connect-failure}", (502, "UPE", before_head)),
+        (&failing, "retries: {attempts: 0}", (503, "-", "via_upstream")),
+        (&failing, "retries: {attempts: 1, retryOn: 5xx}", (503, "URX", "via_upstream")),
+        (
+            &silent,
+            "retries: {attempts: 1, retryOn: 5xx, perTryTimeout: 100ms}",
+            (504, "URX,UT", "upstream_per_try_timeout"),
+        ),
+        (&silent, "retries: {attempts: 0}\n    timeout: 100ms", (504, "UT", "response_timeout")),
+    ] {
+        let running = before(upstream.address, &route(retries), "{}").await;
+        let (status, flags, details) = logged(&running).await;
+        let flags = if flags.is_empty() { "-".to_owned() } else { flags };
+        assert_eq!((status, flags, details), in_full(wanted), "{retries}");
+    }
+
+    // Who ended an answer that had begun: its time, or the client.
+    let half = Shim::start(|mut heard| async move {
+        heard.head().await;
+        heard.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+        heard.hold().await;
+    })
+    .await;
+    let running = before(half.address, &route("retries: {attempts: 0}\n    timeout: 200ms"), "{}").await;
+    assert_eq!(logged(&running).await, in_full((200, "UT", "response_timeout")));
+    let running = before(half.address, ONCE, "{}").await;
+    let mut client = TcpStream::connect(running.address()).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: reviews\r\n\r\n").await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"half") {
+        assert!(client.read_buf(&mut seen).await.unwrap() > 0);
+    }
+    drop(client);
+    let record = loop {
+        if let Some(record) = running.records.take().pop() {
+            break record;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let told = (record.status, record.flags, record.details);
+    assert_eq!(told, in_full((200, "DC", "downstream_remote_disconnect")));
 }
 
 #[tokio::test]
@@ -145,8 +249,8 @@ async fn u02_slow_answers_end_with_the_routes_patience() {
     assert!((Duration::from_millis(390)..Duration::from_millis(800)).contains(&took), "{took:?}");
 
     let http = "  - timeout: 5s\n    retries: {attempts: 2, perTryTimeout: 200ms, retryOn: 'reset,gateway-error,5xx'}\n    route: [{destination: {host: reviews}}]\n";
-    let (status, _, took) = told(&before(silent.address, http, "{}").await).await;
-    assert_eq!(status, 504);
+    let (status, flags, took) = told(&before(silent.address, http, "{}").await).await;
+    assert_eq!((status, &*flags), (504, "URX,UT"));
     assert!((Duration::from_millis(590)..Duration::from_millis(1500)).contains(&took), "{took:?}");
 
     // A byte now and then is no answer in time either.
@@ -165,6 +269,9 @@ async fn u02_slow_answers_end_with_the_routes_patience() {
     let answer = get(running.address(), "reviews", "/x").await;
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert!(answer.body.len() < 100, "{}", answer.body.len());
+    let record = running.records.take().remove(0);
+    let told = (record.status, record.flags, record.details);
+    assert_eq!(told, in_full((200, "UT", "response_timeout")));
 }
 
 #[tokio::test]
@@ -278,8 +385,14 @@ async fn u07_beyond_its_limits_a_cluster_refuses_at_once() {
         statuses.push(status);
     }
     assert_eq!(statuses, [200, 200, 503, 503, 503]);
-    let overflows = running.records.take().iter().filter(|record| record.flags == "UO").count();
-    assert_eq!(overflows, 3);
+    let records = running.records.take();
+    let overflows: Vec<_> = records.iter().filter(|record| record.flags == "UO").collect();
+    assert_eq!(overflows.len(), 3);
+    for record in overflows {
+        assert_eq!(record.details, "upstream_reset_before_response_started{overflow}");
+        assert_eq!(record.response_headers["x-envoy-overloaded"], "true");
+    }
+    assert_eq!(slow.requests(), 2, "the others went nowhere");
 }
 
 /// An upstream that closes each connection a few milliseconds after its first answer, be there a second request or not.
@@ -342,9 +455,11 @@ async fn u10_a_dead_mirror_and_a_fault_change_nothing_else() {
         assert_eq!(status, 200);
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
+    assert_eq!(upstream.take().len(), 5);
     let http = "  - fault: {delay: {fixedDelay: 200ms, percentage: {value: 100}}, abort: {httpStatus: 418, percentage: {value: 100}}}\n    route: [{destination: {host: reviews}}]\n";
     let (status, flags, took) = told(&before(upstream.address, http, "{}").await).await;
     assert_eq!((status, &*flags), (418, "DI,FI"));
+    assert!(upstream.take().is_empty(), "what is aborted goes nowhere");
     assert!((Duration::from_millis(195)..Duration::from_millis(900)).contains(&took), "{took:?}");
 }
 
@@ -427,6 +542,10 @@ async fn u01_a_half_open_upstream_is_given_up_with_the_client() {
         let next = tokio::time::timeout(Duration::from_secs(2), get(running.address(), "reviews", "/quick"));
         assert_eq!(next.await.expect("no room").status, 200, "{leaves:?}");
         assert!(left.elapsed() < Duration::from_secs(2), "{leaves:?}: {:?}", left.elapsed());
+        if matches!(leaves, EndsAtOnce) {
+            // Whether the upstream had heard of it is open; if so, it hears of the end about now.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
         while let Ok(number) = told.try_recv() {
             assert!(matches!(leaves, EndsAtOnce), "{leaves:?}: {number}");
         }

@@ -2,6 +2,8 @@
 
 use super::mesh_text;
 
+#[path = "worst_rare.rs"]
+mod rare;
 #[path = "worst_typed.rs"]
 mod typed;
 
@@ -32,7 +34,7 @@ fn sort(name: &'static str, text: fn() -> String) -> Sort {
 
 /// Texts of 1.5 MiB, by name.
 pub fn texts() -> Vec<Sort> {
-    [ordinary(), marks(), typed::resources(), typed::resource()].concat()
+    [ordinary(), marks(), rare::texts(), typed::resources(), typed::resource()].concat()
 }
 
 fn ordinary() -> Vec<Sort> {

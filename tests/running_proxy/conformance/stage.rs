@@ -95,15 +95,8 @@ impl Stage {
 
 fn name_endpoints_after_clusters(config: &mut ProxyConfig) {
     for (name, cluster) in config.clusters.clone().iter() {
-        let endpoint = ClusterEndpoint {
-            address: Arc::clone(name),
-            priority: 0,
-            weight: 1,
-            healthy: true,
-            draining: false,
-            mtls: cluster.endpoints.iter().any(|endpoint| endpoint.mtls),
-            locality: "".into(),
-        };
+        let mtls = cluster.endpoints.iter().any(|endpoint| endpoint.mtls);
+        let endpoint = ClusterEndpoint { mtls, ..ClusterEndpoint::at(Arc::clone(name)) };
         let staged = Cluster {
             discovery: Discovery::Static,
             endpoints: vec![endpoint],

@@ -1,0 +1,25 @@
+//! The allocator, and how it is told to give memory back.
+
+use mesh::proxy_core::runtime::options::Memory;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Begins again with the allocator told to give freed memory back at once, and to look often for what other threads have
+/// freed, where there is a bound to keep to: it reads its settings before anything of the program runs.
+#[cfg(feature = "mimalloc")]
+pub(super) fn set(memory: Memory) {
+    use std::os::unix::process::CommandExt;
+    const SETTINGS: [(&str, &str); 2] = [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_GENERIC_COLLECT", "1000")];
+    if memory.bound().is_some()
+        && SETTINGS.iter().any(|(name, _)| std::env::var_os(name).is_none())
+        && let Ok(own) = std::env::current_exe()
+    {
+        // It comes back only where it failed: then freed memory is kept longer.
+        let _ = std::process::Command::new(own).args(std::env::args_os().skip(1)).envs(SETTINGS).exec();
+    }
+}
+
+#[cfg(not(feature = "mimalloc"))]
+pub(super) fn set(_: Memory) {}
