@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use mesh_compile::compiler::{Compiler, compile};
-use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy_identity::Proxy;
 use mesh_compile::snapshot::MeshSnapshot;
 use mesh_compile::view::View;
@@ -25,19 +23,6 @@ fn change(file: &str, text: &str) -> Change {
     let mut documents = load(file, text, &LoadOptions::default()).documents;
     assert_eq!(documents.len(), 1, "{text}");
     Change::Upsert(documents.remove(0))
-}
-
-/// Everything a configuration says, places included.
-fn said(config: &ProxyConfig) -> String {
-    let mut text = String::new();
-    for listener in &config.listeners {
-        writeln!(text, "{listener:?}").unwrap();
-    }
-    for table in config.route_tables.values() {
-        writeln!(text, "{} {:?}", table.name, table.virtual_hosts).unwrap();
-    }
-    config.clusters.values().for_each(|cluster| writeln!(text, "{cluster:?}").unwrap());
-    text
 }
 
 fn from_scratch(config: &ConfigSet, proxies: &[Proxy]) -> Vec<String> {

@@ -9,7 +9,6 @@
     reason = "a test fails by panicking"
 )]
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use mesh_compile::analyze::{Input, Options, analyze};
@@ -300,13 +299,7 @@ fn decided(documents: &[String]) -> String {
     for (kind, namespace) in [("sidecar", "a"), ("sidecar", "b"), ("sidecar", "d"), ("gateway", "c")] {
         let proxy = proxy(kind, namespace);
         let (config, _) = compile(&View::new(&snapshot, &proxy));
-        for listener in &config.listeners {
-            writeln!(text, "{listener:?}").unwrap();
-        }
-        for table in config.route_tables.values() {
-            writeln!(text, "{} {:?}", table.name, table.virtual_hosts).unwrap();
-        }
-        config.clusters.values().for_each(|cluster| writeln!(text, "{cluster:?}").unwrap());
+        text += &said(&config);
     }
     text
 }

@@ -73,7 +73,7 @@ pub fn answers(limit: &LocalRateLimit, take: impl FnOnce() -> bool, dice: &mut d
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use mesh_compile::route_table::action::HeaderOps;
     use mesh_model::origin::Origin;
 
@@ -82,7 +82,7 @@ mod tests {
 
     const REQUESTS: u64 = 100_000;
 
-    fn limit(max_tokens: u32, tokens_per_fill: u32, fill_interval_ms: i64) -> LocalRateLimit {
+    pub(crate) fn limit(max_tokens: u32, tokens_per_fill: u32, fill_interval_ms: i64) -> LocalRateLimit {
         LocalRateLimit {
             max_tokens,
             tokens_per_fill,

@@ -5,12 +5,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
 use crate::client::get;
 use crate::fixture::door;
-use crate::process::{Process, cpu};
+use crate::process::{Held, Process, cpu};
 use crate::upstream::Upstream;
 
 const ROUTE: &str = "  - route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
@@ -68,13 +65,7 @@ async fn x04_a_core_that_another_program_burns_is_shared_and_all_is_well_afterwa
         return;
     };
     // Each of these has its timers.
-    let mut held = Vec::new();
-    for _ in 0..300 {
-        let mut stream = TcpStream::connect(process.address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        let _ = stream.read(&mut [0; 4096]).await.unwrap();
-        held.push(stream);
-    }
+    let mut held = Held::open(process.address).await;
     let before = p99(process.address, Duration::from_secs(2)).await;
     let burners: Vec<_> = (0..2).filter_map(|_| Burner::start(&core)).collect();
     assert_eq!(burners.len(), 2);
@@ -90,10 +81,5 @@ async fn x04_a_core_that_another_program_burns_is_shared_and_all_is_well_afterwa
     tokio::time::sleep(Duration::from_secs(1)).await;
     let idle = cpu(&process) - used;
     assert!(idle < 0.3, "{idle} s of CPU in a second without work");
-    for stream in &mut held {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        let mut answer = [0; 4096];
-        let length = stream.read(&mut answer).await.unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
-    }
+    held.ask().await;
 }

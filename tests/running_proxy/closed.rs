@@ -1,5 +1,6 @@
 //! Security resources that turn bad in their files: what was good stays in force, and what never was refuses.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mesh::proxy_core::runtime::files::Files;
@@ -29,15 +30,22 @@ const CASES: &[(&str, &str, &str, u16, &str)] = &[
     ("PeerAuthentication", "{mtls: {mode: PERMISSIVE}}", "{mtls: [STRICT]}", 0, ""),
 ];
 
-#[tokio::test]
-async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_refuses() {
-    let folder = std::env::temp_dir().join(format!("mesh-closed-{}", std::process::id()));
+/// A folder with a mesh, for policies to be put into, and who reads it as a sidecar.
+fn folder(name: &str) -> (PathBuf, Files) {
+    let folder = std::env::temp_dir().join(format!("mesh-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let (proxy, file) = (folder.join("proxy.txt"), folder.join("policy.yaml"));
+    let proxy = folder.join("proxy.txt");
     std::fs::write(&proxy, SERVER).unwrap();
     std::fs::write(folder.join("mesh.yaml"), REVIEWS).unwrap();
-    let mut files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
+    let files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
+    (folder, files)
+}
+
+#[tokio::test]
+async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_refuses() {
+    let (folder, mut files) = folder("closed");
+    let file = folder.join("policy.yaml");
     let application = Upstream::start("application").await;
     let running = start_with(
         files.load().unwrap().config,
@@ -86,13 +94,8 @@ async fn c04_what_turns_bad_keeps_its_last_good_version_and_what_never_was_good_
 /// Who watches the proxy sees it: what is wrong, of how many objects an older version is in force, which loads failed.
 #[tokio::test]
 async fn c04_what_turned_bad_is_seen_at_the_administration_address() {
-    let folder = std::env::temp_dir().join(format!("mesh-seen-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let (proxy, file) = (folder.join("proxy.txt"), folder.join("policy.yaml"));
-    std::fs::write(&proxy, SERVER).unwrap();
-    std::fs::write(folder.join("mesh.yaml"), REVIEWS).unwrap();
-    let mut files = Files::open(vec![folder.clone()], None, proxy.to_str().unwrap(), None).unwrap();
+    let (folder, mut files) = folder("seen");
+    let file = folder.join("policy.yaml");
     let running = Proxy::builder(Options::default()).build_loaded(files.load().unwrap());
     let metrics = Metrics::new(files.proxy());
     let admin = running.administer("127.0.0.1:0".parse().unwrap(), Some(metrics)).await.unwrap();

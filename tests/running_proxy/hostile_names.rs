@@ -15,18 +15,8 @@ use tokio::net::{TcpListener, UdpSocket};
 use crate::alone::is_alone_through;
 use crate::client::get;
 use crate::fixture::{SIDECAR, config, start_with};
+use crate::names::entry;
 use crate::shim::Shim;
-
-const ENTRY: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: api, namespace: shop}
-spec:
-  hosts: [api.example]
-  addresses: [10.9.0.1]
-  ports: [{number: 8080, name: http, protocol: HTTP}]
-  resolution: DNS
-";
 
 /// How questions are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,7 +240,7 @@ async fn hostile() {
     assert_eq!(upstream.address.ip(), Ipv4Addr::UNSPECIFIED);
     let mut options = Options::default();
     options.dns_refresh = Duration::from_millis(200);
-    let running = start_with(config(ENTRY, SIDECAR), &["8080"], &[], options, |builder| {
+    let running = start_with(config(&entry(8080), SIDECAR), &["8080"], &[], options, |builder| {
         builder.resolver(SystemResolver::default())
     })
     .await;

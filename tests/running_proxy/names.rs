@@ -11,16 +11,14 @@ use crate::client::get;
 use crate::fixture::{SIDECAR, config, start_with};
 use crate::upstream::Upstream;
 
-const ENTRY: &str = "
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: api, namespace: shop}
-spec:
-  hosts: [api.example]
-  addresses: [10.9.0.1]
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  resolution: DNS
-";
+/// A name that is looked up, with HTTP at a port.
+pub(crate) fn entry(port: u16) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: api, namespace: shop}}\n\
+         spec: {{hosts: [api.example], addresses: [10.9.0.1], resolution: DNS, \
+         ports: [{{number: {port}, name: http, protocol: HTTP}}]}}\n"
+    )
+}
 
 #[tokio::test]
 async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
@@ -30,7 +28,7 @@ async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
     let mut options = Options::default();
     options.dns_refresh = Duration::from_millis(200);
     let given = Arc::clone(&resolver);
-    let config = config(ENTRY, SIDECAR);
+    let config = config(&entry(80), SIDECAR);
     let running =
         start_with(config.clone(), &["80"], &endpoints, options, |builder| builder.resolver(given)).await;
     let ask = async || get(running.address(), "api.example", "/").await;

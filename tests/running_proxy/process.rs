@@ -367,18 +367,37 @@ pub(crate) fn cpu(process: &Process) -> f64 {
     fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
+/// Three hundred connections that are kept.
+pub(crate) struct Held(Vec<TcpStream>);
+
+impl Held {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        let mut streams = Vec::new();
+        for _ in 0..300 {
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut held = Self(streams);
+        held.ask().await;
+        held
+    }
+
+    /// A request on each, which is answered.
+    pub(crate) async fn ask(&mut self) {
+        let mut answer = [0; 4096];
+        for stream in &mut self.0 {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+            let length = stream.read(&mut answer).await.unwrap();
+            assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
+        }
+    }
+}
+
 /// Stopped for five seconds with many connections: on waking it serves at once, and no timer runs wild.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x04_a_process_that_was_stopped_goes_on_at_once() {
     let upstream = Upstream::start("reviews").await;
     let Some(process) = Process::start("x04", upstream.address, None) else { return };
-    let mut held = Vec::new();
-    for _ in 0..300 {
-        let mut stream = TcpStream::connect(process.address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        let _ = stream.read(&mut [0; 4096]).await.unwrap();
-        held.push(stream);
-    }
+    let mut held = Held::open(process.address).await;
     process.signal("-STOP");
     tokio::time::sleep(Duration::from_secs(5)).await;
     process.signal("-CONT");
@@ -397,12 +416,7 @@ async fn x04_a_process_that_was_stopped_goes_on_at_once() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let idle = cpu(&process) - before;
     assert!(idle < 0.3, "{idle} s of CPU in a second without work");
-    let mut answer = [0; 4096];
-    for stream in &mut held {
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        let length = stream.read(&mut answer).await.unwrap();
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "), "a connection was lost");
-    }
+    held.ask().await;
 }
 
 /// A client that has one connection for each request, or keeps one until it is told to close it, and counts what it got.

@@ -7,6 +7,7 @@
 )]
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use mesh_compile::analyze::{Input, Options, analyze};
@@ -50,6 +51,19 @@ pub fn run(yaml: &str, proxy: &Proxy) -> (ProxyConfig, Report) {
     let (config, problems) = compile(&View::new(&snapshot, proxy));
     report.merge(problems);
     (config, report)
+}
+
+/// Everything a configuration says, places included.
+pub fn said(config: &ProxyConfig) -> String {
+    let mut text = String::new();
+    for listener in &config.listeners {
+        writeln!(text, "{listener:?}").unwrap();
+    }
+    for table in config.route_tables.values() {
+        writeln!(text, "{} {:?}", table.name, table.virtual_hosts).unwrap();
+    }
+    config.clusters.values().for_each(|cluster| writeln!(text, "{cluster:?}").unwrap());
+    text
 }
 
 /// Where a request goes: a cluster, a status, `404` (no route) or `no host`.

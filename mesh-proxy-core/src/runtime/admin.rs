@@ -128,30 +128,41 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
 /// What is told of the process itself, in the text format of the others.
 fn own_metrics(proxy: &Proxy) -> String {
     let (memory, followed) = (proxy.memory_counts(), proxy.follow_counts());
-    let counters = [
-        ("config_taken", "Configurations that were put in force", followed.taken),
-        ("config_failed", "Configurations that could not be loaded: the one before stayed", followed.failed),
-        ("panics", "Connections and streams that ended because something panicked", proxy.panics()),
-        ("overload_refused", "Requests refused for want of memory", memory.refused),
-        ("overload_cut", "Connections cut for want of memory", memory.cut),
-    ];
-    let mut text = String::new();
-    for (name, help, value) in counters {
-        let name = format!("mesh_proxy_{name}");
-        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} counter\n{name}_total {value}");
-    }
-    let mut gauges = vec![
-        ("config_errors", "Errors in the configuration in force", followed.errors),
-        ("config_warnings", "Warnings in the configuration in force", followed.warnings),
-        ("config_kept", "Objects of which an older version than the written one is in force", followed.kept),
+    // Counters first; the name of a counter's value ends with `_total`.
+    let mut metrics = vec![
+        ("counter", "config_taken", "Configurations that were put in force", followed.taken),
+        (
+            "counter",
+            "config_failed",
+            "Configurations that could not be loaded: the one before stayed",
+            followed.failed,
+        ),
+        (
+            "counter",
+            "panics",
+            "Connections and streams that ended because something panicked",
+            proxy.panics(),
+        ),
+        ("counter", "overload_refused", "Requests refused for want of memory", memory.refused),
+        ("counter", "overload_cut", "Connections cut for want of memory", memory.cut),
+        ("gauge", "config_errors", "Errors in the configuration in force", followed.errors),
+        ("gauge", "config_warnings", "Warnings in the configuration in force", followed.warnings),
+        (
+            "gauge",
+            "config_kept",
+            "Objects of which an older version than the written one is in force",
+            followed.kept,
+        ),
     ];
     if memory.bound > 0 {
-        gauges.push(("memory_used_bytes", "Memory in use at the last look", memory.used));
-        gauges.push(("memory_bound_bytes", "Memory that there may be", memory.bound));
+        metrics.push(("gauge", "memory_used_bytes", "Memory in use at the last look", memory.used));
+        metrics.push(("gauge", "memory_bound_bytes", "Memory that there may be", memory.bound));
     }
-    for (name, help, value) in gauges {
+    let mut text = String::new();
+    for (kind, name, help, value) in metrics {
         let name = format!("mesh_proxy_{name}");
-        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} gauge\n{name} {value}");
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{suffix} {value}");
     }
     text
 }

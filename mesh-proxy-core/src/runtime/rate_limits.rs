@@ -87,22 +87,11 @@ fn comes_from_router(action: &Action) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use mesh_compile::route_table::action::HeaderOps;
-    use mesh_model::origin::Origin;
-
     use super::*;
+    use crate::rate_limit;
 
     fn limit(max_tokens: u32) -> Arc<LocalRateLimit> {
-        Arc::new(LocalRateLimit {
-            max_tokens,
-            tokens_per_fill: 1,
-            fill_interval_ms: 1_000,
-            enabled_percent: 100.0,
-            enforced_percent: 100.0,
-            status: 429,
-            response_headers: HeaderOps::default(),
-            origin: Origin::built_in("test"),
-        })
+        Arc::new(rate_limit::tests::limit(max_tokens, 1, 1_000))
     }
 
     #[test]

@@ -14,37 +14,29 @@ use crate::telemetry::record::{Record, RequestRecord};
 /// Answers a request that is not taken as HTTP.
 pub(crate) fn refuse(connection: &Connection, refusal: Refusal) -> Response<Body> {
     let request = RequestRecord { protocol: "HTTP/1.1", ..RequestRecord::default() };
-    answer(
-        connection,
-        refusal.status,
-        refusal.details,
-        "DPE",
-        request,
-        Reply::refused(refusal).response(false),
-    )
+    answer(connection, refusal, "DPE", request, Reply::refused(refusal).response(false))
 }
 
 /// Answers a request that there is no memory for, as Envoy's overload manager does.
 pub(crate) fn overloaded<B>(connection: &Connection, request: &Request<B>) -> Response<Body> {
-    const STATUS: u16 = 503;
+    let refusal = Refusal { status: 503, details: "overload" };
     let told = RequestRecord {
         protocol: head::protocol(request.version()),
         method: request.method().clone(),
         ..RequestRecord::default()
     };
-    let mut reply = Reply::refused(Refusal { status: STATUS, details: "overload" });
+    let mut reply = Reply::refused(refusal);
     reply.body = "envoy overloaded".into();
     let mut response = reply.response(head::is_grpc(request.headers()));
     if request.version() >= Version::HTTP_2 {
         response.headers_mut().remove(CONNECTION);
     }
-    answer(connection, STATUS, "overload", "OM", told, response)
+    answer(connection, refusal, "OM", told, response)
 }
 
 fn answer(
     connection: &Connection,
-    status: u16,
-    details: &str,
+    refusal: Refusal,
     flags: &str,
     request: RequestRecord,
     mut response: Response<Body>,
@@ -58,8 +50,8 @@ fn answer(
         response.headers_mut().insert(SERVER, name);
     }
     record.flags = flags.to_owned();
-    record.details = details.to_owned();
-    record.status = status;
+    record.details = refusal.details.to_owned();
+    record.status = refusal.status;
     record.response_headers = response.headers().clone();
     connection.proxy.tell(&record);
     response

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
-use mesh_model::document::{Document, Node, Source, Span, Value};
-use serde_json::{Map, Number, Value as Json, json};
+use mesh_model::document::{Document, Source, Span};
+use serde_json::{Value as Json, json};
 use twox_hash::XxHash64;
 
 const VERSION: &str = "mesh-state 1";
@@ -32,7 +32,7 @@ pub(super) fn save(path: &Path, config: &ConfigSet) -> Result<(), String> {
             let document = Document::clone(&object.document);
             let line = json!({
                 "file": &*document.source.file, "cluster": &*document.source.cluster, "index": document.index,
-                "line": document.root().span().line, "object": json_of(document.root()),
+                "line": document.root().span().line, "object": document.root().to_json(),
             });
             let _ = writeln!(lines, "{line}");
         }
@@ -84,21 +84,6 @@ fn document_of(line: &str) -> Option<Document> {
     Some(Document::from_json(source, index, line.get("object")?, span))
 }
 
-fn json_of(node: Node<'_>) -> Json {
-    match node.value() {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(value),
-        Value::Integer(number) => Number::from_i128(number).map_or(Json::Null, Json::Number),
-        Value::Float(number) => Number::from_f64(number).map_or(Json::Null, Json::Number),
-        Value::String(text) => Json::String(text.to_owned()),
-        Value::List(items) => Json::Array(items.map(json_of).collect()),
-        Value::Map(entries) => {
-            let pairs = entries.map(|entry| (entry.key.to_owned(), json_of(entry.value)));
-            Json::Object(pairs.collect::<Map<_, _>>())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mesh_model::config_set::Change;
@@ -138,7 +123,7 @@ spec: {rules: [{when: [{key: 'request.headers[n]', values: ['1.0', 'yes']}]}]}
             if object.kind != "Secret" {
                 let document = &object.document;
                 let (file, line) = (&document.source.file, document.root().span().line);
-                all.push(format!("{file}:{line} {meta:?} {}", json_of(document.root())));
+                all.push(format!("{file}:{line} {meta:?} {}", document.root().to_json()));
             }
         });
         all

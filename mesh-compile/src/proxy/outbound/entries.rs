@@ -55,17 +55,7 @@ pub(super) fn collect(
 ) -> Entries {
     let mut entries = Entries::new();
     for egress in &client.view.scope().egress {
-        let layer4 = layer4(egress);
-        let mut collector = Collector {
-            client,
-            entries: &mut entries,
-            layer4: &layer4,
-            binds_port: false,
-            only: None,
-            listens: &mut *listens,
-            report,
-        };
-        collector.add(egress, &mut egress.services.iter());
+        add(&mut entries, client, egress, &mut egress.services.iter(), None, listens, report);
     }
     entries
 }
@@ -80,18 +70,22 @@ pub(super) fn of_services(
     report: &mut Report,
 ) -> Entries {
     let mut entries = Entries::new();
-    let layer4 = layer4(egress);
-    let mut collector = Collector {
-        client,
-        entries: &mut entries,
-        layer4: &layer4,
-        binds_port: false,
-        only,
-        listens,
-        report,
-    };
-    collector.add(egress, &mut services.iter().copied());
+    add(&mut entries, client, egress, &mut services.iter().copied(), only, listens, report);
     entries
+}
+
+fn add(
+    entries: &mut Entries,
+    client: &Client<'_, '_>,
+    egress: &EgressScope,
+    services: &mut dyn Iterator<Item = &Arc<Service>>,
+    only: Option<&BTreeSet<Key>>,
+    listens: &mut dyn ServiceByService,
+    report: &mut Report,
+) {
+    let layer4 = layer4(egress);
+    Collector { client, entries, layer4: &layer4, binds_port: false, only, listens, report }
+        .add(egress, services);
 }
 
 fn layer4(egress: &EgressScope) -> Vec<&MergedVirtualService> {
