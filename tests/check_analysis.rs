@@ -323,3 +323,19 @@ fn who_names_an_object_with_errors_is_sent_to_them() {
     assert!(found.contains(&"reference-refused spec.gateways[0]".to_owned()), "{found:?}");
     assert!(found.iter().all(|line| !line.starts_with("gateway-unknown")), "{found:?}");
 }
+
+#[test]
+fn k12_selectors_are_counted() {
+    let Some(mesh) = binary() else { return };
+    let yaml = "apiVersion: v1\nkind: Pod\nmetadata: {name: w, namespace: a, labels: {app: web}}\n---\n\
+                apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: s, namespace: a}\n\
+                spec: {workloadSelector: {labels: {app: web}}, outboundTrafficPolicy: {mode: ALLOW_ANY}}\n---\n\
+                apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: t, namespace: a}\n\
+                spec: {workloadSelector: {labels: {app: nobody}}, outboundTrafficPolicy: {mode: ALLOW_ANY}}\n";
+    let counts = json(&run(&mesh, &["check", "--format", "json", "-"], yaml))["selectors"].clone();
+    let wanted = serde_json::json!({"Sidecar": {"written": 2, "empty": 0, "of_nobody": 1, "most": 1}});
+    assert_eq!(counts, wanted);
+    let words = text(&run(&mesh, &["check", "--verbose", "-"], yaml).stdout);
+    let line = "Sidecar: 2 selectors, 0 empty, 1 of no workload, at most 1 workload by one";
+    assert!(words.contains(line), "{words}");
+}

@@ -54,7 +54,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
     if let Some(file) = &command.proxy_config {
         let _: Option<ProxyConfig> = read_message(file, strictness, &mut read.report)?;
     }
-    let mut skipped = Vec::new();
+    let (mut skipped, mut selectors) = (Vec::new(), BTreeMap::new());
     if !command.no_analysis {
         let (snapshot, problems) = read.resolve();
         read.report.merge(problems);
@@ -83,7 +83,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         leave_out_consequences(&mut analysis.report, &read.report);
         read.report.merge(analysis.report);
         tell_unread(&mut read.report, &read.unread);
-        skipped = analysis.skipped;
+        (skipped, selectors) = (analysis.skipped, analysis.selectors);
     }
     explain_scalars(&mut read.report);
     read.report = suppress(read.report, &read.config, &options.suppressions);
@@ -93,6 +93,7 @@ pub fn run(command: &Check) -> Result<ExitCode, Unusable> {
         files: read.extent.files + bare,
         documents: read.extent.documents + bare,
         skipped,
+        selectors,
         verbose: command.verbose,
     };
     let mut out = std::io::BufWriter::new(anstream::stdout().lock());

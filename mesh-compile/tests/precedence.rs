@@ -286,10 +286,22 @@ fn k12_selectors_that_select_nothing_or_everything_of_many_workloads_are_bounded
     let started = Instant::now();
     let (snapshot, _) = MeshSnapshot::resolve(&config, Arc::new(MeshConfig::with_defaults()));
     let client = proxy("sidecar", "a");
-    let config = mesh_compile::compiler::compile(&mesh_compile::view::View::new(&snapshot, &client)).0;
+    let compiled = mesh_compile::compiler::compile(&mesh_compile::view::View::new(&snapshot, &client)).0;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     // What selects nobody leaves everything as it was.
-    assert!(config.clusters.contains_key("outbound|80||web.a.svc.cluster.local"));
+    assert!(compiled.clusters.contains_key("outbound|80||web.a.svc.cluster.local"));
+    // Many selectors of one text are counted once.
+    let all = (0..1_000)
+        .map(|number| peer("a", &format!("all{number}"), 2, "selector: {matchLabels: {app: web}}"))
+        .collect::<String>();
+    config.apply(documents(&all));
+    let mesh = MeshConfig::with_defaults();
+    let only = Options { only: Some(Default::default()), ..Options::default() };
+    let counts = analyze(&Input::new(&config, &mesh), &only).selectors;
+    let (of_peers, of_sidecars) = (counts["PeerAuthentication"], counts["Sidecar"]);
+    assert_eq!((of_peers.written, of_peers.empty, of_peers.of_nobody), (1_002, 1, 1));
+    assert_eq!(of_peers.most, WORKLOADS as usize);
+    assert_eq!((of_sidecars.written, of_sidecars.of_nobody, of_sidecars.most), (1, 1, 0));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use mesh_compile::analyze::SelectorCounts;
 use mesh_model::diagnostic::{Diagnostic, Report, Severity};
 use owo_colors::OwoColorize;
 
@@ -141,10 +142,6 @@ fn columns(letter: char) -> usize {
 
 /// `3 errors, 1 warning in 2 of 14 files (57 documents)`, and where to read more.
 pub fn summary(out: &mut impl Write, report: &Report, extent: &Extent) -> std::io::Result<()> {
-    let plural = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
-    };
     let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "remark")];
     let parts: Vec<String> = counts
         .into_iter()
@@ -174,6 +171,27 @@ pub fn summary(out: &mut impl Write, report: &Report, extent: &Extent) -> std::i
     skipped(out, extent)
 }
 
+fn plural(count: usize, word: &str) -> String {
+    match count {
+        1 => format!("1 {word}"),
+        _ => format!("{count} {word}s"),
+    }
+}
+
+/// How many workloads the selectors of each kind take.
+fn selected(out: &mut impl Write, extent: &Extent) -> std::io::Result<()> {
+    for (kind, counts) in &extent.selectors {
+        let SelectorCounts { written, empty, of_nobody, most } = counts;
+        let selectors = plural(*written, "selector");
+        let workloads = plural(*most, "workload");
+        let text = format!(
+            "{kind}: {selectors}, {empty} empty, {of_nobody} of no workload, at most {workloads} by one"
+        );
+        writeln!(out, "{}", text.dimmed())?;
+    }
+    Ok(())
+}
+
 /// That some analyzers could not run, for want of what; in verbose mode also which.
 fn skipped(out: &mut impl Write, extent: &Extent) -> std::io::Result<()> {
     let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -185,7 +203,7 @@ fn skipped(out: &mut impl Write, extent: &Extent) -> std::io::Result<()> {
             let text = format!("not analysed, for there is no {kind}: {}", analyzers.join(", "));
             writeln!(out, "{}", text.dimmed())?;
         }
-        return Ok(());
+        return selected(out, extent);
     }
     if !by_kind.is_empty() {
         let analyses = if extent.skipped.len() == 1 {

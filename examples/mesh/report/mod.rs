@@ -8,7 +8,9 @@ pub mod sarif;
 
 use std::io::Write;
 
-use mesh_compile::analyze::Skipped;
+use std::collections::BTreeMap;
+
+use mesh_compile::analyze::{SelectorCounts, Skipped};
 use mesh_model::diagnostic::{Report, Severity};
 
 use crate::args::ReportFormat;
@@ -21,6 +23,8 @@ pub struct Extent {
     pub documents: usize,
     /// Analyzers that were left out.
     pub skipped: Vec<Skipped>,
+    /// How many workloads selectors take.
+    pub selectors: BTreeMap<&'static str, SelectorCounts>,
     /// People are told which, not only how many.
     pub verbose: bool,
 }

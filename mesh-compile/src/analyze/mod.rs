@@ -41,6 +41,7 @@ mod in_mesh;
 mod overlaps;
 mod pods;
 mod refused;
+mod selectors;
 mod services;
 mod suppress;
 mod table;
@@ -48,7 +49,7 @@ mod table;
 mod tests;
 mod workloads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_model::config_set::ConfigSet;
@@ -60,6 +61,7 @@ use context::Context;
 use findings::Findings;
 pub(crate) use refused::tell_refused;
 pub use refused::tell_unread;
+pub use selectors::SelectorCounts;
 pub use suppress::{Suppression, suppress};
 pub use table::{ANALYZERS, Analyzer, Reach};
 
@@ -136,12 +138,15 @@ pub struct Analysis {
     pub report: Report,
     /// Analyzers that were left out ([`Completeness::Partial`]).
     pub skipped: Vec<Skipped>,
+    /// How many workloads selectors take, by kind; of objects in force.
+    pub selectors: BTreeMap<&'static str, SelectorCounts>,
 }
 
 /// Runs the analyzers that `options` choose. Each cluster's objects are looked at together; hosts are known to all
 /// clusters.
 pub fn analyze(input: &Input<'_>, options: &Options) -> Analysis {
-    let mut analysis = Analysis::default();
+    let selectors = selectors::count(input.config, input.mesh.root_namespace());
+    let mut analysis = Analysis { selectors, ..Analysis::default() };
     let clusters = context::clusters(input.config);
     let contexts: Vec<_> = clusters
         .iter()

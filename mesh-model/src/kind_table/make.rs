@@ -229,6 +229,8 @@ fn read_body<S: Kind>(
         Body::Spec => {
             let unknown = match strictness {
                 Strictness::Strict => Unknown::Schema,
+                // What a rule of a policy leaves out makes it mean something else (S-096, S-366, S-393).
+                Strictness::Lenient if S::fails_closed() => Unknown::Error,
                 Strictness::Lenient => Unknown::Warning,
             };
             let options = DecodeOptions { protobuf: true, unknown };

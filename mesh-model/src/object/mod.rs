@@ -149,6 +149,12 @@ pub trait Kind: Sized + serde::de::DeserializeOwned + Send + Sync + 'static {
     /// What a [`stand_in`](Self::stand_in) does to the workloads that it is for, in words.
     const REFUSING: &'static str = "";
 
+    /// Whether objects of this kind protect: one that is not understood to the last field is refused, and a
+    /// [`stand_in`](Self::stand_in) takes its place.
+    fn fails_closed() -> bool {
+        !Self::REFUSING.is_empty()
+    }
+
     /// The same content, told where it was read from. Only kinds that are put together of several documents remember it.
     #[must_use]
     fn placed(self, provenance: &Arc<Provenance>) -> Self {

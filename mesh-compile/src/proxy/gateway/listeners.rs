@@ -45,12 +45,22 @@ pub(super) fn build(
         let draft = drafts.entry((bind.clone(), port)).or_insert_with(|| Draft {
             listener: Listener { proxy_protocol, ..listener(&bind, port, origin) },
             conditions: BTreeMap::new(),
+            is_refused: false,
         });
+        let has_chain = |server: &GatewayServer<'_>| chains.iter().any(|chain| chain.origin == server.origin);
+        for server in group.servers.iter().filter(|server| tls::is_refused(server) && has_chain(server)) {
+            draft.is_refused = true;
+            let message = format!("the data plane refuses every server of port {port} for this one");
+            let origin = server.origin.child(".tls.subjectAltNames");
+            let help =
+                "names of clients are checked with MUTUAL; remove `subjectAltNames`, or change the mode";
+            report.push(Diagnostic::new(Code::ServerRejected, &origin, message).help(help));
+        }
         for chain in chains {
             draft.add(chain, report);
         }
     }
-    drafts.into_values().map(|draft| draft.listener).collect()
+    drafts.into_values().filter(|draft| !draft.is_refused).map(|draft| draft.listener).collect()
 }
 
 /// Server names and application protocols: all that chains of gateways ask for.
@@ -61,6 +71,8 @@ struct Draft {
     listener: Listener,
     /// Conditions that chains have, and where those were written.
     conditions: BTreeMap<Conditions, Origin>,
+    /// The data plane takes none of it.
+    is_refused: bool,
 }
 
 impl Draft {

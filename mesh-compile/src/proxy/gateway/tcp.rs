@@ -1,9 +1,12 @@
-//! Byte streams: a TCP server, or one whose TLS is terminated, takes the first fitting `tcp` route (T-425, T-192).
+//! Byte streams: a TCP server, or one whose TLS is terminated, takes the first fitting `tcp` route (T-425, T-192), or
+//! that of a TLSRoute whose listener terminates (`core/gateway.go`, `buildGatewayNetworkFiltersFromTCPRoutes`).
 
 use mesh_model::diagnostic::Report;
+use mesh_model::networking::virtual_service::spec::{TlsMatchAttributes, TlsRoute};
 
 use super::hosts;
 use super::servers::GatewayServer;
+use crate::merge::virtual_service::{MergedVirtualService, RouteSemantics};
 use crate::proxy::listener::TcpProxy;
 use crate::proxy::policies::Policies;
 use crate::proxy::tcp_proxy;
@@ -30,8 +33,27 @@ pub(super) fn first_route(
                 return Some(proxy);
             }
         }
+        if let Some((index, tls)) = first_tls_route(&service, server) {
+            let origin = service.tls_origin(index);
+            let mut proxy = tcp_proxy::to_routes(view, &tls.route, server.number, &origin, report)?;
+            proxy.authz = policies.tcp.clone();
+            return Some(proxy);
+        }
     }
     None
+}
+
+/// The first `tls` route of a TLSRoute for a server that terminates: its server names were those of the listener already
+/// when it was attached, and are not looked at again. What somebody wrote as a VirtualService has none here.
+fn first_tls_route<'r>(
+    service: &'r MergedVirtualService,
+    server: &GatewayServer<'_>,
+) -> Option<(usize, &'r TlsRoute)> {
+    if service.semantics != RouteSemantics::GatewayApi {
+        return None;
+    }
+    let fits = |condition: &TlsMatchAttributes| fits(server, condition.port, &condition.gateways);
+    service.spec.tls.iter().enumerate().find(|(_, tls)| tls.r#match.iter().any(fits))
 }
 
 /// L4 matches at gateways look at port and gateways only (T-192).

@@ -50,8 +50,7 @@ pub(super) fn downstream(view: &View<'_>, server: &GatewayServer<'_>) -> Option<
 fn crl(tls: &ServerTlsSettings) -> Option<Arc<str>> {
     let by_secret = tls.mode != ServerTlsMode::IstioMutual
         && (!tls.credential_name.is_empty() || !tls.credential_names.is_empty());
-    let checks = client_certificate(tls.mode) != ClientCertificate::None;
-    Some(tls.ca_crl.as_str()).filter(|path| checks && !by_secret && !path.is_empty()).map(Into::into)
+    Some(tls.ca_crl.as_str()).filter(|path| verifies(tls) && !by_secret && !path.is_empty()).map(Into::into)
 }
 
 /// The server's, else those of `tlsDefaults`; mesh TLS has its own.
@@ -69,7 +68,7 @@ fn ecdh_curves(view: &View<'_>, tls: &ServerTlsSettings) -> Vec<Arc<str>> {
 // Facts: pilot/pkg/security/model/authentication.go (ApplyCredentialSDSToServerCommonTLSContext).
 fn pinned(tls: &ServerTlsSettings, hashes: &[String]) -> Vec<Arc<str>> {
     let by_secret = !tls.credential_name.is_empty() || !tls.credential_names.is_empty();
-    let checks = matches!(tls.mode, ServerTlsMode::Mutual | ServerTlsMode::OptionalMutual);
+    let checks = verifies(tls) && tls.mode != ServerTlsMode::IstioMutual;
     let hashes = hashes.iter().filter(|_| by_secret && checks);
     hashes.map(|hash| hash.as_str().into()).collect()
 }
@@ -85,21 +84,35 @@ fn client_certificate(mode: ServerTlsMode) -> ClientCertificate {
     }
 }
 
+/// Whether the certificate of a client is looked at: `insecureSkipVerify` lets any pass, in every mode (Envoy:
+/// `trust_chain_verification: ACCEPT_UNTRUSTED` forgives names and hashes too).
+fn verifies(tls: &ServerTlsSettings) -> bool {
+    client_certificate(tls.mode) != ClientCertificate::None && tls.insecure_skip_verify != Some(true)
+}
+
 /// Names count where a certificate is verified at all (T-431, T-436).
 fn subject_alt_names(tls: &ServerTlsSettings) -> Vec<Arc<str>> {
-    let unverified = client_certificate(tls.mode) == ClientCertificate::None
-        || (tls.mode != ServerTlsMode::IstioMutual && tls.insecure_skip_verify == Some(true));
-    if unverified {
+    if !verifies(tls) {
         return Vec::new();
     }
     tls.subject_alt_names.iter().map(|name| name.as_str().into()).collect()
 }
 
+/// Whether the data plane refuses the whole listener for a server: names of clients are to be checked and there are no
+/// authorities that could vouch for them, which is so with SIMPLE and a secret (Envoy: SAN-based verification without
+/// trusted CA). Istio's validation lets it pass.
+pub(super) fn is_refused(server: &GatewayServer<'_>) -> bool {
+    server.tls().is_some_and(|tls| {
+        let by_secret = !tls.credential_name.is_empty() || !tls.credential_names.is_empty();
+        tls.mode == ServerTlsMode::Simple && by_secret && !tls.subject_alt_names.is_empty()
+    })
+}
+
 /// Names of the certificates and of the authorities for clients (T-432 to T-434).
 fn sources(tls: &ServerTlsSettings) -> (Vec<Arc<str>>, Option<Arc<str>>) {
-    let verifies = client_certificate(tls.mode) != ClientCertificate::None;
+    let verifies = verifies(tls);
     if tls.mode == ServerTlsMode::IstioMutual {
-        return (vec![OWN.into()], Some(MESH_ROOT.into()));
+        return (vec![OWN.into()], verifies.then(|| MESH_ROOT.into()));
     }
     let names: Vec<&str> = if tls.credential_names.is_empty() {
         [tls.credential_name.as_str()].into_iter().filter(|name| !name.is_empty()).collect()

@@ -47,7 +47,12 @@ pub(super) fn ports(view: &View<'_>) -> BTreeMap<u16, InboundPort> {
                 {
                     continue;
                 }
-                let binds_port = !captures || listener.capture_mode == CaptureMode::None;
+                // What asks for capture never has a socket, also where nothing is captured: nobody reaches it then.
+                let binds_port = match listener.capture_mode {
+                    CaptureMode::Default => !captures,
+                    CaptureMode::Iptables => false,
+                    CaptureMode::None => true,
+                };
                 if binds_port && number < FIRST_UNPRIVILEGED && settings::is_unprivileged(view) {
                     continue;
                 }

@@ -137,11 +137,12 @@ fn texts(names: &[Arc<str>]) -> Vec<&str> {
 #[test]
 fn t_431_modes_ask_for_certificates() {
     let mode = |mode: &str| tls(&format!("mode: {mode}, credentialName: c, subjectAltNames: [a]"));
-    assert_eq!(mode("SIMPLE").client_certificate, ClientCertificate::None);
+    let simple = tls("mode: SIMPLE, serverCertificate: /c, privateKey: /k, subjectAltNames: [a]");
+    assert_eq!(simple.client_certificate, ClientCertificate::None);
+    assert!(simple.subject_alt_names.is_empty());
     assert_eq!(mode("MUTUAL").client_certificate, ClientCertificate::Required);
     assert_eq!(mode("OPTIONAL_MUTUAL").client_certificate, ClientCertificate::Optional);
     assert_eq!(texts(&mode("OPTIONAL_MUTUAL").subject_alt_names), ["a"]);
-    assert!(mode("SIMPLE").subject_alt_names.is_empty());
 }
 
 #[test]
@@ -170,4 +171,64 @@ fn t_435_unknown_cipher_suites_are_dropped() {
     assert_eq!(texts(&found.cipher_suites), ["AES128-SHA"]);
     assert_eq!(&*found.min_version, "TLSv1_2");
     assert_eq!(texts(&found.alpn), ["h2", "http/1.1"]);
+}
+
+/// Held against Envoy 1.40: "SAN-based verification of peer certificates without trusted CA is insecure and not allowed".
+#[test]
+fn t_431_names_of_clients_without_authorities_cost_the_port() {
+    let tls = |number: u16, host: &str, rest: &str| {
+        let name = format!("p{number}{}", host.replace('.', ""));
+        server(number, &name, "TLS", host, &format!(", tls: {{{rest}}}"))
+    };
+    let named = "mode: SIMPLE, credentialName: c, subjectAltNames: [client.test]";
+    let (refused, beside) = (tls(443, "x.com", named), tls(443, "y.com", "mode: SIMPLE, credentialName: c"));
+    let elsewhere = tls(8443, "x.com", "mode: SIMPLE, credentialName: c");
+    let mutual = tls(9443, "x.com", "mode: MUTUAL, credentialName: c, subjectAltNames: [client.test]");
+    let files =
+        tls(9444, "x.com", "mode: SIMPLE, serverCertificate: /c, privateKey: /k, subjectAltNames: [n.test]");
+    let all = [&*refused, &beside, &elsewhere, &mutual, &files];
+    let found = chains_of(&all, &bound("a", 1, "\"*.com\"", &tcp_to("cart")));
+    let wanted = [8443, 9443, 9444].map(|port| format!("0.0.0.0_{port} tls x.com>{CART}"));
+    assert_eq!(found, wanted);
+    let yaml = service("shop", "cart")
+        + &servers("web", 1, &[&refused, &beside])
+        + &bound("a", 1, "x.com", &tcp_to("cart"));
+    let (_, report) = compiled(&yaml);
+    let told: Vec<_> = report.iter().map(|it| (it.code, it.at.field.as_str())).collect();
+    assert_eq!(told, [(Code::ServerRejected, "spec.servers[0].tls.subjectAltNames")]);
+    // A server that nothing is routed for has no chain, and does no harm.
+    let other = bound("a", 1, "y.com", &tcp_to("cart"));
+    assert_eq!(chains_of(&[&refused, &beside], &other), [format!("0.0.0.0_443 tls y.com>{CART}")]);
+}
+
+#[test]
+fn t_436_insecure_skip_verify_asks_for_a_certificate_and_looks_at_nothing_in_it() {
+    let settings = |mode: &str, rest: &str| {
+        let tls = server(
+            443,
+            "t",
+            "TLS",
+            "x.com",
+            &format!(", tls: {{mode: {mode}, subjectAltNames: [n.test]{rest}}}"),
+        );
+        let yaml =
+            service("shop", "cart") + &servers("web", 1, &[&tls]) + &bound("a", 1, "x.com", &tcp_to("cart"));
+        let fragment = compiled(&yaml).0;
+        let tls = fragment.listeners[0].filter_chains[0].tls.clone().unwrap();
+        let told = (tls.client_certificate, tls.root.is_some(), tls.subject_alt_names.len());
+        (told, tls.crl.is_some(), tls.key_hashes.len() + tls.certificate_hashes.len())
+    };
+    let secret = ", credentialName: c, verifyCertificateSpki: [AAAA], verifyCertificateHash: [aa]";
+    let files = ", serverCertificate: /c, privateKey: /k, caCertificates: /a, caCrl: /l";
+    use ClientCertificate::{Optional, Required};
+    for (mode, rest, asked, crl, pins) in [
+        ("MUTUAL", secret, Required, false, 2),
+        ("OPTIONAL_MUTUAL", secret, Optional, false, 2),
+        ("MUTUAL", files, Required, true, 0),
+        ("ISTIO_MUTUAL", "", Required, false, 0),
+    ] {
+        assert_eq!(settings(mode, rest), ((asked, true, 1), crl, pins), "{mode}{rest}");
+        let skipping = format!("{rest}, insecureSkipVerify: true");
+        assert_eq!(settings(mode, &skipping), ((asked, false, 0), false, 0), "{mode}{skipping}");
+    }
 }
