@@ -50,6 +50,10 @@ pub(crate) struct Args {
     /// once.
     #[arg(long)]
     pub(super) allow_empty: bool,
+    /// Refuse a change that takes more than so many percent of the objects away, until `POST /confirm` at the admin address.
+    /// Without it such a change is taken, and told of in the log where more than half of them go.
+    #[arg(long, value_name = "PERCENT")]
+    pub(super) drop_max: Option<u8>,
     /// Keep the objects in force in this file (no Secrets): a start while the files are broken or gone begins with them.
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,

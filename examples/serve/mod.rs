@@ -39,7 +39,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(args: Args) -> Result<Drained, String> {
     let files =
         Files::open_with_state(args.config, args.mesh_config, &args.proxy, args.identity, args.state)?;
-    let mut files = files.allow_empty(args.allow_empty);
+    let mut files = files.allow_empty(args.allow_empty).drop_guard(args.drop_max);
     let loaded = files.load()?;
     let mut options = Options::default();
     options.name_decisions = args.name_decisions;
@@ -51,8 +51,7 @@ async fn run(args: Args) -> Result<Drained, String> {
         options.listen = Listen::Mapped(args.port_map);
     }
     let metrics = Metrics::new(files.proxy());
-    let host = |(address, _): &(String, String)| Some(address.rsplit_once(':')?.0.to_owned());
-    let except = args.endpoint.iter().filter_map(host).collect();
+    let except = args.endpoint.iter().filter_map(|(of, _)| Some(of.rsplit_once(':')?.0.to_owned())).collect();
     let mut builder = Proxy::builder(options)
         .resolver(SystemResolver { except })
         .dial(SystemDial { instead: args.endpoint.into_iter().collect() })

@@ -143,7 +143,8 @@ async fn envoy_as_server_knows_our_sidecar_by_its_spiffe_identity() {
     let web = client_sidecar(&ca, WEB, envoy.address).await;
     let answer = get(web.address(), "reviews:9080", "/x").await;
     assert_eq!(answer.status, 503);
-    assert!(answer.body.contains("TLS_error"), "{}", answer.body);
+    let details = web.records.take().pop().unwrap().details;
+    assert!(details.contains("TLS_error"), "{details}: {}", answer.body);
 }
 
 #[tokio::test]

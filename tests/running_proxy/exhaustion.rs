@@ -214,6 +214,102 @@ async fn l01_what_clients_send_cannot_break_out_of_a_log_line() {
     }
 }
 
+/// Names of servers and headers of 64 KiB: one line each, whatever is in them (#89).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn l01_names_of_servers_and_headers_of_64_kib_stay_on_their_line() {
+    const FORMAT: &str = "%REQUESTED_SERVER_NAME% %REQ(USER-AGENT)% %RESPONSE_FLAGS%\n";
+    let (text, json) = (Shared::default(), Shared::default());
+    let (text_log, json_log) = (text.clone(), json.clone());
+    let passthrough = crate::tls::secure_door("{mode: PASSTHROUGH}")
+        .replace("hosts: [shop.example]", "hosts: ['*', shop.example]")
+        .replace(
+            "  http:\n  - route",
+            "  tls:\n  - match: [{port: 443, sniHosts: ['*']}, {port: 443, sniHosts: [shop.example]}]\n    route",
+        );
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let both = format!(
+        "{passthrough}---{}",
+        door(ROUTE)
+            .split_once("\n---\napiVersion: networking.istio.io/v1\nkind: Gateway")
+            .map(|(_, rest)| format!("\napiVersion: networking.istio.io/v1\nkind: Gateway{rest}"))
+            .unwrap()
+            .replace("name: door", "name: plain")
+            .replace("gateways: [door]", "gateways: [plain]")
+    );
+    let mut options = Options::default();
+    options.limits.header_bytes = 1 << 18;
+    let running = start_with(config(&both, GATEWAY), &["443", "80"], &endpoints, options, |builder| {
+        builder
+            .sink(LogWriter::new(text_log, LineFormat::text(FORMAT)))
+            .sink(LogWriter::new(json_log, LineFormat::json(None)))
+    })
+    .await;
+    // Hellos with names as they may be, as long as they may be, and as they may not be.
+    let long = format!("{}.example", ["x".repeat(60).as_str(); 3].join("."));
+    let names: [&[u8]; 8] = [
+        b"shop.example",
+        b"SHOP.Example",
+        long.as_bytes(),
+        b"shop\r\nGET / HTTP/1.1",
+        b"\"},{\"a\":\"b",
+        b"shop\x1b[31mred",
+        b"\xff\xfe\x80",
+        b"nul\0.example",
+    ];
+    for name in names {
+        let mut stream = TcpStream::connect(running.addresses[0]).await.unwrap();
+        stream.write_all(&crate::tls_attacks::hello_for(name)).await.unwrap();
+        // The application speaks no TLS and ends it, or nothing takes the name.
+        let mut rest = Vec::new();
+        let reading = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest));
+        let _ = reading.await.expect("nobody ends it");
+    }
+    let mut sent = 0;
+    for byte in [b'"', b'\\', 0xff, b'\t', b'a'] {
+        let value = vec![byte; 64 << 10];
+        let head =
+            [b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\nuser-agent: a", &value[..], b"a\r\n\r\n"]
+                .concat();
+        let answer = exchange(running.addresses[1], head).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..answer.len().min(200)]);
+        sent += 1;
+    }
+    // What a name might be if the reader of hellos let it through, by the writers alone.
+    let address = "127.0.0.1:1".parse().unwrap();
+    for name in ["a\r\nb", "a\u{1b}[31m", "a\"b\\", "\u{85}\u{2028}"] {
+        let mut record = Record::begin(Direction::Gateway, address, address);
+        record.server_name = Some(name.to_owned());
+        let both = [LineFormat::text(FORMAT), LineFormat::json(None)];
+        for (log, format) in [&text, &json].into_iter().zip(both) {
+            let writer = LogWriter::new(log.clone(), format);
+            writer.finished(&record);
+        }
+        sent += 1;
+    }
+    for (log, is_json) in [(&text, false), (&json, true)] {
+        // At least the names that are names were passed on, and told of. The last line of each is waited for.
+        let has =
+            |lines: &[Vec<u8>], text: &[u8]| lines.concat().windows(text.len()).any(|window| window == text);
+        let mut lines = log.lines(sent + 3).await;
+        while !has(&lines, &[b'a'; 64 << 10]) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            lines = log.lines(sent + 3).await;
+        }
+        assert!((sent + 3..=sent + names.len()).contains(&lines.len()), "{} lines", lines.len());
+        assert!(has(&lines, b"shop.example") && has(&lines, long.as_bytes()), "JSON: {is_json}");
+        for line in &lines {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(300)]).into_owned();
+            if is_json {
+                let parsed: Result<serde_json::Value, _> = serde_json::from_slice(line);
+                assert!(parsed.is_ok_and(|value| value.is_object()), "{shown}");
+            } else {
+                assert!(!line.iter().any(|byte| matches!(byte, 0..=8 | 11..=31 | 127)), "{shown}");
+            }
+        }
+    }
+}
+
 /// A gateway whose route answers with one name, and whose policy lets nobody through who does not ask for the other.
 fn naming(route: &str, policy: &str) -> ProxyConfig {
     let text = door(&format!("  - directResponse: {{status: 200, body: {{string: {route}}}}}\n"));

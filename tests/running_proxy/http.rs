@@ -201,8 +201,7 @@ async fn upstream_failures_have_envoys_words() {
     let refused = get(other.address(), "reviews", "/").await;
     assert_eq!(
         refused.body,
-        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, \
-         transport failure reason: delayed connect error: Connection refused"
+        "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
     );
     let flags: Vec<String> = [proxy.records.take(), other.records.take()]
         .concat()

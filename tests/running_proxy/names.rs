@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mesh::proxy_core::runtime::Options;
-use mesh::proxy_core::seam::resolve::InMemory;
+use mesh::proxy_core::seam::resolve::{InMemory, Resolve, Resolving};
 
 use crate::client::get;
 use crate::fixture::{SIDECAR, config, start_with};
@@ -58,4 +58,39 @@ async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
     running.proxy.apply(config);
     settle().await;
     assert_eq!(ask().await.body, "two");
+}
+
+/// A resolver that panics when it is asked for the first time.
+#[derive(Debug, Default)]
+struct Frightened {
+    asked: std::sync::atomic::AtomicU32,
+    calm: InMemory,
+}
+
+impl Resolve for Frightened {
+    fn resolve<'a>(&'a self, host: &'a str) -> Resolving<'a> {
+        assert!(self.asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0, "a panic that is meant");
+        self.calm.resolve(host)
+    }
+}
+
+#[tokio::test]
+async fn u05_a_resolver_that_panics_is_asked_again() {
+    let upstream = Upstream::start("one").await;
+    let endpoints = [("192.0.2.1:80", upstream.address)];
+    let resolver = Arc::new(Frightened::default());
+    resolver.calm.put("api.example", ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+    let mut options = Options::default();
+    options.dns_refresh = Duration::from_millis(100);
+    let given = Arc::clone(&resolver);
+    let running = start_with(config(&entry(80), SIDECAR), &["80"], &endpoints, options, |builder| {
+        builder.resolver(given)
+    })
+    .await;
+    let begun = std::time::Instant::now();
+    while get(running.address(), "api.example", "/").await.status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody asks any more");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(resolver.asked.load(std::sync::atomic::Ordering::SeqCst) > 1);
 }

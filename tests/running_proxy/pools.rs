@@ -187,3 +187,51 @@ async fn clusters_of_the_original_destination_go_where_the_client_dialled() {
         }
     }
 }
+
+/// `%UPSTREAM_LOCAL_ADDRESS%` is what the upstream sees a request come from, on connections that are new and that are kept.
+#[tokio::test]
+async fn logs_tell_what_a_connection_to_an_upstream_comes_from() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let upstream = Upstream::unbound();
+    let peers = Arc::<Mutex<Vec<SocketAddr>>>::default();
+    let seen = Arc::clone(&peers);
+    tokio::spawn(async move {
+        loop {
+            let (stream, peer) = listener.accept().await.unwrap();
+            seen.lock().unwrap().push(peer);
+            tokio::spawn(upstream.clone().serve(TokioIo::new(stream), "reviews"));
+        }
+    });
+    for (port, pool) in [
+        ("http", "{http: {h2UpgradePolicy: DO_NOT_UPGRADE}}"),
+        ("http", "{http: {h2UpgradePolicy: UPGRADE}}"),
+        ("tcp-db", "{}"),
+    ] {
+        peers.lock().unwrap().clear();
+        let dialled = if port == "http" { "9080" } else { "10.96.0.20:9080" };
+        let running = start(&with_pool(port, pool), SIDECAR, &[dialled], &both(address)).await;
+        let mut told = Vec::new();
+        for line in ["GET /", "GET /", "POST /"] {
+            let body = if line.starts_with("POST") { "body" } else { "" };
+            let answer = crate::client::request(running.address(), line, &[("host", "reviews")], body).await;
+            assert_eq!(answer.status, 200, "{pool}");
+            let begun = Instant::now();
+            while running.records.take().into_iter().map(|it| told.push(it.upstream_local)).count() == 0 {
+                assert!(begun.elapsed() < Duration::from_secs(10), "no record");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        let peers = peers.lock().unwrap().clone();
+        assert!(!peers.is_empty() && told.len() == 3, "{pool}: {told:?}");
+        assert!(
+            told.iter().all(|local| local.is_some_and(|local| peers.contains(&local))),
+            "{told:?} {peers:?}"
+        );
+    }
+    // Where there was no connection there is nothing to tell.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let running = start(&with_pool("http", "{}"), SIDECAR, &["9080"], &both(closed)).await;
+    assert_eq!(get(running.address(), "reviews", "/").await.status, 503);
+    assert_eq!(running.records.take()[0].upstream_local, None);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mesh::proxy_core::runtime::drop_guard::DropGuard;
 use mesh::proxy_core::runtime::files::Files;
 use mesh::proxy_core::runtime::options::{Listen, PortMap};
 use mesh::proxy_core::runtime::{Options, Proxy};
@@ -151,4 +152,61 @@ fn c03_files_that_say_nothing_any_more_take_nothing_away_unless_they_may() {
         assert_eq!(tables(&mut files), Ok(before));
         std::fs::remove_dir_all(&folder).unwrap();
     }
+}
+
+/// Most files are gone and some are left: nothing goes before somebody says that it is meant.
+#[tokio::test]
+async fn s02_a_change_that_takes_most_objects_away_waits_for_a_confirmation() {
+    let folder = folder("s02");
+    let (mesh, denial) = (folder.join("config/mesh.yaml"), folder.join("config/other.yaml"));
+    let other = "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: shop}\n\
+                 spec: {ports: [{name: http, port: 9080}]}\n";
+    std::fs::write(&mesh, answering("one")).unwrap();
+    std::fs::write(&denial, other).unwrap();
+    let has_route = |loaded: Result<mesh::proxy_core::seam::config_source::Loaded, String>| {
+        loaded.map(|loaded| format!("{:?}", loaded.config.route_tables).contains("reviews"))
+    };
+    // By itself such a change is told of, and taken.
+    let mut warned = open(&folder);
+    let mut guarded = open(&folder).drop_guard(DropGuard::Refuse(50));
+    assert_eq!((has_route(warned.load()), has_route(guarded.load())), (Ok(true), Ok(true)));
+    std::fs::remove_file(&mesh).unwrap();
+    assert_eq!(has_route(warned.load()), Ok(false));
+    assert!(has_route(guarded.load()).is_err_and(|told| told.contains("stay until that is confirmed")));
+    // What is confirmed is one change.
+    guarded.confirm();
+    assert_eq!(has_route(guarded.load()), Ok(false));
+    std::fs::write(&mesh, answering("one")).unwrap();
+    assert_eq!(has_route(guarded.load()), Ok(true));
+    std::fs::remove_file(&mesh).unwrap();
+    assert!(has_route(guarded.load()).is_err());
+
+    // The same of a proxy that runs, by its administration address.
+    std::fs::write(&mesh, answering("one")).unwrap();
+    let mut files = open(&folder).drop_guard(DropGuard::Refuse(50));
+    let mut options = Options::default();
+    options.listen = Listen::Mapped(vec![PortMap::parse("9080=127.0.0.1:0").unwrap()]);
+    let loaded = files.load().unwrap();
+    let proxy = Proxy::builder(options).dial(SystemDial::default()).build(loaded.config);
+    let address = proxy.listen().await.unwrap()[0];
+    let admin = proxy.administer("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let following = tokio::spawn({
+        let proxy = proxy.clone();
+        async move { proxy.follow(files).await }
+    });
+    std::fs::remove_file(&mesh).unwrap();
+    let begun = Instant::now();
+    while proxy.follow_counts().failed == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing was refused");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(get(address, "reviews", "/").await.body, "one");
+    let told = crate::client::request(admin, "POST /confirm", &[("host", "localhost")], "").await;
+    assert_eq!(told.status, 202);
+    while get(address, "reviews", "/").await.body == "one" {
+        assert!(begun.elapsed() < Duration::from_secs(40), "it was confirmed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    following.abort();
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -448,7 +448,12 @@ async fn a_server_with_another_identity_is_not_spoken_to() {
     let web = client_sidecar(&ca, WEB, server.address()).await;
     let answer = get(web.address(), "reviews:9080", "/x").await;
     assert_eq!(answer.status, 503);
-    assert!(answer.body.contains("TLS_error"), "{}", answer.body);
+    let details = web.records.take().remove(0).details;
+    assert!(
+        details.contains("TLS_error") && !answer.body.contains("TLS_error"),
+        "{details}: {}",
+        answer.body
+    );
     assert!(application.take().is_empty());
 }
 

@@ -24,6 +24,7 @@ use crate::tls::{
     REVIEWS_ID, SERVER, STRICT, WEB, gateway, https, mesh_certificates, offer, parts, provider, roots,
     secure_door, server,
 };
+use crate::tls_alarms::{administration, metric_of};
 use crate::upstream::Upstream;
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nhost: reviews:9080\r\nconnection: close\r\n\r\n";
@@ -55,35 +56,49 @@ async fn t01_strict_takes_the_meshs_own_valid_client_certificates_and_no_others(
         }
         identity
     };
-    let cases: Vec<(&str, Option<Identity>)> = vec![
-        ("none", None),
-        ("another authority", Some(other.issue(&[WEB]))),
-        ("another trust domain", Some(ca.issue(&["spiffe://elsewhere/ns/shop/sa/web"]))),
-        ("expired", Some(ca.issue_as(&[WEB], |params| params.not_after = date_time_ymd(2020, 1, 1)))),
-        ("not yet valid", Some(ca.issue_as(&[WEB], |params| params.not_before = date_time_ymd(2900, 1, 1)))),
+    let admin = administration(&server).await;
+    let issued = |change: fn(&mut rcgen::CertificateParams)| Some(ca.issue_as(&[WEB], change));
+    let cases: Vec<(&str, &str, Option<Identity>)> = vec![
+        ("none", "missing", None),
+        ("another authority", "untrusted", Some(other.issue(&[WEB]))),
+        ("another trust domain", "name", Some(ca.issue(&["spiffe://elsewhere/ns/shop/sa/web"]))),
+        ("expired", "expired", issued(|params| params.not_after = date_time_ymd(2020, 1, 1))),
+        ("not yet valid", "not_yet_valid", issued(|params| params.not_before = date_time_ymd(2900, 1, 1))),
         (
             "for servers only",
-            Some(ca.issue_as(&[WEB], |params| {
-                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-            })),
+            "purpose",
+            issued(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
         ),
         (
             "an authority's own",
-            Some(ca.issue_as(&[WEB], |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))),
+            "invalid",
+            issued(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
         ),
-        ("no name", Some(ca.issue(&[]))),
-        ("two names", Some(ca.issue(&[WEB, "spiffe://cluster.local/ns/shop/sa/other"]))),
-        ("a DNS name", Some(ca.issue(&["web.shop.svc.cluster.local"]))),
-        ("a long chain of another authority", {
+        ("no name", "name", Some(ca.issue(&[]))),
+        ("two names", "name", Some(ca.issue(&[WEB, "spiffe://cluster.local/ns/shop/sa/other"]))),
+        ("a DNS name", "name", Some(ca.issue(&["web.shop.svc.cluster.local"]))),
+        ("a long chain of another authority", "untrusted", {
             let mut identity = other.issue(&[WEB]);
             identity.chain.extend(with_chain(20).chain);
             Some(identity)
         }),
     ];
-    for (name, identity) in cases {
+    for (name, reason, identity) in cases {
+        let metric = format!("connections_refused_total{{reason=\"tls_client_certificate_{reason}\"}}");
+        let before = metric_of(admin, &metric).await;
         assert_eq!(status(server.address(), &ca, identity.as_ref()).await, 0, "{name}");
         assert!(application.take().is_empty(), "{name}: the application heard of it");
+        assert_eq!(metric_of(admin, &metric).await, before + 1, "{name} is not counted as {reason}");
     }
+    // A chain of a megabyte is not read to its end, be the leaf as good as it may.
+    let mut large = ca.issue(&[WEB]);
+    let filler = other.issue(&["filler.example"]).chain;
+    large.chain.extend(filler.repeat((4 << 20) / 3 / filler.len()));
+    let size: usize = parts(&large).0.iter().map(|certificate| certificate.len()).sum();
+    assert!(size >= 900_000, "{size} bytes");
+    assert_eq!(status(server.address(), &ca, Some(&large)).await, 0);
+    assert_eq!(metric_of(admin, "connections_refused_total{reason=\"tls_too_large\"}").await, 1);
+    assert!(application.take().is_empty());
     // Fillers behind a good leaf cost a bounded time, whatever comes of them.
     let started = Instant::now();
     let _ = status(server.address(), &ca, Some(&with_chain(60))).await;
@@ -92,6 +107,7 @@ async fn t01_strict_takes_the_meshs_own_valid_client_certificates_and_no_others(
     // Plaintext reaches nobody.
     assert_eq!(get(server.address(), "reviews:9080", "/x").await.status, 0);
     assert!(application.take().is_empty());
+    assert_eq!(metric_of(admin, "connections_refused_total{reason=\"no_filter_chain\"}").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,6 +200,33 @@ async fn names_of_another_kind_are_not_the_name() {
     assert!(is_taken(&ca, &ca.issue(&[WEB]), NAME, &listed).await);
 }
 
+/// What is asked for as an address is an IP SAN, however it is written, and no name that reads like one.
+#[tokio::test]
+async fn t03_an_address_is_an_ip_san_and_no_name_that_reads_the_same() {
+    let ca = Ca::new();
+    let named = |name: SanType| ca.issue_as(&[], move |params| params.subject_alt_names = vec![name]);
+    let address = |text: &str| named(SanType::IpAddress(text.parse().unwrap()));
+    let common = |text: &str| {
+        let text = text.to_owned();
+        ca.issue_as(&[], move |params| params.distinguished_name.push(rcgen::DnType::CommonName, text))
+    };
+    for (identity, wanted, fits) in [
+        (address("10.9.9.9"), "10.9.9.9", true),
+        (address("10.9.9.8"), "10.9.9.9", false),
+        (address("2001:db8::1"), "2001:0db8:0::1", true),
+        (address("2001:db8::1"), "2001:db8::2", false),
+        (address("::ffff:10.9.9.9"), "10.9.9.9", false),
+        (named(SanType::DnsName("10.9.9.9".try_into().unwrap())), "10.9.9.9", false),
+        (named(SanType::URI("10.9.9.9".try_into().unwrap())), "10.9.9.9", false),
+        (common("10.9.9.9"), "10.9.9.9", false),
+        (address("10.9.9.9"), "10.9.9.9.example", false),
+    ] {
+        let listed = format!(", subjectAltNames: ['{wanted}']");
+        let taken = is_taken(&ca, &identity, "api.bank.example", &listed).await;
+        assert_eq!(taken, fits, "{wanted}: {}", String::from_utf8_lossy(&identity.chain));
+    }
+}
+
 /// RUSTSEC-2026-0098, RUSTSEC-2026-0099, RUSTSEC-2023-0053: authorities that may only vouch for some names, and chains
 /// made to be hard to check.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,6 +279,31 @@ fn hello() -> Vec<u8> {
     let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
     let mut bytes = Vec::new();
     connection.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// A client hello with any bytes for a name.
+pub(crate) fn hello_for(name: &[u8]) -> Vec<u8> {
+    let hello = hello();
+    let at = hello.windows(12).position(|window| window == b"shop.example").unwrap();
+    // Lengths of: the record, the message, all extensions, the extension, the list of names, the name.
+    let more = name.len() as i32 - 12;
+    let mut bytes = [&hello[..at], name, &hello[at + 12..]].concat();
+    let mut lengthen = |at: usize, size: usize| {
+        let old = bytes[at..at + size].iter().fold(0, |all, byte| all << 8 | i32::from(*byte));
+        let new = (old + more).to_be_bytes();
+        bytes[at..at + size].copy_from_slice(&new[4 - size..]);
+    };
+    lengthen(3, 2);
+    lengthen(6, 3);
+    // Behind the version, the random bytes, the session, the suites and the compression.
+    let session = 5 + 4 + 2 + 32;
+    let suites = session + 1 + usize::from(hello[session]);
+    let compression = suites + 2 + usize::from(u16::from_be_bytes([hello[suites], hello[suites + 1]]));
+    lengthen(compression + 1 + usize::from(hello[compression]), 2);
+    lengthen(at - 7, 2);
+    lengthen(at - 5, 2);
+    lengthen(at - 2, 2);
     bytes
 }
 

@@ -1,7 +1,7 @@
-//! The administration endpoint: on loopback only, for reading, but for one request that begins a drain.
+//! The administration endpoint: on loopback only, for reading, but for a request that begins a drain and one that confirms
+//! a change.
 
 use std::convert::Infallible;
-use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use super::body::Body;
 use super::metrics::Metrics;
+use super::own_metrics::own_metrics;
 use super::proxy::Proxy;
 use super::redact::redact;
 use crate::describe;
@@ -35,7 +36,8 @@ impl Proxy {
     /// `GET /ready` (200 until a drain begins), `/config` (without values of headers that carry secrets), `/findings` (what is
     /// wrong with what it was made from), `/metrics`, `/keys` (how the fetched keys of every issuer stand, never the keys),
     /// `/explain/ID` (the decision of a recent request, by the number in its `x-mesh-decision` or by the `x-request-id` that
-    /// it went on with, under the configuration in force now); `POST /drain`.
+    /// it went on with, under the configuration in force now); `POST /drain`, `POST /confirm` (a configuration that was
+    /// refused because it takes too much away is meant).
     ///
     /// # Errors
     /// The address is not a loopback address, or cannot be listened on.
@@ -112,7 +114,7 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
                 Some(explained) => json_answer(&explained),
                 None => text(
                     StatusCode::NOT_FOUND,
-                    "GET /ready /config /findings /metrics /keys /explain/ID, POST /drain\n",
+                    "GET /ready /config /findings /metrics /keys /explain/ID, POST /drain /confirm\n",
                 ),
             }
         }
@@ -121,50 +123,12 @@ fn answer(proxy: &Proxy, metrics: Option<&Metrics>, request: &Request<Incoming>)
             tokio::spawn(async move { proxy.drain().await });
             text(StatusCode::ACCEPTED, "draining\n")
         }
-        _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST is for /drain\n"),
+        (&Method::POST, "/confirm") => {
+            proxy.confirm();
+            text(StatusCode::ACCEPTED, "the configuration is loaded as it is\n")
+        }
+        _ => text(StatusCode::METHOD_NOT_ALLOWED, "POST is for /drain and /confirm\n"),
     }
-}
-
-/// What is told of the process itself, in the text format of the others.
-fn own_metrics(proxy: &Proxy) -> String {
-    let (memory, followed) = (proxy.memory_counts(), proxy.follow_counts());
-    // Counters first; the name of a counter's value ends with `_total`.
-    let mut metrics = vec![
-        ("counter", "config_taken", "Configurations that were put in force", followed.taken),
-        (
-            "counter",
-            "config_failed",
-            "Configurations that could not be loaded: the one before stayed",
-            followed.failed,
-        ),
-        (
-            "counter",
-            "panics",
-            "Connections and streams that ended because something panicked",
-            proxy.panics(),
-        ),
-        ("counter", "overload_refused", "Requests refused for want of memory", memory.refused),
-        ("counter", "overload_cut", "Connections cut for want of memory", memory.cut),
-        ("gauge", "config_errors", "Errors in the configuration in force", followed.errors),
-        ("gauge", "config_warnings", "Warnings in the configuration in force", followed.warnings),
-        (
-            "gauge",
-            "config_kept",
-            "Objects of which an older version than the written one is in force",
-            followed.kept,
-        ),
-    ];
-    if memory.bound > 0 {
-        metrics.push(("gauge", "memory_used_bytes", "Memory in use at the last look", memory.used));
-        metrics.push(("gauge", "memory_bound_bytes", "Memory that there may be", memory.bound));
-    }
-    let mut text = String::new();
-    for (kind, name, help, value) in metrics {
-        let name = format!("mesh_proxy_{name}");
-        let suffix = if kind == "counter" { "_total" } else { "" };
-        let _ = writeln!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{suffix} {value}");
-    }
-    text
 }
 
 /// Milliseconds, counted from now.

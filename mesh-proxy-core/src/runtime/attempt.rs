@@ -1,5 +1,6 @@
 //! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -61,7 +62,8 @@ impl Lent {
     }
 }
 
-/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own.
+/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own; `local`: is told
+/// what the connection comes from.
 ///
 /// # Errors
 /// Why there is no answer.
@@ -72,6 +74,7 @@ pub(crate) async fn send(
     host: &Host,
     head: &Head,
     body: &Replay,
+    local: &mut Option<SocketAddr>,
 ) -> Result<Answer, Failure> {
     let tls = match &cluster.cluster.tls {
         UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
@@ -91,6 +94,7 @@ pub(crate) async fn send(
         let checkout = cluster.pool.checkout(proxy, &cluster.cluster, &key, offer.as_ref()).await?;
         match checkout {
             Checkout::Http1(mut connection, was_used) => {
+                *local = connection.local;
                 if let Some(body) = body.at_hand().filter(|_| is_only_asked(head))
                     && let Some(direct) = connection.take_direct()
                 {
@@ -122,6 +126,7 @@ pub(crate) async fn send(
                 }
             }
             Checkout::Http2(stream) => {
+                *local = stream.local();
                 let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
                 match stream.sender().try_send_request(request).await {
                     Ok(response) => {

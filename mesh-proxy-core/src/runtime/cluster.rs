@@ -137,8 +137,9 @@ impl ClusterState {
 
     /// Takes a place for a request; `None`: the circuit breaker is open.
     pub(crate) fn enter(&self, is_retry: bool) -> Option<Active> {
-        let request = self.upstream.breaker.acquire(Resource::Requests)?;
+        // A retry is measured by the requests that there are without it: under a budget its own place would make room for it.
         let retry = if is_retry { Some(self.upstream.breaker.acquire(Resource::Retries)?) } else { None };
+        let request = self.upstream.breaker.acquire(Resource::Requests)?;
         Some(Active { _permits: (request, retry), host: None })
     }
 

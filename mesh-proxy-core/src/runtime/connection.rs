@@ -16,6 +16,7 @@ use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
 use super::proxy::{CountsPanic, Inner};
 use super::tls::server::Client;
+use super::turned_away::Reason;
 use super::{http_server, proxy_protocol, tcp};
 use crate::decision::RefuseReason;
 use crate::filter_chain_match::{self, Inspected};
@@ -139,11 +140,15 @@ impl Connection {
 /// Each stage is on the heap for as long as it lasts: connections wait in the last one by the thousand, and carry no room
 /// for those before.
 pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival) {
+    let counting = Arc::clone(&proxy);
     let _counts = CountsPanic(Arc::clone(&proxy));
     match Box::pin(open(proxy, stream, arrival)).await {
         Ok(Opened::Plain(connection, standing, stream)) => run(connection, standing, stream).await,
         Ok(Opened::Tls(connection, standing, stream)) => run(connection, standing, stream).await,
-        Err(why) => tracing::debug!(?arrival, %why, "a connection is not served"),
+        Err(Why(reason, why)) => {
+            counting.turned_away.count(reason);
+            tracing::debug!(?arrival, ?reason, %why, "a connection is not served");
+        }
     }
 }
 
@@ -153,8 +158,13 @@ enum Opened<T> {
     Tls(Arc<Connection>, Standing, Box<TlsStream<Prefixed<T>>>),
 }
 
-/// Why a connection is closed, for the log.
-type Why = Cow<'static, str>;
+/// Why a connection is closed, for metrics and for the log.
+struct Why(Reason, Cow<'static, str>);
+
+/// Why, in words that say it all.
+fn why(reason: Reason, words: &'static str) -> Why {
+    Why(reason, Cow::Borrowed(words))
+}
 
 /// Finds out what is spoken and who the client is.
 ///
@@ -165,7 +175,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     let (wanted, is_proxied) = {
         let generation = proxy.live.load();
         let listener = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
-            .ok_or("nothing listens there")?;
+            .ok_or_else(|| why(Reason::NoListener, "nothing listens there"))?;
         (wanted(listener, facts.dst_port), listener.proxy_protocol)
     };
     let mut client = arrival.peer;
@@ -173,8 +183,8 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         let reading = proxy_protocol::read(&mut stream);
         let named = tokio::time::timeout(proxy.options.patience.detection, reading)
             .await
-            .map_err(|_| "no PROXY protocol in time")?
-            .map_err(|error| format!("no PROXY protocol: {error}"))?;
+            .map_err(|_| why(Reason::ProxyProtocol, "no PROXY protocol in time"))?
+            .map_err(|error| Why(Reason::ProxyProtocol, format!("no PROXY protocol: {error}").into()))?;
         client = named.unwrap_or(client);
         facts.proxied_ip = named.map(|named| named.ip().to_canonical());
     }
@@ -182,7 +192,9 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     let (first, stream) =
         first_bytes::look(stream, wanted, options.limits.first_bytes, options.patience.detection)
             .await
-            .map_err(|error| format!("it broke before it said anything: {error}"))?;
+            .map_err(|error| {
+                Why(Reason::Broken, format!("it broke before it said anything: {error}").into())
+            })?;
     let mut sniffed = None;
     match first {
         FirstBytes::Tls(hello) => {
@@ -195,14 +207,16 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         FirstBytes::Http(version, method) => sniffed = Some((version, method)),
         FirstBytes::Other => {}
     }
-    let standing = find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref())
-        .ok_or("no filter chain takes it")?;
-    let chain = standing.chain().ok_or("no filter chain takes it")?;
+    let no_chain = || why(Reason::NoFilterChain, "no filter chain takes it");
+    let standing =
+        find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref()).ok_or_else(no_chain)?;
+    let chain = standing.chain().ok_or_else(no_chain)?;
     let server_name = server_name(&facts);
     let mut connection =
         Connection { proxy, arrival, client, facts, sniffed, server_name, terminated: None, is_http2: false };
     let Some(wanted) = chain.tls.clone() else {
-        transport::accept(chain, &connection.facts, &mut ()).map_err(RefuseReason::as_str)?;
+        transport::accept(chain, &connection.facts, &mut ())
+            .map_err(|refused| why(Reason::NotAccepted, RefuseReason::as_str(refused)))?;
         return Ok(Opened::Plain(Arc::new(connection), standing, stream));
     };
     let proxy = &connection.proxy;
@@ -210,8 +224,10 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     let handshake = Box::pin(proxy.tls.terminate(&wanted, &offered, stream));
     let terminated = tokio::time::timeout(proxy.options.patience.handshake, handshake)
         .await
-        .map_err(|_| "the TLS handshake took too long")?
-        .map_err(|error| format!("the TLS handshake failed: {error}"))?;
+        .map_err(|_| why(Reason::TlsTimeout, "the TLS handshake took too long"))?
+        .map_err(|error| {
+            Why(Reason::of_handshake(&error), format!("the TLS handshake failed: {error}").into())
+        })?;
     // A chain without inspected TLS has no facts of it.
     let tls = connection.facts.tls.get_or_insert_default();
     if let Client::Verified(Some(peer)) = &terminated.client {
@@ -220,7 +236,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     connection.terminated = Some(terminated.client);
     connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
-        return Err("the client's certificate is not accepted".into());
+        return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));
     }
     Ok(Opened::Tls(Arc::new(connection), standing, terminated.stream))
 }

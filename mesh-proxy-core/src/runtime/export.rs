@@ -42,7 +42,7 @@ pub(crate) trait Deliver: Debug + Send + Sync + 'static {
 pub struct ExportCounts {
     /// Taken by the service.
     pub sent: u64,
-    /// Not taken in: too much was waiting, or the service did not take it.
+    /// Not taken in: too much was waiting, the service did not take it, or a drain ended before it did.
     pub dropped: u64,
 }
 
@@ -61,8 +61,28 @@ impl<D: Deliver> Default for Export<D> {
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// In the queue, or on their way.
+    waiting: AtomicU64,
     sent: AtomicU64,
     dropped: AtomicU64,
+}
+
+impl Counts {
+    /// Counts what became of items that waited, where they were not given up meanwhile.
+    fn settle(&self, count: u64, outcome: &AtomicU64) {
+        let settled = self
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| waiting.checked_sub(count));
+        if settled.is_ok() {
+            outcome.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts all that still waits as dropped.
+    fn give_up(&self) {
+        let left = self.waiting.swap(0, Ordering::AcqRel);
+        self.dropped.fetch_add(left, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -95,12 +115,14 @@ impl<D: Deliver> Export<D> {
             runtime.spawn(run(Arc::downgrade(proxy), receiver, Arc::clone(&self.counts)));
             sender
         });
+        // Before it can be taken out of the queue.
+        self.counts.waiting.fetch_add(1, Ordering::AcqRel);
         if queue.try_send(Message::Item(Arc::clone(target), Box::new(item))).is_err() {
-            self.drop_one();
+            self.counts.settle(1, &self.counts.dropped);
         }
     }
 
-    /// Sends what waits, for as long as there is patience.
+    /// Sends what waits, for as long as there is patience. What is not taken by then is lost, and counted as such (L03).
     pub(crate) async fn flush(&self, patience: Duration) {
         let Some(queue) = self.queue.get() else { return };
         let (done, sent) = oneshot::channel();
@@ -109,7 +131,9 @@ impl<D: Deliver> Export<D> {
                 let _ = sent.await;
             }
         };
-        let _ = tokio::time::timeout(patience, flushing).await;
+        if tokio::time::timeout(patience, flushing).await.is_err() {
+            self.counts.give_up();
+        }
     }
 }
 
@@ -147,11 +171,11 @@ async fn run<D: Deliver>(proxy: Weak<Inner>, mut queue: Receiver<Message<D>>, co
             let items: Vec<D::Item> = same.into_iter().map(|(_, item)| *item).collect();
             let count = items.len() as u64;
             match target.deliver(&proxy, &items).await {
-                Ok(()) => counts.sent.fetch_add(count, Ordering::Relaxed),
+                Ok(()) => counts.settle(count, &counts.sent),
                 Err(problem) => {
                     let cluster = target.cluster();
                     tracing::debug!(cluster, problem, count, "a service did not take what it was told");
-                    counts.dropped.fetch_add(count, Ordering::Relaxed)
+                    counts.settle(count, &counts.dropped);
                 }
             };
         }

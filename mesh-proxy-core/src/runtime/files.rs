@@ -20,6 +20,7 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use super::certificates::Certificates;
+use super::drop_guard::DropGuard;
 use super::rest::settled;
 use super::state;
 use crate::seam::config_source::{Changed, ConfigSource, Loaded};
@@ -42,6 +43,10 @@ pub struct Files {
     written: BTreeSet<PathBuf>,
     /// Whether files that say nothing any more take everything away.
     may_be_empty: bool,
+    /// What a change may take away.
+    drops: DropGuard,
+    /// Whether the next change may take away whatever it does.
+    is_confirmed: bool,
     /// Where the objects in force are kept for the next start, and the revision of those that are.
     state: Option<(PathBuf, u64)>,
     /// Whether a configuration was given out.
@@ -105,6 +110,8 @@ impl Files {
             known,
             written: BTreeSet::new(),
             may_be_empty: false,
+            drops: DropGuard::default(),
+            is_confirmed: false,
             changes: Arc::new(Notify::new()),
             watcher: None,
         })
@@ -115,6 +122,13 @@ impl Files {
     #[must_use]
     pub fn allow_empty(mut self, may_be_empty: bool) -> Self {
         self.may_be_empty = may_be_empty;
+        self
+    }
+
+    /// What is done about changes that take a large share of the objects away.
+    #[must_use]
+    pub fn drop_guard(mut self, drops: impl Into<DropGuard>) -> Self {
+        self.drops = drops.into();
         self
     }
 
@@ -160,7 +174,7 @@ impl Files {
 
     fn read(&mut self) -> Result<(Vec<Arc<Document>>, Report), String> {
         let (documents, report) = read_documents(&self.paths, &mut self.written)?;
-        if documents.is_empty() && !self.known.is_empty() && !self.may_be_empty {
+        if documents.is_empty() && !self.known.is_empty() && !self.may_be_empty && !self.is_confirmed {
             return Err(format!(
                 "the files say nothing any more: the {} objects that they had stay",
                 self.known.len()
@@ -183,7 +197,10 @@ impl Files {
     }
 
     /// Takes in what the files say now; what they no longer have goes, unless something could not be read.
-    fn take_in(&mut self, documents: Vec<Arc<Document>>, mut report: Report) -> Report {
+    ///
+    /// # Errors
+    /// Too much would go.
+    fn take_in(&mut self, documents: Vec<Arc<Document>>, mut report: Report) -> Result<Report, String> {
         let accept = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
         let there = ConfigSet::new().apply_with(documents.iter().cloned().map(Change::Upsert), accept);
         let is_whole = !report
@@ -192,6 +209,10 @@ impl Files {
             .any(|problem| problem.code.stage() == Stage::Read && is_error(problem));
         let gone: Vec<ResourceKey> =
             self.known.difference(&there.changed).filter(|_| is_whole).cloned().collect();
+        // What is confirmed is this change, and none after it.
+        if !std::mem::take(&mut self.is_confirmed) && !documents.is_empty() {
+            self.drops.look(gone.len(), self.known.len())?;
+        }
         for key in &gone {
             self.known.remove(key);
         }
@@ -199,7 +220,7 @@ impl Files {
         let changes = documents.into_iter().map(Change::Upsert);
         let changes = gone.into_iter().map(Change::Remove).chain(changes);
         report.merge(self.config.apply_with(changes, kept_packed()).report);
-        report
+        Ok(report)
     }
 
     fn mesh_config(&self, report: &mut Report) -> Result<Arc<MeshConfig>, String> {
@@ -226,11 +247,13 @@ impl ConfigSource for Files {
         }
         let mut report = Report::new();
         let mesh = self.mesh_config(&mut report)?;
-        report.merge(match self.read() {
-            Ok((documents, report)) => {
-                self.certificates.take_secrets(documents.iter().map(|document| &**document));
-                self.take_in(documents, report)
-            }
+        let read = self.read().and_then(|(documents, report)| {
+            let report = self.take_in(documents.clone(), report)?;
+            self.certificates.take_secrets(documents.iter().map(|document| &**document));
+            Ok(report)
+        });
+        report.merge(match read {
+            Ok(report) => report,
             Err(problem) if !self.has_begun && !self.known.is_empty() => as_before(&problem),
             Err(problem) => return Err(problem),
         });
@@ -247,6 +270,10 @@ impl ConfigSource for Files {
     fn changed(&mut self) -> Changed<'_> {
         // Files that are being written are let come to rest.
         Box::pin(settled(&self.changes))
+    }
+
+    fn confirm(&mut self) {
+        self.is_confirmed = true;
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mesh_model::diagnostic::{Code, Report, Severity};
+use tokio::sync::Notify;
 
 use super::proxy::{Builder, Proxy};
 use crate::seam::config_source::{ConfigSource, Loaded};
@@ -14,6 +15,8 @@ pub(crate) struct Followed {
     findings: Mutex<Arc<Report>>,
     taken: AtomicU64,
     failed: AtomicU64,
+    /// Told that somebody means what was refused.
+    confirmed: Notify,
 }
 
 /// What became of the configurations that a source gave. Ours: who watches a proxy sees that it runs on something older
@@ -66,6 +69,7 @@ impl Proxy {
             tokio::select! {
                 () = self.inner.draining.cancelled() => return,
                 () = source.changed() => {}
+                () = self.inner.followed.confirmed.notified() => source.confirm(),
             }
             let proxy = self.clone();
             let loading = tokio::task::spawn_blocking(move || {
@@ -77,6 +81,12 @@ impl Proxy {
                 Err(error) => return tracing::error!(%error, "the configuration is followed no more"),
             };
         }
+    }
+
+    /// Takes what a source refuses because it takes too much away: somebody has looked at it and means it (S02). It is
+    /// loaded at once.
+    pub fn confirm(&self) {
+        self.inner.followed.confirmed.notify_one();
     }
 
     fn load_from(&self, source: &mut impl ConfigSource) {

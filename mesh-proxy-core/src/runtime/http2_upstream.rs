@@ -1,6 +1,7 @@
 //! HTTP/2 connections to upstreams: each carries many requests at once, for as long and as many as its cluster has it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -57,6 +58,8 @@ pub(super) struct Http2 {
     limits: Use,
     clock: Arc<dyn Clock>,
     born_ms: u64,
+    /// What it comes from.
+    local: Option<SocketAddr>,
     state: Mutex<State>,
     /// Told of every request that is over.
     returned: Arc<Notify>,
@@ -93,7 +96,7 @@ impl Http2 {
     /// # Errors
     /// The codec does not take it.
     pub(super) async fn begin(
-        stream: BoxIo,
+        (stream, local): (BoxIo, Option<SocketAddr>),
         cluster: &Cluster,
         limits: Use,
         place: Option<OwnedSemaphorePermit>,
@@ -118,8 +121,16 @@ impl Http2 {
         tokio::spawn(drive(Arc::clone(&driven)));
         let born_ms = clock.now_ms();
         let state = State { streams: 1, requests: 1, idle_since_ms: born_ms, is_refusing: false };
-        let connection =
-            Arc::new(Self { sender, driven, limits, clock, born_ms, state: Mutex::new(state), returned });
+        let connection = Arc::new(Self {
+            sender,
+            driven,
+            limits,
+            clock,
+            born_ms,
+            local,
+            state: Mutex::new(state),
+            returned,
+        });
         connection.hear_limit().await;
         Ok(Stream { connection })
     }
@@ -197,6 +208,11 @@ impl std::fmt::Debug for Http2 {
 }
 
 impl Stream {
+    /// What its connection comes from.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.connection.local
+    }
+
     /// Takes the request.
     pub(crate) fn sender(&self) -> http2::SendRequest<Body> {
         self.connection.sender.clone()

@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 
 use super::certificates;
 use super::tls::material;
-use crate::seam::dial::{BoxIo, Dial, SystemDial, Target};
+use crate::seam::dial::{BoxIo, Dial, LocalAddress, SystemDial, Target};
 use crate::seam::key_fetch::{Fetched, KeyFetch};
 use crate::seam::resolve::{Resolve, SystemResolver};
 
@@ -169,7 +169,8 @@ impl OverHttp {
                 continue;
             }
             let address: Arc<str> = SocketAddr::new(address, port).to_string().into();
-            match self.dial.dial(Target { address, source: None, keepalive: None }).await {
+            let target = Target { address, source: None, keepalive: None, local: LocalAddress::default() };
+            match self.dial.dial(target).await {
                 Ok(stream) if is_https => return self.secure(host, stream).await,
                 Ok(stream) => return Ok(stream),
                 Err(error) => problem = Problem::Failed(error.to_string()),

@@ -154,7 +154,8 @@ async fn keep(proxy: Arc<Inner>, mut open: Vec<Open>, places: Arc<Semaphore>) {
     }
 }
 
-/// Lets ejected hosts in again and closes upstream connections that nobody has used for long.
+/// Lets ejected hosts in again, closes upstream connections that nobody has used for long, and tells of certificates that
+/// have expired.
 async fn sweep(proxy: Arc<Inner>) {
     const EVERY: Duration = Duration::from_secs(1);
     loop {
@@ -165,6 +166,7 @@ async fn sweep(proxy: Arc<Inner>) {
         for cluster in proxy.live.load().clusters.values() {
             cluster.sweep();
         }
+        proxy.tls.tell_expired();
         let unused = proxy.retired.take_unused();
         if !unused.is_empty() {
             tokio::task::spawn_blocking(move || drop(unused));

@@ -107,14 +107,10 @@ pub(crate) async fn run(proxy: Arc<Inner>) {
         for cluster in proxy.live.load().clusters.values() {
             let Some(names) = &cluster.names else { continue };
             if names.due_ms.load(Ordering::Relaxed) <= now {
-                // Not again before this look-up has ended: servers that do not answer are not asked ever more.
-                names.due_ms.store(u64::MAX, Ordering::Relaxed);
-                let (proxy, name) = (Arc::clone(&proxy), Arc::clone(&cluster.cluster.name));
-                let (names, written) = (Arc::clone(names), Arc::clone(&cluster.cluster));
+                let under_way = UnderWay::begin(&proxy, names, refresh);
+                let (name, written) = (Arc::clone(&cluster.cluster.name), Arc::clone(&cluster.cluster));
                 tokio::spawn(async move {
-                    look_up(&proxy, name, &names, written).await;
-                    let due = proxy.clock.now_ms().saturating_add(refresh);
-                    names.due_ms.store(due, Ordering::Relaxed);
+                    look_up(&under_way.proxy, name, &under_way.names, written).await;
                 });
             }
         }
@@ -122,6 +118,28 @@ pub(crate) async fn run(proxy: Arc<Inner>) {
             () = proxy.draining.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
         }
+    }
+}
+
+/// A look-up. The next one is due some time after this is dropped, be it because a resolver panicked, and not before:
+/// servers that do not answer are not asked ever more.
+struct UnderWay {
+    proxy: Arc<Inner>,
+    names: Arc<Names>,
+    refresh_ms: u64,
+}
+
+impl UnderWay {
+    fn begin(proxy: &Arc<Inner>, names: &Arc<Names>, refresh_ms: u64) -> Self {
+        names.due_ms.store(u64::MAX, Ordering::Relaxed);
+        Self { proxy: Arc::clone(proxy), names: Arc::clone(names), refresh_ms }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let due = self.proxy.clock.now_ms().saturating_add(self.refresh_ms);
+        self.names.due_ms.store(due, Ordering::Relaxed);
     }
 }
 

@@ -12,14 +12,13 @@ use mesh_compile::proxy::cluster::Cluster;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::open::connect_bytes;
-use self::open::open;
+use self::open::{Opened, open};
 use super::http1_upstream::{Http1, is_ready};
 use super::http2_upstream::{Stream, Use};
 use super::proxy::Inner;
 use super::shared::{Found, Making, Shared};
 use super::tls::upstream::Offer;
 use crate::seam::clock::Clock;
-use crate::seam::dial::BoxIo;
 
 /// Idle connections kept for one endpoint.
 const IDLE_MAX: usize = 128;
@@ -243,8 +242,8 @@ impl Pool {
             Room::Kept(kept) => return Ok(Checkout::Http1(kept, true)),
             Room::Place(place) => place,
         };
-        let (stream, _) = self.connect(proxy, cluster, key, tls).await?;
-        Ok(Checkout::Http1(Http1::new(stream, place, self.clock.now_ms()), false))
+        let opened = self.connect(proxy, cluster, key, tls).await?;
+        Ok(Checkout::Http1(Http1::new(opened.stream, opened.local, place, self.clock.now_ms()), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -347,13 +346,14 @@ impl Pool {
         place: Option<OwnedSemaphorePermit>,
     ) -> Result<Checkout, Failure> {
         let made = async {
-            let (stream, alpn) = self.connect(proxy, cluster, key, tls).await?;
-            if is_http1(key, alpn.as_deref()) {
-                return Ok(Checkout::Http1(Http1::new(stream, place, self.clock.now_ms()), false));
+            let opened = self.connect(proxy, cluster, key, tls).await?;
+            if is_http1(key, opened.alpn.as_deref()) {
+                let http1 = Http1::new(opened.stream, opened.local, place, self.clock.now_ms());
+                return Ok(Checkout::Http1(http1, false));
             }
             let returned = Arc::clone(&self.returned);
             let begun = super::http2_upstream::Http2::begin(
-                stream,
+                (opened.stream, opened.local),
                 cluster,
                 self.limits,
                 place,
@@ -398,7 +398,7 @@ impl Pool {
         cluster: &Cluster,
         key: &Key,
         tls: Option<&Offer<'_>>,
-    ) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
+    ) -> Result<Opened, Failure> {
         // Handshakes are large and rare: requests on kept connections carry no room for them.
         let connecting = Box::pin(open(proxy, cluster, &key.address, key.preface.as_ref(), tls));
         tokio::time::timeout(self.connect_timeout, connecting).await.map_err(|_| Failure::ConnectTimeout)?

@@ -28,6 +28,7 @@ use super::rate_limits::RateLimits;
 use super::recent::Recent;
 use super::tls::Tls;
 use super::traces::Traces;
+use super::turned_away::TurnedAway;
 use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
@@ -75,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) pressure: Arc<Pressure>,
     /// Connections that ended because something panicked.
     pub(crate) panics: AtomicU64,
+    /// Connections that were not served.
+    pub(crate) turned_away: TurnedAway,
     pub(crate) rate_limits: RateLimits,
     /// Told of every new generation.
     pub(crate) changed: Notify,
@@ -259,6 +262,7 @@ impl Builder {
             followed: Followed::default(),
             pressure,
             panics: AtomicU64::new(0),
+            turned_away: TurnedAway::default(),
             rate_limits: RateLimits::default(),
             changed: Notify::new(),
             draining: CancellationToken::new(),

@@ -91,11 +91,10 @@ impl Reply {
 
     /// The answer where no upstream gave one. `retried`: after retries.
     pub(crate) fn of_failure(failure: &Failure, retried: bool) -> Self {
-        let reset = |reason: &str, transport: Option<&str>| {
+        // What the transport said of it is for the log: clients are not told about the inside (as in Envoy 1.40).
+        let reset = |reason: &str| {
             let again = if retried { "retried and the latest reset reason" } else { "reset reason" };
-            let transport =
-                transport.map(|text| format!(", transport failure reason: {text}")).unwrap_or_default();
-            format!("upstream connect error or disconnect/reset before headers. {again}: {reason}{transport}")
+            format!("upstream connect error or disconnect/reset before headers. {again}: {reason}")
         };
         match failure {
             Failure::NoHealthyUpstream => {
@@ -104,7 +103,7 @@ impl Reply {
             Failure::Overflow => {
                 let mut reply = Self::new(503, "upstream_reset_before_response_started{overflow}")
                     .flags("UO")
-                    .body(reset("overflow", None));
+                    .body(reset("overflow"));
                 reply
                     .headers
                     .insert(HeaderName::from_static("x-envoy-overloaded"), HeaderValue::from_static("true"));
@@ -118,18 +117,18 @@ impl Reply {
                 ),
             )
             .flags("UF")
-            .body(reset("remote connection failure", Some(reason))),
+            .body(reset("remote connection failure")),
             Failure::ConnectTimeout => {
                 Self::new(503, "upstream_reset_before_response_started{connection_timeout}")
                     .flags("UF")
-                    .body(reset("connection timeout", None))
+                    .body(reset("connection timeout"))
             }
             Failure::Refused | Failure::Reset(_) | Failure::RemoteReset { .. } | Failure::Protocol(_) => {
                 let (flag, words) = failure.reset().unwrap_or(("UC", "connection termination"));
                 let status = if matches!(failure, Failure::Protocol(_)) { 502 } else { 503 };
                 Self::new(status, format!("upstream_reset_before_response_started{{{}}}", underscored(words)))
                     .flags(flag)
-                    .body(reset(words, None))
+                    .body(reset(words))
             }
             Failure::PerTryTimeout => {
                 Self::new(504, "upstream_per_try_timeout").flags("UT").body("upstream request timeout")

@@ -1,5 +1,6 @@
 //! Connections that are proxied as bytes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -75,8 +76,10 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         return finish(&connection, record, started, Told::default());
     };
     let mut told = Told::default();
-    match connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active).await {
-        Ok(upstream) => {
+    let connecting = connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active);
+    match connecting.await {
+        Ok((upstream, local)) => {
+            record.upstream_local = local;
             record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
             let passed = Passed::default();
             let relayed = tokio::select! {
@@ -151,14 +154,14 @@ fn finish(connection: &Connection, mut record: Record, started: Instant, told: T
 /// What is said where a cluster has no host to ask.
 const NOBODY: &str = "no healthy upstream";
 
-/// An upstream connection; hosts that do not answer are passed over.
+/// An upstream connection, and what it comes from; hosts that do not answer are passed over.
 async fn connect(
     connection: &Connection,
     cluster: &Arc<ClusterState>,
     hash: Option<u64>,
     through: Option<&Tunnel>,
     active: &mut Active,
-) -> Result<BoxIo, String> {
+) -> Result<(BoxIo, Option<SocketAddr>), String> {
     const TRIES: usize = 3;
     let mut tried: Vec<Arc<Host>> = Vec::new();
     let mut problem = NOBODY.to_owned();
@@ -176,7 +179,7 @@ async fn connect(
             _ => None,
         };
         match pool::connect_bytes(connection, &cluster.cluster, address, tls).await {
-            Ok(mut stream) => {
+            Ok((mut stream, local)) => {
                 cluster.record(&host, Outcome::Connected);
                 if let Some(through) = through {
                     let wait = Duration::from_millis(
@@ -188,7 +191,7 @@ async fn connect(
                         .map_err(|_| "no answer to CONNECT".to_owned())?
                         .map_err(|error| error.to_string())?;
                 }
-                return Ok(stream);
+                return Ok((stream, local));
             }
             Err(failure) => {
                 cluster.record_failure(&host, &failure);

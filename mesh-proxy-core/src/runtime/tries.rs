@@ -1,5 +1,6 @@
 //! The tries of one request: hosts, retries with their back-off, what outlier detection hears (T-160 to T-166, T-276).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +76,9 @@ impl Tries<'_> {
                 several => HeaderValue::from(several),
             };
             head.headers.insert(ATTEMPT_COUNT, attempt);
-            let result = self.once(&host, head, body, policy).await;
+            // Of the last try, as the endpoint is.
+            record.upstream_local = None;
+            let result = self.once(&host, head, body, policy, &mut record.upstream_local).await;
             let came = match &result {
                 Ok(answer) => {
                     self.cluster.record(&host, Outcome::Status(outlier_status(&answer.response)));
@@ -121,9 +124,10 @@ impl Tries<'_> {
         head: &Head,
         body: &Replay,
         policy: Option<&RetryPolicy>,
+        local: &mut Option<SocketAddr>,
     ) -> Result<Answer, Failure> {
         let preface = self.connection.preface(&self.cluster.cluster);
-        let sending = attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body);
+        let sending = attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body, local);
         match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
             None => sending.await,
             Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)

@@ -32,6 +32,10 @@ pub trait ConfigSource: Send + std::fmt::Debug {
 
     /// Waits for a change.
     fn changed(&mut self) -> Changed<'_>;
+
+    /// The next [`load`](Self::load) takes what is there even where it takes much away: somebody has looked at it and means
+    /// it. Sources that refuse nothing of the kind do nothing.
+    fn confirm(&mut self) {}
 }
 
 /// Configurations that the program makes itself.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mesh_compile::proxy::cluster::TcpKeepalive;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,6 +30,25 @@ pub struct Target {
     pub source: Option<IpAddr>,
     /// TCP keep-alive; `None`: the system's.
     pub keepalive: Option<TcpKeepalive>,
+    /// Where whoever dials may tell what the connection comes from.
+    pub local: LocalAddress,
+}
+
+/// The local address of a connection, where whoever made it has told it. Clones tell of the same connection.
+/// Ours: a byte stream has no address, and logs tell it (`%UPSTREAM_LOCAL_ADDRESS%`).
+#[derive(Debug, Clone, Default)]
+pub struct LocalAddress(Arc<OnceLock<SocketAddr>>);
+
+impl LocalAddress {
+    /// Tells it. What was told first counts.
+    pub fn tell(&self, address: SocketAddr) {
+        let _ = self.0.set(address);
+    }
+
+    /// What was told; `None`: nothing, or the connection has no address.
+    pub fn get(&self) -> Option<SocketAddr> {
+        self.0.get().copied()
+    }
 }
 
 /// Makes connections. Called for every new upstream connection, with the connect timeout around it.
@@ -57,7 +76,11 @@ impl Dial for SystemDial {
             if address.starts_with('/') {
                 return Ok(Box::new(UnixStream::connect(address).await?) as BoxIo);
             }
-            Ok(Box::new(connect(&address, &target).await?) as BoxIo)
+            let stream = connect(&address, &target).await?;
+            if let Ok(local) = stream.local_addr() {
+                target.local.tell(local);
+            }
+            Ok(Box::new(stream) as BoxIo)
         })
     }
 }
@@ -117,6 +140,7 @@ mod tests {
             address: address.as_str().into(),
             source: "127.0.0.5".parse().ok(),
             keepalive: Some(keepalive),
+            local: LocalAddress::default(),
         };
         let stream = connect(&address, &target).await.unwrap();
         assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.5");

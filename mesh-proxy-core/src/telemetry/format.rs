@@ -49,6 +49,9 @@ enum Value {
     UpstreamHost,
     UpstreamHostWithoutPort,
     UpstreamHostPort,
+    UpstreamLocalAddress,
+    UpstreamLocalAddressWithoutPort,
+    UpstreamLocalPort,
     UpstreamCluster,
     UpstreamRequestAttemptCount,
     DownstreamLocalAddress,
@@ -187,6 +190,9 @@ impl Value {
             "UPSTREAM_HOST" | "UPSTREAM_REMOTE_ADDRESS" => Self::UpstreamHost,
             "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => Self::UpstreamHostWithoutPort,
             "UPSTREAM_REMOTE_PORT" => Self::UpstreamHostPort,
+            "UPSTREAM_LOCAL_ADDRESS" => Self::UpstreamLocalAddress,
+            "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => Self::UpstreamLocalAddressWithoutPort,
+            "UPSTREAM_LOCAL_PORT" => Self::UpstreamLocalPort,
             "UPSTREAM_CLUSTER" | "UPSTREAM_CLUSTER_RAW" => Self::UpstreamCluster,
             "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Self::UpstreamRequestAttemptCount,
             "DOWNSTREAM_LOCAL_ADDRESS" => Self::DownstreamLocalAddress,
@@ -232,6 +238,13 @@ impl Value {
             Self::UpstreamHost => out.push_str(record.endpoint.as_deref().unwrap_or_default()),
             Self::UpstreamHostWithoutPort => out.push_str(endpoint(record).map_or("", |(ip, _)| ip)),
             Self::UpstreamHostPort => out.push_str(endpoint(record).map_or("", |(_, port)| port)),
+            Self::UpstreamLocalAddress => record.upstream_local.iter().for_each(|local| address(*local, out)),
+            Self::UpstreamLocalAddressWithoutPort => {
+                record.upstream_local.iter().for_each(|local| ip(local.ip(), out));
+            }
+            Self::UpstreamLocalPort => {
+                record.upstream_local.iter().for_each(|local| number(u64::from(local.port()), out));
+            }
             Self::UpstreamCluster => out.push_str(record.cluster.as_deref().unwrap_or_default()),
             Self::UpstreamRequestAttemptCount => number(u64::from(record.attempts), out),
             Self::DownstreamLocalAddress => address(record.destination, out),
@@ -264,6 +277,7 @@ impl Operator {
                 | Value::Duration
                 | Value::UpstreamRequestAttemptCount
                 | Value::UpstreamHostPort
+                | Value::UpstreamLocalPort
                 | Value::DownstreamLocalPort
                 | Value::DownstreamRemotePort
                 | Value::GrpcStatusNumber

@@ -58,6 +58,8 @@ pub struct Record {
     pub service: Option<Arc<ClusterService>>,
     /// The endpoint; `None`: none was picked.
     pub endpoint: Option<Arc<str>>,
+    /// What the connection to it comes from; `None`: there was none, or nobody knows.
+    pub upstream_local: Option<SocketAddr>,
     /// The route; `None`: none matched.
     pub route: Option<Arc<str>>,
     /// Tries that were made.
@@ -110,6 +112,7 @@ impl Record {
             cluster: None,
             service: None,
             endpoint: None,
+            upstream_local: None,
             route: None,
             attempts: 0,
             generation: 0,

@@ -141,6 +141,7 @@ fn common(record: &Record) -> Common {
         start: Some(record.start.into()),
         until_last_sent: Some(record.duration.into()),
         upstream_remote: endpoint.map(Address::of),
+        upstream_local: record.upstream_local.map(Address::of),
         upstream_cluster: some(&record.cluster),
         response_flags: flags(&record.flags),
         upstream_failure: record.upstream_failure.clone(),

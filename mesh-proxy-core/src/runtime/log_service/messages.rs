@@ -93,6 +93,8 @@ pub(super) struct Common {
     pub(super) until_last_sent: Option<Time>,
     #[prost(message, optional, tag = "13")]
     pub(super) upstream_remote: Option<Address>,
+    #[prost(message, optional, tag = "14")]
+    pub(super) upstream_local: Option<Address>,
     #[prost(string, tag = "15")]
     pub(super) upstream_cluster: String,
     #[prost(bytes = "vec", optional, tag = "16")]

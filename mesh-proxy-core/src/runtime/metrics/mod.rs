@@ -157,6 +157,11 @@ impl Metrics {
     }
 }
 
+/// One label as it stands between braces.
+pub(super) fn label(name: &str, value: &str) -> Arc<str> {
+    text::labels(std::iter::once((name, value)))
+}
+
 /// Counts records as Istio defines its metrics. What Telemetry resources change is followed where a proxy is given the
 /// metrics as such ([`Builder::metrics`](super::proxy::Builder::metrics)).
 impl Sink for Metrics {

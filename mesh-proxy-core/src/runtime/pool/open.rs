@@ -1,5 +1,6 @@
 //! New connections to endpoints, with what goes in front of them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,18 @@ use crate::runtime::connection::Connection;
 use crate::runtime::pressure::Metered;
 use crate::runtime::proxy::Inner;
 use crate::runtime::tls::upstream::Offer;
-use crate::seam::dial::{BoxIo, Target};
+use crate::seam::dial::{BoxIo, LocalAddress, Target};
 
-/// A connection for bytes.
+/// A new connection.
+pub(super) struct Opened {
+    pub(super) stream: BoxIo,
+    /// The protocol that both sides have agreed on.
+    pub(super) alpn: Option<Vec<u8>>,
+    /// What it comes from.
+    pub(super) local: Option<SocketAddr>,
+}
+
+/// A connection for bytes, and what it comes from.
 ///
 /// # Errors
 /// None can be made.
@@ -23,13 +33,13 @@ pub(crate) async fn connect_bytes(
     cluster: &Cluster,
     address: &Arc<str>,
     tls: Option<&UpstreamTlsContext>,
-) -> Result<BoxIo, Failure> {
+) -> Result<(BoxIo, Option<SocketAddr>), Failure> {
     let offer = tls.map(|context| Offer::for_bytes(context, cluster.http.auto_san_validation));
     let timeout = Duration::from_millis(u64::try_from(cluster.connect_timeout_ms).unwrap_or(10_000).max(1));
     let preface = connection.preface(cluster);
     let opening = open(&connection.proxy, cluster, address, preface.as_ref(), offer.as_ref());
     let opened = tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?;
-    opened.map(|(stream, _)| stream)
+    opened.map(|opened| (opened.stream, opened.local))
 }
 
 pub(super) async fn open(
@@ -38,11 +48,13 @@ pub(super) async fn open(
     address: &Arc<str>,
     preface: Option<&Bytes>,
     tls: Option<&Offer<'_>>,
-) -> Result<(BoxIo, Option<Vec<u8>>), Failure> {
+) -> Result<Opened, Failure> {
+    let told = LocalAddress::default();
     let target = Target {
         address: Arc::clone(address),
         source: cluster.source_address,
         keepalive: cluster.tcp_keepalive,
+        local: told.clone(),
     };
     let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
     let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
@@ -52,14 +64,15 @@ pub(super) async fn open(
     if let Some(preface) = preface {
         stream.write_all(preface).await.map_err(failed)?;
     }
-    match tls {
+    let (stream, alpn) = match tls {
         Some(offer) => proxy
             .tls
             .originate(stream, offer)
             .await
-            .map_err(|problem| Failure::Connect(format!("TLS_error: {problem}"))),
-        None => Ok((stream, None)),
-    }
+            .map_err(|problem| Failure::Connect(format!("TLS_error: {problem}")))?,
+        None => (stream, None),
+    };
+    Ok(Opened { stream, alpn, local: told.get() })
 }
 
 /// The system's words for a failed connection, without the number.

@@ -1,16 +1,19 @@
 //! TLS on both sides: configurations made from the tables and a certificate source, kept until either changes.
 
 pub(crate) mod material;
+mod own;
 mod pins;
 pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
 
+use self::own::Shown;
 use crate::seam::certificate_source::CertificateSource;
 
 /// The most configurations that are kept of either side.
@@ -23,12 +26,15 @@ const TOLD_MAX: usize = 256;
 pub(crate) struct Tls {
     source: Box<dyn CertificateSource>,
     provider: Arc<CryptoProvider>,
-    servers: Mutex<HashMap<String, Kept<rustls::ServerConfig>>>,
-    clients: Mutex<HashMap<String, Kept<rustls::ClientConfig>>>,
+    servers: Mutex<AllKept<rustls::ServerConfig>>,
+    clients: Mutex<AllKept<rustls::ClientConfig>>,
     told: Mutex<Told>,
+    problems: AtomicU64,
 }
 
-/// What the log says is missing, for a version of the certificates: every client would say it again.
+type AllKept<T> = HashMap<String, Kept<T>>;
+
+/// What the log says is wrong, for a version of the certificates: every client would say it again.
 #[derive(Debug, Default)]
 struct Told {
     version: u64,
@@ -39,7 +45,14 @@ struct Told {
 #[derive(Debug)]
 struct Kept<T> {
     version: u64,
+    made: Made<T>,
+}
+
+/// A configuration, and the proxy's own certificates that it shows.
+#[derive(Debug)]
+struct Made<T> {
     config: Arc<T>,
+    shown: Vec<Shown>,
 }
 
 impl Tls {
@@ -50,10 +63,23 @@ impl Tls {
             servers: Mutex::default(),
             clients: Mutex::default(),
             told: Mutex::default(),
+            problems: AtomicU64::new(0),
         }
     }
 
-    /// Whether a problem has not been told of yet.
+    /// Problems with certificates that were told of since the start.
+    pub(crate) fn problems(&self) -> u64 {
+        self.problems.load(Ordering::Relaxed)
+    }
+
+    /// Tells of a problem, and what comes of it, once for each version of the certificates.
+    fn tell(&self, problem: &str, outcome: &str) {
+        if self.is_news(problem) {
+            self.problems.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(problem, outcome, "a certificate is not as it should be");
+        }
+    }
+
     fn is_news(&self, problem: &str) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let version = self.source.version();
@@ -62,37 +88,59 @@ impl Tls {
         }
         told.problems.len() < TOLD_MAX && told.problems.insert(problem.to_owned())
     }
+
+    /// The kept configuration of a key where it is fresh, otherwise a new one. A rotation that does not work out (a key
+    /// that does not fit its certificate, a file half written, a certificate that has expired in the place of one that has
+    /// not) leaves the one before in use. `without`: what comes of a problem where there is none before.
+    fn kept<T>(
+        &self,
+        all: &Mutex<AllKept<T>>,
+        key: String,
+        without: &str,
+        make: impl FnOnce() -> Result<Made<T>, String>,
+    ) -> Result<Arc<T>, String> {
+        let version = self.source.version();
+        let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = lock().get(&key).filter(|kept| kept.version == version) {
+            return Ok(Arc::clone(&kept.made.config));
+        }
+        let made = make();
+        let mut all = lock();
+        let made = match (made, all.get_mut(&key)) {
+            (Ok(made), before) => match before.and_then(|before| made.is_worse_than(before)) {
+                None => Ok(made),
+                Some((problem, before)) => Err((problem, Some(before))),
+            },
+            (Err(problem), before) => Err((problem, before)),
+        };
+        match made {
+            Ok(made) => {
+                if all.len() >= KEPT_MAX {
+                    all.clear();
+                }
+                let config = Arc::clone(&made.config);
+                all.insert(key, Kept { version, made });
+                Ok(config)
+            }
+            Err((problem, Some(before))) => {
+                self.tell(&problem, "the one before stays in use");
+                before.version = version;
+                Ok(Arc::clone(&before.made.config))
+            }
+            Err((problem, None)) => {
+                self.tell(&problem, without);
+                Err(problem)
+            }
+        }
+    }
 }
 
-/// The kept configuration of a key where it is fresh, otherwise a new one. A rotation that does not work out (a key
-/// that does not fit its certificate, a file half written) leaves the one before in use.
-fn kept<T>(
-    all: &Mutex<HashMap<String, Kept<T>>>,
-    key: String,
-    version: u64,
-    make: impl FnOnce() -> Result<Arc<T>, String>,
-) -> Result<Arc<T>, String> {
-    let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = lock().get(&key).filter(|kept| kept.version == version) {
-        return Ok(Arc::clone(&kept.config));
-    }
-    let made = make();
-    let mut all = lock();
-    match made {
-        Ok(config) => {
-            if all.len() >= KEPT_MAX {
-                all.clear();
-            }
-            all.insert(key, Kept { version, config: Arc::clone(&config) });
-            Ok(config)
-        }
-        Err(problem) => match all.get_mut(&key) {
-            Some(before) => {
-                tracing::warn!(problem, "new certificates cannot be used; those before stay");
-                before.version = version;
-                Ok(Arc::clone(&before.config))
-            }
-            None => Err(problem),
-        },
+impl<T> Made<T> {
+    /// Why what was made before is to be preferred, where it is.
+    fn is_worse_than<'b>(&self, before: &'b mut Kept<T>) -> Option<(String, &'b mut Kept<T>)> {
+        let now = own::now();
+        let ended = self.shown.iter().find(|shown| shown.ends < now)?;
+        let is_better = before.made.shown.iter().all(|shown| shown.ends >= now);
+        is_better.then(|| (format!("{}: the new certificate has expired", ended.name), before))
     }
 }

@@ -14,7 +14,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::pins::Pins;
 use super::verify::{ClientVerifier, Names};
-use super::{Tls, kept, material};
+use super::{Made, Tls, material};
+use crate::runtime::turned_away::NoCertificate;
 use crate::seam::dial::Io;
 
 /// A connection whose TLS ended here.
@@ -48,7 +49,9 @@ impl Tls {
     ) -> io::Result<Terminated<T>> {
         // Envoy goes on without a protocol where there is no common one, rustls would refuse the client.
         let has_common = spoken(wanted).any(|own| offered.iter().any(|name| name.as_ref() == own));
-        let config = self.server_config(wanted, has_common).map_err(io::Error::other)?;
+        let config = self
+            .server_config(wanted, has_common)
+            .map_err(|problem| io::Error::other(NoCertificate(problem)))?;
         let stream = TlsAcceptor::from(config).accept(stream).await?;
         let (_, connection) = stream.get_ref();
         let client = match connection.peer_certificates().and_then(|chain| chain.first()) {
@@ -64,26 +67,22 @@ impl Tls {
 
     fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Arc<ServerConfig>, String> {
         let key = format!("{with_alpn} {wanted:?}");
-        kept(&self.servers, key, self.source.version(), || self.make_server_config(wanted, with_alpn))
-            .inspect_err(|problem| {
-                if self.is_news(problem) {
-                    tracing::warn!(problem, "TLS clients are turned away");
-                }
-            })
+        self.kept(&self.servers, key, "TLS clients are turned away", || {
+            self.make_server_config(wanted, with_alpn)
+        })
     }
 
     fn make_server_config(
         &self,
         wanted: &DownstreamTls,
         with_alpn: bool,
-    ) -> Result<Arc<ServerConfig>, String> {
+    ) -> Result<Made<ServerConfig>, String> {
         let mut certificates = Vec::new();
+        let mut shown = Vec::new();
         for name in &wanted.certificates {
-            let identity =
-                self.source.identity(name).ok_or_else(|| format!("certificate `{name}` is not there"))?;
-            let certified =
-                material::certified(&identity, &self.provider).map_err(|error| format!("{name}: {error}"))?;
-            certificates.push(Arc::new(certified));
+            let (certified, of) = self.own(name)?;
+            certificates.push(certified);
+            shown.push(of);
         }
         let verifier = match wanted.client_certificate {
             ClientCertificate::None => None,
@@ -107,7 +106,7 @@ impl Tls {
         if with_alpn {
             config.alpn_protocols = spoken(wanted).map(|name| name.as_bytes().to_vec()).collect();
         }
-        Ok(Arc::new(config))
+        Ok(Made { config: Arc::new(config), shown })
     }
 
     fn client_verifier(&self, wanted: &DownstreamTls) -> Result<ClientVerifier, String> {

@@ -10,7 +10,7 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::verify::ServerVerifier;
-use super::{Tls, kept, material};
+use super::{Made, Tls, material};
 use crate::seam::dial::BoxIo;
 
 /// What is offered in a handshake.
@@ -64,10 +64,10 @@ impl Tls {
             offer.server_name.is_empty(),
             offer.context
         );
-        kept(&self.clients, key, self.source.version(), || self.make_client_config(offer))
+        self.kept(&self.clients, key, "upstreams are not reached over TLS", || self.make_client_config(offer))
     }
 
-    fn make_client_config(&self, offer: &Offer<'_>) -> Result<Arc<ClientConfig>, String> {
+    fn make_client_config(&self, offer: &Offer<'_>) -> Result<Made<ClientConfig>, String> {
         let context = offer.context;
         let roots = match &context.root {
             None => None,
@@ -85,14 +85,9 @@ impl Tls {
         };
         let certified = match &context.certificate {
             None => None,
-            Some(name) => {
-                let identity =
-                    self.source.identity(name).ok_or_else(|| format!("certificate `{name}` is not there"))?;
-                let certified = material::certified(&identity, &self.provider)
-                    .map_err(|error| format!("{name}: {error}"))?;
-                Some(Arc::new(certified))
-            }
+            Some(name) => Some(self.own(name)?),
         };
+        let (certified, shown) = certified.unzip();
         let verifier = ServerVerifier {
             roots,
             chain,
@@ -126,7 +121,7 @@ impl Tls {
             .filter(|name| &***name != "istio-peer-exchange")
             .map(|name| name.as_bytes().to_vec())
             .collect();
-        Ok(Arc::new(config))
+        Ok(Made { config: Arc::new(config), shown: shown.into_iter().collect() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who the other side is: chains checked by webpki, names by the rules of the mesh.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mesh_model::name::SpiffeId;
@@ -24,6 +25,8 @@ pub(crate) struct Names {
     pub(crate) uris: Vec<String>,
     /// DNS SANs, in order.
     pub(crate) dns: Vec<String>,
+    /// IP SANs, in order.
+    ips: Vec<IpAddr>,
 }
 
 impl Names {
@@ -35,6 +38,7 @@ impl Names {
                 match name {
                     GeneralName::URI(uri) => names.uris.push((*uri).to_owned()),
                     GeneralName::DNSName(dns) => names.dns.push((*dns).to_owned()),
+                    GeneralName::IPAddress(bytes) => names.ips.extend(ip(bytes)),
                     _ => {}
                 }
             }
@@ -42,14 +46,23 @@ impl Names {
         Some(names)
     }
 
-    /// What is wanted with a scheme is a URI, anything else a DNS name: a name of the other kind that reads the same is
-    /// not the same (CVE-2022-21656).
+    /// What is wanted with a scheme is a URI, an address an IP SAN, anything else a DNS name: a name of another kind that
+    /// reads the same is not the same (CVE-2022-21656).
     fn has(&self, wanted: &str) -> bool {
+        if let Ok(wanted) = wanted.parse::<IpAddr>() {
+            return self.ips.contains(&wanted);
+        }
         match wanted.contains("://") {
             true => self.uris.iter().any(|uri| uri == wanted),
             false => self.dns.iter().any(|dns| dns.eq_ignore_ascii_case(wanted)),
         }
     }
+}
+
+/// The address of an IP SAN; one of another length is none.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4().or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` and nothing else: the parts are not empty and hold no byte that a URI

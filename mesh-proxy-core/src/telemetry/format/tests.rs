@@ -37,6 +37,7 @@ fn full() -> Record {
     record.duration = Duration::from_millis(12);
     record.peer_principal = Some("spiffe://d/ns/a/sa/b".to_owned());
     record.server_name = Some("sni.example".to_owned());
+    record.upstream_local = "10.0.0.1:5000".parse().ok();
     record.response_headers.insert("x-envoy-upstream-service-time", HeaderValue::from_static("9"));
     record.response_trailers.insert("grpc-status", HeaderValue::from_static("14"));
     record.response_trailers.insert("x-end", HeaderValue::from_static("e"));
@@ -58,7 +59,7 @@ fn full() -> Record {
 }
 
 /// Every operator that Istio's formats are made of, and the others that are known here.
-const OPERATORS: [(&str, &str); 45] = [
+const OPERATORS: [(&str, &str); 47] = [
     ("%START_TIME%", "2023-11-14T22:13:20.123Z"),
     ("%START_TIME(%Y/%m)%", "2023/11"),
     ("%START_TIME(%s.%3f)%", "1700000000.123"),
@@ -89,8 +90,9 @@ const OPERATORS: [(&str, &str); 45] = [
     ("%UPSTREAM_REMOTE_PORT%", "9080"),
     ("%UPSTREAM_CLUSTER%", "outbound|80||a"),
     ("%UPSTREAM_CLUSTER_RAW%", "outbound|80||a"),
-    // The seam that makes connections does not tell.
-    ("%UPSTREAM_LOCAL_ADDRESS%", "-"),
+    ("%UPSTREAM_LOCAL_ADDRESS%", "10.0.0.1:5000"),
+    ("%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"),
+    ("%UPSTREAM_LOCAL_PORT%", "5000"),
     ("%UPSTREAM_REQUEST_ATTEMPT_COUNT%", "2"),
     ("%DOWNSTREAM_LOCAL_ADDRESS%", "10.0.0.1:80"),
     ("%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", "10.0.0.1"),
