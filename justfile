@@ -60,6 +60,11 @@ idle-clients connections="10000":
     cargo build --release --features runtime --example gateway
     python3 tests/load/idle_clients.py target/release/examples/gateway {{connections}}
 
+# Thousands of idle connections to upstreams, which all break when they are used again.
+idle-upstreams connections="9500":
+    cargo build --release --features runtime --example gateway
+    python3 tests/load/idle_upstreams.py target/release/examples/gateway {{connections}}
+
 # A hundred kills of the release build of the gateway: each start at most 200 ms.
 restarts:
     cargo build --release --features runtime --example gateway

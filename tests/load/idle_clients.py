@@ -46,8 +46,8 @@ spec:
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
-def start(folder):
-    for name, text in (("mesh.yaml", MESH), ("proxy.json.txt", PROXY)):
+def start(folder, mesh=MESH):
+    for name, text in (("mesh.yaml", mesh), ("proxy.json.txt", PROXY)):
         with open(os.path.join(folder, name), "w") as out:
             out.write(text)
     child = subprocess.Popen(
@@ -166,4 +166,5 @@ def main():
         sys.exit("\n".join(problems))
 
 
-main()
+if __name__ == "__main__":
+    main()
