@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::host_index::HostIndex;
+use super::host_index::{DomainShape, HostIndex, WildcardRank};
 use super::{RouteTable, VirtualHost};
 
-/// Some exact domains of a table.
+/// Some domains of a table: exact ones, and in tables whose virtual hosts came and went wildcards too.
 #[derive(Debug)]
 pub(super) struct Apart {
     /// Positions of virtual hosts with their domains, sorted.
@@ -26,7 +26,17 @@ impl Apart {
     /// The position of the virtual host that an authority as received names. Wildcards come later, and no other exact
     /// domain is the same: it does not matter that these are asked first.
     pub(super) fn find(&self, authority: &str) -> Option<u32> {
-        self.index.find(authority)
+        self.index.find_name(authority)
+    }
+
+    /// The position of the virtual host of the best wildcard that covers a canonical host.
+    pub(super) fn covering(&self, host: &str) -> Option<(WildcardRank, u32)> {
+        self.index.covering(host, Some)
+    }
+
+    /// The position of the virtual host that has this very domain.
+    pub(super) fn holder(&self, domain: &str) -> Option<u32> {
+        self.index.holder(domain)
     }
 
     /// Positions of virtual hosts with their domains.
@@ -87,6 +97,8 @@ impl RouteTable {
             *slot = host;
         }
         if !is_shared {
+            // Wildcards that came are apart for that alone.
+            apart.retain(|(_, domain)| matches!(DomainShape::of(domain), DomainShape::Exact(_)));
             return Self::with_apart(Arc::clone(&self.name), virtual_hosts, apart);
         }
         let (name, hosts) = (Arc::clone(&self.name), Arc::clone(&self.hosts));

@@ -2,11 +2,12 @@
 //!
 //! The index leads to numbers that virtual hosts had when it was made. What they became since is a list of positions;
 //! domains that came are indexed apart, those that are gone lead nowhere. When that grows, the index is made anew.
+//! A host is looked for by name in both, then the better wildcard of both covers it.
 
 use std::sync::Arc;
 
 use super::apart::Apart;
-use super::host_index::DomainShape;
+use super::host_index::canonical_host;
 use super::{RouteTable, VirtualHost};
 
 /// The position of a virtual host that is gone.
@@ -33,16 +34,11 @@ impl RouteTable {
     /// The table without the virtual hosts at some positions, which are in order, and with others, each at the position
     /// that it then has, in order. Their domains are in lower case, and no other virtual host has them.
     ///
-    /// `None`: the index is to be made anew, for wildcards among the domains or for all that has come and gone before.
+    /// `None`: the index is to be made anew, for all that has come and gone before.
     #[must_use]
     pub fn with_exchanged(&self, gone: &[usize], come: Vec<(usize, Arc<VirtualHost>)>) -> Option<Self> {
         if let Some(replaced) = self.with_same_domains(gone, &come) {
             return Some(replaced);
-        }
-        let going = gone.iter().filter_map(|at| self.virtual_hosts.get(*at));
-        let mut domains = going.chain(come.iter().map(|(_, host)| host)).flat_map(|host| &host.domains);
-        if domains.any(|domain| !matches!(DomainShape::of(domain), DomainShape::Exact(_))) {
-            return None;
         }
         // Where those that stay stand afterwards.
         let mut moved: Vec<u32> = Vec::with_capacity(self.virtual_hosts.len());
@@ -85,6 +81,21 @@ impl RouteTable {
             hosts: Arc::clone(&self.hosts),
             apart: Apart::new(apart),
             places: Some(Arc::new(Places { by_number })),
+        })
+    }
+
+    /// The position of the virtual host that answers for an authority, where some came and went.
+    #[inline(never)]
+    pub(super) fn find_moved(&self, places: &Places, authority: &str) -> Option<u32> {
+        let apart = self.apart.as_deref();
+        let named = apart.and_then(|apart| apart.find(authority));
+        let named = named.or_else(|| places.position(self.hosts.find_name(authority)?));
+        named.or_else(|| {
+            let host = canonical_host(authority);
+            let moved = self.hosts.covering(&host, |number| places.position(number));
+            let came = apart.and_then(|apart| apart.covering(&host));
+            // No two have the same wildcard.
+            moved.max(came).map(|(_, position)| position)
         })
     }
 

@@ -52,6 +52,17 @@ pub(super) enum DomainShape<'d> {
     Any,
 }
 
+/// How well a wildcard covers a host: the greater one wins (T-035).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum WildcardRank {
+    /// `*`.
+    Any,
+    /// `x.*`, with the length of what is written.
+    Prefix(usize),
+    /// `*.x`, with the length of what is written.
+    Suffix(usize),
+}
+
 impl<'d> DomainShape<'d> {
     /// The shape of a domain.
     pub(super) fn of(domain: &'d str) -> Self {
@@ -74,10 +85,7 @@ impl HostIndex {
         let mut names = Vec::new();
         for (host, domain) in &domains {
             match DomainShape::of(domain) {
-                DomainShape::Exact(name) => {
-                    let sort = if name.contains(':') { COLON } else { PLAIN };
-                    names.push((name.as_bytes(), sort, *host));
-                }
+                DomainShape::Exact(name) => names.push((name.as_bytes(), sort_of(name), *host)),
                 DomainShape::Suffix(text) => suffixes.insert(text, *host),
                 DomainShape::Prefix(text) => prefixes.insert(text, *host),
                 DomainShape::Any => {
@@ -115,23 +123,48 @@ impl HostIndex {
 
     fn find_canonical(&self, authority: &str) -> Option<u32> {
         let host = canonical_host(authority);
-        let host = host.as_bytes();
+        self.named_canonical(authority, &host)
+            .or_else(|| self.covering(&host, Some).map(|(_, position)| position))
+    }
+
+    fn named_canonical(&self, authority: &str, host: &str) -> Option<u32> {
         // The text that came was looked for already.
-        let is_other = host != authority.as_bytes();
-        let plain = if is_other { self.named(host, PLAIN) } else { None };
-        plain.or_else(|| self.named(host, COLON)).or_else(|| self.find_covering(host))
+        let plain = if host == authority { None } else { self.named(host.as_bytes(), PLAIN) };
+        plain.or_else(|| self.named(host.as_bytes(), COLON))
     }
 
-    /// The position of the virtual host of the wildcard that covers an authority as received.
-    pub(super) fn find_wildcard(&self, authority: &str) -> Option<u32> {
-        self.find_covering(canonical_host(authority).as_bytes())
+    /// The same as [`find`](Self::find) where a name is the authority's, and no wildcard.
+    pub(super) fn find_name(&self, authority: &str) -> Option<u32> {
+        let plain = self.named(authority.as_bytes(), PLAIN);
+        plain.or_else(|| self.named_canonical(authority, &canonical_host(authority)))
     }
 
-    fn find_covering(&self, host: &[u8]) -> Option<u32> {
+    /// The best wildcard that covers a canonical host, among those whose virtual hosts have a place; with that place.
+    pub(super) fn covering(
+        &self,
+        host: &str,
+        place: impl Fn(u32) -> Option<u32>,
+    ) -> Option<(WildcardRank, u32)> {
+        let host = host.as_bytes();
+        let any = || Some((WildcardRank::Any, place(self.any?)?));
         self.suffixes
-            .longest(host, |length| host.get(host.len() - length..))
-            .or_else(|| self.prefixes.longest(host, |length| host.get(..length)))
-            .or(self.any)
+            .longest(host, |length| host.get(host.len() - length..), &place)
+            .map(|(length, found)| (WildcardRank::Suffix(length), found))
+            .or_else(|| {
+                let (length, found) = self.prefixes.longest(host, |length| host.get(..length), &place)?;
+                Some((WildcardRank::Prefix(length), found))
+            })
+            .or_else(any)
+    }
+
+    /// The virtual host that has this very domain, in lower case.
+    pub(super) fn holder(&self, domain: &str) -> Option<u32> {
+        match DomainShape::of(domain) {
+            DomainShape::Exact(name) => self.named(name.as_bytes(), sort_of(name)),
+            DomainShape::Suffix(text) => self.suffixes.by_text.get(text.as_bytes()).copied(),
+            DomainShape::Prefix(text) => self.prefixes.by_text.get(text.as_bytes()).copied(),
+            DomainShape::Any => self.any,
+        }
     }
 
     #[inline]
@@ -156,13 +189,20 @@ impl Wildcards {
         self.lengths.dedup();
     }
 
-    /// The longest wildcard that leaves at least one character for its `*`.
-    fn longest<'h>(&self, host: &'h [u8], part: impl Fn(usize) -> Option<&'h [u8]>) -> Option<u32> {
-        self.lengths
-            .iter()
-            .filter(|length| **length < host.len())
-            .find_map(|length| self.by_text.get(part(*length)?).copied())
+    /// The longest wildcard that leaves at least one character for its `*` and whose virtual host has a place; with that.
+    fn longest<'h>(
+        &self,
+        host: &'h [u8],
+        part: impl Fn(usize) -> Option<&'h [u8]>,
+        place: impl Fn(u32) -> Option<u32>,
+    ) -> Option<(usize, u32)> {
+        let found = |length: &usize| Some((*length, place(*self.by_text.get(part(*length)?)?)?));
+        self.lengths.iter().filter(|length| **length < host.len()).find_map(found)
     }
+}
+
+fn sort_of(name: &str) -> Sort {
+    if name.contains(':') { COLON } else { PLAIN }
 }
 
 /// The host that domains are compared with: no port (T-035, T-038), lower case. Allocates only where a letter changes.

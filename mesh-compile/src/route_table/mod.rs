@@ -179,19 +179,21 @@ impl RouteTable {
 
     /// The virtual host that answers for an authority as received (T-035, E-008); there is no fall-back to another (T-036).
     pub fn virtual_host<'t>(&'t self, authority: &str) -> Option<&'t Arc<VirtualHost>> {
-        let apart = self.apart.as_ref().and_then(|apart| apart.find(authority));
-        let position = match (apart, &self.places) {
-            (Some(position), _) => Some(position),
+        let position = match (&self.apart, &self.places) {
             (None, None) => self.hosts.find(authority),
-            (None, Some(places)) => self.find_moved(places, authority),
+            (Some(apart), None) => apart.find(authority).or_else(|| self.hosts.find(authority)),
+            (_, Some(places)) => self.find_moved(places, authority),
         };
         self.virtual_hosts.get(position? as usize)
     }
 
-    /// Where a name is gone a wildcard may cover it; virtual hosts with wildcards never go one by one.
-    #[inline(never)]
-    fn find_moved(&self, places: &exchange::Places, authority: &str) -> Option<u32> {
-        let found = places.position(self.hosts.find(authority)?);
-        found.or_else(|| places.position(self.hosts.find_wildcard(authority)?))
+    /// Where the virtual host stands that has this very domain, in lower case.
+    pub fn holder(&self, domain: &str) -> Option<usize> {
+        let apart = self.apart.as_ref().and_then(|apart| apart.holder(domain));
+        let position = apart.or_else(|| {
+            let number = self.hosts.holder(domain)?;
+            self.places.as_ref().map_or(Some(number), |places| places.position(number))
+        });
+        position.map(|position| position as usize)
     }
 }

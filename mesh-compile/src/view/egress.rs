@@ -80,6 +80,11 @@ impl EgressScope {
         Arc::ptr_eq(found, virtual_service).then_some(position)
     }
 
+    /// Whether [`position`](Self::position) knows all VirtualServices: those of two clusters may have one name.
+    pub(crate) fn has_each_name_once(&self) -> bool {
+        self.positions.len() == self.virtual_services.len()
+    }
+
     /// Whether a client in `namespace` that has this listener would take a VirtualService.
     pub(super) fn takes(&self, virtual_service: &MergedVirtualService, namespace: &str) -> bool {
         is_seen(virtual_service, namespace, MESH_GATEWAY) && is_imported(virtual_service, &self.imports)

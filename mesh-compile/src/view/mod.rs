@@ -189,6 +189,11 @@ impl<'s> View<'s> {
         all.iter().filter(move |it| egress.position(it).is_some())
     }
 
+    /// VirtualServices with a wildcard among their hosts, whoever sees them.
+    pub(crate) fn virtual_services_with_wildcards(&self) -> &'s [Arc<MergedVirtualService>] {
+        self.snapshot.virtual_service_index.with_wildcards()
+    }
+
     /// The egress listener whose routes serve a port, or a Unix path where `port` is 0 (T-375).
     pub fn egress_for(&self, port: u32, bind: &str) -> Option<&EgressScope> {
         self.asked(|| Lookup::Scope);

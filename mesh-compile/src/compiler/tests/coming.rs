@@ -44,7 +44,7 @@ fn document(written: Written) -> (String, Change) {
     let other = HOSTS[usize::from(more) % HOSTS.len()];
     let net = "networking.istio.io";
     let export = ["", "", "", ", exportTo: ['.']", ", exportTo: [b]"][usize::from(more) % 5];
-    match kind % 8 {
+    match kind % 9 {
         0..=2 => {
             let own = format!("e{}", name % 8);
             let ports = [
@@ -97,6 +97,19 @@ fn document(written: Written) -> (String, Change) {
                 + &format!("spec: {{hosts: [{hosts}]{export}, {routes}}}\n");
             (text, key("VirtualService", net, namespace, &own))
         }
+        7 => {
+            let service = ["b", "c"][usize::from(content) % 2];
+            let addresses =
+                ["", "{addresses: [10.7.0.1]}", "{addresses: [10.7.0.1]}, {addresses: [10.7.0.2]}"]
+                    [usize::from(more) % 3];
+            let text = head("discovery.k8s.io/v1", "EndpointSlice", namespace, service, 0)
+                .replace("name:", &format!("labels: {{kubernetes.io/service-name: {service}}}, name:"))
+                + &format!(
+                    "addressType: IPv4\nports: [{{name: {}, port: 8080}}]\nendpoints: [{addresses}]\n",
+                    ["http", "tcp", "any"][usize::from(content / 2) % 3]
+                );
+            (text, key("EndpointSlice", "discovery.k8s.io", namespace, service))
+        }
         _ => {
             let hosts = ["*/*", "./*', 'b/*", "*/*.one", "a/*"][usize::from(content) % 4];
             let text = head("networking.istio.io/v1", "Sidecar", namespace, "s", 0)
@@ -116,7 +129,7 @@ fn clients() -> Vec<Proxy> {
 }
 
 fn batches() -> impl Strategy<Value = Vec<Vec<(Written, bool)>>> {
-    let written = (0_u8..8, 0_u8..48, any::<u8>(), any::<u8>())
+    let written = (0_u8..9, 0_u8..48, any::<u8>(), any::<u8>())
         .prop_map(|(kind, name, content, more)| Written { kind, name, content, more });
     let change = (written, proptest::bool::weighted(0.35));
     proptest::collection::vec(proptest::collection::vec(change, 1..4), 1..40)
@@ -229,6 +242,108 @@ fn a_service_of_another_port_leaves_the_tables_of_this_one() {
     let after = compiler.config_for(client);
     assert!(Arc::ptr_eq(&before.route_tables["80"], &after.route_tables["80"]));
     assert!(after.route_tables["8080"].virtual_host("e44.ext").is_some());
+}
+
+/// A headless Service, which has wildcards among its domains.
+fn headless(name: &str, port: &str) -> String {
+    head("v1", "Service", "b", name, 0)
+        + &format!("spec: {{clusterIP: None, ports: [{{name: {port}, port: 80}}]}}\n")
+}
+
+#[test]
+fn a_headless_service_that_comes_and_goes_leaves_the_index_of_the_others() {
+    let (mut compiler, client) = (several(), &clients()[0]);
+    compiler.apply(upsert(&headless("first", "http")));
+    let before = compiler.config_for(client);
+    compiler.apply(upsert(&headless("more", "http")));
+    let after = compiler.config_for(client);
+    assert!(only_put_in(&before, &after, &STAY));
+    let found = |config: &ProxyConfig, host: &str| {
+        config.route_tables["80"].virtual_host(host).map(|it| it.name.to_string())
+    };
+    let pod = |name: &str| format!("web-0.{name}.b.svc.cluster.local");
+    assert_eq!(found(&after, &pod("more")).as_deref(), Some("more.b.svc.cluster.local:80"));
+    assert_eq!(found(&after, &pod("first")).as_deref(), Some("first.b.svc.cluster.local:80"));
+
+    compiler.apply(["first", "more"].map(|name| key("Service", "", "b", name)));
+    let last = compiler.config_for(client);
+    assert!(only_put_in(&after, &last, &STAY));
+    assert_eq!(found(&last, &pod("more")).as_deref(), Some("allow_any"));
+    assert_eq!(found(&last, &pod("first")).as_deref(), Some("allow_any"));
+    check_all(&mut compiler, &mesh("{}"), "all of it", &clients());
+}
+
+/// A ServiceEntry whose port's protocol is not said, at an address of its own.
+fn sniffed(name: &str, last: u8) -> String {
+    entry(name, 80)
+        .replace("name: http, protocol: HTTP", "name: any")
+        .replace("resolution:", &format!("addresses: [240.0.1.{last}], resolution:"))
+}
+
+#[test]
+fn a_sniffed_service_that_comes_changes_and_goes_leaves_the_tables_of_the_others() {
+    let (mut compiler, client) = (several(), &clients()[0]);
+    compiler.apply(upsert(&(sniffed("s1", 1) + &sniffed("s2", 2) + &responds("s2"))));
+    let before = compiler.config_for(client);
+    let only = |config: &ProxyConfig, name: &str| {
+        let [host] = config.route_tables[&*format!("{name}.ext:80")].virtual_hosts.as_slice() else {
+            panic!("{name} has one virtual host")
+        };
+        assert_eq!(host.domains, ["*".into()]);
+        Arc::clone(host)
+    };
+    let stays = |one: &ProxyConfig, other: &ProxyConfig, name: &str| {
+        let name = format!("{name}.ext:80");
+        Arc::ptr_eq(&one.route_tables[&*name], &other.route_tables[&*name])
+    };
+    compiler.apply(upsert(&sniffed("s3", 3)));
+    let with = compiler.config_for(client);
+    assert!(only_put_in(&before, &with, &STAY));
+    assert!(stays(&before, &with, "s1") && stays(&before, &with, "s2"));
+    assert_eq!(&*only(&with, "s3").name, "s3.ext:80");
+
+    compiler.apply(upsert(&responds("s3")));
+    let ruled = compiler.config_for(client);
+    assert!(only_put_in(&with, &ruled, &STAY));
+    assert!(stays(&with, &ruled, "s1") && stays(&with, &ruled, "s2"));
+    let status = |config: &ProxyConfig, name: &str| format!("{:?}", only(config, name).routes[0].action);
+    assert!(status(&ruled, "s3").contains("200"));
+
+    compiler.apply(upsert(&responds("s2").replace("200", "503")));
+    let changed = compiler.config_for(client);
+    assert!(only_put_in(&ruled, &changed, &STAY));
+    assert!(stays(&ruled, &changed, "s1") && stays(&ruled, &changed, "s3"));
+    assert!(status(&changed, "s2").contains("503"));
+
+    compiler.apply([
+        key("ServiceEntry", "networking.istio.io", "a", "s2"),
+        key("VirtualService", "networking.istio.io", "a", "s3"),
+    ]);
+    let last = compiler.config_for(client);
+    assert!(only_put_in(&changed, &last, &STAY));
+    assert!(stays(&changed, &last, "s1") && !last.route_tables.contains_key("s2.ext:80"));
+    assert!(!status(&last, "s3").contains("200"));
+    check_all(&mut compiler, &mesh("{}"), "all of it", &clients());
+}
+
+#[test]
+fn pods_of_a_headless_sniffed_service_share_a_table_as_long_as_they_are_several() {
+    let (mut compiler, client) = (several(), &clients()[0]);
+    let slice = |endpoints: &str| {
+        head("discovery.k8s.io/v1", "EndpointSlice", "b", "pods", 0)
+            .replace("name:", "labels: {kubernetes.io/service-name: pods}, name:")
+            + &format!("addressType: IPv4\nports: [{{name: any, port: 80}}]\nendpoints: [{endpoints}]\n")
+    };
+    compiler.apply(upsert(&(headless("pods", "any") + &slice("{addresses: [10.7.0.1]}"))));
+    let name = "pods.b.svc.cluster.local:80";
+    let hosts = |compiler: &mut Compiler| compiler.config_for(client).route_tables[name].virtual_hosts.len();
+    assert_eq!(hosts(&mut compiler), 1);
+    compiler.apply(upsert(&slice("{addresses: [10.7.0.1]}, {addresses: [10.7.0.2]}")));
+    assert_eq!(hosts(&mut compiler), 0);
+    check_all(&mut compiler, &mesh("{}"), "a second Pod", &clients());
+    compiler.apply(upsert(&slice("{addresses: [10.7.0.2]}")));
+    assert_eq!(hosts(&mut compiler), 1);
+    check_all(&mut compiler, &mesh("{}"), "one Pod less", &clients());
 }
 
 /// A ServiceEntry whose port carries bytes, at an address of its own.

@@ -1,32 +1,13 @@
 //! Virtual hosts and tables of an earlier revision, which stay where they are the same.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::route_table::{RouteTable, VirtualHost};
 
-/// Virtual hosts of an earlier revision, by table and name.
-#[derive(Default)]
-pub(super) struct Hosts {
-    by_name: BTreeMap<(Arc<str>, Arc<str>), Arc<VirtualHost>>,
-}
-
-impl Hosts {
-    pub(super) fn of(tables: &[Arc<RouteTable>]) -> Self {
-        let hosts = tables.iter().flat_map(|table| {
-            table
-                .virtual_hosts
-                .iter()
-                .map(|host| ((Arc::clone(&table.name), Arc::clone(&host.name)), Arc::clone(host)))
-        });
-        Self { by_name: hosts.collect() }
-    }
-
-    /// The earlier virtual host where it is the same.
-    pub(super) fn keep(&self, table: &str, host: Arc<VirtualHost>) -> Arc<VirtualHost> {
-        let earlier = self.by_name.get(&(Arc::from(table), Arc::clone(&host.name)));
-        earlier.filter(|old| is_unchanged(old, &host)).map_or(host, Arc::clone)
-    }
+/// The virtual host that a small earlier table has, where it is the same.
+pub(super) fn keep_host(earlier: Option<&Arc<RouteTable>>, host: Arc<VirtualHost>) -> Arc<VirtualHost> {
+    let mut known = earlier.into_iter().flat_map(|table| &table.virtual_hosts);
+    known.find(|old| is_unchanged(old, &host)).map_or(host, Arc::clone)
 }
 
 /// Whether two virtual hosts are the same, the place they were written at included.
@@ -38,15 +19,15 @@ pub(super) fn is_unchanged(old: &VirtualHost, new: &VirtualHost) -> bool {
         && old.origin.is_same_place(&new.origin)
 }
 
-/// The earlier table where it has these very virtual hosts, else one of them. `apart`: positions and domains that are
-/// indexed apart.
+/// The earlier table where it has this name and these very virtual hosts, else one of them. `apart`: positions and
+/// domains that are indexed apart.
 pub(super) fn keep_table(
-    earlier: &[Arc<RouteTable>],
+    earlier: Option<&Arc<RouteTable>>,
     name: &str,
     hosts: Vec<Arc<VirtualHost>>,
     apart: Vec<(u32, Arc<str>)>,
 ) -> Arc<RouteTable> {
-    let same = earlier.iter().find(|table| {
+    let same = earlier.filter(|table| {
         &*table.name == name
             && table.virtual_hosts.len() == hosts.len()
             && table.virtual_hosts.iter().zip(&hosts).all(|(a, b)| Arc::ptr_eq(a, b))

@@ -15,11 +15,11 @@ use super::cache::RouteCache;
 use super::domains::{Known, with_port};
 use super::drafts::{Draft, drafts};
 use super::owners::{Services, Source, as_in_table};
-use super::tables::{PortTables, Rewritten, has_domain, name_of};
+use super::rewrite::Rewritten;
+use super::tables::{PortTables, name_of};
 use crate::merge::virtual_service::MergedVirtualService;
 use crate::registry::HostKey;
 use crate::registry::service::Resolution;
-use crate::route_table::RouteTable;
 use crate::view::{EgressScope, View};
 
 /// What of a scope was exchanged since tables were planned. Ours: what changes by itself is made again by itself. The scope has one listener, whose services have each a
@@ -83,9 +83,7 @@ impl PortTables {
         if !self.is_concerned(view, egress, &concerned) {
             return Rewritten::Untouched;
         }
-        let (Some(port), false, [_]) = (self.port_of(egress), self.sniffs(), self.tables.as_slice()) else {
-            return Rewritten::PlanAnew;
-        };
+        let Some(port) = self.port_of(egress) else { return Rewritten::PlanAnew };
         if concerned.hosts.iter().any(|host| is_wildcard(host)) {
             return Rewritten::PlanAnew;
         }
@@ -182,9 +180,8 @@ impl PortTables {
 
     /// Puts virtual hosts, in order of name, in the place of those at positions in order.
     fn put(&mut self, gone: &[usize], made: Vec<Draft>) -> Rewritten {
-        let [table] = self.tables.as_slice() else { return Rewritten::PlanAnew };
         let old: Vec<Arc<Draft>> = gone.iter().filter_map(|at| self.drafts.get(*at)).cloned().collect();
-        if self.meets_others(table, &old, &made) {
+        if self.meets_others(&old, &made) {
             return Rewritten::PlanAnew;
         }
         // What comes out the same stays where it is.
@@ -196,7 +193,10 @@ impl PortTables {
         if gone.is_empty() && come.is_empty() {
             return Rewritten::Untouched;
         }
-        let table = Arc::clone(table);
+        let going = gone.iter().filter_map(|at| self.drafts.get(*at)).map(|draft| &draft.host);
+        let coming = come.iter().map(|draft| &draft.host);
+        let touched: Vec<Arc<str>> =
+            going.chain(coming).flat_map(|host| host.domains.iter().cloned()).collect();
         let drafts = Arc::make_mut(&mut self.drafts);
         for at in gone.iter().rev() {
             drafts.remove(*at);
@@ -207,19 +207,20 @@ impl PortTables {
             placed.push((place, Arc::clone(&draft.host)));
             drafts.insert(place, Arc::new(draft));
         }
-        match table.with_exchanged(&gone, placed) {
-            Some(table) => self.tables = vec![Arc::new(table)],
-            None => self.finish(&[table]),
+        match self.all.with_exchanged(&gone, placed) {
+            Some(all) => self.all = Arc::new(all),
+            None => self.index(None),
         }
+        self.follow(&touched);
         Rewritten::Changed
     }
 
     /// Whether virtual hosts that come want what others have or want, or those that go leave what others wanted.
-    fn meets_others(&self, table: &RouteTable, old: &[Arc<Draft>], made: &[Draft]) -> bool {
+    fn meets_others(&self, old: &[Arc<Draft>], made: &[Draft]) -> bool {
         let texts = old.iter().flat_map(|draft| draft.host.domains.iter().chain([&draft.host.name]));
         let freed: HashSet<&str, RandomState> = texts.map(|text| &**text).collect();
         let is_contended = |name: &str| self.contended.contains(name);
-        let is_taken = |domain: &str| !freed.contains(domain) && has_domain(table, domain);
+        let is_taken = |domain: &str| !freed.contains(domain) && self.all.holder(domain).is_some();
         // A name that is derived gives way to that of a service.
         let is_of_other_service =
             |draft: &Draft, domain: &str| self.services.contains_key(domain) && !draft.is_of(domain);

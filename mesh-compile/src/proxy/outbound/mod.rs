@@ -3,8 +3,8 @@
 //!
 //! `entries` collects what services and Sidecar listeners ask for, one entry an address and port; `conflicts` settles what
 //! shares one; `tcp_chains`, `tls_chains` and `tcp_proxy` make chains; `listeners` turns entries into listeners, `listening` keeps them by address and port; `unknown`
-//! is what becomes of everything else; `tables`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
-//! them another proxy's, `exchange` takes in what comes and goes, `cache` knows what was made before.
+//! is what becomes of everything else; `tables`, `sniffed`, `owners`, `drafts` and `domains` make the route tables, `rename` makes
+//! them another proxy's, `rewrite` takes in other routes, `exchange` what comes and goes, `cache` knows what was made before.
 
 mod cache;
 mod chain;
@@ -19,6 +19,8 @@ mod listeners;
 mod listening;
 mod owners;
 mod rename;
+mod rewrite;
+mod sniffed;
 mod tables;
 mod tcp_chains;
 mod tcp_proxy;
@@ -41,7 +43,8 @@ use client::Client;
 use domains::Known;
 pub use exchange::Exchanged;
 pub use listening::{Listening, Refreshed, ServiceByService, listen};
-pub use tables::{PortTables, Rewritten};
+pub use rewrite::Rewritten;
+pub use tables::PortTables;
 
 /// Outbound listeners and route tables of a sidecar.
 pub fn compile(view: &View<'_>) -> (Fragment, Report) {

@@ -1,6 +1,7 @@
 //! Which VirtualService owns which service of a table, and which hosts are nobody's (T-103 to T-110).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -16,6 +17,9 @@ use crate::proxy::routes::{RouteContext, default_route, http_routes, port_origin
 use crate::registry::service::{Resolution, Service, ServicePort};
 use crate::route_table::RouteList;
 use crate::view::{EgressScope, Lookup, View};
+
+/// Where there are so many VirtualServices for each service of a table they are not all looked at.
+const VIRTUAL_SERVICES_FOR_EACH: usize = 2;
 
 /// Services of a table by name (lower case where the table has a port), in scope order.
 pub(super) type Services = IndexMap<Arc<str>, Arc<Service>, RandomState>;
@@ -112,7 +116,7 @@ impl Source<'_> {
     pub(super) fn owners(&self, cache: &mut dyn RouteCache, report: &mut Report) -> Vec<Owner> {
         let wildcards = self.wildcards();
         let mut owners = Vec::new();
-        for virtual_service in &self.egress.virtual_services {
+        for virtual_service in self.candidates(&wildcards) {
             if self.listener_port() == 80 || concerns(virtual_service, self.services, &wildcards) {
                 owners.extend(self.owned_by(virtual_service, cache, report));
             }
@@ -129,6 +133,22 @@ impl Source<'_> {
             owners.extend(self.defaults_of(name, service, cache, report));
         }
         owners
+    }
+
+    /// VirtualServices that may concern the table, in order: where its services are few they are found by these.
+    pub(super) fn candidates(&self, wildcards: &[&str]) -> Vec<&Arc<MergedVirtualService>> {
+        let all = &self.egress.virtual_services;
+        let are_few = self.services.len() < all.len() / VIRTUAL_SERVICES_FOR_EACH;
+        let takes_all = self.port.is_none_or(|port| port == 80);
+        if takes_all || !are_few || !wildcards.is_empty() || !self.egress.has_each_name_once() {
+            return all.iter().collect();
+        }
+        let hosts = self.services.keys();
+        let named = hosts.flat_map(|host| self.view.virtual_services_with_host(self.egress, host));
+        let covering = self.view.virtual_services_with_wildcards();
+        let places: BTreeSet<usize> =
+            named.chain(covering).filter_map(|it| self.egress.position(it)).collect();
+        places.into_iter().filter_map(|place| all.get(place)).collect()
     }
 
     /// What a service owns where no VirtualService does, by port.
@@ -158,7 +178,7 @@ impl Source<'_> {
         self.listener_port() == 80 || concerns(virtual_service, self.services, &self.wildcards())
     }
 
-    fn wildcards(&self) -> Vec<&str> {
+    pub(super) fn wildcards(&self) -> Vec<&str> {
         self.services.keys().map(|name| &**name).filter(|name| is_wildcard(name)).collect()
     }
 

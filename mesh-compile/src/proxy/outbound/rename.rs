@@ -6,7 +6,8 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
 use super::domains::{Known, Name, with_port};
-use super::tables::{PortTables, Rewritten, has_domain};
+use super::rewrite::Rewritten;
+use super::tables::{PortTables, Wanted};
 use crate::view::View;
 
 impl PortTables {
@@ -20,10 +21,7 @@ impl PortTables {
         if concerned.peek().is_none() {
             return Rewritten::Untouched;
         }
-        let (Some(port), false, [table]) = (self.port_of(egress), self.sniffs(), self.tables.as_slice())
-        else {
-            return Rewritten::PlanAnew;
-        };
+        let Some(port) = self.port_of(egress) else { return Rewritten::PlanAnew };
         // What each has, and what it wants.
         let mut renamed: Vec<(usize, Arc<[Name]>)> = Vec::new();
         for service in concerned {
@@ -61,7 +59,7 @@ impl PortTables {
                     Some(earlier) if earlier == *position => continue,
                     Some(_) => return Rewritten::PlanAnew,
                 }
-                if !freed.contains(&*name.lower) && has_domain(table, &name.lower) {
+                if !freed.contains(&*name.lower) && self.all.holder(&name.lower).is_some() {
                     return Rewritten::PlanAnew;
                 }
             }
@@ -69,15 +67,22 @@ impl PortTables {
         }
         let changed: Vec<_> =
             drafts.iter().map(|(at, draft)| (*at, Arc::clone(&draft.host), draft.near.to_vec())).collect();
-        let table = Arc::new(table.with_renamed(changed));
+        let all = Arc::new(self.all.with_renamed(changed));
+        let touched: Vec<Arc<str>> = if self.wanted.iter().any(Wanted::is_of_service) {
+            let now = drafts.iter().flat_map(|(_, draft)| &draft.host.domains);
+            now.cloned().chain(freed.iter().map(|domain| Arc::from(*domain))).collect()
+        } else {
+            Vec::new()
+        };
         drop(freed);
-        let all = Arc::make_mut(&mut self.drafts);
+        let slots = Arc::make_mut(&mut self.drafts);
         for (position, draft) in drafts {
-            if let Some(slot) = all.get_mut(position) {
+            if let Some(slot) = slots.get_mut(position) {
                 *slot = draft;
             }
         }
-        self.tables = vec![table];
+        self.all = all;
+        self.follow(&touched);
         Rewritten::Changed
     }
 }

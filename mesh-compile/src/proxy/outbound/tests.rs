@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::owners::{Source, services_of};
 use super::*;
 use crate::proxy::listener::{FilterChain, Listener, Network, Transport};
 use crate::proxy::test_mesh::with_view;
@@ -327,4 +330,59 @@ ports: [{name: tcp, port: 6001}]
     // The proxy's own address is left out; NONE without addresses takes every address.
     assert!(names.contains(&"10.1.2.4_6001") && !names.contains(&"10.1.2.3_6001"), "{names:?}");
     assert!(names.contains(&"0.0.0.0_6000"), "{names:?}");
+}
+
+/// Hosts of VirtualServices: of services, nobody's, and wildcards over either.
+const WRITTEN: [&str; 8] = [
+    "reviews.default.svc.cluster.local",
+    "REVIEWS.default.svc.cluster.local",
+    "ratings.other.svc.cluster.local",
+    "*.svc.cluster.local",
+    "*.other.svc.cluster.local",
+    "nobody.ext",
+    "a.wild.ext",
+    "*.ext",
+];
+
+proptest! {
+    #![proptest_config(match std::env::var("PROPTEST_CASES") {
+        Ok(_) => ProptestConfig::default(),
+        Err(_) => ProptestConfig::with_cases(64),
+    })]
+
+    #[test]
+    fn few_services_find_the_virtual_services_that_looking_at_all_finds(
+        written in prop::collection::vec((0..WRITTEN.len(), 0..WRITTEN.len()), 4..12),
+        has_wildcard in any::<bool>(),
+    ) {
+        let mut yaml = String::new();
+        for (number, (one, other)) in written.iter().enumerate() {
+            let more = if one == other { String::new() } else { format!(", '{}'", WRITTEN[*other]) };
+            yaml.push_str(&format!(
+                "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: v{number}, namespace: default}}\n\
+                 spec: {{hosts: ['{}'{more}], http: [{{directResponse: {{status: 200}}}}]}}\n",
+                WRITTEN[*one]
+            ));
+        }
+        if has_wildcard {
+            yaml.push_str(
+                "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: wild, namespace: default}\n\
+                 spec: {hosts: ['*.wild.ext'], ports: [{number: 5000, name: http, protocol: HTTP}]}\n",
+            );
+        }
+        with_view(&yaml, "{}", |view| {
+            for port in [9080, 7000, 5000, 4000] {
+                let egress = view.egress_for(u32::from(port), "").expect("a listener for all ports");
+                let services = services_of(egress, Some(port));
+                let bind = Arc::from("");
+                let source = Source { view, egress, services: &services, port: Some(port), bind: &bind };
+                let names = |all: &mut dyn Iterator<Item = &Arc<MergedVirtualService>>| -> Vec<_> {
+                    all.filter(|it| source.considers(it)).map(|it| Arc::clone(&it.name)).collect()
+                };
+                let found = names(&mut source.candidates(&source.wildcards()).into_iter());
+                prop_assert_eq!(found, names(&mut egress.virtual_services.iter()), "{}", port);
+            }
+            Ok(())
+        })?;
+    }
 }
