@@ -8,6 +8,8 @@ use std::sync::Arc;
 use mesh_authz::request_authn::Authenticated;
 #[cfg(feature = "runtime")]
 use mesh_authz::request_authn::RequestChange;
+#[cfg(feature = "wasm")]
+use mesh_authz::verdict::ExternalAuthz;
 use mesh_authz::verdict::{Claims, Facts, Verdict};
 use mesh_compile::proxy::listener::HttpManager;
 use mesh_compile::route_table::{Route, VirtualHost};
@@ -33,6 +35,76 @@ pub(crate) struct Seen<'q> {
     /// The request that routes are chosen by, where it is not the one that policies see: external authorizers have
     /// changed that.
     routed: Option<RequestFacts<'q>>,
+    /// What plugins made of the request.
+    #[cfg(feature = "wasm")]
+    rewritten: Rewritten,
+    /// Where plugins are to be asked: nothing after it is looked at.
+    #[cfg(feature = "wasm")]
+    stop: Option<Place>,
+    #[cfg(feature = "wasm")]
+    is_reached: bool,
+}
+
+/// Where plugins stand in the chain (extensions.istio.io/v1alpha1 `PluginPhase`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Before tokens are looked at.
+    Authn,
+    /// Before policies are.
+    Authz,
+    /// Before a route is chosen.
+    Route,
+}
+
+/// What plugins made of a request, at each place where they stand; `None`: they left it as it was.
+#[cfg(feature = "wasm")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rewritten {
+    pub(crate) authn: Option<Arc<RequestFacts<'static>>>,
+    pub(crate) authz: Option<Arc<RequestFacts<'static>>>,
+    pub(crate) route: Option<Arc<RequestFacts<'static>>>,
+}
+
+impl Seen<'_> {
+    /// Puts what plugins made of the request in its place; whether nothing after them is looked at.
+    #[cfg(feature = "wasm")]
+    fn stops(&mut self, place: Place, canonical: &mut Canonical<'_>) -> bool {
+        let rewritten = match place {
+            Place::Authn => &self.rewritten.authn,
+            Place::Authz => &self.rewritten.authz,
+            Place::Route => &self.rewritten.route,
+        };
+        if let Some(rewritten) = rewritten {
+            canonical.request = (**rewritten).clone();
+            // The route is chosen anew, as in Envoy.
+            self.routed = None;
+        }
+        self.is_reached = self.stop == Some(place);
+        self.is_reached
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    fn stops(&mut self, _: Place, _: &mut Canonical<'_>) -> bool {
+        false
+    }
+}
+
+/// The request as it stands where plugins do, and the external authorizers that are asked before them; `None`: it does not
+/// come so far.
+#[cfg(feature = "wasm")]
+pub(crate) fn until<'q>(
+    connected: &Connected<'q>,
+    manager: &'q HttpManager,
+    asked: Option<Asked<'_>>,
+    place: Place,
+) -> Option<(Canonical<'q>, Vec<ExternalAuthz>)> {
+    let mut seen = Seen { stop: Some(place), ..Seen::default() };
+    let decision = match asked {
+        None => serve(connected, manager, &mut seen, &mut ()),
+        Some(asked) => resume(connected, manager, asked, &mut seen, &mut ()),
+    };
+    let is_reached = seen.is_reached;
+    Some((seen.request.filter(|_| is_reached)?, decision.external_authz))
 }
 
 /// What external authorizers have changed of a request.
@@ -43,6 +115,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) changes: &'a [RequestChange],
     /// Whether the route is chosen by the changed request (`clearRouteCache`).
     pub(crate) reroute: bool,
+    /// What plugins made of the request after that.
+    #[cfg(feature = "wasm")]
+    pub(crate) rewritten: Option<&'a Rewritten>,
 }
 
 /// The same once external authorizers have consented: policies and tokens see what they changed.
@@ -61,6 +136,8 @@ pub(crate) fn resume<'q, O: Observer>(
                 seen.routed = Some(canonical.request.clone());
             }
             asked.changes.iter().for_each(|change| change.apply(&mut canonical.request));
+            #[cfg(feature = "wasm")]
+            seen.rewritten.clone_from(asked.rewritten.unwrap_or(&Rewritten::default()));
             let decision = authenticate(connected, manager, &mut canonical, seen, observer);
             seen.request = Some(canonical);
             decision
@@ -126,6 +203,9 @@ fn authenticate<'q, O: Observer>(
     seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
+    if seen.stops(Place::Authn, canonical) {
+        return RefuseReason::ProtocolError.into();
+    }
     let authenticated =
         manager.authn.as_ref().map(|authn| authn.authenticate(&canonical.request, connected.now, observer));
     match authenticated {
@@ -147,16 +227,22 @@ fn authenticate<'q, O: Observer>(
 fn enforce<'q, O: Observer>(
     connected: &Connected<'q>,
     manager: &'q HttpManager,
-    canonical: &Canonical<'_>,
+    canonical: &mut Canonical<'_>,
     claims: Option<&Claims>,
     seen: &mut Seen<'q>,
     observer: &mut O,
 ) -> Decision {
+    if seen.stops(Place::Authz, canonical) {
+        return RefuseReason::ProtocolError.into();
+    }
     if let Some(policies) = &manager.authz {
         let verdict = policies.enforce(&facts(connected, canonical, claims), observer);
         if !verdict.allowed {
             return denied(&verdict);
         }
+    }
+    if seen.stops(Place::Route, canonical) {
+        return RefuseReason::ProtocolError.into();
     }
     route(connected, manager, canonical, claims, seen, observer)
 }

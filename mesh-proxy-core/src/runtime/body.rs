@@ -36,6 +36,9 @@ pub enum Body {
     Try(TryBody),
     /// A body that is watched.
     Watched(Box<Watched>),
+    /// A body that a Wasm module sees, and may change.
+    #[cfg(feature = "wasm")]
+    Plugged(Box<super::wasm::Plugged>),
 }
 
 impl Body {
@@ -126,6 +129,8 @@ impl HttpBody for Body {
             Self::Direct(body) => Pin::new(&mut **body).poll_frame(context),
             Self::Try(body) => Pin::new(body).poll_frame(context),
             Self::Watched(body) => Pin::new(&mut **body).poll_frame(context),
+            #[cfg(feature = "wasm")]
+            Self::Plugged(body) => Pin::new(&mut **body).poll_frame(context),
         }
     }
 
@@ -138,6 +143,8 @@ impl HttpBody for Body {
             Self::Direct(body) => body.is_end_stream(),
             Self::Try(body) => body.is_end_stream(),
             Self::Watched(body) => body.inner.is_end_stream(),
+            #[cfg(feature = "wasm")]
+            Self::Plugged(body) => body.is_end_stream(),
         }
     }
 
@@ -150,6 +157,8 @@ impl HttpBody for Body {
             Self::Direct(body) => body.size_hint(),
             Self::Try(body) => body.size_hint(),
             Self::Watched(body) => body.inner.size_hint(),
+            #[cfg(feature = "wasm")]
+            Self::Plugged(body) => body.size_hint(),
         }
     }
 }

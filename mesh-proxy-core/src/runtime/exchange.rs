@@ -1,6 +1,10 @@
 //! One request: decided, answered or sent on, and told of at its end.
 
+mod asked;
 mod left;
+mod named;
+#[cfg(feature = "wasm")]
+mod plugins;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +20,7 @@ use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
 use self::left::Untold;
+use self::named::{record, tell_decision, url};
 use super::body::{Body, Watched};
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
@@ -28,15 +33,14 @@ use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
 use super::traces::Traced;
-use super::{ext_authz, header_ops, hop_by_hop, outward, request_headers};
+use super::{header_ops, hop_by_hop, outward, request_headers};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
 use crate::http::{self as http_chain, Asked, Seen};
-use crate::seam::authorizer::HeaderChange;
 use crate::seam::dice::Throw;
 use crate::telemetry::grpc_messages::MessageCounter;
-use crate::telemetry::record::{Record, RequestRecord};
+use crate::telemetry::record::Record;
 
 /// The connection is closed instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +82,9 @@ pub(crate) struct Exchange {
     started: Instant,
     /// `None`: the connection carries other requests as well.
     serving: Option<Serving>,
+    /// `None`: no plugin stands in its chain.
+    #[cfg(feature = "wasm")]
+    road: Option<Arc<super::wasm::Road>>,
 }
 
 /// Decides about a request.
@@ -116,7 +123,14 @@ pub(crate) fn begin(
         is_grpc,
         started,
         serving,
+        #[cfg(feature = "wasm")]
+        road: None,
     });
+    #[cfg(feature = "wasm")]
+    if exchange.has_plugins() {
+        // They are asked first.
+        return Ok(exchange);
+    }
     exchange.decide(None, id);
     Ok(exchange)
 }
@@ -129,6 +143,10 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
     let mut untold = Untold(Some(exchange));
     let Some(exchange) = untold.0.as_deref_mut() else { return Err(Closed) };
     let mut consented = Vec::new();
+    #[cfg(feature = "wasm")]
+    if exchange.road.is_some() {
+        consented = Box::pin(exchange.ask_plugins()).await;
+    }
     if matches!(exchange.plan, Plan::Ask(..)) {
         // Its own stage: few requests have it.
         consented = Box::pin(exchange.ask()).await;
@@ -139,8 +157,12 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
         active: None,
         lent: None,
         _serving: exchange.serving.take(),
+        #[cfg(feature = "wasm")]
+        _road: exchange.road.clone(),
     };
     let mut deadline = None;
+    #[cfg(feature = "wasm")]
+    let exchange_road = exchange.road.clone();
     let mut response = match &mut exchange.plan {
         // Nobody is asked twice.
         Plan::Close | Plan::Ask(..) => {
@@ -155,7 +177,12 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
             let outcome = {
                 let Exchange { server, standing, body, record, plan, .. } = &mut *exchange;
                 let Plan::Forward(forwarding) = plan else { return Err(Closed) };
-                forward::run(&server.connection, standing, forwarding, body, record).await
+                #[cfg(feature = "wasm")]
+                let road = exchange_road.as_deref();
+                let forwarding = forward::run(&server.connection, standing, forwarding, body, record);
+                #[cfg(feature = "wasm")]
+                let forwarding = plugins::unless_ended(road, forwarding);
+                forwarding.await
             };
             let cors = match std::mem::replace(&mut exchange.plan, Plan::Close) {
                 Plan::Forward(forwarding) => forwarding.cors,
@@ -164,6 +191,11 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
             match outcome {
                 Outcome::Reply(made, ops) => {
                     exchange.finish_reply(Planned { reply: made, cors, ops, fault: None })
+                }
+                #[cfg(feature = "wasm")]
+                Outcome::Close => {
+                    drop(untold.0.take());
+                    return Err(Closed);
                 }
                 Outcome::Answer(answer) => {
                     held.active = Some(answer.active);
@@ -180,6 +212,15 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
         }
     };
     consented.iter().for_each(|change| change.apply(response.headers_mut()));
+    #[cfg(feature = "wasm")]
+    if let Some(road) = exchange_road {
+        let answering = exchange.answer_plugins(&road, response, &mut held);
+        let Some(answer) = Box::pin(answering).await else {
+            drop(untold.0.take());
+            return Err(Closed);
+        };
+        response = answer;
+    }
     let Some(exchange) = untold.0.take() else { return Err(Closed) };
     Ok(finish(*exchange, response, held, deadline))
 }
@@ -198,25 +239,6 @@ impl Exchange {
         if let Some(reply) = outward::prepare(connection, standing, forwarding, record, traced) {
             let cors = std::mem::take(&mut forwarding.cors);
             self.plan = Plan::Reply(Box::new(Planned { reply, cors, ..Planned::default() }));
-        }
-    }
-
-    /// Asks external authorizers, and then what is to be done; what they change in the answer.
-    async fn ask(&mut self) -> Vec<HeaderChange> {
-        let Plan::Ask(asked, request) = std::mem::replace(&mut self.plan, Plan::Close) else {
-            return Vec::new();
-        };
-        let connection = &self.server.connection;
-        let generation = &self.standing.generation;
-        match ext_authz::ask_about_request(connection, generation, &asked, *request, &self.body).await {
-            Ok(consent) => {
-                self.decide(Some(Asked { changes: &consent.changes, reroute: consent.reroute }), None);
-                consent.response
-            }
-            Err(reply) => {
-                self.plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
-                Vec::new()
-            }
         }
     }
 
@@ -251,21 +273,6 @@ impl Exchange {
         cors.apply(response.headers_mut());
         response
     }
-}
-
-fn record(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
-    let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
-    record.server_name = connection.server_name().map(str::to_owned);
-    record.peer_principal = connection.peer().map(str::to_owned);
-    record.client_certificate = connection.has_certificate();
-    record.generation = standing.generation.number;
-    record.request = Some(RequestRecord {
-        protocol: head::protocol(parts.version),
-        method: parts.method.clone(),
-        ..RequestRecord::default()
-    });
-    record
 }
 
 /// Asks the evaluator; everything until here is borrowed from the request. With a plan to forward comes what becomes of
@@ -378,11 +385,6 @@ fn has_delay(fault: &Option<Fault>) -> bool {
     fault.as_ref().is_some_and(|fault| fault.delay.is_some())
 }
 
-fn url(record: &Record) -> String {
-    let Some(request) = &record.request else { return String::new() };
-    format!("{}://{}{}", request.scheme, request.authority, request.path)
-}
-
 /// Names the server and the decision, and watches the body to its end.
 fn finish(
     exchange: Exchange,
@@ -417,16 +419,6 @@ fn finish(
     response
 }
 
-/// Names the decision in the answer, and the id that its request went on with.
-fn tell_decision(connection: &Connection, id: u64, record: &Record, response: &mut Response<Body>) {
-    response.headers_mut().insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
-    let went_on =
-        record.request.as_ref().and_then(|request| request.headers.get(request_headers::REQUEST_ID));
-    if let Some(request_id) = went_on.and_then(|request_id| request_id.to_str().ok()) {
-        connection.proxy.recent.went_on_as(id, request_id);
-    }
-}
-
 /// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
 pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
     let name = connection.proxy.options.server_name.as_deref()?;
@@ -436,10 +428,6 @@ pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
         _ => HeaderValue::from_str(name).ok(),
     }
 }
-
-/// The number of a decision, in hexadecimal.
-const DECISION: HeaderName = HeaderName::from_static("x-mesh-decision");
-const EMPTY: HeaderValue = HeaderValue::from_static("");
 
 /// The time that the upstream took to begin its answer, in milliseconds.
 pub(crate) const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");

@@ -26,6 +26,9 @@ pub(super) struct Held {
     pub(super) lent: Option<attempt::Held>,
     /// Over with the answer's last byte.
     pub(super) _serving: Option<Serving>,
+    /// Its plugins hear of the end.
+    #[cfg(feature = "wasm")]
+    pub(super) _road: Option<Arc<super::wasm::Road>>,
 }
 
 /// Tells of a request once its answer has passed.

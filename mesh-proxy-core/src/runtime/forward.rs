@@ -48,6 +48,9 @@ pub(crate) struct Forwarding {
 pub(crate) enum Outcome {
     Answer(Box<Answered>),
     Reply(Reply, Vec<HeaderOp>),
+    /// Nothing is answered: a plugin has broken the stream off.
+    #[cfg(feature = "wasm")]
+    Close,
 }
 
 /// An upstream's answer, and what is held while it passes.

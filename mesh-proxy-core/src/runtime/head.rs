@@ -125,7 +125,12 @@ impl Head {
         let read = Read { path: parts.uri.path_and_query().cloned(), host: parts.headers.get(HOST).cloned() };
         Self {
             version: request.version,
-            method: parts.method.clone(),
+            // A plugin may have changed it.
+            method: if *parts.method.as_str() == *request.method {
+                parts.method.clone()
+            } else {
+                Method::from_bytes(request.method.as_bytes()).unwrap_or_default()
+            },
             scheme: if request.scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP },
             authority: request.authority.to_string(),
             path: request.path.to_string(),
@@ -257,6 +262,16 @@ pub(crate) fn protocol(version: Version) -> &'static str {
         Version::HTTP_10 => "HTTP/1.0",
         Version::HTTP_11 => "HTTP/1.1",
         _ => "HTTP/2",
+    }
+}
+
+/// The same of the version of a request that was read.
+#[cfg(feature = "wasm")]
+pub(crate) fn protocol_of(version: HttpVersion) -> &'static str {
+    match version {
+        HttpVersion::Http10 => "HTTP/1.0",
+        HttpVersion::Http11 => "HTTP/1.1",
+        HttpVersion::Http2 => "HTTP/2",
     }
 }
 

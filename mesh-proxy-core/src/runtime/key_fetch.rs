@@ -8,9 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, HOST, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, LOCATION, USER_AGENT};
 use http::uri::Scheme;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -100,30 +100,56 @@ impl OverHttp {
         self
     }
 
-    async fn get(&self, fetch: &Fetch) -> Result<Bytes, Problem> {
-        let mut url: Uri = fetch.url.parse().map_err(|_| "no address")?;
+    /// Asks for a document, along redirects; the answer is read where it is a success.
+    ///
+    /// # Errors
+    /// There is none, or it is too long.
+    pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Got, Problem> {
+        let mut url: Uri = question.url.parse().map_err(|_| "no address")?;
+        let mut authorization = question.authorization;
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.ask(&url).await?;
+            let response = self.send(&url, question.accept, authorization).await?;
             if response.status().is_redirection() {
-                url = next(&url, &response)?;
+                let to = next(&url, &response)?;
+                // A secret is for whom it was meant.
+                authorization = authorization.filter(|_| to.authority() == url.authority());
+                url = to;
                 continue;
             }
-            if !response.status().is_success() {
-                return Err(Problem::Failed(format!("it answered {}", response.status())));
+            let (parts, body) = response.into_parts();
+            let (status, headers) = (parts.status, parts.headers);
+            if !status.is_success() {
+                return Ok(Got { status, headers, body: Bytes::new() });
             }
-            let body = Limited::new(response.into_body(), fetch.body_bytes_max).collect().await;
-            return body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            let body = Limited::new(body, question.bytes_max).collect().await;
+            let body = body.map(http_body_util::Collected::to_bytes).map_err(|error| {
                 if error.is::<LengthLimitError>() {
                     Problem::TooLong
                 } else {
                     Problem::Failed(error.to_string())
                 }
-            });
+            })?;
+            return Ok(Got { status, headers, body });
         }
         Err("too many redirects".into())
     }
 
-    async fn ask(&self, url: &Uri) -> Result<Response<Incoming>, Problem> {
+    async fn get(&self, fetch: &Fetch) -> Result<Bytes, Problem> {
+        let (url, bytes_max) = (&*fetch.url, fetch.body_bytes_max);
+        let question = Question { url, accept: "application/json", authorization: None, bytes_max };
+        let got = self.ask(&question).await?;
+        if !got.status.is_success() {
+            return Err(Problem::Failed(format!("it answered {}", got.status)));
+        }
+        Ok(got.body)
+    }
+
+    async fn send(
+        &self,
+        url: &Uri,
+        accept: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response<Incoming>, Problem> {
         let authority = url.authority().ok_or("no host in the address")?;
         let is_https = match url.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -138,7 +164,7 @@ impl OverHttp {
         // Ends with the sender and the body, both of which are this call's.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection for keys ended");
+                tracing::debug!(%error, "a connection for a document ended");
             }
         });
         let target = url.path_and_query().map_or("/", |target| target.as_str());
@@ -146,12 +172,15 @@ impl OverHttp {
             .ok()
             .filter(|_| authority.port().is_none())
             .or_else(|| HeaderValue::from_str(&format!("{}:{port}", authority.host())).ok());
-        let request = Request::get(target)
+        let mut request = Request::get(target)
             .header(HOST, host.ok_or("no host in the address")?)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accept)
             .header(USER_AGENT, "mesh")
             .body(Empty::<Bytes>::new())
             .map_err(|error| Problem::Failed(error.to_string()))?;
+        if let Some(authorization) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         Ok(sender.send_request(request).await?)
     }
 
@@ -165,7 +194,7 @@ impl OverHttp {
         let mut problem = Problem::from("no address that may be asked");
         for address in addresses.into_iter().map(|address| address.to_canonical()) {
             if !self.may_ask(address) {
-                tracing::warn!(host, %address, "an address of a key set's host is not asked");
+                tracing::warn!(host, %address, "an address of a host is not asked for a document");
                 continue;
             }
             let address: Arc<str> = SocketAddr::new(address, port).to_string().into();
@@ -233,8 +262,27 @@ impl KeyFetch for OverHttp {
     }
 }
 
+/// A document that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'q> {
+    pub(crate) url: &'q str,
+    pub(crate) accept: &'q str,
+    /// For the host of the address alone.
+    pub(crate) authorization: Option<&'q HeaderValue>,
+    pub(crate) bytes_max: usize,
+}
+
+/// An answer; its body where it is a success.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub(crate) enum Problem {
     #[error("the answer is too long")]
     TooLong,
     #[error("{0}")]

@@ -75,6 +75,8 @@ impl Proxy {
         self.inner.tasks.spawn(sweep(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(keys::run(Arc::clone(&self.inner)));
         self.inner.tasks.spawn(names::run(Arc::clone(&self.inner)));
+        #[cfg(feature = "wasm")]
+        self.inner.tasks.spawn(super::wasm::run(Arc::clone(&self.inner)));
         pressure::watch(&self.inner.pressure);
         Ok(addresses)
     }

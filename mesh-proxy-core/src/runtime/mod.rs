@@ -24,6 +24,9 @@ pub mod options;
 pub mod pressure;
 pub mod process;
 pub mod proxy;
+#[cfg(feature = "wasm")]
+#[cfg_attr(docsrs, doc(cfg(feature = "wasm")))]
+pub mod wasm;
 
 mod after_others;
 mod attempt;

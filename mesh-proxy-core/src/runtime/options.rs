@@ -31,6 +31,9 @@ pub struct Options {
     pub share_ports: bool,
     /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
     pub dns_refresh: Duration,
+    /// What Wasm modules may take of the proxy.
+    #[cfg(feature = "wasm")]
+    pub wasm: super::wasm::WasmLimits,
 }
 
 impl Default for Options {
@@ -45,6 +48,8 @@ impl Default for Options {
             keys: JwksOptions::default(),
             share_ports: false,
             dns_refresh: Duration::from_secs(60),
+            #[cfg(feature = "wasm")]
+            wasm: super::wasm::WasmLimits::default(),
         }
     }
 }

@@ -29,6 +29,8 @@ use super::recent::Recent;
 use super::tls::Tls;
 use super::traces::Traces;
 use super::turned_away::TurnedAway;
+#[cfg(feature = "wasm")]
+use super::wasm::{ModuleFetch, Wasm, WasmState};
 use crate::cluster::upstream::MakeBalancer;
 use crate::seam::authorizer::Authorizer;
 use crate::seam::certificate_source::{CertificateSource, InMemory};
@@ -79,6 +81,8 @@ pub(crate) struct Inner {
     /// Connections that were not served.
     pub(crate) turned_away: TurnedAway,
     pub(crate) rate_limits: RateLimits,
+    #[cfg(feature = "wasm")]
+    pub(crate) wasm: Wasm,
     /// Told of every new generation.
     pub(crate) changed: Notify,
     /// Cancelled once a drain begins: answers tell clients to go elsewhere.
@@ -143,9 +147,19 @@ pub struct Builder {
     authorizers: BTreeMap<String, Box<dyn Authorizer>>,
     keys: Option<Box<dyn KeyFetch>>,
     resolver: Box<dyn Resolve>,
+    #[cfg(feature = "wasm")]
+    modules: ModuleFetch,
 }
 
 impl Builder {
+    /// Another way to fetch Wasm modules.
+    #[cfg(feature = "wasm")]
+    #[must_use]
+    pub fn modules(mut self, modules: ModuleFetch) -> Self {
+        self.modules = modules;
+        self
+    }
+
     /// Another way to make upstream connections.
     #[must_use]
     pub fn dial(mut self, dial: impl Dial + 'static) -> Self {
@@ -242,6 +256,10 @@ impl Builder {
         let clock = self.clock;
         let parts = Parts { balancers: self.balancers, clock: Arc::clone(&clock) };
         let pressure = Arc::new(Pressure::new(self.options.limits.memory));
+        #[cfg(feature = "wasm")]
+        let wasm = Wasm::new(self.options.wasm, self.modules, Arc::clone(&clock));
+        #[cfg(feature = "wasm")]
+        wasm.want(&config.extensions);
         let inner = Inner {
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), parts)),
             retired: Retired::default(),
@@ -264,13 +282,18 @@ impl Builder {
             panics: AtomicU64::new(0),
             turned_away: TurnedAway::default(),
             rate_limits: RateLimits::default(),
+            #[cfg(feature = "wasm")]
+            wasm,
             changed: Notify::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        Proxy { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        #[cfg(feature = "wasm")]
+        inner.wasm.belongs_to(&inner);
+        Proxy { inner }
     }
 }
 
@@ -291,6 +314,8 @@ impl Proxy {
             authorizers: BTreeMap::new(),
             keys: None,
             resolver: Box::new(SystemResolver::default()),
+            #[cfg(feature = "wasm")]
+            modules: ModuleFetch::default(),
         }
     }
 
@@ -302,11 +327,19 @@ impl Proxy {
     /// Puts another configuration in force, for all requests that arrive from now on, with the keys that were fetched;
     /// the number of the generation. Of two calls at once one comes after the other.
     pub fn apply(&self, config: ProxyConfig) -> u64 {
+        #[cfg(feature = "wasm")]
+        self.inner.wasm.want(&config.extensions);
         let number = self.inner.keys.apply(&self.inner.live, &self.inner.retired, config);
         // Whoever changes the configuration may wait; requests may not.
         drop(self.inner.retired.take_unused());
         self.inner.changed.notify_one();
         number
+    }
+
+    /// How the Wasm plugins of the configuration in force stand.
+    #[cfg(feature = "wasm")]
+    pub fn wasm_states(&self) -> Vec<WasmState> {
+        self.inner.wasm.states()
     }
 
     /// What became of the bound on memory ([`Limits::memory`](super::options::Limits::memory)).

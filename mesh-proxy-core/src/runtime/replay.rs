@@ -58,6 +58,11 @@ impl Replay {
     /// Keeps up to `kept_max` bytes of what passes.
     pub(crate) fn new(source: Incoming, version: Version, kept_max: usize) -> Self {
         let source = if version == Version::HTTP_2 { Body::Stream(source) } else { Body::Incoming(source) };
+        Self::over(source, kept_max)
+    }
+
+    /// The same of any body.
+    pub(crate) fn over(source: Body, kept_max: usize) -> Self {
         let ended = source.is_end_stream();
         if ended {
             return Self::clone(&NOTHING);

@@ -21,6 +21,8 @@ pub(crate) struct Reply {
     pub(crate) flags: &'static str,
     /// Response code details.
     pub(crate) details: String,
+    /// The status that gRPC clients learn of; `None`: that of the HTTP status.
+    pub(crate) grpc_status: Option<u32>,
 }
 
 impl Reply {
@@ -171,7 +173,20 @@ impl Reply {
             body: body.into(),
             flags,
             details: "filter".to_owned(),
+            grpc_status: None,
         }
+    }
+
+    /// The answer where a plugin that must not be left out has no module.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn without_plugin() -> Self {
+        Self::new(500, "").flags("NFCF")
+    }
+
+    /// The answer where no route can be looked for.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn without_route() -> Self {
+        Self::new(404, "route_not_found").flags("NR")
     }
 
     /// A request that the codec should not have let in.
@@ -195,7 +210,8 @@ impl Reply {
         if to_grpc {
             let headers = response.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            headers.insert("grpc-status", HeaderValue::from(grpc_status(self.status)));
+            let grpc_status = self.grpc_status.unwrap_or_else(|| u32::from(grpc_status(self.status)));
+            headers.insert("grpc-status", HeaderValue::from(grpc_status));
             if let Ok(message) = HeaderValue::try_from(percent_encoded(&self.body))
                 && !message.is_empty()
             {

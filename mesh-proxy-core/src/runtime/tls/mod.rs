@@ -2,7 +2,7 @@
 
 pub(crate) mod material;
 mod own;
-mod pins;
+pub(crate) mod pins;
 pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;

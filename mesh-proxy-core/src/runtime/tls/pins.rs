@@ -67,6 +67,18 @@ fn sha256(data: &[u8], provider: &CryptoProvider) -> Option<Vec<u8>> {
     Some(hash.hash(data).as_ref().to_vec())
 }
 
+/// The hash as hexadecimal digits.
+#[cfg(feature = "wasm")]
+pub(crate) fn sha256_hex(data: &[u8]) -> Option<String> {
+    use std::fmt::Write;
+    let hash = sha256(data, &rustls::crypto::aws_lc_rs::default_provider())?;
+    Some(hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
 /// Hexadecimal digits, bytes perhaps parted by colons.
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text
