@@ -122,7 +122,11 @@ async fn both(name: &str, bytes: &[u8], strategy: &str, headers: &[(&str, &str)]
     let ours = request(proxy.address(), "GET /a?b=1", headers, "").await;
     assert_eq!(alike(&ours), alike(&theirs), "{name}: {told}");
     let record = proxy.records.take().pop().unwrap();
-    assert_eq!(format!("{} {} {}", record.status, or_dash(&record.flags), or_dash(&record.details)), told, "{name}");
+    assert_eq!(
+        format!("{} {} {}", record.status, or_dash(&record.flags), or_dash(&record.details)),
+        told,
+        "{name}"
+    );
     let told_upstream = |seen: &[crate::upstream::Seen]| {
         let lines = |it: &crate::upstream::Seen| {
             (it.target.clone(), it.authority.clone(), it.header("x-order").map(str::to_owned))
@@ -160,7 +164,8 @@ async fn envoy_and_we_do_the_same_with_a_module() {
 async fn envoy_and_we_do_the_same_with_a_module_that_takes_too_much_away() {
     let host = [("host", "a.example")];
     for name in [":path", ":method"] {
-        let remove = format!("(call $must (call $remove (i32.const 0) (i32.const 0) (i32.const {})))", name.len());
+        let remove =
+            format!("(call $must (call $remove (i32.const 0) (i32.const 0) (i32.const {})))", name.len());
         both(&name[1..], &module(&[name], &on_request(&remove)), "FAIL_CLOSE", &host).await;
     }
     let status = module(

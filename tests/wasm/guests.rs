@@ -48,7 +48,9 @@ pub fn module(texts: &[&str], code: &str) -> Vec<u8> {
 
 /// Code that says something to a request's headers, and goes on.
 pub fn on_request(code: &str) -> String {
-    format!("(func (export \"proxy_on_request_headers\") (param i32 i32 i32) (result i32) {code} (i32.const 0))")
+    format!(
+        "(func (export \"proxy_on_request_headers\") (param i32 i32 i32) (result i32) {code} (i32.const 0))"
+    )
 }
 
 /// Adds a line `x-order: NAME` to requests and answers.

@@ -29,7 +29,8 @@ async fn the_example_keeps_out_and_marks() {
 #[tokio::test]
 async fn plugins_see_requests_in_order_and_answers_in_the_other() {
     let upstream = Upstream::start("v1").await;
-    let files: Vec<File> = ["stats", "authz", "last", "authn", "first"].map(|it| File::new(&marking(it))).into();
+    let files: Vec<File> =
+        ["stats", "authz", "last", "authn", "first"].map(|it| File::new(&marking(it))).into();
     let plugins = [
         files[0].plugin("stats", "  phase: STATS"),
         files[1].plugin("authz", "  phase: AUTHZ"),
@@ -41,10 +42,7 @@ async fn plugins_see_requests_in_order_and_answers_in_the_other() {
     ];
     let proxy = gateway(&plugins.concat(), &upstream).await;
     let answer = get(proxy.address(), "a.example", "/").await;
-    assert_eq!(
-        values(&upstream.only().headers, "x-order"),
-        ["first", "authn", "authz", "stats", "last"]
-    );
+    assert_eq!(values(&upstream.only().headers, "x-order"), ["first", "authn", "authz", "stats", "last"]);
     assert_eq!(values(&answer.headers, "x-order"), ["last", "stats", "authz", "authn", "first"]);
 }
 
@@ -68,7 +66,8 @@ async fn policies_see_what_plugins_before_them_made() {
 
 #[tokio::test]
 async fn routes_are_chosen_by_what_plugins_made_of_a_request() {
-    let routes = format!("  - match: [{{uri: {{prefix: /made}}}}]\n    directResponse: {{status: 204}}\n{ROUTE}");
+    let routes =
+        format!("  - match: [{{uri: {{prefix: /made}}}}]\n    directResponse: {{status: 204}}\n{ROUTE}");
     let code = on_request(
         "(call $must (call $set (i32.const 0) (i32.const 0) (i32.const 5) (i32.const 256) (i32.const 5)))",
     );
@@ -112,9 +111,10 @@ async fn w02_a_loop_in_one_request_does_not_keep_others_waiting_for_ever() {
     let upstream = Upstream::start("v1").await;
     let proxy = gateway(&file.plugin("loop", ""), &upstream).await;
     let address = proxy.address();
-    let looping = tokio::spawn(async move {
-        request(address, "GET /", &[("host", "a"), ("x-loop", "1")], "").await.status
-    });
+    let looping =
+        tokio::spawn(
+            async move { request(address, "GET /", &[("host", "a"), ("x-loop", "1")], "").await.status },
+        );
     assert_eq!(get(address, "a", "/").await.status, 200);
     assert_eq!(looping.await.unwrap(), 503);
 }
@@ -177,7 +177,8 @@ async fn w04_a_body_that_is_longer_than_its_head_tells_goes_no_further() {
 
 #[tokio::test]
 async fn w04_what_is_held_back_is_bounded() {
-    let code = "(func (export \"proxy_on_request_body\") (param i32 i32 i32) (result i32) (i32.eqz (local.get 2)))";
+    let code =
+        "(func (export \"proxy_on_request_body\") (param i32 i32 i32) (result i32) (i32.eqz (local.get 2)))";
     let file = File::new(&module(&[], code));
     let upstream = Upstream::start("v1").await;
     let proxy = gateway(&file.plugin("hold", ""), &upstream).await;
@@ -206,7 +207,8 @@ async fn a_module_asks_a_service_before_a_request_goes_on() {
     let cluster = "outbound|9080|v1|reviews.shop.svc.cluster.local";
     let pairs = |pairs: &[(&str, &str)]| {
         let number = |number: usize| char::from(u8::try_from(number).unwrap()).to_string() + "\0\0\0";
-        let lengths: String = pairs.iter().map(|(name, value)| number(name.len()) + &number(value.len())).collect();
+        let lengths: String =
+            pairs.iter().map(|(name, value)| number(name.len()) + &number(value.len())).collect();
         let texts: String = pairs.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
         format!("{}{lengths}{texts}", number(pairs.len()))
     };

@@ -276,6 +276,10 @@ pub(crate) struct Question<'q> {
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) status: StatusCode,
+    #[cfg_attr(
+        not(feature = "wasm"),
+        expect(dead_code, reason = "registries of images say there who lets in")
+    )]
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }

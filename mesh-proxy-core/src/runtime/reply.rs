@@ -183,6 +183,17 @@ impl Reply {
         Self::new(500, "").flags("NFCF")
     }
 
+    /// The answer where a plugin has taken away what a message must have.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn without_header(name: &str) -> Self {
+        let (status, flags, of) = match name {
+            ":status" => (502, "-", "response"),
+            _ => (503, "DPE", "request"),
+        };
+        let details = format!("filter_removed_required_{of}_headers{{missing_required_header:_{name}}}");
+        Self::new(status, details).flags(flags).body(format!("missing required header: {name}"))
+    }
+
     /// The answer where no route can be looked for.
     #[cfg(feature = "wasm")]
     pub(crate) fn without_route() -> Self {

@@ -15,12 +15,15 @@ impl Exchange {
         let generation = &self.standing.generation;
         match ext_authz::ask_about_request(connection, generation, &asked, *request, &self.body).await {
             Ok(consent) => {
-                self.decide(Some(Asked {
-                    changes: &consent.changes,
-                    reroute: consent.reroute,
-                    #[cfg(feature = "wasm")]
-                    rewritten: None,
-                }), None);
+                self.decide(
+                    Some(Asked {
+                        changes: &consent.changes,
+                        reroute: consent.reroute,
+                        #[cfg(feature = "wasm")]
+                        rewritten: None,
+                    }),
+                    None,
+                );
                 consent.response
             }
             Err(reply) => {

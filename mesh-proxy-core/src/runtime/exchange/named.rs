@@ -30,7 +30,12 @@ pub(super) fn record(connection: &Connection, standing: &Standing, parts: &Parts
 }
 
 /// Names the decision in the answer, and the id that its request went on with.
-pub(super) fn tell_decision(connection: &Connection, id: u64, record: &Record, response: &mut Response<Body>) {
+pub(super) fn tell_decision(
+    connection: &Connection,
+    id: u64,
+    record: &Record,
+    response: &mut Response<Body>,
+) {
     response.headers_mut().insert(DECISION, HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(EMPTY));
     let went_on =
         record.request.as_ref().and_then(|request| request.headers.get(request_headers::REQUEST_ID));

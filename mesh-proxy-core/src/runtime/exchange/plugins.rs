@@ -7,7 +7,7 @@ use mesh_compile::proxy::listener::Network;
 use mesh_model::facts::RequestFacts;
 
 use super::{Exchange, Plan, Planned};
-use crate::http::{Asked, Rewritten, Place, until};
+use crate::http::{Asked, Place, Rewritten, until};
 use crate::runtime::body::Body;
 use crate::runtime::ext_authz;
 use crate::runtime::finish::Held;
@@ -79,8 +79,11 @@ impl Exchange {
             let Some((request, _)) = self.until(&before, place) else { return Ok(before) };
             let ends = self.body.has_ended();
             let connection = &self.server.connection;
-            let rewritten =
-                road.request(connection, &self.standing, place, request, ends).await.map_err(plan)?.map(Arc::new);
+            let rewritten = road
+                .request(connection, &self.standing, place, request, ends)
+                .await
+                .map_err(plan)?
+                .map(Arc::new);
             match place {
                 Place::Authn => before.rewritten.authn = rewritten,
                 Place::Authz => before.rewritten.authz = rewritten,
@@ -91,11 +94,7 @@ impl Exchange {
     }
 
     /// The request as it stands where plugins do; `None`: it is answered before that.
-    fn until(
-        &self,
-        before: &Before,
-        place: Place,
-    ) -> Option<(RequestFacts<'static>, Vec<ExternalAuthz>)> {
+    fn until(&self, before: &Before, place: Place) -> Option<(RequestFacts<'static>, Vec<ExternalAuthz>)> {
         let connection = &self.server.connection;
         let Network::Http(manager) = &self.standing.chain()?.network else { return None };
         let facts = head::facts(&self.parts, connection.is_terminated()).ok()?;

@@ -27,7 +27,7 @@ pub struct Plugged {
     direction: Direction,
     ready: VecDeque<Frame<Bytes>>,
     /// The plugin holds what came; until then, and no longer than so.
-    held: Option<(Pin<Box<OwnedNotified>>, Option<Pin<Box<Sleep>>>)>,
+    held: Option<Held>,
     /// The plugin hears of nothing more: it is left out.
     is_left_out: bool,
     /// The plugin was told of the end.
@@ -38,6 +38,9 @@ pub struct Plugged {
     length: Option<u64>,
     passed: u64,
 }
+
+/// Told when the plugin goes on; over when nobody waits for it any more.
+type Held = (Pin<Box<OwnedNotified>>, Option<Pin<Box<Sleep>>>);
 
 impl std::fmt::Debug for Plugged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,7 +94,7 @@ impl Plugged {
         self.is_told |= ends;
         match shown {
             Err(TooMuch) => Err(self.give_up(too_large(direction))),
-            Ok(answer) => self.follow(self.settled(), answer, data),
+            Ok(answer) => self.follow(self.settled(), answer, &data),
         }
     }
 
@@ -112,7 +115,7 @@ impl Plugged {
         if answer.is_err() {
             self.trailers = Some(kept);
         }
-        self.follow(self.settled(), answer, Bytes::new())
+        self.follow(self.settled(), answer, &[])
     }
 
     fn settled(&self) -> Option<Result<(), Ending>> {
@@ -124,7 +127,7 @@ impl Plugged {
         &mut self,
         settled: Option<Result<(), Ending>>,
         answer: Result<Action, Broken>,
-        data: Bytes,
+        data: &[u8],
     ) -> Result<(), BoxError> {
         match settled {
             Some(Err(ending)) => return Err(self.give_up(ending)),
@@ -164,7 +167,8 @@ impl Plugged {
 
     fn put(&mut self, body: Vec<u8>, ends: bool) -> Result<(), BoxError> {
         self.passed += body.len() as u64;
-        let is_wrong = self.length.is_some_and(|length| self.passed > length || ends && self.passed != length);
+        let is_wrong =
+            self.length.is_some_and(|length| self.passed > length || ends && self.passed != length);
         if is_wrong {
             // Whoever reads on would take the rest for another message.
             return Err("a module changed the length of a body that its head tells".into());
@@ -208,7 +212,7 @@ impl Plugged {
             if !is_woken && settled.is_none() {
                 return Ok(true);
             }
-            self.follow(settled, Ok(Action::Continue), Bytes::new())?;
+            self.follow(settled, Ok(Action::Continue), &[])?;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Getting modules: files, HTTP, images of registries. Checked against their checksum, and kept by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -10,6 +10,7 @@ use mesh_model::extensions::traffic_extension::spec::{PullPolicy, WasmConfig};
 
 use super::limits::WasmLimits;
 use super::module::Refusal;
+use super::oci::{Reference, Registry};
 use crate::runtime::key_fetch::{OverHttp, Problem, Question};
 use crate::runtime::tls::pins::sha256_hex;
 
@@ -20,12 +21,21 @@ const KEPT_MAX: usize = 16;
 ///
 /// Link-local addresses are never asked, and those of this machine only where it says so: a resource of some namespace
 /// must not reach what listens beside the proxy. The same is asked of every redirect, and of the realm of a registry.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ModuleFetch {
     over: OnceLock<OverHttp>,
     allows_loopback: bool,
-    pub(super) secrets: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    /// Registries that are asked without TLS.
+    plain: BTreeSet<String>,
     kept: Mutex<Vec<(String, Bytes)>>,
+}
+
+impl std::fmt::Debug for ModuleFetch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What secrets say is never printed.
+        f.debug_struct("ModuleFetch").field("secrets", &self.secrets.keys()).finish_non_exhaustive()
+    }
 }
 
 impl ModuleFetch {
@@ -38,6 +48,13 @@ impl ModuleFetch {
     #[must_use]
     pub fn allow_loopback(mut self) -> Self {
         self.allows_loopback = true;
+        self
+    }
+
+    /// Lets a registry, `HOST` or `HOST:PORT`, be asked without TLS.
+    #[must_use]
+    pub fn plain_registry(mut self, host: impl Into<String>) -> Self {
+        self.plain.insert(host.into());
         self
     }
 
@@ -65,10 +82,16 @@ impl ModuleFetch {
             "file" => read(Path::new(rest), limits.module_bytes).await?,
             "http" | "https" => self.get(&config.url, limits.module_bytes).await?,
             "oci" => {
-                let image = super::oci::Image { reference: rest, sha256: wanted };
+                let image = Reference::parse(rest)?;
                 let secret = self.secrets.get(&format!("{namespace}/{}", config.image_pull_secret));
-                // The checksum of an image is its manifest's, which is compared there.
-                return super::oci::pull(self.http(), &image, secret.map(String::as_str), limits).await;
+                let is_plain = self.plain.contains(&image.host);
+                let registry = Registry { http: self.http(), secret: secret.map(String::as_str), is_plain };
+                let bytes = registry.pull(&image, wanted, limits).await?;
+                if keeps {
+                    self.keep(wanted.to_owned(), &bytes);
+                }
+                // The checksum is that of the manifest, which was compared.
+                return Ok(bytes);
             }
             _ => return Err(Refusal::Fetch(format!("`{scheme}` is not spoken here"))),
         };

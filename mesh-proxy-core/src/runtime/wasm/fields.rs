@@ -1,7 +1,8 @@
 //! Headers and trailers as modules see them, and what modules may make of them.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{Method, StatusCode};
 
@@ -161,7 +162,9 @@ fn is_pseudo_value(name: &str, value: &str) -> bool {
     let is_plain = is_graphic(value.as_bytes());
     match name {
         ":path" => is_plain && (value.starts_with('/') || value == "*"),
-        ":authority" => is_plain && !value.contains(['/', '?', '#', '\\', '"', '<', '>', '^', '`', '{', '|', '}']),
+        ":authority" => {
+            is_plain && !value.contains(['/', '?', '#', '\\', '"', '<', '>', '^', '`', '{', '|', '}'])
+        }
         ":method" => Method::from_bytes(value.as_bytes()).is_ok(),
         ":scheme" => matches!(value, "http" | "https"),
         // Informational answers are the codec's.

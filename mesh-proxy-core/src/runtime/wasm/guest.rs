@@ -56,8 +56,7 @@ pub(super) fn give(
         Err(status) => return Ok(status),
     };
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    let told =
-        write_u32(caller, at_pointer, place).and_then(|()| write_u32(caller, at_length, length));
+    let told = write_u32(caller, at_pointer, place).and_then(|()| write_u32(caller, at_length, length));
     Ok(if told.is_ok() { status::OK } else { status::INVALID_MEMORY_ACCESS })
 }
 

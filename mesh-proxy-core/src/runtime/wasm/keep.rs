@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::plugin::{Loaded, Running};
+use super::plugin::Loaded;
+use super::vm::Vm;
 use crate::runtime::proxy::Inner;
 
 /// A broken instance that may not be made anew yet is looked after again.
@@ -49,7 +50,7 @@ fn tick(proxy: &Arc<Inner>, module: &Loaded, due: &mut HashMap<usize, Instant>) 
         let Some(period) = running.with(proxy, |vm| vm.tick_period()) else { continue };
         let mut at = due.get(&address).copied().unwrap_or(now + period).min(now + period);
         if at <= now {
-            told(proxy, &running);
+            running.with(proxy, Vm::tick);
             // What was missed is not made up for.
             at = now + period;
         }
@@ -58,8 +59,4 @@ fn tick(proxy: &Arc<Inner>, module: &Loaded, due: &mut HashMap<usize, Instant>) 
     }
     *due = kept;
     wait
-}
-
-fn told(proxy: &Arc<Inner>, running: &Arc<Running>) {
-    running.with(proxy, |vm| vm.tick());
 }

@@ -65,8 +65,7 @@ mod tests {
         let pairs: [(&[u8], &[u8]); 2] = [(b"a", b"1"), (b"b", b"22")];
         let written = write(pairs.into_iter());
         assert_eq!(
-            written,
-            b"\x02\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x02\0\0\0a\x001\0b\x0022\0",
+            written, b"\x02\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x02\0\0\0a\x001\0b\x0022\0",
             "count, lengths, texts"
         );
         assert_eq!(read(&written).unwrap(), pairs);

@@ -86,15 +86,21 @@ impl Road {
             let Some(joined) = self.join(extension, facts)? else { continue };
             let told = self.with(&joined, Direction::Request, fields, ends).await?;
             fields = told;
-            if let Some(missing) = [":method", ":path"].into_iter().find(|name| fields.pseudo(name).is_none()) {
+            if let Some(missing) = [":method", ":path"].into_iter().find(|name| fields.pseudo(name).is_none())
+            {
                 return Err(Ending::removed(missing));
             }
         }
-        Ok(fields.is_changed.then(|| into_request(&request, fields)))
+        Ok(fields.is_changed.then(|| into_request(&request, &fields)))
     }
 
     /// The body of a request, as the plugins make it.
-    pub(crate) fn request_body(self: &Arc<Self>, body: &Replay, lines: &HeaderMap, kept_max: usize) -> Option<Replay> {
+    pub(crate) fn request_body(
+        self: &Arc<Self>,
+        body: &Replay,
+        lines: &HeaderMap,
+        kept_max: usize,
+    ) -> Option<Replay> {
         if body.has_ended() && body.at_hand().is_some() {
             return None;
         }
@@ -151,7 +157,8 @@ impl Road {
             }
         }
         self.answered();
-        let is_whole = response.body().is_end_stream() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let is_whole =
+            response.body().is_end_stream() || response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let hearing = if is_whole { Vec::new() } else { self.hearing(Direction::Response) };
         if !hearing.is_empty() {
             let body = std::mem::replace(response.body_mut(), Body::Empty);
@@ -323,8 +330,7 @@ impl Ending {
     fn removed(name: &str) -> Self {
         Self::Reply(Box::new(match name {
             ":path" => Reply::without_route(),
-            ":status" => Reply::new(502, "filter_removed_required_response_headers{missing_required_header:_:status}"),
-            _ => Reply::new(503, "filter_removed_required_request_headers{missing_required_header:_:method}"),
+            name => Reply::without_header(name),
         }))
     }
 }
@@ -389,7 +395,7 @@ fn lines(headers: &Headers<'_>) -> HeaderMap {
     lines
 }
 
-fn into_request(before: &RequestFacts<'_>, fields: Fields) -> RequestFacts<'static> {
+fn into_request(before: &RequestFacts<'_>, fields: &Fields) -> RequestFacts<'static> {
     let text = |name: &str| Cow::Owned(fields.pseudo(name).unwrap_or_default().to_owned());
     let line = |(name, value): (&HeaderName, &HeaderValue)| {
         (Cow::Owned(name.as_str().to_owned()), Cow::Owned(value.as_bytes().to_vec()))

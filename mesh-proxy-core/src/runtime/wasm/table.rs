@@ -108,7 +108,9 @@ impl Wasm {
                 runs: active.is_some(),
                 is_current: is_done,
                 problem,
-                restarts: active.as_ref().map_or(0, |it| it.restarts.load(std::sync::atomic::Ordering::Relaxed)),
+                restarts: active
+                    .as_ref()
+                    .map_or(0, |it| it.restarts.load(std::sync::atomic::Ordering::Relaxed)),
                 metrics: active.as_ref().map_or_else(Vec::new, |active| active.shared.metrics()),
             }
         };
@@ -176,7 +178,8 @@ impl Wasm {
         }
         // The name is `NAMESPACE.NAME`, and a namespace has no dot.
         let namespace = plugin.name.split('.').next().unwrap_or_default();
-        let fetched = tokio::time::timeout(self.limits.fetch, self.fetch.fetch(namespace, config, &self.limits));
+        let fetched =
+            tokio::time::timeout(self.limits.fetch, self.fetch.fetch(namespace, config, &self.limits));
         let bytes = fetched.await.map_err(|_| Refusal::Fetch("it did not come in time".to_owned()))??;
         let machine = self.machine.get_or_init(|| Machine::new(self.limits).map(Arc::new)).clone();
         let machine = machine.map_err(Refusal::Start)?;

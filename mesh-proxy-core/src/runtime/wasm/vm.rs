@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wasmtime::{AsContextMut, Instance, Store, StoreLimitsBuilder, Trap, TypedFunc, WasmParams, WasmResults};
 
+use super::fields::Fields;
 use super::host::{Host, ROOT, Stream};
 use super::machine::Machine;
 use super::module::{Compiled, Refusal};
@@ -44,12 +45,15 @@ struct Callbacks {
     response_headers: Option<TypedFunc<(u32, u32, u32), u32>>,
     response_body: Option<TypedFunc<(u32, u32, u32), u32>>,
     response_trailers: Option<TypedFunc<(u32, u32), u32>>,
-    http_call_response: Option<TypedFunc<(u32, u32, u32, u32, u32), ()>>,
+    http_call_response: Option<TypedFunc<AnswerTold, ()>>,
     tick: Option<TypedFunc<u32, ()>>,
     done: Option<TypedFunc<u32, u32>>,
     log: Option<TypedFunc<u32, ()>>,
     delete: Option<TypedFunc<u32, ()>>,
 }
+
+/// The context, the call, and how much there is of headers, body and trailers.
+type AnswerTold = (u32, u32, u32, u32, u32);
 
 /// The side of a stream that is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,21 +188,28 @@ impl Vm {
     }
 
     /// Tells of headers, which the stream has.
-    pub(super) fn headers(&mut self, context: u32, direction: Direction, ends: bool) -> Result<Action, Broken> {
+    pub(super) fn headers(
+        &mut self,
+        context: u32,
+        direction: Direction,
+        ends: bool,
+    ) -> Result<Action, Broken> {
         let callback = match direction {
             Direction::Request => self.callbacks.request_headers.clone(),
             Direction::Response => self.callbacks.response_headers.clone(),
         };
         let Some(callback) = callback else { return Ok(Action::Continue) };
         let side = self.side(context, direction);
-        let count = side.and_then(|side| side.headers.as_ref()).map_or(0, |fields| fields.count());
+        let count = side.and_then(|side| side.headers.as_ref()).map_or(0, Fields::count);
         self.ask(context, direction, &callback, (context, count, u32::from(ends)))
     }
 
     /// Whether the module wants to hear of bodies.
     pub(super) fn hears_bodies(&self, direction: Direction) -> bool {
         match direction {
-            Direction::Request => self.callbacks.request_body.is_some() || self.callbacks.request_trailers.is_some(),
+            Direction::Request => {
+                self.callbacks.request_body.is_some() || self.callbacks.request_trailers.is_some()
+            }
             Direction::Response => {
                 self.callbacks.response_body.is_some() || self.callbacks.response_trailers.is_some()
             }
@@ -226,7 +237,7 @@ impl Vm {
         };
         let Some(callback) = callback else { return Ok(Action::Continue) };
         let side = self.side(context, direction);
-        let count = side.and_then(|side| side.trailers.as_ref()).map_or(0, |fields| fields.count());
+        let count = side.and_then(|side| side.trailers.as_ref()).map_or(0, Fields::count);
         self.ask(context, direction, &callback, (context, count))
     }
 

@@ -27,9 +27,7 @@ pub(super) fn add(linker: &mut Linker<Host>) -> Result<()> {
 /// A buffer; `None`: there is none of that number now. WasmPlugins have no configuration of their virtual machine.
 fn buffer(host: &mut Host, number: u32) -> Option<Cow<'_, [u8]>> {
     match number {
-        PLUGIN_CONFIGURATION if host.is_configured_now => {
-            Some(Cow::Borrowed(&host.shared.configuration[..]))
-        }
+        PLUGIN_CONFIGURATION if host.is_configured_now => Some(Cow::Borrowed(&host.shared.configuration[..])),
         VM_CONFIGURATION if host.is_configured_now => Some(Cow::Borrowed(&[])),
         ANSWER_BODY => host.answer.as_ref().map(|answer| Cow::Borrowed(&answer.body[..])),
         _ => body(host, number).map(|body| Cow::Borrowed(&body[..])),

@@ -91,7 +91,14 @@ fn get(
     }
 }
 
-fn add_value(caller: Caller<'_, Host>, map: u32, key: u32, key_length: u32, value: u32, length: u32) -> Status {
+fn add_value(
+    caller: Caller<'_, Host>,
+    map: u32,
+    key: u32,
+    key_length: u32,
+    value: u32,
+    length: u32,
+) -> Status {
     put(caller, map, (key, key_length), (value, length), Fields::add)
 }
 
@@ -99,13 +106,10 @@ fn replace(caller: Caller<'_, Host>, map: u32, key: u32, key_length: u32, value:
     put(caller, map, (key, key_length), (value, length), Fields::replace)
 }
 
-fn put(
-    mut caller: Caller<'_, Host>,
-    map: u32,
-    key: (u32, u32),
-    value: (u32, u32),
-    put: fn(&mut Fields, &[u8], &[u8]) -> Result<(), Refused>,
-) -> Status {
+/// One of the ways to put a value.
+type Put = fn(&mut Fields, &[u8], &[u8]) -> Result<(), Refused>;
+
+fn put(mut caller: Caller<'_, Host>, map: u32, key: (u32, u32), value: (u32, u32), put: Put) -> Status {
     let key = guest::read(&mut caller, key.0, key.1, TEXT_MAX + 1);
     let value = guest::read(&mut caller, value.0, value.1, TEXT_MAX + 1);
     let (Ok(key), Ok(value)) = (key, value) else { return status::INVALID_MEMORY_ACCESS };

@@ -91,7 +91,13 @@ fn property(
     }
 }
 
-fn set_property(mut caller: Caller<'_, Host>, path: u32, path_length: u32, value: u32, length: u32) -> Status {
+fn set_property(
+    mut caller: Caller<'_, Host>,
+    path: u32,
+    path_length: u32,
+    value: u32,
+    length: u32,
+) -> Status {
     let path = guest::read(&mut caller, path, path_length, TEXT_MAX);
     let value = guest::read(&mut caller, value, length, TEXT_MAX);
     let (Ok(path), Ok(value)) = (path, value) else { return status::INVALID_MEMORY_ACCESS };

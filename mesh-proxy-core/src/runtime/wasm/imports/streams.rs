@@ -211,7 +211,12 @@ fn head(pairs: &[(&[u8], &[u8])]) -> Option<Fields> {
 }
 
 /// The status of the answer that is being told.
-fn answer_status(mut caller: Caller<'_, Host>, at_code: u32, at_pointer: u32, at_length: u32) -> Result<Status> {
+fn answer_status(
+    mut caller: Caller<'_, Host>,
+    at_code: u32,
+    at_pointer: u32,
+    at_length: u32,
+) -> Result<Status> {
     let code = caller.data().answer.as_ref().map_or(0, |answer| u32::from(answer.status.as_u16()));
     let told = ended(guest::write_u32(&mut caller, at_code, code));
     if told != status::OK {

@@ -60,7 +60,9 @@ fn w04_what_would_be_two_lines_is_refused() {
 
 #[test]
 fn w04_what_frames_a_message_stays_the_proxys() {
-    for name in ["content-length", "transfer-encoding", "connection", "upgrade", "te", "keep-alive", "trailer"] {
+    for name in
+        ["content-length", "transfer-encoding", "connection", "upgrade", "te", "keep-alive", "trailer"]
+    {
         let mut vm = sets(name, "1", status::OK);
         let wanted = (name == "content-length").then_some("5");
         assert_eq!(header(&mut vm, name).as_deref(), wanted, "{name}");
@@ -84,7 +86,11 @@ fn w04_a_body_does_not_outgrow_the_bound() {
     let mut vm = start(&guest(&[SET_BODY], code));
     let context = vm.open(stream()).unwrap();
     vm.host().streams.get_mut(&context).unwrap().request.body = Some(b"hello".to_vec());
-    assert_eq!(vm.body(context, Direction::Request, true), Ok(Action::Continue), "the sixteenth was too much");
+    assert_eq!(
+        vm.body(context, Direction::Request, true),
+        Ok(Action::Continue),
+        "the sixteenth was too much"
+    );
     let body = vm.host().streams.get_mut(&context).unwrap().request.body.take().unwrap();
     assert_eq!(body.len(), 5 + 15 * 65536);
 }
@@ -172,7 +178,11 @@ fn property(path: &str, wanted: Option<&[u8]>) {
     let context = vm.open(stream()).unwrap();
     assert_eq!(vm.headers(context, Direction::Request, true), Ok(Action::Continue), "{path:?}");
     if let Some(wanted) = wanted {
-        assert_eq!(crate::runtime::wasm::properties::get(vm.host(), path.as_bytes()).unwrap(), wanted, "{path:?}");
+        assert_eq!(
+            crate::runtime::wasm::properties::get(vm.host(), path.as_bytes()).unwrap(),
+            wanted,
+            "{path:?}"
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod fetched;
 mod hostile;
+mod images;
 mod refused;
 
 use std::net::SocketAddr;

@@ -77,8 +77,18 @@ fn w03_what_loops_at_its_start_is_cut() {
         guest(&[], &format!("(func (export \"_initialize\") {code})")),
         guest(&[], &format!("(func (export \"_start\") {code})")),
         guest(&[], &format!("(func (export \"proxy_on_context_create\") (param i32 i32) {code})")),
-        guest(&[], &format!("(func (export \"proxy_on_vm_start\") (param i32 i32) (result i32) {code} (i32.const 1))")),
-        guest(&[], &format!("(func (export \"proxy_on_configure\") (param i32 i32) (result i32) {code} (i32.const 1))")),
+        guest(
+            &[],
+            &format!(
+                "(func (export \"proxy_on_vm_start\") (param i32 i32) (result i32) {code} (i32.const 1))"
+            ),
+        ),
+        guest(
+            &[],
+            &format!(
+                "(func (export \"proxy_on_configure\") (param i32 i32) (result i32) {code} (i32.const 1))"
+            ),
+        ),
     ] {
         let quick = WasmLimits { start: Duration::from_millis(100), ..limits() };
         let refusal = start_with(quick, &wat, "{}").err();
@@ -92,15 +102,19 @@ fn w03_a_module_that_refuses_its_configuration_or_exits_is_refused() {
     let no = "(func (export \"proxy_on_configure\") (param i32 i32) (result i32) (i32.const 0))";
     assert_eq!(refusal(&guest(&[], no)), Refusal::Configuration);
     let exit = "(import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))";
-    let wat = guest(&[], "(func (export \"_start\") (call $exit (i32.const 3)))")
-        .replacen("(module", &format!("(module {exit}"), 1);
+    let wat = guest(&[], "(func (export \"_start\") (call $exit (i32.const 3)))").replacen(
+        "(module",
+        &format!("(module {exit}"),
+        1,
+    );
     assert_eq!(refusal(&wat), Refusal::Start("it exited with 3".to_owned()));
 }
 
 #[test]
 fn w03_a_module_that_takes_too_long_to_compile_is_given_up() {
     // A few megabytes of arithmetic, which no compiler finishes in a millisecond.
-    let line = "(local.set 0 (i32.mul (i32.add (local.get 0) (i32.const 7)) (i32.xor (local.get 0) (i32.const 9))))";
+    let line =
+        "(local.set 0 (i32.mul (i32.add (local.get 0) (i32.const 7)) (i32.xor (local.get 0) (i32.const 9))))";
     let function = format!("(func (param i32) {})", line.repeat(400));
     let bomb = wat::parse_str(guest(&[], &function.repeat(100))).unwrap();
     let impatient = WasmLimits { compile: Duration::from_millis(1), ..limits() };
