@@ -122,3 +122,37 @@ fn t_376_an_ingress_listener_that_asks_for_capture_has_no_socket() {
         assert_eq!(inbound(mode, "NONE"), without, "{mode}");
     }
 }
+
+#[test]
+fn t_307_a_headless_service_has_listeners_for_pods_that_are_not_local_too() {
+    let headless = |policy: &str| {
+        let mut yaml = format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: h, namespace: a}}\n\
+             spec: {{clusterIP: None, selector: {{app: h}}, ports: [{{name: tcp, port: 80}}]{policy}}}\n\
+             ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+             metadata: {{name: h, namespace: a, labels: {{kubernetes.io/service-name: h}}}}\naddressType: IPv4\n\
+             ports: [{{name: tcp, port: 80}}]\nendpoints:\n"
+        );
+        for (number, node) in [(1, "near"), (2, "far")] {
+            yaml += &format!(
+                "- {{addresses: [10.2.0.{number}], nodeName: {node}, targetRef: {{kind: Pod, name: h{number}, namespace: a}}}}\n"
+            );
+        }
+        for (number, node) in [(1, "near"), (2, "far")] {
+            yaml += &format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: h{number}, namespace: a, labels: {{app: h, security.istio.io/tlsMode: istio}}}}\n\
+                 spec: {{nodeName: {node}}}\nstatus: {{podIP: 10.2.0.{number}}}\n"
+            );
+        }
+        let client: Proxy = serde_json::from_value(serde_json::json!({
+            "type": "sidecar", "namespace": "a", "name": "p", "ip": "10.1.2.3", "metadata": {"NODE_NAME": "near"},
+        }))
+        .unwrap();
+        let config = run(&yaml, &client).0;
+        let names = config.listeners.iter().map(|listener| listener.name.to_string());
+        names.filter(|name| name.starts_with("10.2.")).collect::<Vec<_>>()
+    };
+    let both = ["10.2.0.1_80", "10.2.0.2_80"];
+    assert_eq!(headless(""), both);
+    assert_eq!(headless(", internalTrafficPolicy: Local"), both);
+}

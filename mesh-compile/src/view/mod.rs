@@ -271,6 +271,13 @@ impl<'s> View<'s> {
         endpoints::endpoints(self.snapshot, self.proxy, service, port)
     }
 
+    /// All endpoints of a service port, those of other clusters and nodes too: what a headless service has listeners for and
+    /// whether all of it speaks mutual TLS is told by these, also where it is cluster-local or node-local (T-284, T-307).
+    pub fn endpoints_anywhere(&self, service: &Service, port: &ServicePort) -> Vec<Arc<Endpoint>> {
+        self.asked(|| Lookup::Endpoints(Arc::clone(&service.hostname)));
+        self.snapshot.registry.port_endpoints(service, port).cloned().collect()
+    }
+
     /// Gateways towards endpoints of other networks, those with host names among them where the proxy looks names up
     /// (T-315). They are part of the endpoints of every host, so whoever asks has asked for [`endpoints`](Self::endpoints).
     pub fn network_gateways(&self, by_name: bool) -> &'s GatewayTable {

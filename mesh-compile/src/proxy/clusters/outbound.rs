@@ -326,7 +326,7 @@ impl<'t> Target<'t> {
             return Auto::off(Origin::built_in("MeshConfig enableAutoMtls (T-457)"));
         }
         if self.service.is_passthrough() || plain_passthrough(plain) {
-            let endpoints = self.known.get_or_init(|| context.view.endpoints(self.service, self.port));
+            let endpoints = context.view.endpoints_anywhere(self.service, self.port);
             if endpoints.is_empty() || endpoints.iter().any(|endpoint| !endpoint.mtls) {
                 return Auto::off(Origin::built_in("no mTLS unless every endpoint speaks it (T-285)"));
             }

@@ -192,7 +192,7 @@ impl Collector<'_, '_, '_> {
 
     /// A listener for each endpoint, the proxy's own left out (T-307).
     fn add_headless(&mut self, service: &Service, port: &ServicePort, origin: &Origin) {
-        let endpoints = self.client.view.endpoints(service, port);
+        let endpoints = self.client.view.endpoints_anywhere(service, port);
         let is_plain_service_entry =
             service.registry != RegistryKind::Kubernetes && service.selector.is_empty();
         if endpoints.is_empty() && is_plain_service_entry {
