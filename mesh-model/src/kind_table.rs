@@ -139,6 +139,8 @@ macro_rules! kinds {
             /// The networks of the mesh (T-314, T-315). They are a bare message beside the objects; the default is none.
             pub mesh_networks: Arc<MeshNetworks>,
             revision: u64,
+            /// That of the last document.
+            namespace: Arc<str>,
         }
 
         /// Kind, group, served versions (storage version first), whether it is namespaced: every kind that is read.
@@ -221,7 +223,7 @@ macro_rules! kinds {
                         (Self::read_usable_head(document, options, room, &mut found), None, found)
                     }
                 };
-                let Some(header) = header else {
+                let Some(mut header) = header else {
                     let header = raw_head(document);
                     $(
                         if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
@@ -233,6 +235,7 @@ macro_rules! kinds {
                     return None;
                 };
                 applied.report.merge(found);
+                self.share_namespace(&mut header.meta);
                 $(
                     if header.kind == <$type>::KIND && header.group == <$type>::GROUP {
                         let made = made.and_then(|made| made.downcast().ok()).map(|made| *made);
@@ -333,6 +336,18 @@ kinds! {
     tcp_routes: TcpRoute,
     reference_grants: ReferenceGrant,
     backend_tls_policies: BackendTlsPolicy,
+}
+
+impl ConfigSet {
+    /// Documents that follow each other are most often of one namespace: its name is kept once, and told from itself by its
+    /// address.
+    fn share_namespace(&mut self, meta: &mut ObjectMeta) {
+        if self.namespace == meta.namespace {
+            meta.namespace = Arc::clone(&self.namespace);
+        } else {
+            self.namespace = Arc::clone(&meta.namespace);
+        }
+    }
 }
 
 /// Findings kept of one batch, those of one document more.

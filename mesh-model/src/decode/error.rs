@@ -200,6 +200,10 @@ pub(super) fn words(expected: &dyn Expected) -> String {
 
 /// User text for a message: one line, not too long.
 pub(crate) fn shorten(text: &str) -> String {
+    // Most text is short and reads as it is written.
+    if text.len() <= 60 && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"'\\".contains(&byte)) {
+        return text.to_owned();
+    }
     let mut short: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() {
         short.push('…');

@@ -1,5 +1,7 @@
 //! What to write instead: help for values of the wrong type and fields that do not exist.
 
+use std::fmt::Write as _;
+
 use serde::de::Unexpected;
 
 use super::error::shorten;
@@ -177,11 +179,11 @@ fn contained(written: &str, fields: &[&'static str]) -> Option<&'static str> {
     if written.len() < LENGTH_MIN {
         return None;
     }
-    let written = written.to_ascii_lowercase();
     let is_it = |field: &&&str| {
-        let field = field.to_ascii_lowercase();
-        let (short, long) = if field.len() < written.len() { (&field, &written) } else { (&written, &field) };
-        short.len() >= LENGTH_MIN && long.ends_with(short.as_str())
+        let (field, written) = (field.as_bytes(), written.as_bytes());
+        let (short, long) = if field.len() < written.len() { (field, written) } else { (written, field) };
+        let end = long.get(long.len() - short.len()..).unwrap_or_default();
+        short.len() >= LENGTH_MIN && end.eq_ignore_ascii_case(short)
     };
     let mut found = fields.iter().filter(is_it);
     found.next().copied().filter(|_| found.next().is_none())
@@ -201,8 +203,16 @@ fn known_fields(fields: &[&str]) -> String {
     }
     let mut names: Vec<&str> = fields.to_vec();
     names.sort_unstable();
-    let listed: Vec<String> = names.iter().take(LISTED_MAX).map(|name| format!("`{name}`")).collect();
-    let more = names.len().saturating_sub(LISTED_MAX);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("its fields are {}{more}", listed.join(", "))
+    // In one piece: a text of nothing but unknown fields has tens of thousands of these lists.
+    let mut text = String::with_capacity(16 * (names.len().min(LISTED_MAX) + 1));
+    text.push_str("its fields are ");
+    for (at, name) in names.iter().take(LISTED_MAX).enumerate() {
+        text.push_str(if at == 0 { "`" } else { ", `" });
+        text.push_str(name);
+        text.push('`');
+    }
+    if let more @ 1.. = names.len().saturating_sub(LISTED_MAX) {
+        let _ = write!(text, " and {more} more");
+    }
+    text
 }

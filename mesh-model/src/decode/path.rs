@@ -1,8 +1,8 @@
 //! The field path of the value being decoded or checked: a list of borrowed segments, written out only for findings.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use crate::document::join_key;
+use crate::document::needs_quotes;
 
 /// Where the decoder stands.
 #[derive(Debug, Clone, Copy)]
@@ -47,19 +47,57 @@ impl<'p> Path<'p> {
             Self::Root(_) => None,
         }
     }
+}
 
-    fn text(&self) -> String {
+/// As `join_key` writes it, without a text for each part.
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The depth budget of the reader bounds this recursion.
         match self {
-            Self::Root(root) => (*root).to_owned(),
-            Self::Key(parent, key, _) => join_key(&parent.text(), key),
-            Self::Index(parent, index) => format!("{}[{index}]", parent.text()),
+            Self::Root(root) => f.write_str(root),
+            Self::Key(parent, key, _) => {
+                fmt::Display::fmt(parent, f)?;
+                if needs_quotes(key) {
+                    return write!(f, "[\"{key}\"]");
+                }
+                if !matches!(parent, Self::Root("")) {
+                    f.write_char('.')?;
+                }
+                f.write_str(key)
+            }
+            Self::Index(parent, index) => {
+                fmt::Display::fmt(parent, f)?;
+                write!(f, "[{index}]")
+            }
         }
     }
 }
 
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text())
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::document::join_key;
+
+    proptest! {
+        #[test]
+        fn a_path_reads_as_its_parts_joined(
+            root in prop_oneof![Just(""), Just("spec")],
+            parts in prop::collection::vec(prop_oneof![
+                "[a.b \\[\"]{0,3}".prop_map(Ok),
+                (0_usize..20).prop_map(Err),
+            ], 0..5),
+        ) {
+            fn check(path: &Path<'_>, text: &str, parts: &[Result<String, usize>]) -> Result<(), TestCaseError> {
+                prop_assert_eq!(&path.to_string(), text);
+                match parts {
+                    [] => Ok(()),
+                    [Ok(key), rest @ ..] => check(&path.field(key), &join_key(text, key), rest),
+                    [Err(index), rest @ ..] => check(&path.index(*index), &format!("{text}[{index}]"), rest),
+                }
+            }
+            check(&Path::Root(root), root, &parts)?;
+        }
     }
 }

@@ -14,8 +14,8 @@ pub use missing::Missing;
 pub use page::{Page, index};
 pub use suggest::{did_you_mean, nearest, nearest_reference};
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter, slice, vec};
 
 use serde::Serialize;
 
@@ -228,7 +228,8 @@ impl fmt::Display for Diagnostic {
 /// All problems of a piece of work. Ours: all of them are told, since each that is held back costs one more round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    diagnostics: Vec<Diagnostic>,
+    /// Shared: what was found in an object is told, and kept beside it to be told again.
+    diagnostics: Vec<Arc<Diagnostic>>,
     /// Worst severity and number of findings that are only counted, until that is said.
     unsaid: Option<(Severity, usize)>,
 }
@@ -241,7 +242,7 @@ impl Report {
 
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.diagnostics.push(Arc::new(diagnostic));
     }
 
     /// Adds all of another report.
@@ -254,7 +255,9 @@ impl Report {
 
     /// Puts what `amend` makes of a problem in its place; `None`: the problem goes.
     pub fn amend(&mut self, amend: impl FnMut(Diagnostic) -> Option<Diagnostic>) {
-        self.diagnostics = std::mem::take(&mut self.diagnostics).into_iter().filter_map(amend).collect();
+        let before = std::mem::take(self);
+        self.unsaid = before.unsaid;
+        self.diagnostics = before.into_iter().filter_map(amend).map(Arc::new).collect();
     }
 
     /// Keeps the first `most`; of the others only their number and worst severity, which [`take_unsaid`](Self::take_unsaid) tells.
@@ -276,8 +279,8 @@ impl Report {
     }
 
     /// In the order of discovery.
-    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.diagnostics.iter()
+    pub fn iter(&self) -> Iter<'_> {
+        self.diagnostics.iter().map(Arc::as_ref)
     }
 
     /// Number of problems.
@@ -305,17 +308,20 @@ impl Report {
     }
 }
 
+/// The problems of a [`Report`]. Ours: see [`Report::iter`].
+pub type Iter<'a> = iter::Map<slice::Iter<'a, Arc<Diagnostic>>, fn(&Arc<Diagnostic>) -> &Diagnostic>;
+
 impl IntoIterator for Report {
     type Item = Diagnostic;
-    type IntoIter = std::vec::IntoIter<Diagnostic>;
+    type IntoIter = iter::Map<vec::IntoIter<Arc<Diagnostic>>, fn(Arc<Diagnostic>) -> Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.diagnostics.into_iter()
+        self.diagnostics.into_iter().map(Arc::unwrap_or_clone)
     }
 }
 
 impl<'a> IntoIterator for &'a Report {
     type Item = &'a Diagnostic;
-    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+    type IntoIter = Iter<'a>;
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }

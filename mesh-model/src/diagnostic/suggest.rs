@@ -81,12 +81,14 @@ fn short(name: &str) -> &str {
 /// Of `(text to compare, candidate)` the nearest; equally near ones in the order of their text.
 fn ranked<'a>(name: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).clamp(1, 4);
+    let (letters, one) = (Letters::of(name), singular(name));
     candidates
         .take(COMPARED_MAX)
         .map(|(text, candidate)| {
-            let distance = distance(name, text, limit);
+            let distance =
+                if letters.may_be_near(text, limit) { distance(name, text, limit) } else { limit + 1 };
             // One of several, several of one: `retry` for `retries`.
-            let is_number = distance > limit && singular(name).eq_ignore_ascii_case(&singular(text));
+            let is_number = distance > limit && one.eq_ignore_ascii_case(&singular(text));
             (if is_number { limit } else { distance }, text, candidate)
         })
         .filter(|(distance, text, _)| *distance <= limit && !text.is_empty())
@@ -102,20 +104,49 @@ fn singular(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether the letters of two names are so alike that comparing them is worth it: each slip changes two counts at most.
-fn may_be_near(left: &str, right: &str, limit: usize) -> bool {
-    let mut counts = [0_i32; 32];
-    for (text, step) in [(left, 1), (right, -1)] {
-        for letter in text.chars().filter(|letter| !matches!(letter, '-' | '_')).take(256) {
+/// Letters of a name that are compared.
+const LETTERS_MAX: usize = 256;
+
+/// How often each letter stands in a name: names whose letters are unlike need not be compared one by one.
+struct Letters {
+    counts: [i32; 32],
+    /// Number of letters; `None`: lower case may have another number of them.
+    length: Option<usize>,
+}
+
+impl Letters {
+    fn of(text: &str) -> Self {
+        let mut letters = Self { counts: [0; 32], length: length(text) };
+        letters.add(text, 1);
+        letters
+    }
+
+    fn add(&mut self, text: &str, step: i32) {
+        for letter in text.chars().filter(|letter| !matches!(letter, '-' | '_')).take(LETTERS_MAX) {
             // Letters that become several in lower case are all alike here.
             let slot = if letter.is_ascii() { u32::from(letter.to_ascii_lowercase()) % 31 } else { 31 };
-            if let Some(count) = counts.get_mut(slot as usize) {
+            if let Some(count) = self.counts.get_mut(slot as usize) {
                 *count += step;
             }
         }
     }
-    let ascii: u32 = counts.iter().take(31).map(|count| count.unsigned_abs()).sum();
-    ascii as usize <= 2 * limit
+
+    /// Whether another name may be at most `limit` slips away: each changes the length by one at most, and two counts.
+    fn may_be_near(&self, other: &str, limit: usize) -> bool {
+        if self.length.zip(length(other)).is_some_and(|(own, other)| own.abs_diff(other) > limit) {
+            return false;
+        }
+        let mut letters = Self { counts: self.counts, length: None };
+        letters.add(other, -1);
+        let ascii: u32 = letters.counts.iter().take(31).map(|count| count.unsigned_abs()).sum();
+        ascii as usize <= 2 * limit
+    }
+}
+
+/// Letters of a name in ASCII.
+fn length(text: &str) -> Option<usize> {
+    let is_letter = |byte: &u8| !matches!(byte, b'-' | b'_');
+    text.is_ascii().then(|| text.bytes().filter(is_letter).count().min(LETTERS_MAX))
 }
 
 /// Optimal string alignment distance without regard to case, `-` and `_`; anything over `limit` counts as `limit + 1`.
@@ -124,12 +155,9 @@ fn distance(left: &str, right: &str, limit: usize) -> usize {
         text.chars()
             .filter(|letter| !matches!(letter, '-' | '_'))
             .flat_map(char::to_lowercase)
-            .take(256)
+            .take(LETTERS_MAX)
             .collect()
     };
-    if !may_be_near(left, right, limit) {
-        return limit + 1;
-    }
     let (left, right) = (plain(left), plain(right));
     if left.len().abs_diff(right.len()) > limit {
         return limit + 1;

@@ -58,7 +58,16 @@ impl LineTable {
 
 /// Letters that begin in these bytes of UTF-8.
 fn count_letters(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
+    // Eight at a time: a byte that goes on with a letter has its first bit set and not its second.
+    let going_on = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        (word >> 7 & !(word >> 6) & ONES).count_ones() as usize
+    };
+    let going_on =
+        words.iter().map(going_on).sum::<usize>() + rest.iter().filter(|byte| **byte & 0xc0 == 0x80).count();
+    bytes.len() - going_on
 }
 
 #[cfg(test)]

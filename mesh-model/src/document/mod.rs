@@ -23,6 +23,7 @@ mod tests;
 pub(crate) use build::Plain;
 pub(crate) use build::TreeBuilder;
 pub use node::{Entries, Entry, Items, Node, Value};
+pub(crate) use path::needs_quotes;
 pub use path::{join_key, snake_case};
 pub use tree::Tree;
 

@@ -104,11 +104,16 @@ impl Iterator for PathSegments<'_> {
 
 /// Appends a map key to a field path, quoted where it would be read as several.
 pub fn join_key(path: &str, key: &str) -> String {
-    if key.contains(['.', '[', ']', '"', ' ']) || key.is_empty() {
+    if needs_quotes(key) {
         format!("{path}[\"{key}\"]")
     } else if path.is_empty() {
         key.to_owned()
     } else {
         format!("{path}.{key}")
     }
+}
+
+/// Whether a key is written in quotes and brackets.
+pub(crate) fn needs_quotes(key: &str) -> bool {
+    key.is_empty() || key.contains(['.', '[', ']', '"', ' '])
 }

@@ -36,7 +36,7 @@ fn s426_an_unknown_key_of_a_refusing_policy_denies_its_scope() {
     let (set, report) = PolicySet::compile(&[&policy], Protocol::Http, &options);
     let decided = get("/").ask(&set.unwrap()).decided_by.unwrap();
     assert_eq!((&*decided.policy, decided.rule), ("shop/p", None), "the verdict names the policy");
-    let last = report.iter().last().unwrap();
+    let last = report.iter().next_back().unwrap();
     assert!(last.at.resource.name == "p" && last.message.contains("denied"), "a finding says which");
 }
 

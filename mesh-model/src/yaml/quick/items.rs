@@ -219,6 +219,8 @@ fn end_of_brackets(text: &[u8], start: usize) -> Option<usize> {
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth <= 1 => return Some(at),
             b'}' | b']' => depth -= 1,
+            // Outside of quotes these are for the long road: better known before the items are read than after.
+            b'!' | b'&' | b'*' | b'#' => return None,
             _ => {}
         }
     }
@@ -316,6 +318,7 @@ mod tests {
             text.replacen("2.5", "2.5\t", 1),
             json!({"apiVersion": "v1", "kind": "List", "items": []}).to_string(),
             format!("{text} x"),
+            text.replacen("2.5", "!a 2.5", 1),
             text.trim_end_matches('}').to_owned(),
         ];
         for text in odd {

@@ -29,12 +29,14 @@ impl Reader<'_, '_> {
     pub(super) fn quoted(&mut self, quote: u8) -> Option<Token> {
         let start = self.at;
         let rest = self.bytes.get(start + 1..)?;
-        let length = find(rest, [quote, b'\\', b'\n'])?;
+        // In single quotes a backslash stands for itself.
+        let length = match quote {
+            b'\'' => find(rest, *b"'\n")?,
+            _ => find(rest, *b"\"\\\n")?,
+        };
         self.at = start + 1 + length;
         let style = match self.peek()? {
             b'\n' => return None,
-            // In single quotes it stands for itself.
-            b'\\' if quote == b'\'' => return None,
             b'\\' => {
                 self.escaped(start + 1)?;
                 Style::Escaped
