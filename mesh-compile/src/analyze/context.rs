@@ -114,6 +114,7 @@ impl<'a> Context<'a> {
             "Namespace" => !self.namespaces.is_empty(),
             "Service" => !self.config.services.is_empty() || !self.config.service_entries.is_empty(),
             "MutatingWebhookConfiguration" => !self.config.mutating_webhooks.is_empty(),
+            "IngressClass" => of_cluster(&self.config.ingress_classes, self.cluster).next().is_some(),
             "Secret" => of_cluster(&self.config.secrets, self.cluster).next().is_some(),
             _ => true,
         }

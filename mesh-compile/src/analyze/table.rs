@@ -113,6 +113,9 @@ pub const ANALYZERS: &[Analyzer] = &[
     row("virtualservice.ForeignHostAnalyzer", &["VirtualService", "Service", "MeshConfig"], a::foreign_hosts::run),
     row("networking.ListenerConflictAnalyzer", &["Service", "ServiceEntry"], a::listener_conflict::run),
     row("networking.ClustersDifferAnalyzer", &["VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "EnvoyFilter", "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"], a::clusters_differ::run).mesh_wide(),
+    // Ours: names of what does not exist, which Istio passes over.
+    row("telemetry.UnknownProviderAnalyzer", &["Telemetry", "MeshConfig"], a::telemetry_unknown::run),
+    row("ingress.ClassAnalyzer", &["Ingress", "IngressClass", "MeshConfig"], a::ingress_class::run).needs(&["IngressClass"]),
     // Ours: what security resources say of workloads that only the workloads and services can tell.
     row("auth.SeveralAuthorizersAnalyzer", &["AuthorizationPolicy", "Pod", "MeshConfig"], a::several_authorizers::run),
     row("auth.ServicePortAnalyzer", &["AuthorizationPolicy", "PeerAuthentication", "Service", "Pod", "Deployment"], a::service_ports::run),

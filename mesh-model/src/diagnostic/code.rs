@@ -172,5 +172,7 @@ codes! {
     JwksUnrestricted "jwks-unrestricted" Analyze Warning Some("IST0175"), "a control plane that fetches keys from any address";
     CrdTooOld "crd-too-old" Analyze Warning Some("IST0176"), "a Gateway API kind older than Istio needs";
     ServiceEntryConflict "service-entry-conflict" Analyze Warning Some("IST0177"), "several ServiceEntries give a port of one host different protocols";
+    TelemetryProviderUnknown "telemetry-provider-unknown" Analyze Info None, "a Telemetry with a provider that the mesh configuration does not have";
+    IngressClassUnknown "ingress-class-unknown" Analyze Info None, "an Ingress of a class that does not exist";
     Unanalyzed "unanalyzed" Analyze Info None, "something that analysis left out";
 }

@@ -26,6 +26,7 @@ pub(super) mod gateway_port;
 pub(super) mod gateway_secret;
 pub(super) mod gateway_selector;
 pub(super) mod image_auto;
+pub(super) mod ingress_class;
 pub(super) mod injection;
 pub(super) mod injection_image;
 pub(super) mod jwt_claims;
@@ -46,6 +47,7 @@ pub(super) mod telemetry_default;
 pub(super) mod telemetry_lightstep;
 pub(super) mod telemetry_providers;
 pub(super) mod telemetry_selector;
+pub(super) mod telemetry_unknown;
 #[cfg(test)]
 mod testing;
 pub(super) mod virtual_service_gateways;

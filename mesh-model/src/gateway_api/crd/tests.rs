@@ -54,6 +54,22 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "{rules: [{backendRefs: [{name: a, port: 80, weight: 1000001}]}]}",
         &["spec.rules[0].backendRefs[0].weight"],
     ),
+    ("HTTPRoute", "{rules: [{backendRefs: [{name: a, port: 80, weight: 1000000}]}]}", &[]),
+    (
+        "GRPCRoute",
+        "{rules: [{backendRefs: [{name: a, port: 80, weight: 1000001}]}]}",
+        &["spec.rules[0].backendRefs[0].weight"],
+    ),
+    (
+        "TCPRoute",
+        "{rules: [{backendRefs: [{name: a, port: 80, weight: 1000001}]}]}",
+        &["spec.rules[0].backendRefs[0].weight"],
+    ),
+    (
+        "TLSRoute",
+        "{hostnames: [a.test], rules: [{backendRefs: [{name: a, port: 80, weight: 1000001}]}]}",
+        &["spec.rules[0].backendRefs[0].weight"],
+    ),
     (
         "HTTPRoute",
         "{rules: [{retry: {attempts: 0, codes: [500, 99, 500]}}]}",
