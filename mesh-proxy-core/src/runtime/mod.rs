@@ -16,6 +16,8 @@ pub mod certificates;
 pub mod drop_guard;
 pub mod files;
 pub mod follow;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod key_fetch;
 pub mod live;
 pub mod log_writer;

@@ -25,19 +25,7 @@ const BYTES_MAX: u64 = 1 << 30;
 /// # Errors
 /// It cannot be written; in words.
 pub(super) fn save(path: &Path, config: &ConfigSet) -> Result<(), String> {
-    let mut lines = String::new();
-    config.each_object(&mut |object, _| {
-        if object.refused_at.is_none() && object.kind != "Secret" {
-            // A copy: what was put to rest stays there.
-            let document = Document::clone(&object.document);
-            let line = json!({
-                "file": &*document.source.file, "cluster": &*document.source.cluster, "index": document.index,
-                "line": document.root().span().line, "object": document.root().to_json(),
-            });
-            let _ = writeln!(lines, "{line}");
-        }
-    });
-    let text = format!("{VERSION} {:016x}\n{lines}", XxHash64::oneshot(0, lines.as_bytes()));
+    let text = text_of(config);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -50,6 +38,28 @@ pub(super) fn save(path: &Path, config: &ConfigSet) -> Result<(), String> {
         fs::rename(&new, path)
     };
     written().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The objects in force as text.
+pub(super) fn text_of(config: &ConfigSet) -> String {
+    let mut lines = String::new();
+    config.each_object(&mut |object, _| {
+        if object.refused_at.is_none() && object.kind != "Secret" {
+            // A copy: what was put to rest stays there.
+            let document = Document::clone(&object.document);
+            let line = json!({
+                "file": &*document.source.file, "cluster": &*document.source.cluster, "index": document.index,
+                "line": document.root().span().line, "object": document.root().to_json(),
+            });
+            let _ = writeln!(lines, "{line}");
+        }
+    });
+    sealed(&lines)
+}
+
+/// Lines under a first one that tells what they are.
+pub(super) fn sealed(lines: &str) -> String {
+    format!("{VERSION} {:016x}\n{lines}", XxHash64::oneshot(0, lines.as_bytes()))
 }
 
 /// What [`save`] wrote; nothing where there is no such file.
@@ -65,13 +75,15 @@ pub(super) fn load(path: &Path) -> Result<Vec<Arc<Document>>, String> {
         Ok(_) => {}
     }
     let text = fs::read_to_string(path).map_err(|error| problem(&error))?;
-    let damaged = || problem(&"not a state, or damaged");
-    let (first, lines) = text.split_once('\n').ok_or_else(damaged)?;
-    let checksum = first.strip_prefix(VERSION).and_then(|rest| u64::from_str_radix(rest.trim(), 16).ok());
-    if checksum != Some(XxHash64::oneshot(0, lines.as_bytes())) {
-        return Err(damaged());
-    }
-    lines.lines().map(|line| document_of(line).map(Arc::new).ok_or_else(damaged)).collect()
+    documents_of(&text).ok_or_else(|| problem(&"not a state, or damaged"))
+}
+
+/// The documents of a text that [`text_of`] wrote; `None`: it did not.
+pub(super) fn documents_of(text: &str) -> Option<Vec<Arc<Document>>> {
+    let (first, lines) = text.split_once('\n')?;
+    let checksum = u64::from_str_radix(first.strip_prefix(VERSION)?.trim(), 16).ok()?;
+    let is_whole = checksum == XxHash64::oneshot(0, lines.as_bytes());
+    is_whole.then(|| lines.lines().map(|line| document_of(line).map(Arc::new)).collect())?
 }
 
 fn document_of(line: &str) -> Option<Document> {

@@ -217,3 +217,11 @@ fn line(name: &str, value: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(part);
     }
 }
+
+/// Status and number of header lines of an upstream's answer; `None`: it is none.
+#[cfg(fuzzing)]
+pub(super) fn answer_head(bytes: &Bytes) -> Option<(u16, usize)> {
+    let end = head::end(bytes, 0)?;
+    let response = head::read(&bytes.slice(..end)).ok()?.response;
+    Some((response.status().as_u16(), response.headers().len()))
+}

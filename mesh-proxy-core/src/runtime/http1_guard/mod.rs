@@ -24,8 +24,10 @@ pub(crate) use lent::Lent;
 pub(crate) use stream::{ClientPatience, Guarded};
 pub(crate) use written::Written;
 
-#[cfg(test)]
-mod oracle;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod oracle;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod pieces;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,10 @@
 //! The same grammar, slow and plain: a connection's bytes as a whole, split into lines and words.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::Rules;
 
 /// Bytes of complete messages, one after the other, and how the rest is: refused with a status, or not complete.
-pub(super) fn read(mut bytes: &[u8], rules: Rules) -> (Vec<usize>, Option<u16>) {
+pub(crate) fn read(mut bytes: &[u8], rules: Rules) -> (Vec<usize>, Option<u16>) {
     let mut messages = Vec::new();
     loop {
         match message(bytes, rules) {

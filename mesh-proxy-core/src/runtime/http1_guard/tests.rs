@@ -4,53 +4,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::message::Reader;
 use super::written::Checked;
-use super::{ClientPatience, Gate, Guarded, Rules, oracle};
+use super::{ClientPatience, Gate, Guarded, Rules, oracle, pieces};
 
 const RULES: Rules = Rules { lines_max: 4, bytes_max: 200, upper_case_methods: true };
 
-/// Reads a connection in pieces: lengths of complete messages, and the status of what is refused.
 fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<usize>, Option<u16>) {
-    let mut reader = Reader::new(RULES);
-    let (mut messages, mut length, mut head) = (Vec::new(), 0, Vec::new());
-    let mut cuts = cuts.iter().copied().cycle();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (mut piece, later) = rest.split_at(cuts.next().unwrap().clamp(1, rest.len()));
-        rest = later;
-        while !piece.is_empty() {
-            if reader.is_at_tunnel() {
-                return (messages, None);
-            }
-            let taken = if reader.is_at_head() {
-                let before = head.len();
-                head.extend_from_slice(piece);
-                match reader.head(&head) {
-                    Err(refusal) => return (messages, Some(refusal.status)),
-                    Ok(None) => break,
-                    Ok(Some(end)) => {
-                        head.clear();
-                        length = end;
-                        end - before
-                    }
-                }
-            } else {
-                match reader.body(piece) {
-                    Err(refusal) => return (messages, Some(refusal.status)),
-                    Ok(taken) => {
-                        length += taken;
-                        taken
-                    }
-                }
-            };
-            piece = &piece[taken..];
-            if reader.is_at_head() || reader.is_at_tunnel() {
-                messages.push(length);
-            }
-        }
-    }
-    (messages, None)
+    pieces::read(bytes, cuts, RULES)
 }
 
 /// Pieces that messages are made of, good ones and bad ones.
