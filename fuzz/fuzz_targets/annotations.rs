@@ -1,12 +1,10 @@
 //! Small languages: annotations of Pods, suppressions, port maps, credential and port names.
 #![no_main]
 
-use std::collections::BTreeMap;
-
 use libfuzzer_sys::fuzz_target;
 use mesh_compile::analyze::Suppression;
 use mesh_model::kubernetes::SidecarAnnotations;
-use mesh_model::name::{CredentialSource, OffloadedPort, revision_version};
+use mesh_model::name::{CredentialSource, OffloadedPort, StringMap, revision_version};
 use mesh_proxy_core::runtime::options::PortMap;
 
 const NAMES: [&str; 8] = [
@@ -21,7 +19,7 @@ const NAMES: [&str; 8] = [
 ];
 
 fuzz_target!(|text: &str| {
-    let written: BTreeMap<_, _> =
+    let written: StringMap =
         NAMES.iter().zip(text.lines()).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect();
     drop(SidecarAnnotations::read(&written, &written));
     drop(Suppression::parse(text));
