@@ -308,7 +308,7 @@ impl Report {
     }
 }
 
-/// The problems of a [`Report`]. Ours: see [`Report::iter`].
+/// The problems of a [`Report`]. Ours: they are shared with who else tells them, and lent one by one.
 pub type Iter<'a> = iter::Map<slice::Iter<'a, Arc<Diagnostic>>, fn(&Arc<Diagnostic>) -> &Diagnostic>;
 
 impl IntoIterator for Report {
