@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::cluster::UpstreamTls;
 use mesh_compile::proxy::listener::{Direction, FilterChain, Network};
 use mesh_compile::proxy_identity::Proxy;
 
@@ -123,36 +124,80 @@ fn t_376_an_ingress_listener_that_asks_for_capture_has_no_socket() {
     }
 }
 
+/// A headless service with a Pod on the node of [`near`] and one on another; `far` speaks mutual TLS or not.
+fn headless(policy: &str, far: &str) -> String {
+    let mut yaml = format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: h, namespace: a}}\n\
+         spec: {{clusterIP: None, selector: {{app: h}}, ports: [{{name: tcp, port: 80}}]{policy}}}\n\
+         ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+         metadata: {{name: h, namespace: a, labels: {{kubernetes.io/service-name: h}}}}\naddressType: IPv4\n\
+         ports: [{{name: tcp, port: 80}}]\nendpoints:\n"
+    );
+    for (number, node) in [(1, "near"), (2, "far")] {
+        yaml += &format!(
+            "- {{addresses: [10.2.0.{number}], nodeName: {node}, targetRef: {{kind: Pod, name: h{number}, namespace: a}}}}\n"
+        );
+    }
+    for (number, node, mode) in [(1, "near", "istio"), (2, "far", far)] {
+        yaml += &format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: h{number}, namespace: a, labels: {{app: h, security.istio.io/tlsMode: {mode}}}}}\n\
+             spec: {{nodeName: {node}}}\nstatus: {{podIP: 10.2.0.{number}}}\n"
+        );
+    }
+    yaml
+}
+
+fn near() -> Proxy {
+    serde_json::from_value(serde_json::json!({
+        "type": "sidecar", "namespace": "a", "name": "p", "ip": "10.1.2.3", "metadata": {"NODE_NAME": "near"},
+    }))
+    .unwrap()
+}
+
 #[test]
 fn t_307_a_headless_service_has_listeners_for_pods_that_are_not_local_too() {
-    let headless = |policy: &str| {
-        let mut yaml = format!(
-            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: h, namespace: a}}\n\
-             spec: {{clusterIP: None, selector: {{app: h}}, ports: [{{name: tcp, port: 80}}]{policy}}}\n\
-             ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
-             metadata: {{name: h, namespace: a, labels: {{kubernetes.io/service-name: h}}}}\naddressType: IPv4\n\
-             ports: [{{name: tcp, port: 80}}]\nendpoints:\n"
-        );
-        for (number, node) in [(1, "near"), (2, "far")] {
-            yaml += &format!(
-                "- {{addresses: [10.2.0.{number}], nodeName: {node}, targetRef: {{kind: Pod, name: h{number}, namespace: a}}}}\n"
-            );
-        }
-        for (number, node) in [(1, "near"), (2, "far")] {
-            yaml += &format!(
-                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: h{number}, namespace: a, labels: {{app: h, security.istio.io/tlsMode: istio}}}}\n\
-                 spec: {{nodeName: {node}}}\nstatus: {{podIP: 10.2.0.{number}}}\n"
-            );
-        }
-        let client: Proxy = serde_json::from_value(serde_json::json!({
-            "type": "sidecar", "namespace": "a", "name": "p", "ip": "10.1.2.3", "metadata": {"NODE_NAME": "near"},
-        }))
-        .unwrap();
-        let config = run(&yaml, &client).0;
+    let listeners = |policy: &str| {
+        let config = run(&headless(policy, "istio"), &near()).0;
         let names = config.listeners.iter().map(|listener| listener.name.to_string());
         names.filter(|name| name.starts_with("10.2.")).collect::<Vec<_>>()
     };
     let both = ["10.2.0.1_80", "10.2.0.2_80"];
-    assert_eq!(headless(""), both);
-    assert_eq!(headless(", internalTrafficPolicy: Local"), both);
+    assert_eq!(listeners(""), both);
+    assert_eq!(listeners(", internalTrafficPolicy: Local"), both);
+}
+
+#[test]
+fn t_285_pods_that_are_not_local_decide_too_whether_a_headless_service_is_dialled_with_mutual_tls() {
+    let tls = |policy: &str, far: &str| {
+        let config = run(&headless(policy, far), &near()).0;
+        let cluster = config.clusters.get("outbound|80||h.a.svc.cluster.local").unwrap();
+        !matches!(cluster.tls, UpstreamTls::Plaintext)
+    };
+    for policy in ["", ", internalTrafficPolicy: Local"] {
+        assert!(tls(policy, "istio"), "{policy}");
+        assert!(!tls(policy, "disabled"), "{policy}");
+    }
+}
+
+#[test]
+fn t_427_a_server_whose_hosts_are_served_already_asks_for_no_clusters_by_name() {
+    let gateway = |name: &str, minute: u32, port: u16, mode: &str| {
+        istio(
+            "Gateway",
+            "infra",
+            name,
+            minute,
+            &format!(
+                "selector: {{gateway.networking.k8s.io/gateway-name: edge}}, servers: [{{hosts: ['*.local'], \
+                 port: {{number: {port}, name: {name}, protocol: TLS}}, tls: {{mode: {mode}}}}}]"
+            ),
+        )
+    };
+    let by_name = |second: &str| {
+        let yaml = service("a", "x") + &gateway("first", 1, 15443, "PASSTHROUGH") + second;
+        let config = run(&yaml, &edge_proxy()).0;
+        config.clusters.values().any(|cluster| cluster.name.starts_with("outbound_."))
+    };
+    assert!(!by_name(&gateway("second", 2, 15443, "AUTO_PASSTHROUGH")));
+    assert!(by_name(&gateway("second", 2, 15444, "AUTO_PASSTHROUGH")));
 }

@@ -11,7 +11,7 @@ use super::class::{Class, keep_clusters, keep_listeners};
 use super::extras::{Extras, Patching};
 use super::update::Because;
 use crate::proxy::cluster::Cluster;
-use crate::proxy::clusters::{ClusterCompiler, forwards_by_name};
+use crate::proxy::clusters::ClusterCompiler;
 use crate::proxy::listener::Listener;
 use crate::proxy::policies::CompiledPolicies;
 use crate::proxy::{Fragment, ProxyConfig, gateway, inbound};
@@ -218,7 +218,7 @@ impl Own {
                 inbound::compile_with(&view, policies.policies.clone())
             }
             ProxyKind::Gateway => {
-                if forwards_by_name(&view) {
+                if gateway::forwards_by_name(&view) {
                     let services = &view.scope().services;
                     clusters =
                         services.iter().flat_map(|service| compiler.by_name_of_service(service)).collect();

@@ -26,12 +26,12 @@ use std::sync::Arc;
 use mesh_model::diagnostic::Report;
 use mesh_model::mesh_config::MeshConfig;
 use mesh_model::name::StringMap;
-use mesh_model::part::ServerTlsMode;
 
 pub(super) use endpoints::socket_address;
 pub use names::{ClusterDirection, cluster_name};
 
 use super::cluster::Cluster;
+use super::gateway::forwards_by_name;
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::registry::service::Service;
 use crate::shared_map::SharedMap;
@@ -105,17 +105,6 @@ impl<'c> ClusterCompiler<'c> {
         fixed::inbound(&self.context, &mut clusters);
         clusters.list
     }
-}
-
-/// Whether a gateway forwards by server name alone (T-427).
-pub fn forwards_by_name(view: &View<'_>) -> bool {
-    let servers = |gateway: &mesh_model::networking::gateway::spec::Gateway| {
-        gateway
-            .servers
-            .iter()
-            .any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough))
-    };
-    view.gateways().iter().any(|gateway| servers(&gateway.spec))
 }
 
 /// Clusters under construction.

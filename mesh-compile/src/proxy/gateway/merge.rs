@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use mesh_model::diagnostic::{Code, Diagnostic, Report};
 use mesh_model::name::Protocol;
+use mesh_model::part::ServerTlsMode;
 
 use super::servers::GatewayServer;
 
@@ -40,6 +41,9 @@ pub(super) struct Merged<'a, 's> {
     pub groups: Vec<Group<'a, 's>>,
     /// Servers whose requests go to a table, by its name (T-413).
     pub by_table: BTreeMap<Arc<str>, Vec<&'a GatewayServer<'s>>>,
+    /// Whether a server forwards by server name alone (T-427). As in Istio one counts that loses its port to another, but
+    /// not one whose hosts are served already.
+    pub forwards_by_name: bool,
 }
 
 /// Visits servers in order and accepts or rejects each (T-411); rejections are reported with the holder of the port.
@@ -79,6 +83,8 @@ struct State<'a, 's> {
 impl<'a, 's> State<'a, 's> {
     fn visit(&mut self, server: &'a GatewayServer<'s>) -> Result<(), Rejection<'a, 's>> {
         self.claim_hosts(server)?;
+        self.merged.forwards_by_name |=
+            server.tls().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough);
         let port = server.listen_port;
         let key = GroupKey { port, protocol: &server.port.protocol, bind: server.bind() };
         if self.taken.insert(port) {

@@ -17,6 +17,7 @@ mod tests;
 mod tls;
 
 use mesh_model::diagnostic::Report;
+use mesh_model::part::ServerTlsMode;
 
 use super::Fragment;
 use super::policies::Policies;
@@ -39,4 +40,18 @@ pub fn compile_with(view: &View<'_>, policies: &Policies) -> (Fragment, Report) 
     let listeners = listeners::build(view, &merged, policies, &mut report);
     let tables = http::tables(view, &merged, &listeners, &mut report);
     (Fragment { listeners, route_tables: tables }, report)
+}
+
+/// Whether a gateway forwards by server name alone, so that it has clusters for that (T-427).
+pub fn forwards_by_name(view: &View<'_>) -> bool {
+    let mut servers = view.gateways().into_iter().flat_map(|gateway| &gateway.spec.servers);
+    if !servers
+        .any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::AutoPassthrough))
+    {
+        return false;
+    }
+    // What is wrong with them is told where their listeners are made.
+    let mut told_elsewhere = Report::new();
+    let servers = servers::of(view, &mut told_elsewhere);
+    merge::merge(&servers, &mut told_elsewhere).forwards_by_name
 }
