@@ -171,3 +171,29 @@ async fn a_denied_connection_is_told_of_with_the_rule_that_denied() {
         LineFormat::text("%RESPONSE_CODE% %RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%").line(&told[0]);
     assert_eq!(line, "0 - rbac_access_denied_matched_policy[ns[edge]-policy[shut]-rule[0]]");
 }
+
+/// Requests do not go on without a module that may be their only guard; one that says so is left out.
+#[tokio::test]
+async fn what_must_be_run_and_cannot_refuses_its_traffic() {
+    let upstream = Upstream::start("reviews").await;
+    let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+    let running = start(&door(ROUTES), GATEWAY, &["80"], &endpoints).await;
+    for (written, status) in [
+        ("url: file:///none.wasm", 500),
+        ("url: file:///none.wasm, phase: AUTHN, failStrategy: FAIL_RELOAD", 500),
+        ("url: file:///none.wasm, failStrategy: FAIL_OPEN", 200),
+        ("url: file:///none.wasm, match: [{ports: [{number: 81}]}]", 200),
+        ("url: file:///none.wasm, type: NETWORK", 0),
+        ("url: file:///none.wasm, type: NETWORK, failStrategy: FAIL_OPEN", 200),
+    ] {
+        let plugin = format!(
+            "\n---\napiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\n\
+             metadata: {{name: guard, namespace: edge}}\nspec: {{{written}}}\n"
+        );
+        running.proxy.apply(config(&(door(ROUTES) + &plugin), GATEWAY));
+        running.records.take();
+        assert_eq!(statuses(&running, &["/a"]).await, [status], "{written}");
+        let told: Vec<_> = running.records.take().into_iter().map(|record| record.flags).collect();
+        assert!(status != 500 || told == ["NFCF"], "{written}: {told:?}");
+    }
+}

@@ -15,6 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use mesh_authz::verdict::ExternalAuthz;
+use mesh_compile::proxy::extensions::ChainKind;
 use mesh_compile::proxy::listener::{Direction, Network};
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
@@ -33,7 +34,7 @@ use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
 use super::traces::Traced;
-use super::{header_ops, hop_by_hop, outward, request_headers};
+use super::{header_ops, hop_by_hop, outward, request_headers, unrun};
 use crate::canonical::canonicalize;
 use crate::cluster::draw;
 use crate::decision::{Action, LocalReply, ReplyReason};
@@ -126,6 +127,15 @@ pub(crate) fn begin(
         #[cfg(feature = "wasm")]
         road: None,
     });
+    let lacks = |chain| unrun::stands_in(&exchange.server.connection, &exchange.standing, chain);
+    if lacks(ChainKind::Network) {
+        return Err(Closed);
+    }
+    if lacks(ChainKind::Http) {
+        let reply = Reply::without_plugin();
+        exchange.plan = Plan::Reply(Box::new(Planned { reply, ..Planned::default() }));
+        return Ok(exchange);
+    }
     #[cfg(feature = "wasm")]
     if exchange.has_plugins() {
         // They are asked first.

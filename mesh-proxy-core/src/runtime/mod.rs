@@ -79,6 +79,7 @@ mod traces;
 mod tries;
 mod tunnel;
 mod turned_away;
+mod unrun;
 mod when_woken;
 mod wrap;
 

@@ -29,6 +29,7 @@ use super::recent::Recent;
 use super::tls::Tls;
 use super::traces::Traces;
 use super::turned_away::TurnedAway;
+use super::unrun;
 #[cfg(feature = "wasm")]
 use super::wasm::{ModuleFetch, Wasm, WasmState};
 use crate::cluster::upstream::MakeBalancer;
@@ -260,6 +261,7 @@ impl Builder {
         let wasm = Wasm::new(self.options.wasm, self.modules, Arc::clone(&clock));
         #[cfg(feature = "wasm")]
         wasm.want(&config.extensions);
+        unrun::tell(&config.extensions, None);
         let inner = Inner {
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), parts)),
             retired: Retired::default(),
@@ -329,6 +331,7 @@ impl Proxy {
     pub fn apply(&self, config: ProxyConfig) -> u64 {
         #[cfg(feature = "wasm")]
         self.inner.wasm.want(&config.extensions);
+        unrun::tell(&config.extensions, Some(&self.generation().config.extensions));
         let number = self.inner.keys.apply(&self.inner.live, &self.inner.retired, config);
         // Whoever changes the configuration may wait; requests may not.
         drop(self.inner.retired.take_unused());

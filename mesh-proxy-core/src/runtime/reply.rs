@@ -178,7 +178,6 @@ impl Reply {
     }
 
     /// The answer where a plugin that must not be left out has no module.
-    #[cfg(feature = "wasm")]
     pub(crate) fn without_plugin() -> Self {
         Self::new(500, "").flags("NFCF")
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mesh_compile::proxy::cluster::UpstreamTls;
+use mesh_compile::proxy::extensions::ChainKind;
 use mesh_compile::proxy::listener::{Network, Tunnel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
 use super::metrics::Told;
 use super::reply::denied_by;
-use super::{ext_authz, pool, tunnel};
+use super::{ext_authz, pool, tunnel, unrun};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts};
 use crate::cluster::host::Host;
@@ -32,6 +33,11 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
     let generation = &standing.generation;
     let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());
     let started = Instant::now();
+    if unrun::stands_in(&connection, &standing, ChainKind::Network) {
+        let mut record = begin(&connection);
+        record.flags = "NFCF".to_owned();
+        return finish(&connection, record, started, Told::default());
+    }
     if !ext_authz::ask_about_connection(&connection, generation, &decision.external_authz).await {
         let mut record = begin(&connection);
         record.flags = "UAEX".to_owned();
