@@ -13,7 +13,8 @@ use mesh_proxy_core::path_normalization::normalize;
 
 fuzz_target!(|text: &str| {
     let (target, lines) = text.split_once('\n').unwrap_or((text, ""));
-    if target.starts_with('/') && target.is_ascii() {
+    // Blanks and control characters never come so far: HTTP/1 and HTTP/2 refuse them.
+    if target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic()) {
         let query = |target: &str| target.split('#').next().and_then(|it| it.split_once('?')).map(|(_, query)| query.to_owned());
         for mode in [
             PathNormalization::None,
@@ -24,8 +25,9 @@ fuzz_target!(|text: &str| {
             let Ok(normal) = normalize(target, mode) else { continue };
             assert_eq!(query(&normal), query(target), "{mode:?}");
             assert!(normal.starts_with('/') && !normal.contains('#'), "{mode:?} {normal}");
-            // What is decoded once may be an escape, which is not decoded again.
-            if mode != PathNormalization::DecodeAndMergeSlashes {
+            // What is decoded once may be an escape, which is not decoded again, or `..;`, which is a dot segment only as it
+            // was written (E-088).
+            if mode != PathNormalization::DecodeAndMergeSlashes && !target.contains(';') {
                 assert_eq!(normalize(&normal, mode).as_deref(), Ok(&*normal), "{mode:?}");
             }
         }
