@@ -58,7 +58,7 @@ pub enum Strictness {
     /// An error: the object is not taken in. So is a field in `snake_case`, as for the API server.
     Strict,
     /// A warning: the field is left out, as Istio's webhook does. In kinds that protect
-    /// ([`Kind::fails_closed`](crate::object::Kind::fails_closed)) it is an error all the same (S-393).
+    /// ([`Kind::fails_closed`]) it is an error all the same (S-393).
     #[default]
     Lenient,
 }
