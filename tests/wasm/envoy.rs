@@ -1,101 +1,51 @@
-//! The same module in a real Envoy, which must answer alike.
-//!
-//! Skipped, in so many words, where there is no Envoy: `MESH_ENVOY` names the program, else `envoy` is looked for on the
-//! PATH.
+//! The same module in a real Envoy, which must answer alike. Skipped where there is no Envoy.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
-
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 
 use crate::client::{Answer, request};
 use crate::guests::{File, gateway, marking, module, on_request};
+use crate::peer_envoy::Envoy;
 use crate::upstream::Upstream;
 
-/// An Envoy that runs one module.
-struct Envoy {
-    address: SocketAddr,
-    folder: PathBuf,
-    _process: Child,
+/// An Envoy that runs one module. `None`: there is no Envoy here.
+async fn start(name: &str, file: &File, policy: &str, upstream: SocketAddr) -> Option<Envoy> {
+    let chain = format!(
+        r#"{{"filters": [{{"name": "http", "typed_config": {{
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "in", "access_log": [{{"name": "file", "typed_config": {{
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": "FOLDER/log", "log_format": {{"text_format_source":
+                    {{"inline_string": "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"}}}}}}}}],
+            "http_filters": [{{"name": "wasm", "typed_config": {{
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": {{"name": "guest", {policy}, "vm_config": {{
+                    "runtime": "envoy.wasm.runtime.v8", "code": {{"local": {{"filename": "{file}"}}}}}}}}}}}},
+              {{"name": "router", "typed_config":
+                {{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}}}],
+            "route_config": {{"virtual_hosts": [{{"name": "all", "domains": ["*"],
+                "routes": [{{"match": {{"prefix": "/"}}, "route": {{"cluster": "all"}}}}]}}]}}}}}}]}}"#,
+        file = file.0.display(),
+    );
+    let clusters = format!(
+        r#"{{"name": "all", "type": "STATIC", "load_assignment": {{"cluster_name": "all", "endpoints":
+            [{{"lb_endpoints": [{{"endpoint": {{"address": {{"socket_address":
+                {{"address": "127.0.0.1", "port_value": {}}}}}}}}}]}}]}}}}"#,
+        upstream.port()
+    );
+    Envoy::start(&format!("wasm-{name}"), &[], &chain, &clusters).await
 }
 
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Envoy {
-    /// `None`: there is no Envoy here.
-    async fn start(name: &str, file: &File, policy: &str, upstream: SocketAddr) -> Option<Self> {
-        let program = std::env::var("MESH_ENVOY").unwrap_or_else(|_| "envoy".to_owned());
-        let folder = std::env::temp_dir().join(format!("mesh-envoy-wasm-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let text = format!(
-            r#"{{"static_resources": {{"listeners": [{{"name": "in", "address": {{"socket_address":
-              {{"address": "127.0.0.1", "port_value": {port}}}}}, "filter_chains": [{{"filters": [{{"name": "http",
-              "typed_config": {{
-                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                "stat_prefix": "in", "access_log": [{{"name": "file", "typed_config": {{
-                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                    "path": "{folder}/log", "log_format": {{"text_format_source":
-                        {{"inline_string": "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n"}}}}}}}}],
-                "http_filters": [{{"name": "wasm", "typed_config": {{
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                    "config": {{"name": "guest", {policy}, "vm_config": {{
-                        "runtime": "envoy.wasm.runtime.v8", "code": {{"local": {{"filename": "{file}"}}}}}}}}}}}},
-                  {{"name": "router", "typed_config":
-                    {{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}}}],
-                "route_config": {{"virtual_hosts": [{{"name": "all", "domains": ["*"],
-                    "routes": [{{"match": {{"prefix": "/"}}, "route": {{"cluster": "all"}}}}]}}]}}}}}}]}}]}}],
-              "clusters": [{{"name": "all", "type": "STATIC", "load_assignment": {{"cluster_name": "all", "endpoints":
-                [{{"lb_endpoints": [{{"endpoint": {{"address": {{"socket_address":
-                    {{"address": "127.0.0.1", "port_value": {upstream}}}}}}}}}]}}]}}}}]}}}}"#,
-            port = address.port(),
-            folder = folder.display(),
-            file = file.0.display(),
-            upstream = upstream.port(),
-        );
-        std::fs::write(folder.join("envoy.json"), text).unwrap();
-        let started = Command::new(&program)
-            .args(["--concurrency", "1", "--disable-hot-restart", "-l", "off", "-c"])
-            .arg(folder.join("envoy.json"))
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn();
-        let process = match started {
-            Ok(process) => process,
-            Err(error) => {
-                println!("skipped: {program}: {error}");
-                let _ = std::fs::remove_dir_all(&folder);
-                return None;
-            }
-        };
-        let envoy = Self { address, folder, _process: process };
-        for _ in 0..300 {
-            if TcpStream::connect(address).await.is_ok() {
-                return Some(envoy);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+/// Flags and details of the last request.
+async fn told(envoy: &Envoy) -> String {
+    for _ in 0..300 {
+        let log = std::fs::read_to_string(envoy.folder.join("log")).unwrap_or_default();
+        if let Some(line) = log.lines().last() {
+            return line.to_owned();
         }
-        panic!("Envoy does not listen");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-
-    /// Flags and details of the last request.
-    async fn told(&self) -> String {
-        for _ in 0..300 {
-            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            if let Some(line) = log.lines().last() {
-                return line.to_owned();
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        String::new()
-    }
+    String::new()
 }
 
 /// What is the same of two proxies' answers.
@@ -114,9 +64,9 @@ async fn both(name: &str, bytes: &[u8], strategy: &str, headers: &[(&str, &str)]
         "FAIL_OPEN" => r#""fail_open": true"#,
         _ => r#""failure_policy": "FAIL_CLOSED""#,
     };
-    let Some(envoy) = Envoy::start(name, &file, policy, upstream.address).await else { return };
+    let Some(envoy) = start(name, &file, policy, upstream.address).await else { return };
     let theirs = request(envoy.address, "GET /a?b=1", headers, "").await;
-    let told = envoy.told().await;
+    let told = told(&envoy).await;
     let seen_of_theirs = upstream.take();
     let proxy = gateway(&file.plugin("guest", &format!("  failStrategy: {strategy}")), &upstream).await;
     let ours = request(proxy.address(), "GET /a?b=1", headers, "").await;

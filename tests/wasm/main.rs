@@ -14,6 +14,8 @@ mod envoy;
 #[path = "../running_proxy/fixture.rs"]
 mod fixture;
 mod guests;
+#[path = "../running_proxy/peer_envoy.rs"]
+mod peer_envoy;
 mod road;
 #[path = "../running_proxy/upstream.rs"]
 mod upstream;
