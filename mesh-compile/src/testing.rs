@@ -12,18 +12,25 @@ use crate::snapshot::MeshSnapshot;
 
 /// A mesh from YAML documents, with `mesh` (JSON) over the default settings. Broken documents fail the test.
 pub(crate) fn resolve_with(mesh: &str, yaml: &str) -> (MeshSnapshot, Report) {
+    resolve_clusters(mesh, &[("Kubernetes", yaml)])
+}
+
+/// The same from the documents of several clusters.
+pub(crate) fn resolve_clusters(mesh: &str, clusters: &[(&str, &str)]) -> (MeshSnapshot, Report) {
     let written: MeshConfig = serde_json::from_str(mesh).unwrap();
-    let loaded = load("test.yaml", yaml, &LoadOptions::default());
-    assert!(!loaded.report.has_errors(), "{:?}", loaded.report);
     let mut config = ConfigSet::new();
-    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
-    let applied = config.apply_with(loaded.documents.into_iter().map(Change::Upsert), options);
-    // Fixtures are as small as they can be: what Istio's webhook would add does not matter here.
-    let unread = applied
-        .report
-        .iter()
-        .find(|finding| finding.severity == Severity::Error && finding.code.stage() == Stage::Read);
-    assert!(unread.is_none(), "{unread:?}");
+    for (cluster, yaml) in clusters {
+        let loaded = load("test.yaml", *yaml, &LoadOptions::default().with_cluster(*cluster));
+        assert!(!loaded.report.has_errors(), "{:?}", loaded.report);
+        let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
+        let applied = config.apply_with(loaded.documents.into_iter().map(Change::Upsert), options);
+        // Fixtures are as small as they can be: what Istio's webhook would add does not matter here.
+        let unread = applied
+            .report
+            .iter()
+            .find(|finding| finding.severity == Severity::Error && finding.code.stage() == Stage::Read);
+        assert!(unread.is_none(), "{unread:?}");
+    }
     MeshSnapshot::resolve(&config, Arc::new(MeshConfig::with_defaults().overlay(written)))
 }
 

@@ -60,8 +60,14 @@ pub(super) fn without_slices(sources: &Sources<'_>) -> BTreeSet<HostKey> {
         .collect()
 }
 
-/// A further cluster adds its addresses and identities; all else is as the first cluster says (T-305).
+/// A further cluster adds its addresses and identities; all else is as the first cluster says (T-305), but to its own Pods.
 fn merge(first: &mut Service, other: Service) {
+    let cluster = other.cluster_vips.keys().next();
+    if let Some(cluster) =
+        cluster.filter(|_| (&other.ports, &other.selector) != (&first.ports, &first.selector))
+    {
+        first.in_clusters.entry(Arc::clone(cluster)).or_insert_with(|| Arc::new(other.clone()));
+    }
     for (cluster, addresses) in other.cluster_vips {
         first.cluster_vips.entry(cluster).or_insert(addresses);
     }
@@ -99,6 +105,7 @@ fn convert(object: &Object<WrittenService>, sources: &Sources<'_>) -> Service {
         ports: spec.ports.iter().enumerate().filter_map(|(index, port)| convert_port(index, port)).collect(),
         default_address: addresses.first().cloned().unwrap_or_else(|| NO_ADDRESS.into()),
         cluster_vips: BTreeMap::from([(Arc::clone(&meta.cluster), addresses)]),
+        in_clusters: BTreeMap::new(),
         auto_vips: (None, None),
         export_to: export_to::or_default(written_export_to(&meta.annotations), sources.mesh),
         labels: meta.labels.clone(),

@@ -30,6 +30,8 @@ pub struct Service {
     pub default_address: Arc<str>,
     /// Addresses by cluster of the client (T-305); the first is the default.
     pub cluster_vips: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    /// What further clusters say of it, where its ports or its selector are others there: it holds for their own Pods.
+    pub in_clusters: BTreeMap<Arc<str>, Arc<Service>>,
     /// Auto-allocated addresses (T-340, T-341): `(v4, v6)`.
     pub auto_vips: (Option<Arc<str>>, Option<Arc<str>>),
     /// Namespaces it is exported to, as written or by the mesh default (T-025, T-026).
@@ -58,6 +60,14 @@ pub struct Service {
     pub no_gateway_port_translation: bool,
     /// Where it was written.
     pub provenance: Arc<Provenance>,
+}
+
+impl Service {
+    /// The service as the cluster of a proxy defines it for the Pods that serve it.
+    // Facts: Istio's pilot/pkg/serviceregistry/aggregate/controller.go, GetProxyServiceTargets.
+    pub fn for_pods_of<'s>(self: &'s Arc<Self>, cluster: &str) -> &'s Arc<Self> {
+        self.in_clusters.get(cluster).unwrap_or(self)
+    }
 }
 
 /// Who defined a service (T-343).

@@ -116,6 +116,7 @@ fn service(entry: &Object<ServiceEntry>, host: &str, address: &str, sources: &So
         ports: spec.ports.iter().enumerate().filter_map(|(index, port)| convert_port(index, port)).collect(),
         default_address: address.into(),
         cluster_vips: BTreeMap::new(),
+        in_clusters: BTreeMap::new(),
         auto_vips: (None, None),
         export_to: export_to::narrow(written, &meta.namespace, namespace_labels, sources.mesh),
         labels: meta.labels.clone(),

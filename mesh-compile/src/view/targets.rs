@@ -68,14 +68,16 @@ fn of_kubernetes(snapshot: &MeshSnapshot, proxy: &Proxy) -> Vec<ServiceTarget> {
 /// Ports of the Services of the proxy's namespace and cluster whose selector its labels satisfy.
 fn by_labels(snapshot: &MeshSnapshot, proxy: &Proxy) -> Vec<ServiceTarget> {
     let pod = snapshot.workloads.pod(proxy);
+    let of_cluster = |service: &&Arc<Service>| service.cluster_vips.contains_key(&proxy.cluster_id);
     let selects = |service: &&Arc<Service>| {
         service.registry == RegistryKind::Kubernetes
             && service.namespace == proxy.namespace
-            && service.cluster_vips.contains_key(&proxy.cluster_id)
             && !service.selector.is_empty()
             && labels_subset_of(&service.selector, &proxy.labels)
     };
-    snapshot.registry.services.iter().filter(selects).flat_map(|service| of_service(service, pod)).collect()
+    let services = snapshot.registry.services.iter().filter(of_cluster);
+    let services = services.map(|service| service.for_pods_of(&proxy.cluster_id)).filter(selects);
+    services.flat_map(|service| of_service(service, pod)).collect()
 }
 
 /// The ports of a Service that lead to distinct ports of the workload: the first of each port and protocol counts.
@@ -133,6 +135,7 @@ fn target_at(snapshot: &MeshSnapshot, found: &(HostKey, Arc<Endpoint>)) -> Optio
     let mut services =
         candidates.filter(|service| service.namespace == *namespace && service.registry == endpoint.registry);
     services.find_map(|service| {
+        let service = service.for_pods_of(&endpoint.cluster);
         let port = service.port_named(&endpoint.service_port_name)?;
         Some(ServiceTarget { service: Arc::clone(service), port: port.clone(), target_port: endpoint.port })
     })

@@ -3,7 +3,7 @@ mod workload;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{aged, gateway, istio, resolve, resolve_with, service, sidecar};
+use crate::testing::{aged, gateway, istio, resolve, resolve_clusters, resolve_with, service, sidecar};
 
 fn hosts(services: &[Arc<Service>]) -> Vec<String> {
     let short = |service: &Arc<Service>| {

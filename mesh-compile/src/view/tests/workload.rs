@@ -3,9 +3,11 @@
 use super::*;
 
 fn targets(yaml: &str, namespace: &str, app: &str) -> Vec<String> {
-    let snapshot = resolve(yaml);
-    let proxy = sidecar(namespace, app);
-    let view = View::new(&snapshot, &proxy);
+    targets_of(&resolve(yaml), &sidecar(namespace, app))
+}
+
+fn targets_of(snapshot: &MeshSnapshot, proxy: &Proxy) -> Vec<String> {
+    let view = View::new(snapshot, proxy);
     let show = |target: &ServiceTarget| {
         format!("{}:{}>{}", target.service.name, target.port.number, target.target_port)
     };
@@ -36,6 +38,26 @@ fn a_workload_entry_of_the_address_decides_instead_of_the_proxys_labels() {
         istio("WorkloadEntry", "a", "vm", "{address: 10.1.2.3, labels: {app: one}, ports: {http: 9000}}");
     let yaml = service("a", "one") + &service("a", "w") + &entry;
     assert_eq!(targets(&yaml, "a", "w"), ["one:80>9000"]);
+}
+
+/// As istiod does: the registry of the proxy's own cluster says what its Pods serve, also of a service that others define.
+#[test]
+fn t_305_pods_serve_what_their_own_cluster_says() {
+    let here = service("a", "one");
+    let there = here.replace("port: 80, targetPort: 8080", "port: 81, targetPort: 8081");
+    let elsewhere = here.replace("{app: one}", "{app: other}");
+    let (snapshot, _) =
+        resolve_clusters("{}", &[("east", &here), ("west", &there), ("north", &here), ("south", &elsewhere)]);
+    let of = |cluster: &str, app: &str| {
+        let proxy = Proxy { cluster_id: cluster.into(), ..sidecar("a", app) };
+        targets_of(&snapshot, &proxy)
+    };
+    assert_eq!(of("east", "one"), ["one:80>8080"]);
+    assert_eq!(of("west", "one"), ["one:81>8081"]);
+    assert_eq!(of("north", "one"), ["one:80>8080"]);
+    assert_eq!((of("south", "one"), of("south", "other")), (vec![], vec!["one:80>8080".to_owned()]));
+    // Clients know one service, as the first cluster has it.
+    assert_eq!(hosts(&View::new(&snapshot, &sidecar("a", "w")).scope().services), ["one.a@a:80"]);
 }
 
 #[test]
