@@ -57,6 +57,7 @@
 //! | [`proxy`], [`compiler`] | what does it run? |
 //! | [`analyze`] | what cannot have been meant? |
 //! | [`graph`] | what does it look like? |
+//! | [`workload_names`] | what does telemetry call a workload? |
 //! | [`shared_map`] | how do revisions share what did not change? |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -73,6 +74,7 @@ pub mod shared_map;
 pub mod snapshot;
 pub mod view;
 pub mod visibility;
+pub mod workload_names;
 pub mod workloads;
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 use serde::Deserialize;
 
+use crate::workload_names;
+
 /// The proxy that is asked (`proxy.json` of FORMAT.md).
 /// Ours: what a proxy says of itself is all that its configuration depends on beside the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -50,12 +52,27 @@ const NETWORK: &str = "NETWORK";
 /// The same as a variable of the proxy's container, and as a label of its Pod.
 const NETWORK_VARIABLE: &str = "ISTIO_META_NETWORK";
 const NETWORK_LABEL: &str = "topology.istio.io/network";
+/// Proxy metadata: what telemetry calls its workload, as injection tells it.
+const WORKLOAD_NAME: &str = "WORKLOAD_NAME";
+/// Proxy metadata: what made its Pod, as injection tells it.
+const OWNER: &str = "OWNER";
 const PROXY_CONTAINER: &str = "istio-proxy";
 
 impl Proxy {
     /// The network it is in, from its metadata; empty: unknown.
     pub fn network(&self) -> &str {
         self.metadata.get(NETWORK).map_or("", String::as_str)
+    }
+
+    /// What telemetry calls its workload: `WORKLOAD_NAME` of its metadata, else the name of its Pod.
+    pub fn workload(&self) -> &str {
+        self.metadata.get(WORKLOAD_NAME).filter(|name| !name.is_empty()).map_or(&*self.name, String::as_str)
+    }
+
+    /// The kind of what made its Pod, in lower case (`deployment`), from its metadata; `None`: unknown.
+    pub fn workload_kind(&self) -> Option<&str> {
+        let (path, _) = self.metadata.get(OWNER)?.rsplit_once('/')?;
+        path.rsplit('/').next()?.strip_suffix('s')
     }
 
     /// The proxy of a Pod, as the Pod and its Node describe it; `None`: the configuration has no such Pod.
@@ -88,6 +105,10 @@ impl Proxy {
         let all: Vec<_> = pod.spec.status.pod_ips.iter().map(|address| address.ip.as_str()).collect();
         let all = (all.len() > 1).then(|| (INSTANCE_IPS.to_owned(), all.join(",")));
         let network = network_of(pod).map(|network| (NETWORK.to_owned(), network));
+        let (workload, owner) = workload_names::of_pod(&pod.meta);
+        let owner =
+            format!("kubernetes://apis/apps/v1/namespaces/{}/{owner}s/{workload}", pod.meta.namespace);
+        let workload = [(WORKLOAD_NAME.to_owned(), workload.to_string()), (OWNER.to_owned(), owner)];
         Self {
             kind,
             namespace: Arc::clone(&pod.meta.namespace),
@@ -97,7 +118,7 @@ impl Proxy {
             service_account: pod.spec.spec.service_account_name.as_str().into(),
             locality: locality(&pod.spec.spec.node_name, &pod.meta.cluster, config),
             cluster_id: Arc::clone(&pod.meta.cluster),
-            metadata: network.into_iter().chain(all).collect(),
+            metadata: network.into_iter().chain(all).chain(workload).collect(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{Edge, EdgeKind, Fact, MeshGraph, Node, NodeKind, policies, routes, t
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{Resolution, Service};
 use crate::snapshot::MeshSnapshot;
+use crate::workload_names::{canonical_revision, canonical_service};
 
 /// A graph while it is drawn.
 pub(super) struct Draft<'s> {
@@ -317,12 +318,10 @@ fn short_name(service: &Service) -> String {
 
 /// Application and version, as Istio's telemetry names them.
 fn identity_of(endpoint: &Endpoint) -> (String, String) {
-    let label =
-        |names: [&str; 3]| names.iter().find_map(|name| endpoint.labels.get(*name)).map(str::to_owned);
-    let name = label(["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]);
-    let version = label(["service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"]);
-    let own = if endpoint.workload.is_empty() { &endpoint.address } else { &endpoint.workload };
-    (name.unwrap_or_else(|| own.to_string()), version.unwrap_or_default())
+    let version = canonical_revision(&endpoint.labels).unwrap_or_default().to_owned();
+    let names = endpoint.workload.as_deref();
+    let name = canonical_service(&endpoint.labels).or(names.map(|names| &*names.workload));
+    (name.filter(|name| !name.is_empty()).unwrap_or(&endpoint.address).to_owned(), version)
 }
 
 fn server_text(server: &Server) -> String {

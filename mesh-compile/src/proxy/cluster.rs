@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 pub use super::origins::Origins;
 use crate::registry::service::Service;
+use crate::workload_names::WorkloadNames;
 
 /// An upstream cluster. Spec: Envoy, config.cluster.v3.Cluster; its name is T-150.
 #[derive(Debug, Clone, PartialEq)]
@@ -314,6 +315,8 @@ pub struct ClusterEndpoint {
     pub mtls: bool,
     /// `region/zone/subzone`; empty: none.
     pub locality: Arc<str>,
+    /// What telemetry calls its workload; `None`: nothing is known of it.
+    pub workload: Option<Arc<WorkloadNames>>,
 }
 
 impl ClusterEndpoint {
@@ -327,6 +330,7 @@ impl ClusterEndpoint {
             draining: false,
             mtls: false,
             locality: "".into(),
+            workload: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use mesh_model::name::StringMap;
 use mesh_model::origin::Provenance;
 
 use super::service::RegistryKind;
+use crate::workload_names::WorkloadNames;
 
 /// One endpoint of one service port (T-311, T-314, T-323).
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +47,8 @@ pub struct Endpoint {
     pub hostname: Arc<str>,
     /// Pod `subdomain`; empty: none (headless DNS names).
     pub subdomain: Arc<str>,
-    /// Pod or WorkloadEntry name.
-    pub workload: Arc<str>,
+    /// What telemetry calls its workload; `None`: nothing is known of it.
+    pub workload: Option<Arc<WorkloadNames>>,
     /// Position in the definition: orders DNS endpoints.
     pub provenance: Arc<Provenance>,
 }

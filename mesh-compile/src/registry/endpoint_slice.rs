@@ -21,6 +21,7 @@ use super::service::{Resolution, Service, ServicePort};
 use super::sources::Sources;
 use super::workload::{Workload, Workloads, of_pod, plain_endpoint};
 use super::{EndpointMap, HostKey};
+use crate::workload_names::WorkloadNames;
 
 /// Slices of multi-cluster services are not those of the Service itself.
 const MULTICLUSTER_LABEL: &str = "multicluster.kubernetes.io/service-name";
@@ -148,7 +149,12 @@ fn without_ports(
             let none = StringMap::new();
             let network = sources.network(cluster, address, &none);
             let place = Whereabouts { locality: "", cluster, node: "", network };
-            Endpoint { labels: Arc::new(augment(&none, place)), network: network.into(), ..plain }
+            Endpoint {
+                labels: Arc::new(augment(&none, place)),
+                network: network.into(),
+                workload: Some(Arc::new(WorkloadNames::in_cluster(cluster))),
+                ..plain
+            }
         }
     })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use mesh_model::diagnostic::Report;
 use mesh_model::document::Node;
-use mesh_model::name::{Protocol, Transport};
+use mesh_model::name::{Protocol, StringMap, Transport};
 use mesh_model::networking::service_entry::spec::{
     Location, Resolution as WrittenResolution, ServiceEntry, ServicePort as WrittenPort,
 };
@@ -20,6 +20,7 @@ use super::service::{RegistryKind, Resolution, Service, ServicePort};
 use super::sources::Sources;
 use super::workload::{Workload, Workloads, is_reachable, of_written_endpoint, plain_endpoint, unix_path};
 use super::{EndpointMap, NO_ADDRESS, export_to, traffic_distribution};
+use crate::workload_names::WorkloadNames;
 
 const CONNECT_STRATEGY: &str = "istio.io/connect-strategy";
 const NO_ALLOCATION_LABEL: &str = "networking.istio.io/enable-autoallocate-ip";
@@ -243,6 +244,9 @@ fn with_ports(workload: &Workload, service: &Service) -> Vec<Endpoint> {
 
 /// The host as its own endpoint (T-322).
 fn host_endpoints(entry: &Object<ServiceEntry>, service: &Service) -> Vec<Endpoint> {
+    let name = Arc::clone(&entry.meta.name);
+    let (none, cluster) = (StringMap::new(), &entry.meta.cluster);
+    let names = Arc::new(WorkloadNames::of(name, &service.namespace, &none, cluster));
     let ports = service.ports.iter();
     ports
         .map(|port| Endpoint {
@@ -251,7 +255,7 @@ fn host_endpoints(entry: &Object<ServiceEntry>, service: &Service) -> Vec<Endpoi
             service_port_number: Some(port.number),
             registry: RegistryKind::External,
             namespace: Arc::clone(&service.namespace),
-            workload: Arc::clone(&entry.meta.name),
+            workload: Some(Arc::clone(&names)),
             ..plain_endpoint(&service.hostname, &entry.meta.cluster, &entry.provenance)
         })
         .collect()

@@ -17,6 +17,7 @@ use super::endpoint::{Endpoint, Health};
 use super::locality::{self, Whereabouts, augment};
 use super::service::RegistryKind;
 use super::sources::Sources;
+use crate::workload_names::{self, WorkloadNames};
 
 const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";
 const HEALTH_CHECK_ANNOTATION: &str = "proxy.istio.io/health-checks-enabled";
@@ -164,6 +165,8 @@ fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
         "" => &meta.name,
         hostname => hostname,
     };
+    let (name, _) = workload_names::of_pod(meta);
+    let names = WorkloadNames::of(name, &meta.namespace, &meta.labels, &meta.cluster);
     Endpoint {
         labels: Arc::new(augment(&meta.labels, place)),
         namespace: Arc::clone(&meta.namespace),
@@ -173,7 +176,7 @@ fn pod_endpoint(pod: &Object<Pod>, sources: &Sources<'_>) -> Endpoint {
         node: pod.spec.spec.node_name.as_str().into(),
         hostname: hostname.into(),
         subdomain: subdomain.into(),
-        workload: Arc::clone(&meta.name),
+        workload: Some(Arc::new(names)),
         locality,
         ..plain_endpoint(&pod.spec.status.pod_ip, &meta.cluster, &pod.provenance)
     }
@@ -200,8 +203,8 @@ pub(super) fn plain_endpoint(address: &str, cluster: &Arc<str>, provenance: &Arc
         cluster: Arc::clone(cluster),
         node: Arc::clone(&none),
         hostname: Arc::clone(&none),
-        subdomain: Arc::clone(&none),
-        workload: none,
+        subdomain: none,
+        workload: None,
         provenance: Arc::clone(provenance),
     }
 }
@@ -277,6 +280,8 @@ fn from_entry(
         None => !entry.service_account.is_empty(),
     };
     let address = entry.address.as_str();
+    let name = workload_names::of_workload_entry(meta);
+    let names = WorkloadNames::of(name, &meta.namespace, labels, &meta.cluster);
     Workload {
         ports: entry.ports.clone(),
         dns_only: !address.is_empty() && address.parse::<std::net::IpAddr>().is_err(),
@@ -287,7 +292,7 @@ fn from_entry(
             mtls,
             weight: entry.weight.max(1),
             network: entry.network.as_str().into(),
-            workload: Arc::clone(&meta.name),
+            workload: Some(Arc::new(names)),
             locality,
             ..plain_endpoint(address, &meta.cluster, provenance)
         },

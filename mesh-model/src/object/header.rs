@@ -5,8 +5,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::ObjectMeta;
 use super::naming::{label_key_problem, label_value_problem, name_problem, namespace_problem};
+use super::{Controller, ObjectMeta};
 use crate::decode::is_same_name;
 use crate::diagnostic::{Code, Diagnostic, Place, Report, ResourceRef, Severity};
 use crate::document::{Document, Node, Value, join_key};
@@ -100,6 +100,18 @@ fn resource(root: Node<'_>) -> ResourceRef {
     ResourceRef { kind: text(root.get("kind")), namespace: field("namespace"), name: field("name") }
 }
 
+/// The owner that made a Pod under a name of its own choice.
+fn controller(meta: Node<'_>) -> Option<Box<Controller>> {
+    meta.get("generateName").and_then(Node::as_str).filter(|name| !name.is_empty())?;
+    let owners = meta.get("ownerReferences")?;
+    let is_controller = |owner: &Node<'_>| {
+        owner.get("controller").is_some_and(|node| matches!(node.value(), Value::Bool(true)))
+    };
+    let owner = owners.items().find(is_controller)?;
+    let text = |key| owner.get(key).and_then(Node::as_str).unwrap_or_default().into();
+    Some(Box::new(Controller { kind: text("kind"), name: text("name") }))
+}
+
 struct Reader<'a> {
     document: &'a Arc<Document>,
     names: Names,
@@ -173,6 +185,7 @@ impl<'a> Reader<'a> {
             generation,
             resource_version,
             cluster: Arc::clone(&self.document.source.cluster),
+            controller: if kind == "Pod" { controller(meta) } else { None },
         }
     }
 

@@ -36,6 +36,18 @@ pub struct ObjectMeta {
     pub resource_version: Option<String>,
     /// The cluster the object was read from.
     pub cluster: Arc<str>,
+    /// Of a Pod: the owner that made it under a name of its own choice (`metadata.generateName`, and the reference in
+    /// `metadata.ownerReferences` with `controller: true`). `None` for all else.
+    pub controller: Option<Box<Controller>>,
+}
+
+/// What controls a Pod. API: meta/v1 `OwnerReference`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controller {
+    /// `ReplicaSet`, `StatefulSet`, `Job`, ...
+    pub kind: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
 }
 
 /// What identifies an object (T-001, T-003).

@@ -173,15 +173,7 @@ mod tests {
     use super::*;
 
     fn cluster(discovery: Discovery, addresses: &[&str]) -> Cluster {
-        let endpoint = |address: &&str| ClusterEndpoint {
-            address: (*address).into(),
-            priority: 0,
-            weight: 3,
-            healthy: true,
-            draining: false,
-            mtls: false,
-            locality: "".into(),
-        };
+        let endpoint = |address: &&str| ClusterEndpoint { weight: 3, ..ClusterEndpoint::at(*address) };
         let endpoints = addresses.iter().map(endpoint).collect();
         Cluster { endpoints, ..Cluster::bare("c", discovery, LbPolicy::RoundRobin) }
     }

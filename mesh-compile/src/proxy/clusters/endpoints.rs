@@ -117,6 +117,7 @@ fn cluster_endpoint(group: &Group, member: &Member) -> ClusterEndpoint {
         draining: is_draining(endpoint),
         mtls: member.mtls,
         locality: Arc::clone(&group.locality),
+        workload: endpoint.workload.clone(),
     }
 }
 

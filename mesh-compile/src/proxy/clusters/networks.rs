@@ -16,6 +16,7 @@ use crate::proxy_identity::{Families, ProxyKind};
 use crate::registry::endpoint::{Endpoint, Health};
 use crate::registry::locality::{Whereabouts, augment};
 use crate::registry::network_gateways::{GatewayTable, NetworkGateway};
+use crate::workload_names::WorkloadNames;
 
 /// Proxy metadata: the networks it wants to see.
 const REQUESTED_VIEW: &str = "REQUESTED_NETWORK_VIEW";
@@ -127,8 +128,8 @@ fn member(gateway: &NetworkGateway, weight: u32, sample: &Member) -> Member {
         cluster: Arc::clone(&gateway.cluster),
         node: Arc::clone(&none),
         hostname: Arc::clone(&none),
-        subdomain: Arc::clone(&none),
-        workload: none,
+        subdomain: none,
+        workload: Some(Arc::new(WorkloadNames::in_cluster(&gateway.cluster))),
         ..Endpoint::clone(&sample.endpoint)
     };
     Member { endpoint: Arc::new(endpoint), weight, mtls: true }

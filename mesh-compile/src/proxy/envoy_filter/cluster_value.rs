@@ -93,6 +93,7 @@ fn endpoints(cluster: &mut Cluster, assignment: &Value) -> Option<()> {
                     draining: health == "DRAINING",
                     mtls: false,
                     locality: Arc::clone(&locality),
+                    workload: None,
                 });
             }
             cluster.localities.push((locality, priority, weight));

@@ -37,6 +37,22 @@ fn a_head_is_read() {
 }
 
 #[test]
+fn the_controller_of_a_pod_with_a_made_up_name_is_read() {
+    let owner =
+        |name: &str, controls: bool| json!({"kind": "ReplicaSet", "name": name, "controller": controls});
+    let owners = json!([owner("a", false), owner("b", true), owner("c", true)]);
+    let of = |kind: &str, meta: Json| {
+        let (header, _) = run(&json!({"apiVersion": "v1", "kind": kind, "metadata": meta}));
+        header.unwrap().meta.controller.map(|found| format!("{} {}", found.kind, found.name))
+    };
+    let made = json!({"name": "b-1", "generateName": "b-", "ownerReferences": owners});
+    assert_eq!(of("Pod", made.clone()), Some("ReplicaSet b".to_owned()));
+    assert_eq!(of("ConfigMap", made), None);
+    assert_eq!(of("Pod", json!({"name": "b-1", "ownerReferences": owners})), None);
+    assert_eq!(of("Pod", json!({"name": "b-1", "generateName": "b-", "ownerReferences": "b"})), None);
+}
+
+#[test]
 fn y18_documents_that_are_no_resources_are_refused() {
     assert_eq!(run(&json!([1])), (None, one("not-a-resource", "")));
     assert_eq!(
