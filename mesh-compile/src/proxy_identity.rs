@@ -53,9 +53,9 @@ const NETWORK: &str = "NETWORK";
 const NETWORK_VARIABLE: &str = "ISTIO_META_NETWORK";
 const NETWORK_LABEL: &str = "topology.istio.io/network";
 /// Proxy metadata: what telemetry calls its workload, as injection tells it.
-const WORKLOAD_NAME: &str = "WORKLOAD_NAME";
+pub(crate) const WORKLOAD_NAME: &str = "WORKLOAD_NAME";
 /// Proxy metadata: what made its Pod, as injection tells it.
-const OWNER: &str = "OWNER";
+pub(crate) const OWNER: &str = "OWNER";
 const PROXY_CONTAINER: &str = "istio-proxy";
 
 impl Proxy {

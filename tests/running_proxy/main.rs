@@ -37,6 +37,7 @@ mod memory;
 mod names;
 mod observe;
 mod outages;
+mod peers;
 mod peer_envoy;
 mod pools;
 mod pressure;

@@ -20,7 +20,7 @@ use super::class::Class;
 use super::own::Own;
 use super::update::{ProxyUpdate, Update};
 use crate::proxy::ProxyConfig;
-use crate::proxy_identity::{Families, INSTANCE_IPS, Proxy};
+use crate::proxy_identity::{Families, INSTANCE_IPS, OWNER, Proxy, WORKLOAD_NAME};
 use crate::snapshot::{Delta, MeshSnapshot};
 use crate::view::{Kinship, settings_written};
 
@@ -102,7 +102,10 @@ struct ClassKey {
 impl ClassKey {
     /// What those have in common that may begin with what others of them know.
     fn family(&self) -> Self {
-        let proxy = Proxy { namespace: "".into(), labels: StringMap::default(), ..self.proxy.clone() };
+        let mut proxy = Proxy { namespace: "".into(), labels: StringMap::default(), ..self.proxy.clone() };
+        for of_workload in [WORKLOAD_NAME, OWNER] {
+            proxy.metadata.remove(of_workload);
+        }
         Self { proxy, ..self.clone() }
     }
 

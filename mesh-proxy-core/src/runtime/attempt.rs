@@ -1,6 +1,5 @@
 //! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use super::body::Body;
 use super::broken;
 use super::cluster::ClusterState;
 use super::direct::{self, Broken, Direct};
+use super::ends::Ends;
 use super::head::{self, Head};
 use super::http1_upstream::Http1;
 use super::http2_upstream::Stream;
@@ -21,6 +21,7 @@ use super::proxy::Inner;
 use super::replay::Replay;
 use super::tls::upstream::Offer;
 use crate::cluster::host::Host;
+use crate::telemetry::record::Record;
 
 /// An answer, and what it holds of the pool until it is read.
 #[derive(Debug)]
@@ -62,8 +63,8 @@ impl Lent {
     }
 }
 
-/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own; `local`: is told
-/// what the connection comes from.
+/// Sends a request to an endpoint. `preface`: a PROXY protocol header, in front of a connection of its own; `record`: is told
+/// of the connection's ends.
 ///
 /// # Errors
 /// Why there is no answer.
@@ -74,7 +75,7 @@ pub(crate) async fn send(
     host: &Host,
     head: &Head,
     body: &Replay,
-    local: &mut Option<SocketAddr>,
+    mut record: Option<&mut Record>,
 ) -> Result<Answer, Failure> {
     let tls = match &cluster.cluster.tls {
         UpstreamTls::Tls(context) if !context.auto || host.endpoint.mtls => Some(&**context),
@@ -94,7 +95,7 @@ pub(crate) async fn send(
         let checkout = cluster.pool.checkout(proxy, &cluster.cluster, &key, offer.as_ref()).await?;
         match checkout {
             Checkout::Http1(mut connection, was_used) => {
-                *local = connection.local;
+                tell(&connection.ends, &mut record);
                 if let Some(body) = body.at_hand().filter(|_| is_only_asked(head))
                     && let Some(direct) = connection.take_direct()
                 {
@@ -126,7 +127,7 @@ pub(crate) async fn send(
                 }
             }
             Checkout::Http2(stream) => {
-                *local = stream.local();
+                tell(stream.ends(), &mut record);
                 let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
                 match stream.sender().try_send_request(request).await {
                     Ok(response) => {
@@ -144,6 +145,12 @@ pub(crate) async fn send(
         }
     }
     Err(Failure::Refused)
+}
+
+fn tell(ends: &Ends, record: &mut Option<&mut Record>) {
+    if let Some(record) = record {
+        ends.tell(record);
+    }
 }
 
 /// Whether nothing but an answer is to come of a request: no other protocol, no tunnel.

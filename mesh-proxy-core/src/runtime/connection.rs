@@ -14,6 +14,7 @@ use tokio_rustls::server::TlsStream;
 use super::arrival::Arrival;
 use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
+use super::prelude::{Heard, Prelude};
 use super::proxy::{CountsPanic, Inner};
 use super::tls::server::Client;
 use super::turned_away::Reason;
@@ -23,6 +24,7 @@ use crate::filter_chain_match::{self, Inspected};
 use crate::listener_match;
 use crate::query::Connected;
 use crate::seam::dial::Io;
+use crate::telemetry::peer::Peer;
 use crate::transport::{self, Accepted};
 
 /// A connection whose chain is chosen, for as long as it lives.
@@ -39,8 +41,12 @@ pub(crate) struct Connection {
     server_name: Option<String>,
     /// The client of the TLS that this proxy terminated; `None`: it did not.
     terminated: Option<Client>,
+    /// Who the proxy is to the client of that TLS.
+    own: Option<Arc<str>>,
     /// Whether client and proxy have agreed on HTTP/2 while they did so.
     is_http2: bool,
+    /// The client's workload, once it has told of itself before its bytes; `None`: it never will.
+    heard: Option<Heard>,
 }
 
 /// A connection in one generation of the configuration.
@@ -106,9 +112,19 @@ impl Connection {
         self.facts.tls.as_ref().and_then(|tls| tls.peer.as_deref()).filter(|_| self.terminated.is_some())
     }
 
+    /// URI SAN of the certificate that the client was shown.
+    pub(crate) fn own(&self) -> Option<&Arc<str>> {
+        self.own.as_ref()
+    }
+
     /// Whether the client showed a certificate that was verified.
     pub(crate) fn has_certificate(&self) -> bool {
         matches!(self.terminated, Some(Client::Verified(_)))
+    }
+
+    /// The client's workload, if it has told of itself before its bytes.
+    pub(crate) fn heard(&self) -> Option<&Arc<Peer>> {
+        self.heard.as_ref()?.get()
     }
 
     /// What goes in front of connections to a cluster that wants to know whose they are.
@@ -145,6 +161,7 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival)
     match Box::pin(open(proxy, stream, arrival)).await {
         Ok(Opened::Plain(connection, standing, stream)) => run(connection, standing, stream).await,
         Ok(Opened::Tls(connection, standing, stream)) => run(connection, standing, stream).await,
+        Ok(Opened::Told(connection, standing, stream)) => run(connection, standing, *stream).await,
         Err(Why(reason, why)) => {
             counting.turned_away.count(reason);
             tracing::debug!(?arrival, ?reason, %why, "a connection is not served");
@@ -156,6 +173,7 @@ pub(crate) async fn serve<T: Io>(proxy: Arc<Inner>, stream: T, arrival: Arrival)
 enum Opened<T> {
     Plain(Arc<Connection>, Standing, Prefixed<T>),
     Tls(Arc<Connection>, Standing, Box<TlsStream<Prefixed<T>>>),
+    Told(Arc<Connection>, Standing, Box<Prelude<Box<TlsStream<Prefixed<T>>>>>),
 }
 
 /// Why a connection is closed, for metrics and for the log.
@@ -212,8 +230,18 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref()).ok_or_else(no_chain)?;
     let chain = standing.chain().ok_or_else(no_chain)?;
     let server_name = server_name(&facts);
-    let mut connection =
-        Connection { proxy, arrival, client, facts, sniffed, server_name, terminated: None, is_http2: false };
+    let mut connection = Connection {
+        proxy,
+        arrival,
+        client,
+        facts,
+        sniffed,
+        server_name,
+        terminated: None,
+        own: None,
+        heard: None,
+        is_http2: false,
+    };
     let Some(wanted) = chain.tls.clone() else {
         transport::accept(chain, &connection.facts, &mut ())
             .map_err(|refused| why(Reason::NotAccepted, RefuseReason::as_str(refused)))?;
@@ -234,9 +262,17 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         tls.peer = Some(Cow::Owned(peer.clone()));
     }
     connection.terminated = Some(terminated.client);
+    connection.own = terminated.own;
     connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
         return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));
+    }
+    if let Some(message) = connection.proxy.peers.message().filter(|_| terminated.has_prelude) {
+        let stream = Prelude::exchange(terminated.stream, message).await.map_err(|error| {
+            Why(Reason::Broken, format!("it broke before it said anything: {error}").into())
+        })?;
+        connection.heard = Some(Arc::clone(stream.heard()));
+        return Ok(Opened::Told(Arc::new(connection), standing, Box::new(stream)));
     }
     Ok(Opened::Tls(Arc::new(connection), standing, terminated.stream))
 }

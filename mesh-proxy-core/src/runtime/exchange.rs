@@ -30,6 +30,7 @@ use super::forward::{self, Forwarding, Outcome};
 use super::head::{self, Head, HeaderChanges};
 use super::http_server::HttpConnection;
 use super::http1_guard::Serving;
+use super::peers::Came;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
@@ -80,6 +81,8 @@ pub(crate) struct Exchange {
     /// The number of the decision, where answers tell it.
     id: Option<u64>,
     is_grpc: bool,
+    /// What the client told of itself.
+    came: Came,
     started: Instant,
     /// `None`: the connection carries other requests as well.
     serving: Option<Serving>,
@@ -102,14 +105,14 @@ pub(crate) fn begin(
     let connection = &server.connection;
     let upgrade = hop_by_hop::upgrade(request.headers(), request.version())
         .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let is_grpc = head::is_grpc(&parts.headers);
     let id = connection.proxy.options.name_decisions.then(|| connection.proxy.dice.roll());
     let body = Replay::new(body, parts.version, connection.proxy.options.limits.retry_bytes);
     if is_grpc {
         body.count_messages();
     }
-    let record = self::record(connection, &standing, &parts);
+    let (record, came) = self::record(connection, &standing, &mut parts);
     let plan = Plan::Close;
     let mut exchange = Box::new(Exchange {
         server,
@@ -122,6 +125,7 @@ pub(crate) fn begin(
         plan,
         id,
         is_grpc,
+        came,
         started,
         serving,
         #[cfg(feature = "wasm")]
@@ -402,7 +406,7 @@ fn finish(
     held: Held,
     deadline: Option<tokio::time::Instant>,
 ) -> Response<Body> {
-    let Exchange { server, parts, mut record, traced, id, started, .. } = exchange;
+    let Exchange { server, parts, mut record, traced, id, came, started, .. } = exchange;
     let connection = &server.connection;
     if let Some(id) = id {
         tell_decision(connection, id, &record, &mut response);
@@ -410,6 +414,7 @@ fn finish(
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
     }
+    connection.proxy.peers.answer(&came, response.headers_mut());
     let status = response.status();
     for filter in &connection.proxy.filters {
         filter.response(status, response.headers_mut());

@@ -8,6 +8,7 @@ use http::header::{CONNECTION, HeaderName, HeaderValue, SET_COOKIE, UPGRADE};
 use http::{Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use mesh_compile::proxy::listener::Direction;
 use mesh_compile::route_table::action::HeaderOp;
 use tokio::time::Instant;
 
@@ -125,6 +126,9 @@ async fn choose_and_send(
         let facts = HashFacts { headers: &head.headers, path: original_path, source };
         hash_key::key(hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
+    if connection.arrival.direction != Direction::Inbound {
+        connection.proxy.peers.put(&mut head.headers, true);
+    }
     rewrite(head, std::mem::take(original_path), http, choice);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
@@ -177,6 +181,9 @@ async fn choose_and_send(
                 ops,
             };
             answered.prepare(connection, upgrade, tries.started);
+            if connection.arrival.direction != Direction::Inbound {
+                record.upstream_peer = connection.proxy.peers.take(answered.response.headers_mut()).peer;
+            }
             record.details = "via_upstream".to_owned();
             Outcome::Answer(Box::new(answered))
         }

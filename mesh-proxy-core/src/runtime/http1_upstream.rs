@@ -1,6 +1,5 @@
 //! An HTTP/1 connection to an upstream: driven by the request that has it, or by a task of its own once one needs that.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::client::conn::http1;
@@ -9,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::Body;
 use super::direct::Direct;
+use super::ends::Ends;
 use super::http1_guard::Written;
 use super::pool::Failure;
 use crate::seam::dial::BoxIo;
@@ -20,8 +20,7 @@ pub(crate) struct Http1 {
     pub(super) requests: u32,
     /// When it was made, in milliseconds.
     pub(super) born: u64,
-    /// What it comes from.
-    pub(super) local: Option<SocketAddr>,
+    pub(super) ends: Ends,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -35,14 +34,9 @@ enum Driven {
 }
 
 impl Http1 {
-    pub(super) fn new(
-        stream: BoxIo,
-        local: Option<SocketAddr>,
-        place: Option<OwnedSemaphorePermit>,
-        now_ms: u64,
-    ) -> Self {
+    pub(super) fn new(stream: BoxIo, ends: Ends, place: Option<OwnedSemaphorePermit>, now_ms: u64) -> Self {
         let driven = Driven::Request(Some(Direct::new(checked(stream))));
-        Self { driven, requests: 0, born: now_ms, local, _place: place }
+        Self { driven, requests: 0, born: now_ms, ends, _place: place }
     }
 
     /// The connection where no task drives it; another must be asked for what its task does.

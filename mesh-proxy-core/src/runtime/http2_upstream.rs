@@ -1,7 +1,6 @@
 //! HTTP/2 connections to upstreams: each carries many requests at once, for as long and as many as its cluster has it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -14,6 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::body::Body;
+use super::ends::Ends;
 use super::pool::Failure;
 use super::wrap::writes_to_inner;
 use crate::seam::clock::Clock;
@@ -58,8 +58,7 @@ pub(super) struct Http2 {
     limits: Use,
     clock: Arc<dyn Clock>,
     born_ms: u64,
-    /// What it comes from.
-    local: Option<SocketAddr>,
+    ends: Ends,
     state: Mutex<State>,
     /// Told of every request that is over.
     returned: Arc<Notify>,
@@ -96,7 +95,7 @@ impl Http2 {
     /// # Errors
     /// The codec does not take it.
     pub(super) async fn begin(
-        (stream, local): (BoxIo, Option<SocketAddr>),
+        (stream, ends): (BoxIo, Ends),
         cluster: &Cluster,
         limits: Use,
         place: Option<OwnedSemaphorePermit>,
@@ -127,7 +126,7 @@ impl Http2 {
             limits,
             clock,
             born_ms,
-            local,
+            ends,
             state: Mutex::new(state),
             returned,
         });
@@ -208,9 +207,9 @@ impl std::fmt::Debug for Http2 {
 }
 
 impl Stream {
-    /// What its connection comes from.
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
-        self.connection.local
+    /// The ends of its connection.
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.connection.ends
     }
 
     /// Takes the request.

@@ -50,7 +50,7 @@ pub(crate) async fn ask(
     let mut active = cluster.enter(false).ok_or(Failure::Overflow)?;
     let host = cluster.pick(NOWHERE, &Wish::default(), &*proxy.dice).ok_or(Failure::NoHealthyUpstream)?;
     active.at(&host);
-    let answer = match attempt::send(proxy, None, cluster, &host, head, &Replay::of(body), &mut None).await {
+    let answer = match attempt::send(proxy, None, cluster, &host, head, &Replay::of(body), None).await {
         Ok(answer) => answer,
         Err(failure) => {
             cluster.record_failure(&host, &failure);

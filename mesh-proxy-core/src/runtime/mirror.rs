@@ -48,7 +48,7 @@ async fn copy(connection: Arc<Connection>, cluster: Arc<ClusterState>, head: Hea
     let Some(host) = cluster.pick(connection.arrival.destination, &Wish::default(), dice) else { return };
     active.at(&host);
     let preface = connection.preface(&cluster.cluster);
-    match attempt::send(&connection.proxy, preface, &cluster, &host, &head, &body, &mut None).await {
+    match attempt::send(&connection.proxy, preface, &cluster, &host, &head, &body, None).await {
         Ok(answer) => {
             if answer.response.into_body().collect().await.is_ok()
                 && let Some(connection) = answer.connection

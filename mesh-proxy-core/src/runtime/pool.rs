@@ -11,8 +11,8 @@ use foldhash::HashMap;
 use mesh_compile::proxy::cluster::Cluster;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::open::connect_bytes;
-use self::open::{Opened, open};
+use self::open::open;
+pub(crate) use self::open::{Opened, connect_bytes};
 use super::http1_upstream::{Http1, is_ready};
 use super::http2_upstream::{Stream, Use};
 use super::proxy::Inner;
@@ -243,7 +243,7 @@ impl Pool {
             Room::Place(place) => place,
         };
         let opened = self.connect(proxy, cluster, key, tls).await?;
-        Ok(Checkout::Http1(Http1::new(opened.stream, opened.local, place, self.clock.now_ms()), false))
+        Ok(Checkout::Http1(Http1::new(opened.stream, opened.ends, place, self.clock.now_ms()), false))
     }
 
     /// A place among the cluster's connections, or one that somebody gives back; waits for either while others may
@@ -348,12 +348,12 @@ impl Pool {
         let made = async {
             let opened = self.connect(proxy, cluster, key, tls).await?;
             if is_http1(key, opened.alpn.as_deref()) {
-                let http1 = Http1::new(opened.stream, opened.local, place, self.clock.now_ms());
+                let http1 = Http1::new(opened.stream, opened.ends, place, self.clock.now_ms());
                 return Ok(Checkout::Http1(http1, false));
             }
             let returned = Arc::clone(&self.returned);
             let begun = super::http2_upstream::Http2::begin(
-                (opened.stream, opened.local),
+                (opened.stream, opened.ends),
                 cluster,
                 self.limits,
                 place,

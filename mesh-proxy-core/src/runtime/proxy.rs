@@ -23,6 +23,7 @@ use super::live::{Generation, Retired};
 use super::mesh_logs::MeshLogs;
 use super::metrics::{Metrics, Told};
 use super::options::Options;
+use super::peers::Peers;
 use super::pressure::{MemoryCounts, Pressure};
 use super::rate_limits::RateLimits;
 use super::recent::Recent;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) logs: MeshLogs,
     /// Metrics that follow the configuration.
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) peers: Peers,
     pub(crate) traces: Traces,
     pub(crate) resolver: Box<dyn Resolve>,
     /// By the name of the provider that each stands for.
@@ -225,7 +227,8 @@ impl Builder {
         self
     }
 
-    /// Who the proxy is, for the tags of its spans; without it they name nobody.
+    /// Who the proxy is: for the tags of its spans, and to tell other proxies of the mesh (`x-envoy-peer-metadata`). Without
+    /// it spans name nobody, and nothing is exchanged.
     #[must_use]
     pub fn workload(mut self, workload: Identity) -> Self {
         self.workload = Some(workload);
@@ -262,7 +265,9 @@ impl Builder {
         #[cfg(feature = "wasm")]
         wasm.want(&config.extensions);
         unrun::tell(&config.extensions, None);
+        let peers = Peers::new(self.workload.as_ref());
         let inner = Inner {
+            tls: Tls::new(self.certificates, peers.message().is_some()),
             live: ArcSwap::from_pointee(Generation::first(Arc::clone(&config), parts)),
             retired: Retired::default(),
             keys: Keys::new(keys, self.options.keys, config, Arc::clone(&clock)),
@@ -274,9 +279,9 @@ impl Builder {
             clock,
             sinks: self.sinks,
             metrics: self.metrics,
+            peers,
             traces: Traces::new(self.workload),
             filters: self.filters,
-            tls: Tls::new(self.certificates),
             authorizers: self.authorizers,
             recent: Recent::default(),
             followed: Followed::default(),

@@ -1,6 +1,5 @@
 //! Connections that are proxied as bytes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +13,8 @@ use tokio::time::Instant;
 use super::cluster::{Active, ClusterState};
 use super::connection::{Connection, Standing};
 use super::metrics::Told;
+use super::pool::Opened;
+use super::prelude::Heard;
 use super::reply::denied_by;
 use super::{ext_authz, pool, tunnel, unrun};
 use crate::cluster::draw;
@@ -22,7 +23,7 @@ use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::Outcome;
 use crate::cluster::upstream::Wish;
 use crate::decision::{Action, RefuseReason};
-use crate::seam::dial::{BoxIo, Io};
+use crate::seam::dial::Io;
 use crate::seam::dice::Throw;
 use crate::tcp;
 use crate::telemetry::record::Record;
@@ -82,10 +83,13 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         return finish(&connection, record, started, Told::default());
     };
     let mut told = Told::default();
+    let mut heard = None;
     let connecting = connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active);
     match connecting.await {
-        Ok((upstream, local)) => {
-            record.upstream_local = local;
+        Ok(Opened { stream: upstream, ends, heard: from, .. }) => {
+            ends.tell(&mut record);
+            heard = from;
+            record.upstream_workload = active.host().and_then(|host| host.endpoint.workload.clone());
             record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
             let passed = Passed::default();
             let relayed = tokio::select! {
@@ -94,7 +98,7 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
                     let (received, sent) = passed.now();
                     Relayed { end: End::TooOld, received, sent }
                 }
-                never = tell_between(&connection, &record, &passed, &mut told) => match never {},
+                never = tell_between(&connection, &record, heard.as_ref(), &passed, &mut told) => match never {},
             };
             (record.bytes_received, record.bytes_sent) = (relayed.received, relayed.sent);
             match relayed.end {
@@ -109,7 +113,14 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         }
     }
     record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
+    hear(&mut record, &connection, heard.as_ref());
     finish(&connection, record, started, told);
+}
+
+/// Notes what the workloads on both sides have told of themselves by now.
+fn hear(record: &mut Record, connection: &Connection, upstream: Option<&Heard>) {
+    record.downstream_peer = connection.heard().cloned();
+    record.upstream_peer = upstream.and_then(|heard| heard.get()).cloned();
 }
 
 /// Over at that time; `None`: never.
@@ -124,6 +135,7 @@ async fn ends_at(end: Option<Instant>) {
 async fn tell_between(
     connection: &Connection,
     record: &Record,
+    upstream: Option<&Heard>,
     passed: &Passed,
     told: &mut Told,
 ) -> std::convert::Infallible {
@@ -137,6 +149,7 @@ async fn tell_between(
         let Some(interval) = interval else { return std::future::pending().await };
         tokio::time::sleep(interval).await;
         (record.bytes_received, record.bytes_sent) = passed.now();
+        hear(&mut record, connection, upstream);
         if let Some(metrics) = &proxy.metrics {
             metrics.open_under(&proxy.live.load().config.telemetry, &record, told);
         }
@@ -149,6 +162,7 @@ fn begin(connection: &Connection) -> Record {
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.client_certificate = connection.has_certificate();
+    record.own_principal = connection.own().cloned();
     record
 }
 
@@ -160,14 +174,14 @@ fn finish(connection: &Connection, mut record: Record, started: Instant, told: T
 /// What is said where a cluster has no host to ask.
 const NOBODY: &str = "no healthy upstream";
 
-/// An upstream connection, and what it comes from; hosts that do not answer are passed over.
+/// An upstream connection; hosts that do not answer are passed over.
 async fn connect(
     connection: &Connection,
     cluster: &Arc<ClusterState>,
     hash: Option<u64>,
     through: Option<&Tunnel>,
     active: &mut Active,
-) -> Result<(BoxIo, Option<SocketAddr>), String> {
+) -> Result<Opened, String> {
     const TRIES: usize = 3;
     let mut tried: Vec<Arc<Host>> = Vec::new();
     let mut problem = NOBODY.to_owned();
@@ -185,19 +199,19 @@ async fn connect(
             _ => None,
         };
         match pool::connect_bytes(connection, &cluster.cluster, address, tls).await {
-            Ok((mut stream, local)) => {
+            Ok(mut opened) => {
                 cluster.record(&host, Outcome::Connected);
                 if let Some(through) = through {
                     let wait = Duration::from_millis(
                         u64::try_from(cluster.cluster.connect_timeout_ms).unwrap_or(10_000).max(1),
                     );
-                    let opening = tunnel::open(&mut stream, through, cluster.cluster.http.protocol);
+                    let opening = tunnel::open(&mut opened.stream, through, cluster.cluster.http.protocol);
                     let opened = tokio::time::timeout(wait, opening).await;
                     opened
                         .map_err(|_| "no answer to CONNECT".to_owned())?
                         .map_err(|error| error.to_string())?;
                 }
-                return Ok((stream, local));
+                return Ok(opened);
             }
             Err(failure) => {
                 cluster.record_failure(&host, &failure);

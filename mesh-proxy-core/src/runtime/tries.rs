@@ -1,6 +1,5 @@
 //! The tries of one request: hosts, retries with their back-off, what outlier detection hears (T-160 to T-166, T-276).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::attempt::{self, Answer};
 use super::body::Body;
 use super::cluster::{Active, ClusterState};
 use super::connection::Connection;
+use super::ends::Ends;
 use super::finish::add_flag;
 use super::head::Head;
 use super::pool::Failure;
@@ -77,8 +77,9 @@ impl Tries<'_> {
             };
             head.headers.insert(ATTEMPT_COUNT, attempt);
             // Of the last try, as the endpoint is.
-            record.upstream_local = None;
-            let result = self.once(&host, head, body, policy, &mut record.upstream_local).await;
+            Ends::default().tell(record);
+            record.upstream_workload.clone_from(&host.endpoint.workload);
+            let result = self.once(&host, head, body, policy, record).await;
             let came = match &result {
                 Ok(answer) => {
                     self.cluster.record(&host, Outcome::Status(outlier_status(&answer.response)));
@@ -124,10 +125,11 @@ impl Tries<'_> {
         head: &Head,
         body: &Replay,
         policy: Option<&RetryPolicy>,
-        local: &mut Option<SocketAddr>,
+        record: &mut Record,
     ) -> Result<Answer, Failure> {
         let preface = self.connection.preface(&self.cluster.cluster);
-        let sending = attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body, local);
+        let sending =
+            attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body, Some(record));
         match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
             None => sending.await,
             Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)

@@ -2,8 +2,8 @@
 //! Spec: google/cel-spec, doc/langdef.md; Envoy, its attributes.
 //!
 //! The attributes are Envoy's: `request`, `response`, `connection`, `upstream`, `source`, `destination`, `xds`. What is
-//! not known of a record is not there, and an expression that asks for it has no value. `metadata` and `filter_state` are
-//! empty.
+//! not known of a record is not there, and an expression that asks for it has no value. `metadata` is empty; `filter_state` has
+//! `downstream_peer` and `upstream_peer`, the workloads as they say of themselves.
 // Facts: Envoy's source/extensions/filters/common/expr/context.cc, docs "Attributes"; for labels istio/proxy
 // source/extensions/filters/http/istio_stats/istio_stats.cc.
 
@@ -105,6 +105,8 @@ enum Root {
     Metadata,
     FilterState,
     UpstreamFilterState,
+    DownstreamPeer,
+    UpstreamPeer,
     RequestHeaders,
     ResponseHeaders,
     ResponseTrailers,
@@ -137,6 +139,8 @@ impl Root {
             Self::Metadata => "metadata",
             Self::FilterState => "filter_state",
             Self::UpstreamFilterState => "upstream_filter_state",
+            Self::DownstreamPeer => "downstream_peer",
+            Self::UpstreamPeer => "upstream_peer",
             Self::RequestHeaders | Self::ResponseHeaders | Self::ResponseTrailers => "headers",
         }
     }
@@ -191,7 +195,19 @@ impl<'r> Attributes<'r> {
                 })),
                 _ => None,
             },
-            Root::Metadata | Root::FilterState | Root::UpstreamFilterState => None,
+            Root::Metadata => None,
+            // What a connection of bytes is told by its upstream stands on the upstream's side.
+            Root::FilterState | Root::UpstreamFilterState => match name {
+                "downstream_peer" if self.root == Root::FilterState => {
+                    record.downstream_peer.as_ref().map(|_| self.inner(Root::DownstreamPeer))
+                }
+                "upstream_peer" if (self.root == Root::FilterState) == record.request.is_some() => {
+                    record.upstream_peer.as_ref().map(|_| self.inner(Root::UpstreamPeer))
+                }
+                _ => None,
+            },
+            Root::DownstreamPeer => some_text(record.downstream_peer.as_ref()?.field(name)?),
+            Root::UpstreamPeer => some_text(record.upstream_peer.as_ref()?.field(name)?),
             Root::RequestHeaders => owned_text(format::request_header(record.request.as_ref()?, name)?),
             Root::ResponseHeaders if name == ":status" => owned_text(record.status.to_string()),
             Root::ResponseHeaders => owned_text(format::header(&record.response_headers, name)?),

@@ -9,6 +9,7 @@ pub mod expression;
 pub mod expression;
 pub mod format;
 pub mod grpc_messages;
+pub mod peer;
 pub mod record;
 pub mod response_flags;
 pub mod trace;

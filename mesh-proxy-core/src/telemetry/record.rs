@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method};
 use mesh_compile::proxy::cluster::ClusterService;
 use mesh_compile::proxy::listener::Direction;
+use mesh_compile::workload_names::WorkloadNames;
+
+use super::peer::Peer;
 
 /// A finished request, or a finished connection of bytes.
 /// Ours: logs and metrics tell of one thing, so they cannot differ.
@@ -28,6 +31,10 @@ pub struct Record {
     pub peer_principal: Option<String>,
     /// Whether the client showed a certificate that was verified.
     pub client_certificate: bool,
+    /// URI SAN of the certificate that the client was shown; `None`: none.
+    pub own_principal: Option<Arc<str>>,
+    /// The client's workload, as it says of itself; `None`: it says nothing.
+    pub downstream_peer: Option<Arc<Peer>>,
     /// What it asked; `None`: bytes.
     pub request: Option<RequestRecord>,
     /// Status of the answer; 0: none was given.
@@ -60,12 +67,27 @@ pub struct Record {
     pub endpoint: Option<Arc<str>>,
     /// What the connection to it comes from; `None`: there was none, or nobody knows.
     pub upstream_local: Option<SocketAddr>,
+    /// Who stands at the ends of it; `None`: it has no TLS.
+    pub upstream_principals: Option<Arc<Principals>>,
+    /// The endpoint's workload, as it says of itself; `None`: it says nothing.
+    pub upstream_peer: Option<Arc<Peer>>,
+    /// The endpoint's workload, as the configuration knows it; `None`: it does not.
+    pub upstream_workload: Option<Arc<WorkloadNames>>,
     /// The route; `None`: none matched.
     pub route: Option<Arc<str>>,
     /// Tries that were made.
     pub attempts: u32,
     /// The generation of the configuration that decided.
     pub generation: u64,
+}
+
+/// The two ends of a TLS connection to an upstream, by the first URI SAN of their certificates (S-361).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Principals {
+    /// The proxy's; `None`: it showed none.
+    pub own: Option<Arc<str>>,
+    /// The upstream's; `None`: it has none.
+    pub peer: Option<Arc<str>>,
 }
 
 /// What a request asked. Ours: what is kept of a request after it is gone.
@@ -97,6 +119,8 @@ impl Record {
             server_name: None,
             peer_principal: None,
             client_certificate: false,
+            own_principal: None,
+            downstream_peer: None,
             request: None,
             status: 0,
             response_headers: HeaderMap::new(),
@@ -113,6 +137,9 @@ impl Record {
             service: None,
             endpoint: None,
             upstream_local: None,
+            upstream_principals: None,
+            upstream_peer: None,
+            upstream_workload: None,
             route: None,
             attempts: 0,
             generation: 0,

@@ -3,9 +3,11 @@
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
+use mesh_compile::proxy::listener::Direction;
 
 use crate::runtime::body::Body;
 use crate::runtime::connection::{Connection, Standing};
+use crate::runtime::peers::Came;
 use crate::runtime::{head, request_headers};
 use crate::telemetry::record::{Record, RequestRecord};
 
@@ -13,20 +15,26 @@ use crate::telemetry::record::{Record, RequestRecord};
 const DECISION: HeaderName = HeaderName::from_static("x-mesh-decision");
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 
-/// The record of a request that has begun.
-pub(super) fn record(connection: &Connection, standing: &Standing, parts: &Parts) -> Record {
+/// The record of a request that has begun; what a client of a server has told of itself is taken off its head.
+pub(super) fn record(connection: &Connection, standing: &Standing, parts: &mut Parts) -> (Record, Came) {
     let arrival = &connection.arrival;
     let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.client_certificate = connection.has_certificate();
+    record.own_principal = connection.own().cloned();
     record.generation = standing.generation.number;
     record.request = Some(RequestRecord {
         protocol: head::protocol(parts.version),
         method: parts.method.clone(),
         ..RequestRecord::default()
     });
-    record
+    let came = match arrival.direction {
+        Direction::Inbound => connection.proxy.peers.take(&mut parts.headers),
+        Direction::Outbound | Direction::Gateway => Came::default(),
+    };
+    record.downstream_peer.clone_from(&came.peer);
+    (record, came)
 }
 
 /// Names the decision in the answer, and the id that its request went on with.

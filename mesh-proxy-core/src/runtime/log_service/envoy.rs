@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, Method};
 use mesh_compile::proxy::telemetry::GrpcLog;
-use mesh_compile::proxy_identity::{Proxy as Identity, ProxyKind};
+use mesh_compile::proxy_identity::Proxy as Identity;
 use prost::Message;
 
 use super::messages::{
     Address, Certificate, Common, ConnectionBytes, Entries, HttpEntry, Identifier, Name, Node, Number,
     Request, Response, StreamMessage, TcpEntry, Tls,
 };
+use crate::telemetry::peer::node_id;
 use crate::telemetry::record::{Record, RequestRecord};
 use crate::telemetry::response_flags::RESPONSE_FLAGS;
 
@@ -111,17 +112,9 @@ impl Log {
 /// Who sends, as Istio names its proxies.
 fn node(workload: Option<&Identity>) -> Node {
     let Some(workload) = workload else { return Node::default() };
-    let kind = match workload.kind {
-        ProxyKind::Gateway => "router",
-        _ => "sidecar",
-    };
-    let ip = workload.ip.map(|ip| ip.to_string()).unwrap_or_default();
     let (name, namespace) = (&workload.name, &workload.namespace);
     let service = workload.labels.get("service.istio.io/canonical-name").or(workload.labels.get("app"));
-    Node {
-        id: format!("{kind}~{ip}~{name}.{namespace}~{namespace}.svc.cluster.local"),
-        cluster: format!("{}.{namespace}", service.unwrap_or(name)),
-    }
+    Node { id: node_id(workload), cluster: format!("{}.{namespace}", service.unwrap_or(name)) }
 }
 
 fn common(record: &Record) -> Common {

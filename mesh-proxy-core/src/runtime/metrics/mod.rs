@@ -5,6 +5,7 @@ mod counts;
 mod labels;
 mod plan;
 mod series;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,9 +16,10 @@ use foldhash::HashMap;
 use mesh_compile::proxy::telemetry::TelemetryConfig;
 use mesh_compile::proxy_identity::Proxy as Identity;
 
-use self::labels::{Key, Own};
+use self::labels::Key;
 use self::plan::Plan;
 use self::series::{Families, Series};
+use self::sides::Own;
 pub use self::text::Pieces;
 use crate::seam::sink::Sink;
 use crate::telemetry::record::Record;

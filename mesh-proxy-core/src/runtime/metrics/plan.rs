@@ -6,15 +6,14 @@ use std::time::Duration;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::proxy::telemetry::{SideTelemetry, TagChange, TelemetryConfig};
 
-use super::labels::{ALL_LABELS, bounded};
+use super::labels::ALL_LABELS;
 use super::series::NAMES;
+use super::sides::{UNKNOWN, bounded};
 use crate::telemetry::expression::Expression;
 use crate::telemetry::record::Record;
 
 /// Between two reports of open connections, where nobody says otherwise.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// What Istio writes for an expression without a value.
-const UNKNOWN: &str = "unknown";
 
 /// Both sides of a proxy's traffic.
 #[derive(Debug, Default)]

@@ -15,6 +15,7 @@ use mesh_model::yaml::{LoadOptions, load};
 use super::*;
 use crate::telemetry::record::RequestRecord;
 
+mod peers;
 mod services;
 
 const PROXY: &str = r#"{"type":"sidecar","namespace":"shop","name":"web-0","ip":"10.0.0.9","cluster_id":"c1",
@@ -211,6 +212,7 @@ fn label_values_are_istios() {
     let mut inbound = grpc(Direction::Inbound);
     inbound.cluster = Some("inbound|8080||".into());
     inbound.peer_principal = Some("spiffe://cluster.local/ns/edge/sa/door".to_owned());
+    inbound.own_principal = Some("spiffe://cluster.local/ns/shop/sa/web".into());
     metrics.finished(&inbound);
     let [(labels, _)] = &values(&metrics, "istio_requests_total")[..] else { panic!() };
     for (name, value) in [

@@ -1,6 +1,5 @@
 //! New connections to endpoints, with what goes in front of them.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +9,24 @@ use tokio::io::AsyncWriteExt;
 
 use super::Failure;
 use crate::runtime::connection::Connection;
+use crate::runtime::ends::Ends;
+use crate::runtime::prelude::{self, Heard, Prelude};
 use crate::runtime::pressure::Metered;
 use crate::runtime::proxy::Inner;
-use crate::runtime::tls::upstream::Offer;
+use crate::runtime::tls::upstream::{Offer, Originated};
 use crate::seam::dial::{BoxIo, LocalAddress, Target};
 
 /// A new connection.
-pub(super) struct Opened {
-    pub(super) stream: BoxIo,
+pub(crate) struct Opened {
+    pub(crate) stream: BoxIo,
     /// The protocol that both sides have agreed on.
-    pub(super) alpn: Option<Vec<u8>>,
-    /// What it comes from.
-    pub(super) local: Option<SocketAddr>,
+    pub(crate) alpn: Option<Vec<u8>>,
+    pub(crate) ends: Ends,
+    /// The workload there, once it has told of itself; `None`: it never will.
+    pub(crate) heard: Option<Heard>,
 }
 
-/// A connection for bytes, and what it comes from.
+/// A connection for bytes.
 ///
 /// # Errors
 /// None can be made.
@@ -33,13 +35,12 @@ pub(crate) async fn connect_bytes(
     cluster: &Cluster,
     address: &Arc<str>,
     tls: Option<&UpstreamTlsContext>,
-) -> Result<(BoxIo, Option<SocketAddr>), Failure> {
+) -> Result<Opened, Failure> {
     let offer = tls.map(|context| Offer::for_bytes(context, cluster.http.auto_san_validation));
     let timeout = Duration::from_millis(u64::try_from(cluster.connect_timeout_ms).unwrap_or(10_000).max(1));
     let preface = connection.preface(cluster);
     let opening = open(&connection.proxy, cluster, address, preface.as_ref(), offer.as_ref());
-    let opened = tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?;
-    opened.map(|opened| (opened.stream, opened.local))
+    tokio::time::timeout(timeout, opening).await.map_err(|_| Failure::ConnectTimeout)?
 }
 
 pub(super) async fn open(
@@ -64,15 +65,21 @@ pub(super) async fn open(
     if let Some(preface) = preface {
         stream.write_all(preface).await.map_err(failed)?;
     }
-    let (stream, alpn) = match tls {
-        Some(offer) => proxy
-            .tls
-            .originate(stream, offer)
-            .await
-            .map_err(|problem| Failure::Connect(format!("TLS_error: {problem}")))?,
-        None => (stream, None),
-    };
-    Ok(Opened { stream, alpn, local: told.get() })
+    let mut ends = Ends { local: told.get(), principals: None };
+    let Some(offer) = tls else { return Ok(Opened { stream, alpn: None, ends, heard: None }) };
+    let refused = |problem| Failure::Connect(format!("TLS_error: {problem}"));
+    let originated = proxy.tls.originate(stream, offer).await.map_err(refused)?;
+    let Originated { stream, alpn, principals } = originated;
+    ends.principals = Some(principals);
+    let mut opened = Opened { stream, alpn, ends, heard: None };
+    if opened.alpn.as_deref() == Some(prelude::ALPN.as_bytes())
+        && let Some(message) = proxy.peers.message()
+    {
+        let stream = Prelude::exchange(opened.stream, message).await.map_err(failed)?;
+        opened.heard = Some(Arc::clone(stream.heard()));
+        opened.stream = Box::new(stream);
+    }
+    Ok(opened)
 }
 
 /// The system's words for a failed connection, without the number.

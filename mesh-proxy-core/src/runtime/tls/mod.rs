@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::crypto::CryptoProvider;
 
 use self::own::Shown;
+use super::prelude;
 use crate::seam::certificate_source::CertificateSource;
 
 /// The most configurations that are kept of either side.
@@ -25,6 +26,8 @@ const TOLD_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Tls {
     source: Box<dyn CertificateSource>,
+    /// Whether workloads are told of before bytes.
+    exchanges: bool,
     provider: Arc<CryptoProvider>,
     servers: Mutex<AllKept<rustls::ServerConfig>>,
     clients: Mutex<AllKept<rustls::ClientConfig>>,
@@ -56,9 +59,11 @@ struct Made<T> {
 }
 
 impl Tls {
-    pub(crate) fn new(source: Box<dyn CertificateSource>) -> Self {
+    /// `exchanges`: whether workloads may be told of before bytes ([`prelude`]).
+    pub(crate) fn new(source: Box<dyn CertificateSource>, exchanges: bool) -> Self {
         Self {
             source,
+            exchanges,
             provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
             servers: Mutex::default(),
             clients: Mutex::default(),
@@ -89,7 +94,7 @@ impl Tls {
         told.problems.len() < TOLD_MAX && told.problems.insert(problem.to_owned())
     }
 
-    /// The kept configuration of a key where it is fresh, otherwise a new one. A rotation that does not work out (a key
+    /// The kept configuration of a key, with who the proxy is under it, where it is fresh, otherwise a new one. A rotation that does not work out (a key
     /// that does not fit its certificate, a file half written, a certificate that has expired in the place of one that has
     /// not) leaves the one before in use. `without`: what comes of a problem where there is none before.
     fn kept<T>(
@@ -98,11 +103,11 @@ impl Tls {
         key: String,
         without: &str,
         make: impl FnOnce() -> Result<Made<T>, String>,
-    ) -> Result<Arc<T>, String> {
+    ) -> Result<(Arc<T>, Option<Arc<str>>), String> {
         let version = self.source.version();
         let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(&key).filter(|kept| kept.version == version) {
-            return Ok(Arc::clone(&kept.made.config));
+            return Ok(kept.made.shared());
         }
         let made = make();
         let mut all = lock();
@@ -118,14 +123,14 @@ impl Tls {
                 if all.len() >= KEPT_MAX {
                     all.clear();
                 }
-                let config = Arc::clone(&made.config);
+                let shared = made.shared();
                 all.insert(key, Kept { version, made });
-                Ok(config)
+                Ok(shared)
             }
             Err((problem, Some(before))) => {
                 self.tell(&problem, "the one before stays in use");
                 before.version = version;
-                Ok(Arc::clone(&before.made.config))
+                Ok(before.made.shared())
             }
             Err((problem, None)) => {
                 self.tell(&problem, without);
@@ -135,7 +140,21 @@ impl Tls {
     }
 }
 
+impl Tls {
+    /// The protocols of a list that are spoken here.
+    fn spoken<'a>(&self, alpn: &'a [Arc<str>]) -> impl Iterator<Item = &'a str> {
+        let exchanges = self.exchanges;
+        alpn.iter().map(|name| &**name).filter(move |name| exchanges || *name != prelude::ALPN)
+    }
+}
+
 impl<T> Made<T> {
+    /// The configuration, and who the proxy is under it.
+    fn shared(&self) -> (Arc<T>, Option<Arc<str>>) {
+        let principal = self.shown.iter().find_map(|shown| shown.principal.clone());
+        (Arc::clone(&self.config), principal)
+    }
+
     /// Why what was made before is to be preferred, where it is.
     fn is_worse_than<'b>(&self, before: &'b mut Kept<T>) -> Option<(String, &'b mut Kept<T>)> {
         let now = own::now();

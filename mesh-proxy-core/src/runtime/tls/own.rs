@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustls::sign::CertifiedKey;
 use x509_parser::parse_x509_certificate;
 
+use super::verify::Names;
 use super::{Tls, material};
 
 /// A certificate that the proxy shows, and the last second in which it counts, since 1970.
@@ -14,6 +15,8 @@ use super::{Tls, material};
 pub(super) struct Shown {
     pub(super) name: Arc<str>,
     pub(super) ends: i64,
+    /// Its first URI SAN.
+    pub(super) principal: Option<Arc<str>>,
 }
 
 impl Tls {
@@ -31,7 +34,8 @@ impl Tls {
             let (_, leaf) = parse_x509_certificate(leaf).ok()?;
             Some(leaf.validity().not_after.timestamp())
         });
-        let shown = Shown { name: name.into(), ends: ends.unwrap_or(i64::MAX) };
+        let principal = certified.cert.first().and_then(|leaf| Names::of(leaf)?.principal());
+        let shown = Shown { name: name.into(), ends: ends.unwrap_or(i64::MAX), principal };
         Ok((Arc::new(certified), shown))
     }
 

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use super::pins::Pins;
 use super::verify::{ClientVerifier, Names};
 use super::{Made, Tls, material};
+use crate::runtime::prelude;
 use crate::runtime::turned_away::NoCertificate;
 use crate::seam::dial::Io;
 
@@ -23,8 +24,12 @@ use crate::seam::dial::Io;
 pub(crate) struct Terminated<T> {
     pub(crate) stream: Box<TlsStream<T>>,
     pub(crate) client: Client,
+    /// Who the proxy is by the certificate that it showed.
+    pub(crate) own: Option<Arc<str>>,
     /// Whether HTTP/2 was agreed on.
     pub(crate) is_http2: bool,
+    /// Whether a prelude was ([`prelude`](crate::runtime::prelude)).
+    pub(crate) has_prelude: bool,
 }
 
 /// Who the client is.
@@ -48,8 +53,8 @@ impl Tls {
         stream: T,
     ) -> io::Result<Terminated<T>> {
         // Envoy goes on without a protocol where there is no common one, rustls would refuse the client.
-        let has_common = spoken(wanted).any(|own| offered.iter().any(|name| name.as_ref() == own));
-        let config = self
+        let has_common = self.spoken(&wanted.alpn).any(|own| offered.iter().any(|name| name.as_ref() == own));
+        let (config, own) = self
             .server_config(wanted, has_common)
             .map_err(|problem| io::Error::other(NoCertificate(problem)))?;
         let stream = TlsAcceptor::from(config).accept(stream).await?;
@@ -62,10 +67,15 @@ impl Tls {
             }
         };
         let is_http2 = matches!(connection.alpn_protocol(), Some(b"h2" | b"istio-h2"));
-        Ok(Terminated { stream: Box::new(stream), client, is_http2 })
+        let has_prelude = connection.alpn_protocol() == Some(prelude::ALPN.as_bytes());
+        Ok(Terminated { stream: Box::new(stream), client, own, is_http2, has_prelude })
     }
 
-    fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Arc<ServerConfig>, String> {
+    fn server_config(
+        &self,
+        wanted: &DownstreamTls,
+        with_alpn: bool,
+    ) -> Result<(Arc<ServerConfig>, Option<Arc<str>>), String> {
         let key = format!("{with_alpn} {wanted:?}");
         self.kept(&self.servers, key, "TLS clients are turned away", || {
             self.make_server_config(wanted, with_alpn)
@@ -104,7 +114,7 @@ impl Tls {
             config.send_tls13_tickets = 0;
         }
         if with_alpn {
-            config.alpn_protocols = spoken(wanted).map(|name| name.as_bytes().to_vec()).collect();
+            config.alpn_protocols = self.spoken(&wanted.alpn).map(|name| name.as_bytes().to_vec()).collect();
         }
         Ok(Made { config: Arc::new(config), shown })
     }
@@ -144,11 +154,6 @@ impl Tls {
             pins: Pins::of(wanted),
         })
     }
-}
-
-/// The protocols of a chain that are spoken here: the preamble of workload metadata (peer exchange) is not.
-fn spoken(wanted: &DownstreamTls) -> impl Iterator<Item = &str> {
-    wanted.alpn.iter().map(|name| &**name).filter(|name| *name != "istio-peer-exchange")
 }
 
 /// The first certificate that the client can check; several are there for several kinds of keys.

@@ -9,9 +9,10 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use super::verify::ServerVerifier;
+use super::verify::{Names, ServerVerifier};
 use super::{Made, Tls, material};
 use crate::seam::dial::BoxIo;
+use crate::telemetry::record::Principals;
 
 /// What is offered in a handshake.
 #[derive(Debug, Clone)]
@@ -25,6 +26,14 @@ pub(crate) struct Offer<'c> {
     pub(crate) by_server_name: bool,
 }
 
+/// A connection to an upstream after its handshake.
+pub(crate) struct Originated {
+    pub(crate) stream: BoxIo,
+    /// The protocol that both sides have agreed on.
+    pub(crate) alpn: Option<Vec<u8>>,
+    pub(crate) principals: Arc<Principals>,
+}
+
 impl<'c> Offer<'c> {
     /// For bytes: as the context has it. Where no name is sent, the certificate need not fit any: as in Envoy it is the
     /// authority of a request that such contexts are held against, and bytes have none.
@@ -36,27 +45,27 @@ impl<'c> Offer<'c> {
 }
 
 impl Tls {
-    /// Does the handshake with an upstream; the stream, and the protocol that it picked.
+    /// Does the handshake with an upstream.
     ///
     /// # Errors
     /// Why it failed, in words.
-    pub(crate) async fn originate(
-        &self,
-        stream: BoxIo,
-        offer: &Offer<'_>,
-    ) -> Result<(BoxIo, Option<Vec<u8>>), String> {
-        let config = self.client_config(offer)?;
+    pub(crate) async fn originate(&self, stream: BoxIo, offer: &Offer<'_>) -> Result<Originated, String> {
+        let (config, own) = self.client_config(offer)?;
         // Where no name is sent, the one given here is looked at by nobody.
         let name = if offer.server_name.is_empty() { "unnamed.invalid" } else { &*offer.server_name };
         let name =
             ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no server name"))?;
         let stream =
             TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())?;
-        let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-        Ok((Box::new(stream), alpn))
+        let (_, connection) = stream.get_ref();
+        let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
+        let leaf = connection.peer_certificates().and_then(|chain| chain.first());
+        let peer = leaf.and_then(|leaf| Names::of(leaf)?.principal());
+        let principals = Arc::new(Principals { own, peer });
+        Ok(Originated { stream: Box::new(stream), alpn, principals })
     }
 
-    fn client_config(&self, offer: &Offer<'_>) -> Result<Arc<ClientConfig>, String> {
+    fn client_config(&self, offer: &Offer<'_>) -> Result<(Arc<ClientConfig>, Option<Arc<str>>), String> {
         let key = format!(
             "{:?} {} {} {:?}",
             offer.alpn,
@@ -115,12 +124,7 @@ impl Tls {
         };
         config.resumption = Resumption::disabled();
         config.enable_sni = !offer.server_name.is_empty();
-        config.alpn_protocols = offer
-            .alpn
-            .iter()
-            .filter(|name| &***name != "istio-peer-exchange")
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
+        config.alpn_protocols = self.spoken(&offer.alpn).map(|name| name.as_bytes().to_vec()).collect();
         Ok(Made { config: Arc::new(config), shown: shown.into_iter().collect() })
     }
 }

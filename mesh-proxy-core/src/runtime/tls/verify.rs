@@ -46,6 +46,11 @@ impl Names {
         Some(names)
     }
 
+    /// Who it is in a mesh: the first URI.
+    pub(super) fn principal(self) -> Option<Arc<str>> {
+        self.uris.into_iter().next().map(Arc::from)
+    }
+
     /// What is wanted with a scheme is a URI, an address an IP SAN, anything else a DNS name: a name of another kind that
     /// reads the same is not the same (CVE-2022-21656).
     fn has(&self, wanted: &str) -> bool {

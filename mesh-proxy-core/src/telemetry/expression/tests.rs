@@ -1,5 +1,6 @@
 use http::HeaderValue;
 
+use super::super::peer::Peer;
 use super::super::record::RequestRecord;
 use super::*;
 
@@ -86,6 +87,23 @@ fn what_has_no_value_is_not_true() {
         assert!(!holds(text), "{text}");
     }
     assert!(holds("response.code == 503 || request.headers['x-none'] == '1'"), "the other side decides");
+}
+
+#[test]
+fn workloads_are_known_as_they_say_of_themselves() {
+    let mut record = record();
+    let peer = |workload: &str| Some(Arc::new(Peer { workload: workload.into(), ..Peer::default() }));
+    (record.downstream_peer, record.upstream_peer) = (peer("web"), peer("cart"));
+    let holds = |record: &Record, text: &str| Expression::parse(text).unwrap().holds(record);
+    assert!(holds(&record, "filter_state.downstream_peer.workload == 'web'"));
+    assert!(holds(&record, "filter_state['upstream_peer']['workload'] == 'cart'"));
+    assert!(holds(
+        &record,
+        "!has(filter_state.upstream_peer.app) && !has(upstream_filter_state.upstream_peer)"
+    ));
+    record.request = None;
+    assert!(holds(&record, "upstream_filter_state.upstream_peer.workload == 'cart'"));
+    assert!(holds(&record, "!has(filter_state.upstream_peer) && has(filter_state.downstream_peer)"));
 }
 
 #[test]
