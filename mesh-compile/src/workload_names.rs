@@ -1,5 +1,5 @@
 //! What telemetry calls a workload, and the names that stand for it.
-//! Facts: Istio's pkg/kube/util.go (`GetWorkloadMetaFromPod`) and pkg/kube/labels (`CanonicalService`).
+//! Spec: istio/istio, pkg/kube/util.go (`GetWorkloadMetaFromPod`) and pkg/kube/labels (`CanonicalService`).
 
 #[cfg(test)]
 mod tests;
@@ -52,11 +52,13 @@ impl WorkloadNames {
 }
 
 /// The service that a workload says it is part of; `None`: its labels do not say.
+/// Spec: istio/istio, pkg/kube/labels, `CanonicalService`.
 pub fn canonical_service(labels: &StringMap) -> Option<&str> {
     SERVICE_LABELS.iter().find_map(|key| labels.get(*key))
 }
 
 /// The revision of the service that a workload says it is of; `None`: its labels do not say.
+/// Spec: istio/istio, pkg/kube/labels, `CanonicalService`.
 pub fn canonical_revision(labels: &StringMap) -> Option<&str> {
     REVISION_LABELS.iter().find_map(|key| labels.get(*key))
 }

@@ -44,7 +44,8 @@ impl Sidecar {
     async fn pair(protocol: &str, application: SocketAddr, tells: [bool; 2]) -> [Self; 2] {
         let ca = Ca::new();
         let text = REVIEWS.replace("name: http, port", &format!("name: {protocol}, port")) + STRICT;
-        let text = text.replace("labels: {app: reviews", "labels: {security.istio.io/tlsMode: istio, app: reviews");
+        let text =
+            text.replace("labels: {app: reviews", "labels: {security.istio.io/tlsMode: istio, app: reviews");
         let behind = [("10.0.1.1:9080", application)];
         let server = (&ca, REVIEWS_ID);
         let server = Self::start(&text, SERVER, "in:10.0.1.1:9080", &behind, server, tells[1]).await;
@@ -112,12 +113,19 @@ async fn before_bytes_they_tell_it_where_both_do() {
         let closed = "istio_tcp_connections_closed_total";
         let both = tells == [true, true];
         let source = if both { "web-0" } else { "unknown" };
-        assert_eq!(server.labels(closed, "source").await, format!("{source} shop {WEB} unknown"), "{tells:?}");
+        assert_eq!(
+            server.labels(closed, "source").await,
+            format!("{source} shop {WEB} unknown"),
+            "{tells:?}"
+        );
         // The configuration knows a workload, but not its version.
         let (destination, version) = (["reviews-v1", "reviews-v2"], if both { "v1" } else { "unknown" });
         let told = client.labels(closed, "destination").await;
         let fits = |name: &&str| told == format!("{name} shop {REVIEWS_ID} {version}");
-        assert!(destination.iter().filter(|name| !both || **name == "reviews-v1").any(|name| fits(&name)), "{told}");
+        assert!(
+            destination.iter().filter(|name| !both || **name == "reviews-v1").any(|name| fits(&name)),
+            "{told}"
+        );
         // No byte too many, and none too few.
         let record = &server.running.records.take()[0];
         assert_eq!((record.bytes_received, record.bytes_sent), (5, 5), "{tells:?}");
