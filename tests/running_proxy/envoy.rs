@@ -13,7 +13,13 @@ use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, client_sidecar_with, mesh_cert
 use crate::upstream::Upstream;
 
 /// Starts an Envoy with an identity, as [`Envoy::start`] does.
-async fn start_envoy(name: &str, ca: &Ca, identity: &Identity, chain: &str, clusters: &str) -> Option<Envoy> {
+pub(crate) async fn start_envoy(
+    name: &str,
+    ca: &Ca,
+    identity: &Identity,
+    chain: &str,
+    clusters: &str,
+) -> Option<Envoy> {
     let authority = ca.pem();
     let files: [(&str, &[u8]); 3] = [
         ("ca.pem", authority.as_ref()),
@@ -24,7 +30,7 @@ async fn start_envoy(name: &str, ca: &Ca, identity: &Identity, chain: &str, clus
 }
 
 /// Certificates of FOLDER; `san`: whom the other side must be.
-fn tls_context(kind: &str, san: &str, more: &str) -> String {
+pub(crate) fn tls_context(kind: &str, san: &str, more: &str) -> String {
     // A client that speaks HTTP/1 must not offer HTTP/2: agreed on, nothing else is taken.
     let http2 = if kind == "Downstream" { r#""h2", "# } else { "" };
     format!(
@@ -51,7 +57,7 @@ fn http(route: &str) -> String {
 }
 
 /// The sidecar of a client that asks once.
-async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
+pub(crate) async fn client_sidecar(ca: &Ca, name: &str, server: SocketAddr) -> Running {
     let route = "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n";
     client_sidecar_with(route, ca, name, server).await
 }

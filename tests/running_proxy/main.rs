@@ -33,6 +33,7 @@ mod http2_upstreams;
 mod keys;
 mod limits;
 mod listeners;
+mod log_formats;
 mod memory;
 mod names;
 mod observe;

@@ -1,6 +1,7 @@
 //! One try of a request: a connection to one endpoint, the request on it, the head of the answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{EXPECT, UPGRADE};
@@ -95,7 +96,7 @@ pub(crate) async fn send(
         let checkout = cluster.pool.checkout(proxy, &cluster.cluster, &key, offer.as_ref()).await?;
         match checkout {
             Checkout::Http1(mut connection, was_used) => {
-                tell(&connection.ends, &mut record);
+                tell(&connection.ends, "HTTP/1.1", &mut record);
                 if let Some(body) = body.at_hand().filter(|_| is_only_asked(head))
                     && let Some(direct) = connection.take_direct()
                 {
@@ -127,7 +128,7 @@ pub(crate) async fn send(
                 }
             }
             Checkout::Http2(stream) => {
-                tell(stream.ends(), &mut record);
+                tell(stream.ends(), "HTTP/2", &mut record);
                 let request = head.request(true, body.body()).map_err(|_| Failure::NotWritable)?;
                 match stream.sender().try_send_request(request).await {
                     Ok(response) => {
@@ -147,9 +148,11 @@ pub(crate) async fn send(
     Err(Failure::Refused)
 }
 
-fn tell(ends: &Ends, record: &mut Option<&mut Record>) {
+fn tell(ends: &Ends, protocol: &'static str, record: &mut Option<&mut Record>) {
     if let Some(record) = record {
         ends.tell(record);
+        record.upstream_protocol = protocol;
+        record.times.sending = Some(Instant::now());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use mesh_compile::proxy::ProxyConfig;
@@ -12,6 +13,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, Tls
 use tokio_rustls::server::TlsStream;
 
 use super::arrival::Arrival;
+use super::connection_notes;
 use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
 use super::prelude::{Heard, Prelude};
@@ -24,6 +26,7 @@ use crate::filter_chain_match::{self, Inspected};
 use crate::listener_match;
 use crate::query::Connected;
 use crate::seam::dial::Io;
+use crate::telemetry::connections::ConnectionRecord;
 use crate::telemetry::peer::Peer;
 use crate::transport::{self, Accepted};
 
@@ -45,6 +48,8 @@ pub(crate) struct Connection {
     own: Option<Arc<str>>,
     /// Whether client and proxy have agreed on HTTP/2 while they did so.
     is_http2: bool,
+    /// What logs may tell of it.
+    note: Arc<ConnectionRecord>,
     /// The client's workload, once it has told of itself before its bytes; `None`: it never will.
     heard: Option<Heard>,
 }
@@ -115,6 +120,11 @@ impl Connection {
     /// URI SAN of the certificate that the client was shown.
     pub(crate) fn own(&self) -> Option<&Arc<str>> {
         self.own.as_ref()
+    }
+
+    /// What logs may tell of it.
+    pub(crate) fn note(&self) -> &Arc<ConnectionRecord> {
+        &self.note
     }
 
     /// Whether the client showed a certificate that was verified.
@@ -190,6 +200,7 @@ fn why(reason: Reason, words: &'static str) -> Why {
 /// It is not served.
 async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Result<Opened<T>, Why> {
     let mut facts = arrival.facts();
+    let mut note = connection_notes::begin(Some(arrival.peer));
     let (wanted, is_proxied) = {
         let generation = proxy.live.load();
         let listener = listener_match::find(&generation.config, arrival.direction, &facts, &mut ())
@@ -229,6 +240,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     let standing =
         find(proxy.live.load_full(), arrival.direction, &facts, sniffed.as_ref()).ok_or_else(no_chain)?;
     let chain = standing.chain().ok_or_else(no_chain)?;
+    note.filter_chain = Some(Arc::clone(&chain.name)).filter(|name| !name.is_empty());
     let server_name = server_name(&facts);
     let mut connection = Connection {
         proxy,
@@ -239,6 +251,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         server_name,
         terminated: None,
         own: None,
+        note: Arc::new(note),
         heard: None,
         is_http2: false,
     };
@@ -263,6 +276,9 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     }
     connection.terminated = Some(terminated.client);
     connection.own = terminated.own;
+    if let Some(note) = Arc::get_mut(&mut connection.note) {
+        (note.handshaken, note.tls) = (Some(Instant::now()), Some(terminated.note));
+    }
     connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
         return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::telemetry::connections::ConnectionRecord;
 use crate::telemetry::record::{Principals, Record};
 
 /// What is known of them.
@@ -12,6 +13,8 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
     /// Who stands there; `None`: it has no TLS.
     pub(crate) principals: Option<Arc<Principals>>,
+    /// What else logs may tell of it; `None`: there is no connection.
+    pub(crate) note: Option<Arc<ConnectionRecord>>,
 }
 
 impl Ends {
@@ -19,5 +22,6 @@ impl Ends {
     pub(crate) fn tell(&self, record: &mut Record) {
         record.upstream_local = self.local;
         record.upstream_principals.clone_from(&self.principals);
+        record.upstream.clone_from(&self.note);
     }
 }

@@ -420,6 +420,8 @@ fn finish(
         filter.response(status, response.headers_mut());
     }
     record.status = status.as_u16();
+    record.times.answering = Some(Instant::now());
+    record.trace = traced.as_ref().and_then(Traced::context);
     record.response_headers = response.headers().clone();
     if let Some(request) = &mut record.request
         && request.headers.is_empty()

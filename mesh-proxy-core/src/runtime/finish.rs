@@ -44,7 +44,7 @@ pub(super) struct Finish {
 
 impl Finish {
     fn tell(&mut self) {
-        self.record.duration = self.started.elapsed();
+        tell_times(&mut self.record, self.started, &self.held.body);
         self.record.bytes_received = self.held.body.received();
         if let Some(messages) = &self.messages {
             self.record.messages_received = self.held.body.messages();
@@ -55,6 +55,17 @@ impl Finish {
             traced.finished(&self.connection.proxy, &self.record);
         }
     }
+}
+
+/// The times of a request that is over.
+pub(super) fn tell_times(record: &mut Record, started: Instant, body: &Replay) {
+    let now = Instant::now();
+    record.duration = now.saturating_duration_since(started);
+    let times = &mut record.times;
+    (times.begun, times.ended) = (Some(started), Some(now));
+    times.received = body.has_ended().then(|| body.ended_at().unwrap_or(started));
+    // What the client sends goes on as it arrives.
+    times.sent = times.received.zip(times.sending).map(|(received, sending)| received.max(sending));
 }
 
 /// One more response flag.
@@ -68,6 +79,10 @@ pub(super) fn add_flag(record: &mut Record, flag: &str) {
 impl Watch for Finish {
     fn passed(&mut self, bytes: &Bytes) {
         self.record.bytes_sent += bytes.len() as u64;
+        let times = &mut self.record.times;
+        if times.answer_body.is_none() && times.answered.is_some() {
+            times.answer_body = Some(Instant::now());
+        }
         if let Some(messages) = &mut self.messages {
             messages.passed(bytes);
         }
@@ -82,6 +97,8 @@ impl Watch for Finish {
         if let Some(trailers) = trailers {
             self.record.response_trailers = trailers.clone();
         }
+        let times = &mut self.record.times;
+        times.answer_read = times.answered.map(|_| Instant::now());
         self.tell();
     }
 

@@ -144,6 +144,7 @@ async fn choose_and_send(
     }
     mirror::send(connection, &standing.generation, &http.mirrors, head, body);
 
+    record.times.wanted = Some(Instant::now().into_std());
     let tries = Tries { connection, cluster: &cluster, http, hash: key.hash, started: Instant::now() };
     let deadline = OnceLock::new();
     let patience = timeout(http, head);
@@ -173,6 +174,7 @@ async fn choose_and_send(
     }
     match outcome {
         Ok((answer, active)) => {
+            record.times.answered = Some(Instant::now().into_std());
             let mut answered = Answered {
                 response: answer.response,
                 active,

@@ -94,6 +94,15 @@ impl MeshLogs {
                     LogLine::Text(text) => LineFormat::text(text),
                     LogLine::Json(fields) => LineFormat::json(Some(fields)),
                 };
+                if let Some(problem) = format.problem() {
+                    let (provider, origin) = (&*log.provider, log.on.origin().to_string());
+                    tracing::warn!(
+                        provider,
+                        origin,
+                        problem,
+                        "Envoy would not take the format of an access log"
+                    );
+                }
                 To::File { format, omits_empty: *omit_empty_values, lines: self.file(path)? }
             }
             service => {

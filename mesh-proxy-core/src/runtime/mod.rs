@@ -34,6 +34,7 @@ mod after_others;
 mod attempt;
 mod cluster;
 mod connection;
+mod connection_notes;
 mod cors_response;
 mod direct;
 mod ends;

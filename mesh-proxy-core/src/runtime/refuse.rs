@@ -1,5 +1,7 @@
 //! The answer to what is not taken as HTTP: told of in logs and metrics like any other.
 
+use std::sync::Arc;
+
 use http::header::{CONNECTION, SERVER};
 use http::{Request, Response, Version};
 
@@ -46,6 +48,7 @@ fn answer(
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.request = Some(request);
+    record.connection = Some(Arc::clone(connection.note()));
     if let Some(name) = server_name(connection) {
         response.headers_mut().insert(SERVER, name);
     }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Version};
@@ -46,6 +47,8 @@ struct State {
     spent: bool,
     trailers: Option<HeaderMap>,
     ended: bool,
+    /// `None`: it was all there from the beginning.
+    ended_at: Option<Instant>,
     /// The try that may read; older ones are cut off.
     current: u32,
     received: u64,
@@ -77,6 +80,7 @@ impl Replay {
             spent: false,
             trailers: None,
             ended,
+            ended_at: None,
             current: 0,
             received: 0,
             messages: None,
@@ -97,6 +101,7 @@ impl Replay {
             spent: false,
             trailers: None,
             ended: true,
+            ended_at: None,
             current: 0,
             received: 0,
             messages: None,
@@ -168,6 +173,7 @@ impl Replay {
             spent: false,
             trailers: state.trailers.clone(),
             ended: true,
+            ended_at: None,
             current: 0,
             received: state.received,
             messages: None,
@@ -179,6 +185,11 @@ impl Replay {
     /// Whether the client has sent all of it.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().ended
+    }
+
+    /// When the client had sent the last of it; `None`: it was all there from the beginning, or has not ended.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.lock().ended_at
     }
 
     /// Counts the messages of gRPC in it from now on.
@@ -242,7 +253,7 @@ impl Shared {
         };
         let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else { return Poll::Pending };
         match frame {
-            None => state.ended = true,
+            None => state.end(),
             Some(Err(error)) => {
                 state.spent = true;
                 return Poll::Ready(Err(error));
@@ -255,8 +266,9 @@ impl Shared {
                 if let Some(trailers) = frame.trailers_ref() {
                     state.trailers = Some(trailers.clone());
                 }
-                state.ended =
-                    frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream);
+                if frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream) {
+                    state.end();
+                }
             }
         }
         if state.ended {
@@ -301,7 +313,7 @@ impl HttpBody for TryBody {
         let Poll::Ready(frame) = Pin::new(source).poll_frame(context) else { return Poll::Pending };
         match frame {
             None => {
-                state.ended = true;
+                state.end();
                 this.shared.complete.notify_waiters();
                 Poll::Ready(None)
             }
@@ -324,7 +336,7 @@ impl HttpBody for TryBody {
                     Err(frame) => frame,
                 };
                 if frame.is_trailers() || state.source.as_ref().is_some_and(HttpBody::is_end_stream) {
-                    state.ended = true;
+                    state.end();
                     this.shared.complete.notify_waiters();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -343,6 +355,11 @@ impl HttpBody for TryBody {
 }
 
 impl State {
+    fn end(&mut self) {
+        self.ended = true;
+        self.ended_at.get_or_insert_with(Instant::now);
+    }
+
     /// What is kept, up to a length.
     fn joined(&self, bytes_max: usize) -> Bytes {
         let mut joined: Bytes = match (self.kept.as_slice(), self.small.is_empty()) {
@@ -400,6 +417,7 @@ mod tests {
             spent: false,
             trailers: None,
             ended: false,
+            ended_at: None,
             current: 0,
             received: 0,
             hint: SizeHint::default(),

@@ -82,12 +82,15 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         record.flags = "UO".to_owned();
         return finish(&connection, record, started, Told::default());
     };
+    record.attempts = 1;
+    record.times.wanted = Some(Instant::now().into_std());
     let mut told = Told::default();
     let mut heard = None;
     let connecting = connect(&connection, &cluster, hash, forward.tunnel.as_deref(), &mut active);
     match connecting.await {
         Ok(Opened { stream: upstream, ends, heard: from, .. }) => {
             ends.tell(&mut record);
+            record.times.sending = Some(Instant::now().into_std());
             heard = from;
             record.upstream_workload = active.host().and_then(|host| host.endpoint.workload.clone());
             record.endpoint = active.host().map(|host| Arc::clone(&host.endpoint.address));
@@ -163,11 +166,14 @@ fn begin(connection: &Connection) -> Record {
     record.peer_principal = connection.peer().map(str::to_owned);
     record.client_certificate = connection.has_certificate();
     record.own_principal = connection.own().cloned();
+    record.connection = Some(Arc::clone(connection.note()));
     record
 }
 
 fn finish(connection: &Connection, mut record: Record, started: Instant, told: Told) {
     record.duration = started.elapsed();
+    record.times.begun = Some(started.into_std());
+    record.times.ended = Some(std::time::Instant::now());
     connection.proxy.tell_connection(&record, told);
 }
 

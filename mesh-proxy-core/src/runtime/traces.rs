@@ -18,6 +18,7 @@ use super::export::Export;
 use super::span_export::Target;
 use crate::seam::dice::{SharedDice, Throw};
 use crate::telemetry::record::Record;
+use crate::telemetry::trace::context::TraceContext;
 use crate::telemetry::trace::span::{SpanKind, Tags};
 use crate::telemetry::trace::{self, Begun, Headers, Settings};
 
@@ -150,6 +151,12 @@ impl Made {
 }
 
 impl Traced {
+    /// The trace, and the span of the request in it; `None`: the next hop is not told of it, and nobody else is.
+    pub(crate) fn context(&self) -> Option<TraceContext> {
+        let is_told = self.side.settings.headers != Headers::Untouched || self.side.target.is_some();
+        is_told.then_some(self.begun.context)
+    }
+
     /// The spans of a finished request, on their way to the collector if they are sampled.
     pub(crate) fn finished(&self, proxy: &Arc<super::proxy::Inner>, record: &Record) {
         let Some(target) = self.side.target.as_ref().filter(|_| self.begun.context.sampled) else { return };

@@ -78,6 +78,8 @@ impl Tries<'_> {
             head.headers.insert(ATTEMPT_COUNT, attempt);
             // Of the last try, as the endpoint is.
             Ends::default().tell(record);
+            record.upstream_protocol = "";
+            record.times.sending = None;
             record.upstream_workload.clone_from(&host.endpoint.workload);
             let result = self.once(&host, head, body, policy, record).await;
             let came = match &result {
@@ -112,6 +114,9 @@ impl Tries<'_> {
                     Err(failure) => Err((failure, retried)),
                 };
             };
+            if let Some(upstream) = &record.upstream {
+                record.tried.push((Arc::clone(&host.endpoint.address), upstream.id));
+            }
             active = place;
             drop(result);
             tried.push(host);

@@ -54,6 +54,14 @@ impl LineFormat {
         })
     }
 
+    /// Why Envoy would not take it; `None`: it would.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Text(format) => format.problem().map(str::to_owned),
+            Self::Json(fields) => fields.iter().find_map(|(key, value)| value.problem(key)),
+        }
+    }
+
     /// The line of a record, with its end.
     pub fn line(&self, record: &Record) -> String {
         self.line_of(record, false)
@@ -84,6 +92,21 @@ impl JsonValue {
 
     fn fields(fields: &Map<String, Value>) -> Vec<(String, Self)> {
         fields.iter().map(|(key, written)| (key.clone(), Self::of(written))).collect()
+    }
+
+    /// Why Envoy would not take it, with its place.
+    fn problem(&self, place: &str) -> Option<String> {
+        match self {
+            Self::Made(format) => format.problem().map(|problem| format!("{place}: {problem}")),
+            Self::Object(fields) => {
+                fields.iter().find_map(|(key, value)| value.problem(&format!("{place}.{key}")))
+            }
+            Self::List(list) => list.iter().find_map(|value| value.problem(place)),
+            Self::Literal(Value::Null | Value::Bool(_)) => {
+                Some(format!("{place}: neither text, number, object nor list"))
+            }
+            Self::Literal(_) => None,
+        }
     }
 
     fn value(&self, record: &Record, omits_empty: bool) -> Value {
@@ -132,7 +155,7 @@ mod tests {
             "port": "%DOWNSTREAM_REMOTE_PORT%",
             "none": "%REQ(X-NONE)%",
             "mixed": "%REQ(X-NONE)% took %DURATION% ms",
-            "short": "%RESPONSE_CODE:2%",
+            "short": "%REQ(X-NONE):2%",
             "nested": {"host": "%UPSTREAM_HOST%", "flags": ["%RESPONSE_FLAGS%", "%BYTES_SENT%", true]},
             "literal": 7,
         });
@@ -150,7 +173,7 @@ mod tests {
             "port": 4000,
             "none": null,
             "mixed": "- took 0 ms",
-            "short": "50",
+            "short": null,
             "nested": {"host": null, "flags": ["UH", 12, true]},
             "literal": 7,
         });

@@ -64,6 +64,17 @@ impl Expression {
         printed(&self.value(record)?)
     }
 
+    /// Its value in JSON, where numbers and truth values keep their kind; `None`: it has none.
+    pub fn json(&self, record: &Record) -> Option<serde_json::Value> {
+        match self.value(record)? {
+            Value::Int(number) => Some(number.into()),
+            Value::UInt(number) => Some(number.into()),
+            Value::Float(number) => serde_json::Number::from_f64(number).map(Into::into),
+            Value::Bool(is_true) => Some(is_true.into()),
+            other => printed(&other).map(Into::into),
+        }
+    }
+
     fn value(&self, record: &Record) -> Option<Value> {
         let mut context = Context::with_env(Arc::clone(environment()));
         for root in &self.roots {

@@ -2,6 +2,8 @@
 //! expressions over them.
 
 pub mod access_log;
+pub mod certificate;
+pub mod connections;
 #[cfg(feature = "cel")]
 pub mod expression;
 #[cfg(not(feature = "cel"))]

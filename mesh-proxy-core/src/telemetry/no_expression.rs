@@ -24,4 +24,9 @@ impl Expression {
     pub fn text(&self, _: &Record) -> Option<String> {
         match *self {}
     }
+
+    /// Never asked.
+    pub fn json(&self, _: &Record) -> Option<serde_json::Value> {
+        match *self {}
+    }
 }

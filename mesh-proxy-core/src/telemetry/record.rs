@@ -9,7 +9,9 @@ use mesh_compile::proxy::cluster::ClusterService;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::workload_names::WorkloadNames;
 
+use super::connections::{ConnectionRecord, Times};
 use super::peer::Peer;
+use super::trace::context::TraceContext;
 
 /// A finished request, or a finished connection of bytes.
 /// Ours: logs and metrics tell of one thing, so they cannot differ.
@@ -35,6 +37,12 @@ pub struct Record {
     pub own_principal: Option<Arc<str>>,
     /// The client's workload, as it says of itself; `None`: it says nothing.
     pub downstream_peer: Option<Arc<Peer>>,
+    /// The client's connection; `None`: nobody knows.
+    pub connection: Option<Arc<ConnectionRecord>>,
+    /// When it came past its places.
+    pub times: Times,
+    /// The trace that it belongs to, and its own span there; `None`: traces are not told on here.
+    pub trace: Option<TraceContext>,
     /// What it asked; `None`: bytes.
     pub request: Option<RequestRecord>,
     /// Status of the answer; 0: none was given.
@@ -67,6 +75,12 @@ pub struct Record {
     pub endpoint: Option<Arc<str>>,
     /// What the connection to it comes from; `None`: there was none, or nobody knows.
     pub upstream_local: Option<SocketAddr>,
+    /// The connection to it; `None`: there was none.
+    pub upstream: Option<Arc<ConnectionRecord>>,
+    /// What is spoken there, as in `HTTP/2`; empty: bytes, or there was no connection.
+    pub upstream_protocol: &'static str,
+    /// Endpoints of earlier tries that there were connections to, with the number of each.
+    pub tried: Vec<(Arc<str>, u64)>,
     /// Who stands at the ends of it; `None`: it has no TLS.
     pub upstream_principals: Option<Arc<Principals>>,
     /// The endpoint's workload, as it says of itself; `None`: it says nothing.
@@ -121,6 +135,9 @@ impl Record {
             client_certificate: false,
             own_principal: None,
             downstream_peer: None,
+            connection: None,
+            times: Times::default(),
+            trace: None,
             request: None,
             status: 0,
             response_headers: HeaderMap::new(),
@@ -137,6 +154,9 @@ impl Record {
             service: None,
             endpoint: None,
             upstream_local: None,
+            upstream: None,
+            upstream_protocol: "",
+            tried: Vec::new(),
             upstream_principals: None,
             upstream_peer: None,
             upstream_workload: None,

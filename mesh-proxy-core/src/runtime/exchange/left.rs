@@ -1,7 +1,8 @@
 //! A request whose client did not wait for an answer.
 
 use super::{Exchange, Plan};
-use crate::runtime::finish::add_flag;
+use crate::runtime::finish::{self, add_flag};
+use crate::runtime::traces::Traced;
 
 /// A request that nobody was told of yet. Dropped, its client has left before there was an answer.
 pub(super) struct Untold(pub(super) Option<Box<Exchange>>);
@@ -20,8 +21,9 @@ impl Exchange {
         let Self { server, parts, body, mut record, traced, plan, is_grpc, started, .. } = self;
         add_flag(&mut record, "DC");
         record.details = "downstream_remote_disconnect".to_owned();
-        record.duration = started.elapsed();
         record.bytes_received = body.received();
+        record.trace = traced.as_ref().and_then(Traced::context);
+        finish::tell_times(&mut record, started, &body);
         if is_grpc {
             record.messages_received = body.messages();
         }

@@ -1,5 +1,7 @@
 //! What a request is told of by: its record, and the number of its decision.
 
+use std::sync::Arc;
+
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
@@ -23,6 +25,7 @@ pub(super) fn record(connection: &Connection, standing: &Standing, parts: &mut P
     record.peer_principal = connection.peer().map(str::to_owned);
     record.client_certificate = connection.has_certificate();
     record.own_principal = connection.own().cloned();
+    record.connection = Some(Arc::clone(connection.note()));
     record.generation = standing.generation.number;
     record.request = Some(RequestRecord {
         protocol: head::protocol(parts.version),

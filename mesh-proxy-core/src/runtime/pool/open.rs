@@ -1,7 +1,7 @@
 //! New connections to endpoints, with what goes in front of them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mesh_compile::proxy::cluster::{Cluster, UpstreamTlsContext};
@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Failure;
 use crate::runtime::connection::Connection;
+use crate::runtime::connection_notes;
 use crate::runtime::ends::Ends;
 use crate::runtime::prelude::{self, Heard, Prelude};
 use crate::runtime::pressure::Metered;
@@ -58,19 +59,26 @@ pub(super) async fn open(
         local: told.clone(),
     };
     let failed = |error| Failure::Connect(format!("delayed connect error: {}", in_words(&error)));
+    let mut note = connection_notes::begin(None);
     let mut stream = proxy.dial.dial(target).await.map_err(failed)?;
+    note.connected = Some(Instant::now());
     if proxy.pressure.is_bounded() {
         stream = Box::new(Metered::new(stream, &proxy.pressure));
     }
     if let Some(preface) = preface {
         stream.write_all(preface).await.map_err(failed)?;
     }
-    let mut ends = Ends { local: told.get(), principals: None };
-    let Some(offer) = tls else { return Ok(Opened { stream, alpn: None, ends, heard: None }) };
+    let mut ends = Ends { local: told.get(), ..Ends::default() };
+    let Some(offer) = tls else {
+        ends.note = Some(Arc::new(note));
+        return Ok(Opened { stream, alpn: None, ends, heard: None });
+    };
     let refused = |problem| Failure::Connect(format!("TLS_error: {problem}"));
     let originated = proxy.tls.originate(stream, offer).await.map_err(refused)?;
-    let Originated { stream, alpn, principals } = originated;
+    let Originated { stream, alpn, principals, note: of_tls } = originated;
+    (note.handshaken, note.tls) = (Some(Instant::now()), Some(of_tls));
     ends.principals = Some(principals);
+    ends.note = Some(Arc::new(note));
     let mut opened = Opened { stream, alpn, ends, heard: None };
     if opened.alpn.as_deref() == Some(prelude::ALPN.as_bytes())
         && let Some(message) = proxy.peers.message()

@@ -16,6 +16,7 @@ use rustls::crypto::CryptoProvider;
 use self::own::Shown;
 use super::prelude;
 use crate::seam::certificate_source::CertificateSource;
+use crate::telemetry::certificate::Certificate;
 
 /// The most configurations that are kept of either side.
 const KEPT_MAX: usize = 4096;
@@ -49,6 +50,15 @@ struct Told {
 struct Kept<T> {
     version: u64,
     made: Made<T>,
+}
+
+/// Who the proxy is under a configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Own {
+    /// URI SAN of its certificate; `None`: none.
+    pub(crate) principal: Option<Arc<str>>,
+    /// Its certificate; `None`: none.
+    pub(crate) certificate: Option<Arc<Certificate>>,
 }
 
 /// A configuration, and the proxy's own certificates that it shows.
@@ -103,7 +113,7 @@ impl Tls {
         key: String,
         without: &str,
         make: impl FnOnce() -> Result<Made<T>, String>,
-    ) -> Result<(Arc<T>, Option<Arc<str>>), String> {
+    ) -> Result<(Arc<T>, Own), String> {
         let version = self.source.version();
         let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = lock().get(&key).filter(|kept| kept.version == version) {
@@ -150,9 +160,10 @@ impl Tls {
 
 impl<T> Made<T> {
     /// The configuration, and who the proxy is under it.
-    fn shared(&self) -> (Arc<T>, Option<Arc<str>>) {
+    fn shared(&self) -> (Arc<T>, Own) {
         let principal = self.shown.iter().find_map(|shown| shown.principal.clone());
-        (Arc::clone(&self.config), principal)
+        let certificate = self.shown.iter().find_map(|shown| shown.certificate.clone());
+        (Arc::clone(&self.config), Own { principal, certificate })
     }
 
     /// Why what was made before is to be preferred, where it is.

@@ -9,6 +9,7 @@ use x509_parser::parse_x509_certificate;
 
 use super::verify::Names;
 use super::{Tls, material};
+use crate::telemetry::certificate::Certificate;
 
 /// A certificate that the proxy shows, and the last second in which it counts, since 1970.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(super) struct Shown {
     pub(super) ends: i64,
     /// Its first URI SAN.
     pub(super) principal: Option<Arc<str>>,
+    /// It itself.
+    pub(super) certificate: Option<Arc<Certificate>>,
 }
 
 impl Tls {
@@ -35,7 +38,9 @@ impl Tls {
             Some(leaf.validity().not_after.timestamp())
         });
         let principal = certified.cert.first().and_then(|leaf| Names::of(leaf)?.principal());
-        let shown = Shown { name: name.into(), ends: ends.unwrap_or(i64::MAX), principal };
+        let leaf = certified.cert.first().map(|leaf| Arc::new(Certificate::new(leaf.clone().into_owned())));
+        let ends = ends.unwrap_or(i64::MAX);
+        let shown = Shown { name: name.into(), ends, principal, certificate: leaf };
         Ok((Arc::new(certified), shown))
     }
 

@@ -14,10 +14,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::pins::Pins;
 use super::verify::{ClientVerifier, Names};
-use super::{Made, Tls, material};
-use crate::runtime::prelude;
+use super::{Made, Own, Tls, material};
 use crate::runtime::turned_away::NoCertificate;
+use crate::runtime::{connection_notes, prelude};
 use crate::seam::dial::Io;
+use crate::telemetry::connections::TlsRecord;
 
 /// A connection whose TLS ended here.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Terminated<T> {
     pub(crate) client: Client,
     /// Who the proxy is by the certificate that it showed.
     pub(crate) own: Option<Arc<str>>,
+    /// What logs may tell of it.
+    pub(crate) note: TlsRecord,
     /// Whether HTTP/2 was agreed on.
     pub(crate) is_http2: bool,
     /// Whether a prelude was ([`prelude`](crate::runtime::prelude)).
@@ -68,14 +71,17 @@ impl Tls {
         };
         let is_http2 = matches!(connection.alpn_protocol(), Some(b"h2" | b"istio-h2"));
         let has_prelude = connection.alpn_protocol() == Some(prelude::ALPN.as_bytes());
-        Ok(Terminated { stream: Box::new(stream), client, own, is_http2, has_prelude })
+        let server_name = connection.server_name().map(Arc::from);
+        let note = connection_notes::tls(connection, server_name, own.certificate);
+        let own = own.principal;
+        Ok(Terminated { stream: Box::new(stream), client, own, note, is_http2, has_prelude })
     }
 
     fn server_config(
         &self,
         wanted: &DownstreamTls,
         with_alpn: bool,
-    ) -> Result<(Arc<ServerConfig>, Option<Arc<str>>), String> {
+    ) -> Result<(Arc<ServerConfig>, Own), String> {
         let key = format!("{with_alpn} {wanted:?}");
         self.kept(&self.servers, key, "TLS clients are turned away", || {
             self.make_server_config(wanted, with_alpn)

@@ -11,7 +11,9 @@ use tokio_rustls::TlsConnector;
 
 use super::verify::{Names, ServerVerifier};
 use super::{Made, Tls, material};
+use crate::runtime::connection_notes;
 use crate::seam::dial::BoxIo;
+use crate::telemetry::connections::TlsRecord;
 use crate::telemetry::record::Principals;
 
 /// What is offered in a handshake.
@@ -32,6 +34,8 @@ pub(crate) struct Originated {
     /// The protocol that both sides have agreed on.
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) principals: Arc<Principals>,
+    /// What logs may tell of it.
+    pub(crate) note: TlsRecord,
 }
 
 impl<'c> Offer<'c> {
@@ -61,11 +65,13 @@ impl Tls {
         let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
         let leaf = connection.peer_certificates().and_then(|chain| chain.first());
         let peer = leaf.and_then(|leaf| Names::of(leaf)?.principal());
-        let principals = Arc::new(Principals { own, peer });
-        Ok(Originated { stream: Box::new(stream), alpn, principals })
+        let principals = Arc::new(Principals { own: own.principal, peer });
+        let asked = (!offer.server_name.is_empty()).then(|| Arc::clone(&offer.server_name));
+        let note = connection_notes::tls(connection, asked, own.certificate);
+        Ok(Originated { stream: Box::new(stream), alpn, principals, note })
     }
 
-    fn client_config(&self, offer: &Offer<'_>) -> Result<(Arc<ClientConfig>, Option<Arc<str>>), String> {
+    fn client_config(&self, offer: &Offer<'_>) -> Result<(Arc<ClientConfig>, super::Own), String> {
         let key = format!(
             "{:?} {} {} {:?}",
             offer.alpn,

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -23,10 +24,12 @@ fn text(format: &str) -> String {
     Format::parse(format).text(&record(), "-")
 }
 
+mod told;
+
 #[test]
 fn operators_are_envoys() {
     assert_eq!(text("[%START_TIME%] %REQ(:PATH)% %PROTOCOL%"), "[2023-11-14T22:13:20.123Z] /a HTTP/1.1");
-    assert_eq!(text("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(X-One)% %REQ(X-ONE):1%"), "/a 1,2 1");
+    assert_eq!(text("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(X-One)% %REQ(X-ODD):1%"), "/a 1 a");
     assert_eq!(text("%START_TIME(%s)% %RESPONSE_CODE% %UPSTREAM_HOST%"), "1700000000 200 -");
     assert_eq!(text("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"), "10.0.0.2");
 }
@@ -38,6 +41,7 @@ fn full() -> Record {
     record.peer_principal = Some("spiffe://d/ns/a/sa/b".to_owned());
     record.server_name = Some("sni.example".to_owned());
     record.upstream_local = "10.0.0.1:5000".parse().ok();
+    record.upstream = Some(Arc::new(told::connection(7, None)));
     record.response_headers.insert("x-envoy-upstream-service-time", HeaderValue::from_static("9"));
     record.response_trailers.insert("grpc-status", HeaderValue::from_static("14"));
     record.response_trailers.insert("x-end", HeaderValue::from_static("e"));
@@ -51,6 +55,7 @@ fn full() -> Record {
     record.route = Some("r".into());
     if let Some(request) = &mut record.request {
         (request.authority, request.scheme) = ("a.example".to_owned(), "http".to_owned());
+        request.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         for name in ["x-forwarded-for", "user-agent", "x-request-id"] {
             request.headers.insert(name, HeaderValue::from_static(name));
         }
