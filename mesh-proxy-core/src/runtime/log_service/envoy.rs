@@ -1,5 +1,7 @@
-//! Records as Envoy's access log service takes them. What is not known here (TLS versions, sizes of heads, filter state,
-//! the times between) is not set.
+//! Records as Envoy's access log service takes them. What is not known here (bytes on the wire, session ids, metadata) is not
+//! set.
+// Facts: Envoy's source/extensions/access_loggers/grpc/grpc_access_log_utils.cc; for filter state istio/proxy
+// extensions/common/metadata_object.cc (`serializeAsProto`).
 
 use std::collections::BTreeMap;
 
@@ -9,9 +11,12 @@ use mesh_compile::proxy_identity::Proxy as Identity;
 use prost::Message;
 
 use super::messages::{
-    Address, Certificate, Common, ConnectionBytes, Entries, HttpEntry, Identifier, Name, Node, Number,
-    Request, Response, StreamMessage, TcpEntry, Tls,
+    Address, Any, CertificateProperties, Common, ConnectionBytes, Entries, HttpEntry, Identifier, Name, Node,
+    Number, Request, Response, StreamMessage, Struct, TcpEntry, Tls,
 };
+use crate::telemetry::certificate::Certificate;
+use crate::telemetry::connections::{TlsRecord, between};
+use crate::telemetry::format::{self, PeerSide};
 use crate::telemetry::peer::node_id;
 use crate::telemetry::record::{Record, RequestRecord};
 use crate::telemetry::response_flags::RESPONSE_FLAGS;
@@ -38,6 +43,7 @@ pub(super) struct Log {
     request_headers: Vec<String>,
     response_headers: Vec<String>,
     response_trailers: Vec<String>,
+    filter_state: Vec<(String, PeerSide)>,
 }
 
 impl Log {
@@ -48,6 +54,11 @@ impl Log {
             request_headers: lower(&log.request_headers),
             response_headers: lower(&log.response_headers),
             response_trailers: lower(&log.response_trailers),
+            filter_state: log
+                .filter_state
+                .iter()
+                .filter_map(|key| Some((key.clone(), PeerSide::of(key)?)))
+                .collect(),
         }
     }
 
@@ -55,7 +66,7 @@ impl Log {
     pub(super) fn http(&self, record: &Record) -> Option<Vec<u8>> {
         let request = record.request.as_ref()?;
         let entry = HttpEntry {
-            common: Some(common(record)),
+            common: Some(self.common(record)),
             protocol_version: match request.protocol {
                 "HTTP/1.0" => 1,
                 "HTTP/1.1" => 2,
@@ -65,6 +76,7 @@ impl Log {
             request: Some(self.request(request, record)),
             response: Some(Response {
                 code: (record.status != 0).then(|| Number { value: u32::from(record.status) }),
+                headers_bytes: format::response_bytes(record),
                 body_bytes: record.bytes_sent,
                 headers: chosen(&record.response_headers, &self.response_headers),
                 trailers: chosen(&record.response_trailers, &self.response_trailers),
@@ -80,7 +92,7 @@ impl Log {
             return None;
         }
         let connection = ConnectionBytes { received: record.bytes_received, sent: record.bytes_sent };
-        Some(TcpEntry { common: Some(common(record)), connection: Some(connection) }.encode_to_vec())
+        Some(TcpEntry { common: Some(self.common(record)), connection: Some(connection) }.encode_to_vec())
     }
 
     /// The one message of a call.
@@ -103,6 +115,7 @@ impl Log {
             forwarded_for: header("x-forwarded-for"),
             request_id: header("x-request-id"),
             original_path: header("x-envoy-original-path"),
+            headers_bytes: format::request_bytes(record),
             body_bytes: record.bytes_received,
             headers: chosen(&request.headers, &self.request_headers),
         }
@@ -117,30 +130,84 @@ fn node(workload: Option<&Identity>) -> Node {
     Node { id: node_id(workload), cluster: format!("{}.{namespace}", service.unwrap_or(name)) }
 }
 
-fn common(record: &Record) -> Common {
-    let endpoint = record.endpoint.as_deref().and_then(|endpoint| endpoint.parse().ok());
-    let tls = (record.server_name.is_some() || record.peer_principal.is_some()).then(|| Tls {
-        server_name: record.server_name.clone().unwrap_or_default(),
-        peer: record
-            .peer_principal
-            .clone()
-            .map(|principal| Certificate { names: vec![Name { uri: Some(principal) }] }),
-    });
-    let some = |text: &Option<std::sync::Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
-    Common {
-        downstream_remote: Some(Address::of(record.peer)),
-        downstream_local: Some(Address::of(record.destination)),
-        tls,
-        start: Some(record.start.into()),
-        until_last_sent: Some(record.duration.into()),
-        upstream_remote: endpoint.map(Address::of),
-        upstream_local: record.upstream_local.map(Address::of),
-        upstream_cluster: some(&record.cluster),
-        response_flags: flags(&record.flags),
-        upstream_failure: record.upstream_failure.clone(),
-        route_name: some(&record.route),
-        duration: Some(record.duration.into()),
-        attempts: record.attempts,
+impl Log {
+    fn common(&self, record: &Record) -> Common {
+        let endpoint = record.endpoint.as_deref().and_then(|endpoint| endpoint.parse().ok());
+        let some = |text: &Option<std::sync::Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
+        let times = &record.times;
+        let until = |time| between(times.begun, time).map(Into::into);
+        let is_http = record.request.is_some();
+        let direct = record.connection.as_ref().and_then(|connection| connection.direct_peer);
+        let state = self.filter_state.iter();
+        Common {
+            downstream_remote: Some(Address::of(record.peer)),
+            downstream_local: Some(Address::of(record.destination)),
+            tls: tls(record),
+            start: Some(record.start.into()),
+            until_last_received: until(times.received),
+            until_first_upstream_sent: until(times.sending).filter(|_| is_http),
+            until_last_upstream_sent: until(times.sent),
+            until_first_upstream_received: until(times.answered),
+            until_last_upstream_received: until(times.answer_read),
+            until_first_sent: until(times.answering),
+            until_last_sent: is_http.then(|| record.duration.into()),
+            upstream_remote: endpoint.map(Address::of),
+            upstream_local: record.upstream_local.map(Address::of),
+            upstream_cluster: some(&record.cluster),
+            response_flags: flags(&record.flags),
+            upstream_failure: record.upstream_failure.clone(),
+            route_name: some(&record.route),
+            direct_remote: Some(Address::of(direct.unwrap_or(record.peer))),
+            filter_state: state
+                .filter_map(|(key, side)| Some((key.clone(), Any::of(&Struct::of(&side.object(record)?)))))
+                .collect(),
+            duration: Some(record.duration.into()),
+            attempts: record.attempts,
+            termination: record.termination.clone(),
+        }
+    }
+}
+
+/// What is known of the client's TLS; `None`: nothing.
+fn tls(record: &Record) -> Option<Tls> {
+    let server_name = record.server_name.clone();
+    let Some(tls) = record.connection.as_ref().and_then(|connection| connection.tls.as_ref()) else {
+        return server_name.map(|server_name| Tls { server_name, ..Tls::default() });
+    };
+    Some(Tls {
+        version: match tls.version {
+            "TLSv1.2" => 3,
+            "TLSv1.3" => 4,
+            _ => 0,
+        },
+        cipher_suite: cipher_suite(tls).map(|value| Number { value }),
+        server_name: server_name.unwrap_or_default(),
+        own: Some(certificate(tls.own.as_deref())),
+        peer: Some(certificate(tls.peer.first())),
+    })
+}
+
+/// The number of a suite in IANA's registry.
+fn cipher_suite(tls: &TlsRecord) -> Option<u32> {
+    Some(match tls.cipher {
+        "TLS_AES_128_GCM_SHA256" => 0x1301,
+        "TLS_AES_256_GCM_SHA384" => 0x1302,
+        "TLS_CHACHA20_POLY1305_SHA256" => 0x1303,
+        "ECDHE-ECDSA-AES128-GCM-SHA256" => 0xc02b,
+        "ECDHE-ECDSA-AES256-GCM-SHA384" => 0xc02c,
+        "ECDHE-RSA-AES128-GCM-SHA256" => 0xc02f,
+        "ECDHE-RSA-AES256-GCM-SHA384" => 0xc030,
+        "ECDHE-RSA-CHACHA20-POLY1305" => 0xcca8,
+        "ECDHE-ECDSA-CHACHA20-POLY1305" => 0xcca9,
+        _ => return None,
+    })
+}
+
+fn certificate(shown: Option<&Certificate>) -> CertificateProperties {
+    let Some(read) = shown.and_then(Certificate::read) else { return CertificateProperties::default() };
+    CertificateProperties {
+        names: read.uris.iter().map(|uri| Name { uri: Some(uri.clone()) }).collect(),
+        subject: read.subject.clone(),
     }
 }
 
@@ -177,7 +244,44 @@ fn chosen(headers: &HeaderMap, names: &[String]) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use mesh_compile::proxy::listener::Direction;
+
     use super::*;
+    use crate::telemetry::peer::Peer;
+
+    #[test]
+    fn workloads_go_along_as_filter_state_and_times_as_far_as_they_are_known() {
+        let log = GrpcLog {
+            target: None,
+            log_name: "log".into(),
+            filter_state: ["upstream_peer", "downstream_peer", "wasm.upstream_peer"]
+                .map(str::to_owned)
+                .to_vec(),
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+            response_trailers: Vec::new(),
+        };
+        let address = "10.0.0.1:80".parse().unwrap();
+        let mut record = Record::begin(Direction::Inbound, "10.0.0.2:4000".parse().unwrap(), address);
+        record.request = Some(RequestRecord { path: "/a".to_owned(), ..RequestRecord::default() });
+        let peer = Peer { workload: "web".into(), namespace: "shop".into(), ..Peer::default() };
+        record.downstream_peer = Some(Arc::new(peer));
+        let begun = Instant::now();
+        record.times.begun = Some(begun);
+        record.times.answered = Some(begun + Duration::from_millis(1500));
+        let bytes = Log::of(&log, None).http(&record).unwrap();
+        let entry = HttpEntry::decode(&*bytes).unwrap();
+        let common = entry.common.unwrap();
+        let told = Struct::of(&serde_json::json!({"workload": "web", "namespace": "shop"}));
+        let expected = BTreeMap::from([("downstream_peer".to_owned(), Any::of(&told))]);
+        assert_eq!(common.filter_state, expected);
+        assert_eq!(common.until_first_upstream_received, Some(Duration::from_millis(1500).into()));
+        assert_eq!((common.until_last_received, common.tls), (None, None));
+        assert_eq!(entry.request.unwrap().headers_bytes, ":method".len() as u64 + 3 + 7);
+    }
 
     #[test]
     fn flags_are_fields_by_their_place() {

@@ -89,6 +89,18 @@ pub(super) struct Common {
     pub(super) tls: Option<Tls>,
     #[prost(message, optional, tag = "5")]
     pub(super) start: Option<Time>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) until_last_received: Option<Time>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) until_first_upstream_sent: Option<Time>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) until_last_upstream_sent: Option<Time>,
+    #[prost(message, optional, tag = "9")]
+    pub(super) until_first_upstream_received: Option<Time>,
+    #[prost(message, optional, tag = "10")]
+    pub(super) until_last_upstream_received: Option<Time>,
+    #[prost(message, optional, tag = "11")]
+    pub(super) until_first_sent: Option<Time>,
     #[prost(message, optional, tag = "12")]
     pub(super) until_last_sent: Option<Time>,
     #[prost(message, optional, tag = "13")]
@@ -103,10 +115,55 @@ pub(super) struct Common {
     pub(super) upstream_failure: String,
     #[prost(string, tag = "19")]
     pub(super) route_name: String,
+    #[prost(message, optional, tag = "20")]
+    pub(super) direct_remote: Option<Address>,
+    #[prost(btree_map = "string, message", tag = "21")]
+    pub(super) filter_state: BTreeMap<String, Any>,
     #[prost(message, optional, tag = "23")]
     pub(super) duration: Option<Time>,
     #[prost(uint32, tag = "24")]
     pub(super) attempts: u32,
+    #[prost(string, tag = "25")]
+    pub(super) termination: String,
+}
+
+/// `google.protobuf.Any`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+impl Any {
+    pub(super) fn of(fields: &Struct) -> Self {
+        let type_url = "type.googleapis.com/google.protobuf.Struct".to_owned();
+        Self { type_url, value: prost::Message::encode_to_vec(fields) }
+    }
+}
+
+/// `google.protobuf.Struct`, of texts.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Struct {
+    #[prost(btree_map = "string, message", tag = "1")]
+    fields: BTreeMap<String, StructValue>,
+}
+
+/// `google.protobuf.Value`, a text.
+#[derive(Clone, PartialEq, prost::Message)]
+struct StructValue {
+    #[prost(string, optional, tag = "3")]
+    text: Option<String>,
+}
+
+impl Struct {
+    /// The texts of an object.
+    pub(super) fn of(object: &serde_json::Value) -> Self {
+        let fields = object.as_object().into_iter().flatten();
+        let text = |value: &serde_json::Value| StructValue { text: value.as_str().map(str::to_owned) };
+        Self { fields: fields.map(|(name, value)| (name.clone(), text(value))).collect() }
+    }
 }
 
 /// `Address`, which is a `SocketAddress`.
@@ -127,17 +184,25 @@ struct Socket {
 /// `TLSProperties`
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Tls {
+    #[prost(int32, tag = "1")]
+    pub(super) version: i32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) cipher_suite: Option<Number>,
     #[prost(string, tag = "3")]
     pub(super) server_name: String,
+    #[prost(message, optional, tag = "4")]
+    pub(super) own: Option<CertificateProperties>,
     #[prost(message, optional, tag = "5")]
-    pub(super) peer: Option<Certificate>,
+    pub(super) peer: Option<CertificateProperties>,
 }
 
 /// `TLSProperties.CertificateProperties`
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Certificate {
+pub(super) struct CertificateProperties {
     #[prost(message, repeated, tag = "1")]
     pub(super) names: Vec<Name>,
+    #[prost(string, tag = "2")]
+    pub(super) subject: String,
 }
 
 /// `SubjectAltName`
@@ -177,6 +242,8 @@ pub(super) struct Request {
     pub(super) request_id: String,
     #[prost(string, tag = "10")]
     pub(super) original_path: String,
+    #[prost(uint64, tag = "11")]
+    pub(super) headers_bytes: u64,
     #[prost(uint64, tag = "12")]
     pub(super) body_bytes: u64,
     #[prost(btree_map = "string, string", tag = "13")]
@@ -188,6 +255,8 @@ pub(super) struct Request {
 pub(super) struct Response {
     #[prost(message, optional, tag = "1")]
     pub(super) code: Option<Number>,
+    #[prost(uint64, tag = "2")]
+    pub(super) headers_bytes: u64,
     #[prost(uint64, tag = "3")]
     pub(super) body_bytes: u64,
     #[prost(btree_map = "string, string", tag = "4")]
