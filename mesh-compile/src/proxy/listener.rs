@@ -6,9 +6,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use mesh_authz::policy_set::PolicySet;
 use mesh_authz::request_authn::RequestAuthn;
+use mesh_model::mesh_config::ProxyConfig as MeshProxyConfig;
 use mesh_model::origin::Origin;
 
 use super::http_filters::HttpFilters;
+use super::proxy_headers::ProxyHeaders;
 use crate::route_table::action::{Destination, Destinations, HashPolicy};
 
 /// Which traffic a listener takes (T-200, T-490, T-411).
@@ -172,6 +174,8 @@ pub struct HttpManager {
     pub use_remote_address: bool,
     /// Trusted hops of X-Forwarded-For.
     pub trusted_hops: u32,
+    /// Headers that the proxy itself adds, takes off or passes on (T-473).
+    pub headers: Arc<ProxyHeaders>,
     /// Limits that differ from Istio's (an EnvoyFilter's).
     pub limits: HttpLimits,
     /// HTTP filters that differ from Istio's (an EnvoyFilter's); `None`: Istio's own, in its order.
@@ -179,7 +183,7 @@ pub struct HttpManager {
 }
 
 impl HttpManager {
-    /// HTTP by a table, and nothing else.
+    /// HTTP by a table, and nothing else; headers as a sidecar has them for its application.
     pub fn bare(route_table: impl Into<Arc<str>>) -> Self {
         Self {
             route_table: route_table.into(),
@@ -189,6 +193,7 @@ impl HttpManager {
             http10: false,
             use_remote_address: false,
             trusted_hops: 0,
+            headers: Arc::new(ProxyHeaders::of(Direction::Inbound, &MeshProxyConfig::default())),
             limits: HttpLimits::default(),
             filters: None,
         }

@@ -16,6 +16,7 @@ mod origins;
 pub mod outbound;
 mod places;
 pub mod policies;
+pub mod proxy_headers;
 pub mod proxy_settings;
 pub mod routes;
 mod same;

@@ -93,12 +93,14 @@ impl HttpManager {
             http10,
             use_remote_address,
             trusted_hops,
+            headers,
             limits,
             filters,
         } = self;
         (route_table, normalization, http10) == (&other.route_table, &other.normalization, &other.http10)
             && (use_remote_address, trusted_hops) == (&other.use_remote_address, &other.trusted_hops)
             && *limits == other.limits
+            && *headers == other.headers
             && both(filters.as_ref(), other.filters.as_ref(), Arc::ptr_eq)
             && both(authn.as_ref(), other.authn.as_ref(), Arc::ptr_eq)
             && both(authz.as_ref(), other.authz.as_ref(), Arc::ptr_eq)

@@ -1,9 +1,12 @@
 //! Settings of the mesh and of one proxy that shape its HTTP connection managers.
 
+use std::sync::Arc;
+
 use mesh_model::mesh_config::{InterceptionMode, PathNormalizationType};
 use mesh_model::value::Duration;
 
-use super::listener::PathNormalization;
+use super::listener::{Direction, PathNormalization};
+use super::proxy_headers::ProxyHeaders;
 use crate::view::View;
 
 /// Prefix of proxy metadata where it is written as an environment variable.
@@ -48,6 +51,11 @@ pub(crate) fn path_normalization(view: &View<'_>) -> PathNormalization {
 /// Trusted hops of X-Forwarded-For (T-440).
 pub(crate) fn trusted_hops(view: &View<'_>) -> u32 {
     view.proxy_config().num_trusted_proxies()
+}
+
+/// Headers that the proxy itself adds, takes off or passes on (T-473).
+pub(crate) fn headers(view: &View<'_>, direction: Direction) -> Arc<ProxyHeaders> {
+    Arc::new(ProxyHeaders::of(direction, view.proxy_config()))
 }
 
 /// Proxy metadata that names ports of the proxy's own listeners for health and metrics (T-494).

@@ -33,6 +33,9 @@ pub struct Forward {
     pub path_rewrite: Option<PathRewrite>,
     /// `:authority` rewrite of the route (E-093: wins over a destination's own).
     pub authority_rewrite: Option<AuthorityRewrite>,
+    /// Whether the authority that is rewritten is told of in `x-forwarded-host`, where the proxy's settings want that: a
+    /// `rewrite` was written (T-175).
+    pub tells_authority: bool,
     /// Copies of the request.
     pub mirrors: Few<Mirror>,
     /// Where a consistent-hash key is taken from, in order (T-247, E-072).

@@ -16,6 +16,7 @@ use crate::proxy::listener::{
     ChainMatch, Direction, FilterChain, HttpLimits, HttpManager, Listener, Network,
 };
 use crate::proxy::policies::Policies;
+use crate::proxy::proxy_headers::ProxyHeaders;
 use crate::proxy::settings;
 use crate::view::View;
 
@@ -33,6 +34,7 @@ pub(super) fn build(
         view,
         policies,
         unprivileged: settings::metadata(view, "UNPRIVILEGED_POD").is_some_and(is_true),
+        headers: settings::headers(view, Direction::Gateway),
     };
     let proxy_protocol = view.proxy_config().proxy_protocol();
     let mut taken = TakenNames::default();
@@ -131,6 +133,7 @@ struct Builder<'v, 's> {
     view: &'v View<'s>,
     policies: &'v Policies,
     unprivileged: bool,
+    headers: Arc<ProxyHeaders>,
 }
 
 impl Builder<'_, '_> {
@@ -205,6 +208,7 @@ impl Builder<'_, '_> {
             http10: settings::http10(self.view),
             use_remote_address: true,
             trusted_hops: settings::trusted_hops(self.view),
+            headers: Arc::clone(&self.headers),
             limits: HttpLimits::default(),
             filters: None,
         };

@@ -22,6 +22,7 @@ use super::listener::{
     ChainMatch, Direction, DownstreamTls, FilterChain, HttpLimits, HttpManager, Listener, Network, TcpProxy,
 };
 use super::policies::Policies;
+use super::proxy_headers::ProxyHeaders;
 use super::settings;
 use crate::proxy::listener::ClientCertificate;
 use crate::route_table::action::{Destination, Forward, HeaderOps, RouteAction};
@@ -42,7 +43,14 @@ pub fn compile(view: &View<'_>) -> (Fragment, Report) {
 /// The same with policies that were compiled before.
 pub fn compile_with(view: &View<'_>, policies: Policies) -> (Fragment, Report) {
     let modes = peer_modes(view);
-    let mut builder = Builder { view, policies, modes, tables: Vec::new(), http10: settings::http10(view) };
+    let mut builder = Builder {
+        view,
+        policies,
+        modes,
+        tables: Vec::new(),
+        http10: settings::http10(view),
+        headers: settings::headers(view, Direction::Inbound),
+    };
     let listeners = builder.listeners();
     (Fragment { listeners, route_tables: builder.tables }, Report::new())
 }
@@ -64,6 +72,7 @@ struct Builder<'b, 's> {
     modes: PeerModes,
     tables: Vec<Arc<RouteTable>>,
     http10: bool,
+    headers: Arc<ProxyHeaders>,
 }
 
 /// What a set of chains leads to.
@@ -192,6 +201,7 @@ impl Builder<'_, '_> {
             use_remote_address: false,
             // S-221: a sidecar trusts none, whatever `gatewayTopology` says.
             trusted_hops: 0,
+            headers: Arc::clone(&self.headers),
             limits: HttpLimits::default(),
             filters: None,
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use mesh_model::name::Protocol;
 
-use crate::proxy::listener::{HttpLimits, HttpManager};
+use crate::proxy::listener::{Direction, HttpLimits, HttpManager};
+use crate::proxy::proxy_headers::ProxyHeaders;
 use crate::proxy::settings;
 use crate::view::{OutboundPolicy, View};
 
@@ -21,6 +22,7 @@ pub(super) struct Client<'v, 's> {
     /// Traffic is redirected to the proxy; otherwise listeners bind real ports and there is no virtual one (T-376).
     pub(super) captures: bool,
     unprivileged: bool,
+    headers: Arc<ProxyHeaders>,
     /// Ports that the proxy listens on for itself (T-494).
     reserved: Vec<u32>,
     /// [`wildcard`](Self::wildcard) in words.
@@ -40,6 +42,7 @@ impl<'v, 's> Client<'v, 's> {
             localhost: families.localhost(),
             captures: settings::captures(view),
             unprivileged: settings::is_unprivileged(view),
+            headers: settings::headers(view, Direction::Outbound),
         }
     }
 
@@ -53,6 +56,7 @@ impl<'v, 's> Client<'v, 's> {
             http10: settings::http10(self.view),
             use_remote_address: false,
             trusted_hops: 0,
+            headers: Arc::clone(&self.headers),
             limits: HttpLimits::default(),
             filters: None,
         }

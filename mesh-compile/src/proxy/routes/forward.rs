@@ -74,6 +74,7 @@ pub(super) fn action(
             None => None,
         },
         authority_rewrite: authority.map(AuthorityRewrite::Literal),
+        tells_authority: http.rewrite.is_some(),
         mirrors: mirrors(entry).into(),
         hash_policy: hash_policy.into(),
         fault: http.fault.as_deref().and_then(fault::convert).map(Box::new),

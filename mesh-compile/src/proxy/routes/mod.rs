@@ -256,6 +256,7 @@ impl Forward {
             retries: None,
             path_rewrite: None,
             authority_rewrite: None,
+            tells_authority: false,
             mirrors: Few::default(),
             hash_policy: Few::default(),
             fault: None,
