@@ -105,6 +105,7 @@ fn everything_that_a_route_asks_and_does_is_shown() {
                 "mirrors": [{"cluster": "outbound|80||web.shop.svc.cluster.local", "percent": 12.5}],
                 "path_rewrite": {"matched": "/b"},
                 "authority_rewrite": "inner.example.com",
+                "tells_authority": true,
                 "fault": {"delay_ms": 2000, "delay_percent": 0.5, "abort_status": 418, "abort_percent": 1},
                 "cors": {
                     "allow_origins": [{"prefix": "https://"}],

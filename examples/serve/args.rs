@@ -60,6 +60,10 @@ pub(crate) struct Args {
     /// Listen where another process does that says so too: one version then takes over from another that drains.
     #[arg(long)]
     pub(super) share_ports: bool,
+    /// Give requests in flight so many seconds once a drain takes no connections any more. Without it the whole drain takes no
+    /// longer than `terminationDrainDuration` of the proxy's settings (five seconds).
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) drain: Option<u64>,
     /// Refuse requests and cut connections before the process has so many MiB of memory, or (`group`) before its control
     /// group has what it may have.
     #[arg(long, value_name = "MIB", value_parser = memory)]

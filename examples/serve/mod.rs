@@ -12,7 +12,6 @@ use mesh::proxy_core::runtime::files::Files;
 use mesh::proxy_core::runtime::log_writer::LogWriter;
 use mesh::proxy_core::runtime::metrics::Metrics;
 use mesh::proxy_core::runtime::options::{Listen, Memory};
-use mesh::proxy_core::runtime::process::Drained;
 use mesh::proxy_core::runtime::{Options, Proxy, process};
 use mesh::proxy_core::seam::config_source::ConfigSource;
 use mesh::proxy_core::seam::dial::SystemDial;
@@ -23,12 +22,11 @@ use mesh::proxy_core::telemetry::access_log::LineFormat;
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     allocator::set(args.memory_max.unwrap_or(Memory::Unbounded));
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match process::run(|| run(args)).unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(Drained::Whole) => ExitCode::SUCCESS,
-        Ok(Drained::CutShort) => ExitCode::from(3),
+        Ok(process::Drained::Whole) => ExitCode::SUCCESS,
+        Ok(process::Drained::CutShort) => ExitCode::from(3),
         Err(problem) => {
             tracing::error!("{problem}");
             ExitCode::from(2)
@@ -36,7 +34,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<Drained, String> {
+async fn run(args: Args) -> Result<process::Drained, String> {
     let files =
         Files::open_with_state(args.config, args.mesh_config, &args.proxy, args.identity, args.state)?;
     let mut files = files.allow_empty(args.allow_empty).drop_guard(args.drop_max);
@@ -47,6 +45,7 @@ async fn run(args: Args) -> Result<Drained, String> {
     options.share_ports = args.share_ports;
     options.limits.memory = args.memory_max.unwrap_or(Memory::Unbounded);
     options.patience.drain_notice = Duration::from_secs(2);
+    options.patience.drain = args.drain.map(Duration::from_secs);
     if !args.port_map.is_empty() {
         options.listen = Listen::Mapped(args.port_map);
     }
@@ -59,9 +58,8 @@ async fn run(args: Args) -> Result<Drained, String> {
         .metrics(metrics.clone())
         .workload(files.proxy().clone());
     if let Some(path) = &args.access_log {
-        let format = LineFormat::named(&args.access_log_format);
-        let log = LogWriter::open(path, format).map_err(|error| format!("{}: {error}", path.display()))?;
-        builder = builder.sink(log);
+        let log = LogWriter::open(path, LineFormat::named(&args.access_log_format));
+        builder = builder.sink(log.map_err(|error| format!("{}: {error}", path.display()))?);
     }
     let proxy = builder.build_loaded(loaded);
     if let Some(address) = args.admin {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use mesh_compile::proxy::listener::HttpManager;
+use mesh_compile::proxy::proxy_headers::ClientCertificateHeader;
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts};
 
 use crate::client_address::remote_address;
@@ -145,7 +146,9 @@ fn strip_scheme<'r>(target: &'r str, scheme: &str) -> Option<&'r str> {
     start.eq_ignore_ascii_case(scheme).then(|| target.get(scheme.len()..)).flatten()
 }
 
-/// Names lower case; at an edge the peer is appended to X-Forwarded-For (T-440); `x-forwarded-proto` settled (T-423).
+/// Names lower case; at an edge the peer is appended to X-Forwarded-For (T-440); `x-forwarded-proto` settled (T-423), and
+/// `x-forwarded-port`, where it is wanted (T-473). What a client says of its certificate is not heard where it goes no
+/// further (S-345 to S-351): rules must not believe it either.
 fn canonical_headers<'a>(
     manager: &HttpManager,
     connection: &ConnectionFacts<'_>,
@@ -163,10 +166,22 @@ fn canonical_headers<'a>(
     if manager.use_remote_address {
         append_forwarded_for(&mut headers, connection.client_ip());
     }
-    let trusts_forwarded_proto = !manager.use_remote_address || manager.trusted_hops > 0;
-    if !trusts_forwarded_proto || !headers.contains("x-forwarded-proto") {
+    let trusts_forwarded = !manager.use_remote_address || manager.trusted_hops > 0;
+    if !trusts_forwarded || !headers.contains("x-forwarded-proto") {
         headers.remove("x-forwarded-proto");
         headers.push("x-forwarded-proto", own_scheme(over_tls).as_bytes());
+    }
+    let believes_client = match manager.headers.client_certificate {
+        ClientCertificateHeader::AlwaysForwardOnly => true,
+        ClientCertificateHeader::ForwardOnly | ClientCertificateHeader::AppendForward(_) => over_tls,
+        ClientCertificateHeader::Sanitize | ClientCertificateHeader::SanitizeSet(_) => false,
+    };
+    if !believes_client {
+        headers.remove("x-forwarded-client-cert");
+    }
+    if manager.headers.forwarded_port && (!trusts_forwarded || !headers.contains("x-forwarded-port")) {
+        headers.remove("x-forwarded-port");
+        headers.push("x-forwarded-port", connection.dst_port.to_string().into_bytes());
     }
     headers
 }

@@ -176,6 +176,12 @@ fn note_settings<O: Observer>(forward: &Forward, observer: &mut O) {
     }
 }
 
+/// Whether the upstream receives an authority of the route's own, whatever the client has sent.
+#[cfg(feature = "runtime")]
+pub(crate) fn rewrites_authority(forward: &Forward) -> bool {
+    authority(forward).is_some()
+}
+
 /// The route's authority, else that of its only destination; E-093: several destinations keep their own.
 fn authority(forward: &Forward) -> Option<UpstreamAuthority> {
     match (&forward.authority_rewrite, &forward.destinations) {

@@ -68,6 +68,8 @@ pub async fn start_with(
 ) -> Running {
     let map = |port: &&str| PortMap::parse(&format!("{port}=127.0.0.1:0")).unwrap();
     options.listen = Listen::Mapped(ports.iter().map(map).collect());
+    // Whoever bounds a drain tells one that waits from one that is cut short.
+    options.patience.drain.get_or_insert(std::time::Duration::from_secs(45));
     let records = Arc::new(Kept::default());
     let instead = endpoints.iter().map(|(mesh, local)| ((*mesh).to_owned(), local.to_string())).collect();
     // No test asks the network for names or keys.

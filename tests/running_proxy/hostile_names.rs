@@ -239,7 +239,7 @@ async fn hostile() {
     .await;
     assert_eq!(upstream.address.ip(), Ipv4Addr::UNSPECIFIED);
     let mut options = Options::default();
-    options.dns_refresh = Duration::from_millis(200);
+    options.dns_refresh = Some(Duration::from_millis(200));
     let running = start_with(config(&entry(8080), SIDECAR), &["8080"], &[], options, |builder| {
         builder.resolver(SystemResolver::default())
     })

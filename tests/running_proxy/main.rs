@@ -23,6 +23,7 @@ mod exhaustion;
 mod ext_authz;
 mod fixture;
 mod h2spec;
+mod headers;
 mod hostile_names;
 mod http;
 mod http1_attacks;

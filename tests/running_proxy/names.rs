@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh::model::mesh_config::MeshConfig;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::resolve::{InMemory, Resolve, Resolving};
 
 use crate::client::get;
-use crate::fixture::{SIDECAR, config, start_with};
+use crate::fixture::{SIDECAR, config, config_with, start_with};
 use crate::upstream::Upstream;
 
 /// A name that is looked up, with HTTP at a port.
@@ -26,7 +27,7 @@ async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
     let endpoints = [("192.0.2.1:80", one.address), ("192.0.2.2:80", two.address)];
     let resolver = Arc::new(InMemory::default());
     let mut options = Options::default();
-    options.dns_refresh = Duration::from_millis(200);
+    options.dns_refresh = Some(Duration::from_millis(200));
     let given = Arc::clone(&resolver);
     let config = config(&entry(80), SIDECAR);
     let running =
@@ -60,6 +61,28 @@ async fn u05_names_are_followed_and_the_last_good_addresses_stay() {
     assert_eq!(ask().await.body, "two");
 }
 
+#[tokio::test]
+async fn t_461_names_are_looked_up_as_often_as_the_mesh_has_it() {
+    let upstream = Upstream::start("one").await;
+    let resolver = Arc::new(InMemory::default());
+    let written = serde_json::from_str(r#"{"dnsRefreshRate": "0.2s"}"#).unwrap();
+    let mesh = MeshConfig::with_defaults().overlay(written);
+    let (config, given) = (config_with(&entry(80), SIDECAR, mesh), Arc::clone(&resolver));
+    let endpoints = [("192.0.2.1:80", upstream.address)];
+    let running =
+        start_with(config, &["80"], &endpoints, Options::default(), |builder| builder.resolver(given)).await;
+    let ask = async || get(running.address(), "api.example", "/").await.status;
+    // It is asked for once before there is an answer.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(ask().await, 503, "nobody knows the name");
+    resolver.put("api.example", ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+    let begun = std::time::Instant::now();
+    while ask().await != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "half of what it takes without the setting");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// A resolver that panics when it is asked for the first time.
 #[derive(Debug, Default)]
 struct Frightened {
@@ -81,7 +104,7 @@ async fn u05_a_resolver_that_panics_is_asked_again() {
     let resolver = Arc::new(Frightened::default());
     resolver.calm.put("api.example", ["192.0.2.1".parse::<IpAddr>().unwrap()]);
     let mut options = Options::default();
-    options.dns_refresh = Duration::from_millis(100);
+    options.dns_refresh = Some(Duration::from_millis(100));
     let given = Arc::clone(&resolver);
     let running = start_with(config(&entry(80), SIDECAR), &["80"], &endpoints, options, |builder| {
         builder.resolver(given)

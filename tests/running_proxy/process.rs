@@ -231,6 +231,41 @@ async fn q02_a_second_signal_ends_the_drain_and_a_broken_pipe_ends_nothing() {
     assert_eq!(status.code(), Some(3));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t_573_a_drain_takes_as_long_as_the_settings_or_the_arguments_give_it() {
+    let start = |name: &str, given: &str, more: &[&str], upstream| {
+        let file = std::env::temp_dir().join(format!("mesh-{name}-{}.yaml", std::process::id()));
+        std::fs::write(&file, format!("defaultConfig: {{terminationDrainDuration: {given}}}\n")).unwrap();
+        let args = [&["--mesh-config", file.to_str().unwrap()], more].concat();
+        let process = Process::start_with(name, &door(ROUTE), upstream, "", &args);
+        std::fs::remove_file(file).unwrap();
+        process
+    };
+    // A request that never ends is not waited for.
+    let upstream = Upstream::start("reviews").await;
+    let Some(mut process) = start("brief-drain", "1s", &[], upstream.address) else { return };
+    let mut held = TcpStream::connect(process.address).await.unwrap();
+    held.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    process.signal("-TERM");
+    let status = tokio::task::spawn_blocking(move || process.wait(Duration::from_secs(20))).await.unwrap();
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "it waits for the request");
+    // One that ends in time is, and the argument comes first.
+    for (name, given, more) in [("long-drain", "60s", &[][..]), ("told-drain", "0s", &["--drain", "60"])] {
+        let Some(mut process) = start(name, given, more, upstream.address) else { return };
+        let address = process.address;
+        let slow = tokio::spawn(async move { get(address, "a", "/slow").await.status });
+        while upstream.take().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        process.signal("-TERM");
+        assert_eq!(slow.await.unwrap(), 200, "{name}");
+        let status =
+            tokio::task::spawn_blocking(move || process.wait(Duration::from_secs(20))).await.unwrap();
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "{name}");
+    }
+}
+
 /// A hundred sudden ends. At every fifth start the files are broken, at every seventh they are gone: what was in force
 /// before is in force again. `MESH_GATEWAY` may name another build of the program, `MESH_START_MS` the bound for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -312,11 +312,13 @@ async fn mutual_tls_wants_a_certificate_of_the_authority() {
     };
     assert_eq!(status(Some(ca.issue(&["client.example"]))).await, 200);
     assert_eq!(status(Some(ca.issue(&[WEB]))).await, 200);
-    let told = upstream
+    let told: Vec<_> = upstream
         .take()
         .into_iter()
-        .filter_map(|seen| seen.header("x-forwarded-client-cert").map(str::to_owned));
-    assert_eq!(told.collect::<Vec<_>>(), [format!("URI={WEB}")]);
+        .filter_map(|seen| seen.header("x-forwarded-client-cert").map(str::to_owned))
+        .collect();
+    assert!(told[0].ends_with(";URI=;DNS=client.example"), "{told:?}");
+    assert!(told[1].ends_with(&format!(";URI={WEB}")), "{told:?}");
     assert_eq!(status(None).await, 0);
     assert_eq!(status(Some(other.issue(&[WEB]))).await, 0);
     assert!(upstream.take().is_empty());
@@ -373,6 +375,14 @@ spec:
 pub(crate) const SERVER: &str = r#"{"type":"sidecar","namespace":"shop","name":"reviews-v1","ip":"10.0.1.1",
     "labels":{"app":"reviews","version":"v1"},"service_account":"reviews"}"#;
 
+/// Whether a request tells of this client alone, and of who was asked (S-350).
+pub(crate) fn is_told(seen: &crate::upstream::Seen, asked: &str, client: &str) -> bool {
+    let told = seen.header("x-forwarded-client-cert").unwrap_or_default();
+    told.starts_with(&format!("By={asked};Hash="))
+        && told.ends_with(&format!(";URI={client}"))
+        && !told.contains(',')
+}
+
 /// The sidecar of `reviews`, in front of an application.
 pub(crate) async fn server(ca: &Ca, mode: &str) -> (Running, Upstream) {
     let application = Upstream::start("application").await;
@@ -415,7 +425,7 @@ async fn two_sidecars_speak_mesh_mtls_and_policies_know_the_principal() {
     let answer = get(web.address(), "reviews:9080", "/x").await;
     assert_eq!((answer.status, &*answer.body), (200, "application"));
     let seen = application.only();
-    assert_eq!(seen.header("x-forwarded-client-cert"), Some(&*format!("URI={WEB}")));
+    assert!(is_told(&seen, REVIEWS_ID, WEB), "{seen:?}");
     assert_eq!(seen.authority, "reviews:9080");
     assert_eq!(server.records.take()[0].peer_principal.as_deref(), Some(WEB));
 

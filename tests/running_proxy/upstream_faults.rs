@@ -591,7 +591,7 @@ async fn u01_a_half_open_upstream_is_given_up_when_a_drain_has_had_its_time() {
     })
     .await;
     let mut options = Options::default();
-    options.patience.drain = Duration::from_millis(700);
+    options.patience.drain = Some(Duration::from_millis(700));
     let endpoints = [("10.0.1.1:9080", shim.address), ("10.0.1.2:9080", shim.address)];
     let config = config(&reviews(ONCE), SIDECAR);
     let running = start_with(config, &["9080"], &endpoints, options, |builder| builder).await;

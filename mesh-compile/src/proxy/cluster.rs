@@ -44,6 +44,8 @@ pub struct Cluster {
     pub zone_aware: Option<ZoneAware>,
     /// `V4_ONLY` or `ALL` for DNS clusters.
     pub dns_family: Option<&'static str>,
+    /// How often names of DNS clusters are looked up, in milliseconds; `None`: once a minute (T-461).
+    pub dns_refresh_ms: Option<i64>,
     /// Address the upstream connection is bound to (127.0.0.6 for inbound passthrough).
     pub source_address: Option<std::net::IpAddr>,
     /// The service it stands for in metrics, where its name does not say which that is.
@@ -77,6 +79,7 @@ impl Cluster {
             port_override: None,
             zone_aware: None,
             dns_family: None,
+            dns_refresh_ms: None,
             source_address: None,
             service: None,
             endpoints: Vec::new(),

@@ -53,6 +53,12 @@ pub(crate) fn trusted_hops(view: &View<'_>) -> u32 {
     view.proxy_config().num_trusted_proxies()
 }
 
+/// How often names of clusters are looked up, where that is not once a minute (T-461).
+pub(crate) fn dns_refresh_ms(view: &View<'_>) -> Option<i64> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    Some(view.mesh().dns_refresh_rate()).filter(|rate| *rate != MINUTE).map(Duration::as_millis)
+}
+
 /// Headers that the proxy itself adds, takes off or passes on (T-473).
 pub(crate) fn headers(view: &View<'_>, direction: Direction) -> Arc<ProxyHeaders> {
     Arc::new(ProxyHeaders::of(direction, view.proxy_config()))

@@ -5,6 +5,7 @@ mod slow;
 use std::borrow::Cow;
 
 use mesh_compile::proxy::listener::PathNormalization;
+use mesh_compile::proxy::proxy_headers::{ClientCertificateDetails, ProxyHeaders};
 
 use super::*;
 
@@ -186,4 +187,53 @@ fn white_space_around_a_value_is_none_of_it_over_http1() {
     assert_eq!(value(&request), b"Bearer");
     request.version = HttpVersion::Http2;
     assert_eq!(value(&request), b" Bearer ");
+}
+
+fn lines<'c>(canonical: &'c Canonical<'_>, name: &'c str) -> Vec<&'c str> {
+    canonical.request.headers.values(name).map(|value| std::str::from_utf8(value).unwrap()).collect()
+}
+
+#[test]
+fn t_473_forwarded_port_is_told_where_it_is_wanted_and_counts_where_it_is_trusted() {
+    const PORT: &str = "x-forwarded-port";
+    let wanted = |manager: HttpManager| {
+        let headers = ProxyHeaders { forwarded_port: true, ..(*manager.headers).clone() };
+        HttpManager { headers: headers.into(), ..manager }
+    };
+    for (manager, given, told) in [
+        (manager(), &[][..], &[][..]),
+        (manager(), &["99"], &["99"]),
+        (wanted(manager()), &[], &["80"]),
+        (wanted(manager()), &["99"], &["99"]),
+        (wanted(edge(0)), &[], &["80"]),
+        (wanted(edge(0)), &["99", "98"], &["80"]),
+        (wanted(edge(1)), &["99"], &["99"]),
+        (wanted(edge(1)), &[], &["80"]),
+    ] {
+        let given: Vec<_> = given.iter().map(|value| (PORT, *value)).collect();
+        let request = request(&given);
+        let canonical = canonicalize(&manager, &connection(), false, &request).unwrap();
+        assert_eq!(lines(&canonical, PORT), told, "{given:?}");
+    }
+}
+
+#[test]
+fn s_345_to_s_351_rules_do_not_hear_what_goes_no_further_of_a_client() {
+    const CERTIFICATE: &str = "x-forwarded-client-cert";
+    let details = ClientCertificateDetails { cert: false, chain: false, subject: true, uri: true, dns: true };
+    for (mode, in_plaintext, over_tls) in [
+        (ClientCertificateHeader::Sanitize, false, false),
+        (ClientCertificateHeader::ForwardOnly, false, true),
+        (ClientCertificateHeader::AppendForward(details), false, true),
+        (ClientCertificateHeader::SanitizeSet(details), false, false),
+        (ClientCertificateHeader::AlwaysForwardOnly, true, true),
+    ] {
+        let headers = ProxyHeaders { client_certificate: mode, ..(*manager().headers).clone() };
+        let manager = HttpManager { headers: headers.into(), ..manager() };
+        for (has_tls, wanted) in [(false, in_plaintext), (true, over_tls)] {
+            let request = request(&[(CERTIFICATE, "URI=spiffe://forged")]);
+            let canonical = canonicalize(&manager, &connection(), has_tls, &request).unwrap();
+            assert_eq!(!lines(&canonical, CERTIFICATE).is_empty(), wanted, "{mode:?} {has_tls}");
+        }
+    }
 }

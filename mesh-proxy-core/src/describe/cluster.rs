@@ -56,6 +56,7 @@ fn cluster_json(cluster: &Cluster) -> Value {
     put("port_override", cluster.port_override.map_or(Value::Null, Into::into));
     put("zone_aware", zone_aware(cluster));
     put("dns_family", cluster.dns_family.map_or(Value::Null, Into::into));
+    put("dns_refresh_ms", cluster.dns_refresh_ms.map_or(Value::Null, Into::into));
     put("endpoints", sorted_endpoints(cluster));
     let localities: Vec<Value> = cluster
         .localities

@@ -6,6 +6,9 @@ use mesh_compile::proxy::listener::{
     ChainMatch, ClientCertificate, Direction, DownstreamTls, FilterChain, HttpLimits, Listener, Network,
     PathNormalization, Transport,
 };
+use mesh_compile::proxy::proxy_headers::{
+    ClientCertificateDetails, ClientCertificateHeader, ProxyHeaders, ServerHeader,
+};
 use serde_json::{Value, json};
 
 use crate::decision_format::{hash_policy, header_ops, rate_limit};
@@ -99,6 +102,7 @@ fn network(network: &Network) -> Value {
                 },
                 "use_remote_address": manager.use_remote_address,
                 "trusted_hops": manager.trusted_hops,
+                "headers": headers(&manager.headers),
                 "limits": limits(manager.limits),
                 "filters": manager.filters.as_deref().map(filters),
             }
@@ -123,6 +127,44 @@ fn network(network: &Network) -> Value {
             }
         }),
     }
+}
+
+/// Headers that the proxy itself adds, takes off or passes on.
+fn headers(headers: &ProxyHeaders) -> Value {
+    let ProxyHeaders {
+        client_certificate,
+        request_id,
+        server,
+        attempt_count,
+        debug,
+        forwarded_host,
+        forwarded_port,
+        metadata_in_mesh_only,
+    } = headers;
+    let (mode, details) = match client_certificate {
+        ClientCertificateHeader::Sanitize => ("SANITIZE", None),
+        ClientCertificateHeader::ForwardOnly => ("FORWARD_ONLY", None),
+        ClientCertificateHeader::AppendForward(details) => ("APPEND_FORWARD", Some(details)),
+        ClientCertificateHeader::SanitizeSet(details) => ("SANITIZE_SET", Some(details)),
+        ClientCertificateHeader::AlwaysForwardOnly => ("ALWAYS_FORWARD_ONLY", None),
+    };
+    let details = details.map(|ClientCertificateDetails { cert, chain, subject, uri, dns }| {
+        json!({"cert": cert, "chain": chain, "subject": subject, "uri": uri, "dns": dns})
+    });
+    json!({
+        "client_certificate": mode,
+        "client_certificate_details": details,
+        "request_id": request_id,
+        "server": match server {
+            ServerHeader::Named(name) => Some(&**name),
+            ServerHeader::PassThrough => None,
+        },
+        "attempt_count": attempt_count,
+        "debug": debug,
+        "forwarded_host": forwarded_host,
+        "forwarded_port": forwarded_port,
+        "metadata_in_mesh_only": metadata_in_mesh_only,
+    })
 }
 
 /// Those that are set.

@@ -130,6 +130,7 @@ fn forwarding(forward: &Forward) -> Value {
     put("mirrors", Some(forward.mirrors.iter().map(mirror).collect()));
     put("timeout_origin", forward.timeout_origin.as_ref().map(|origin| json!(origin)));
     put("path_rewrite", forward.path_rewrite.as_ref().map(path_rewrite));
+    put("tells_authority", forward.tells_authority.then_some(Value::Bool(true)));
     put("authority_rewrite", forward.authority_rewrite.as_ref().map(authority_rewrite));
     let hashes = forward.hash_policy.iter().map(hash_policy);
     put("hash_policy", (!forward.hash_policy.is_empty()).then(|| hashes.collect()));

@@ -13,6 +13,7 @@ use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, Tls
 use tokio_rustls::server::TlsStream;
 
 use super::arrival::Arrival;
+use super::client_certificate::ShownCertificate;
 use super::connection_notes;
 use super::first_bytes::{self, FirstBytes, Prefixed, Wanted};
 use super::live::Generation;
@@ -46,6 +47,8 @@ pub(crate) struct Connection {
     terminated: Option<Client>,
     /// Who the proxy is to the client of that TLS.
     own: Option<Arc<str>>,
+    /// The certificate that it has shown; `None`: it has shown none.
+    certificate: Option<Box<ShownCertificate>>,
     /// Whether client and proxy have agreed on HTTP/2 while they did so.
     is_http2: bool,
     /// What logs may tell of it.
@@ -125,6 +128,11 @@ impl Connection {
     /// What logs may tell of it.
     pub(crate) fn note(&self) -> &Arc<ConnectionRecord> {
         &self.note
+    }
+
+    /// The certificate of the client that this proxy verified.
+    pub(crate) fn certificate(&self) -> Option<&ShownCertificate> {
+        self.certificate.as_deref()
     }
 
     /// Whether the client showed a certificate that was verified.
@@ -253,6 +261,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         own: None,
         note: Arc::new(note),
         heard: None,
+        certificate: None,
         is_http2: false,
     };
     let Some(wanted) = chain.tls.clone() else {
@@ -279,6 +288,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     if let Some(note) = Arc::get_mut(&mut connection.note) {
         (note.handshaken, note.tls) = (Some(Instant::now()), Some(terminated.note));
     }
+    connection.certificate = terminated.certificate;
     connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
         return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));

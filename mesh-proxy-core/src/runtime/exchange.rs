@@ -9,19 +9,20 @@ mod plugins;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{HeaderName, HeaderValue, SERVER};
+use http::header::{HeaderValue, SERVER};
 use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use mesh_authz::verdict::ExternalAuthz;
 use mesh_compile::proxy::extensions::ChainKind;
-use mesh_compile::proxy::listener::{Direction, Network};
+use mesh_compile::proxy::listener::Network;
 use mesh_compile::route_table::action::{Fault, HeaderOp, RouteAction};
 use mesh_model::facts::RequestFacts;
 
 use self::left::Untold;
 use self::named::{record, tell_decision, url};
+use super::answer_headers::server_name;
 use super::body::{Body, Watched};
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
@@ -34,6 +35,7 @@ use super::peers::Came;
 use super::recent::owned;
 use super::replay::Replay;
 use super::reply::Reply;
+use super::request_headers::Replaced;
 use super::traces::Traced;
 use super::{header_ops, hop_by_hop, outward, request_headers, unrun};
 use crate::canonical::canonicalize;
@@ -364,7 +366,9 @@ fn plan(
             }
             if let (Some(request), Some(changes)) = (&mut record.request, changes()) {
                 request.headers = changes.apply(parts.headers.clone());
-                request_headers::identify(&mut request.headers, connection, manager.use_remote_address);
+                if manager.headers.request_id {
+                    request_headers::identify(&mut request.headers, connection, manager.use_remote_address);
+                }
                 *traced = outward::trace(connection, standing, &mut request.headers);
             }
             let url = url(record);
@@ -387,6 +391,10 @@ fn plan(
                 forward: *forward,
                 no_cluster_status,
                 is_edge: manager.use_remote_address,
+                headers: Arc::clone(&manager.headers),
+                replaced: forward_action
+                    .map(|forward| Replaced::of(forward, &manager.headers))
+                    .unwrap_or_default(),
                 cors,
                 upgrade: None,
             };
@@ -406,12 +414,12 @@ fn finish(
     held: Held,
     deadline: Option<tokio::time::Instant>,
 ) -> Response<Body> {
-    let Exchange { server, parts, mut record, traced, id, came, started, .. } = exchange;
+    let Exchange { server, standing, parts, mut record, traced, id, came, started, .. } = exchange;
     let connection = &server.connection;
     if let Some(id) = id {
         tell_decision(connection, id, &record, &mut response);
     }
-    if let Some(name) = server_name(connection) {
+    if let Some(name) = server_name(connection, &standing) {
         response.headers_mut().insert(SERVER, name);
     }
     connection.proxy.peers.answer(&came, response.headers_mut());
@@ -435,16 +443,3 @@ fn finish(
     *response.body_mut() = Body::Watched(Box::new(Watched::new(body, Box::new(finish), deadline)));
     response
 }
-
-/// Outbound answers are told to come from `envoy`, all others from the proxy's own name, as Istio has it.
-pub(crate) fn server_name(connection: &Connection) -> Option<HeaderValue> {
-    let name = connection.proxy.options.server_name.as_deref()?;
-    match (name, connection.arrival.direction) {
-        ("istio-envoy", Direction::Outbound) => Some(HeaderValue::from_static("envoy")),
-        ("istio-envoy", _) => Some(HeaderValue::from_static("istio-envoy")),
-        _ => HeaderValue::from_str(name).ok(),
-    }
-}
-
-/// The time that the upstream took to begin its answer, in milliseconds.
-pub(crate) const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");

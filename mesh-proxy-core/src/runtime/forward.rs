@@ -9,19 +9,21 @@ use http::{Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use mesh_compile::proxy::listener::Direction;
+use mesh_compile::proxy::proxy_headers::ProxyHeaders;
 use mesh_compile::route_table::action::HeaderOp;
 use tokio::time::Instant;
 
+use super::answer_headers::{OVERLOADED, SERVICE_TIME};
 use super::attempt;
 use super::body::Body;
 use super::cluster::Active;
 use super::connection::{Connection, Standing};
 use super::cors_response::CorsHeaders;
-use super::exchange::SERVICE_TIME;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::{Buffered, Replay};
 use super::reply::Reply;
+use super::request_headers::Replaced;
 use super::tries::Tries;
 use super::{header_ops, hop_by_hop, mirror, request_headers, tcp};
 use crate::cluster::draw;
@@ -40,6 +42,10 @@ pub(crate) struct Forwarding {
     pub(crate) no_cluster_status: u16,
     /// Whether the proxy is an edge: what a client says of itself counts for less there.
     pub(crate) is_edge: bool,
+    /// Which headers the proxy itself adds.
+    pub(crate) headers: Arc<ProxyHeaders>,
+    /// What the upstream is told of the authority that the route replaces.
+    pub(crate) replaced: Replaced,
     pub(crate) cors: CorsHeaders,
     /// The protocol that the client wants to change to.
     pub(crate) upgrade: Option<(HeaderValue, OnUpgrade)>,
@@ -98,8 +104,17 @@ async fn choose_and_send(
     record: &mut Record,
 ) -> Outcome {
     let dice = &*connection.proxy.dice;
-    let Forwarding { head, original_path, forward, no_cluster_status, is_edge: _, cors: _, upgrade } =
-        forwarding;
+    let Forwarding {
+        head,
+        original_path,
+        forward,
+        no_cluster_status,
+        is_edge: _,
+        headers,
+        replaced,
+        cors: _,
+        upgrade,
+    } = forwarding;
     let (no_cluster_status, upgrade) = (*no_cluster_status, upgrade.take());
     let Forward { clusters, hash_policy, tunnel: _, http } = forward;
     let Some(http) = http else { return Outcome::Reply(Reply::no_cluster(503), Vec::new()) };
@@ -129,10 +144,10 @@ async fn choose_and_send(
     if connection.arrival.direction != Direction::Inbound {
         connection.proxy.peers.put(&mut head.headers, true);
     }
-    rewrite(head, std::mem::take(original_path), http, choice);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
     });
+    rewrite(head, std::mem::take(original_path).as_str(), http, choice, headers, *replaced);
     if let Some((protocol, _)) = &upgrade {
         if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
             return Outcome::Reply(Reply::new(403, "upgrade_failed"), Vec::new());
@@ -145,7 +160,8 @@ async fn choose_and_send(
     mirror::send(connection, &standing.generation, &http.mirrors, head, body);
 
     record.times.wanted = Some(Instant::now().into_std());
-    let tries = Tries { connection, cluster: &cluster, http, hash: key.hash, started: Instant::now() };
+    let (started, replaced) = (Instant::now(), *replaced);
+    let tries = Tries { connection, cluster: &cluster, http, headers, replaced, hash: key.hash, started };
     let deadline = OnceLock::new();
     let patience = timeout(http, head);
     // One future for both ways: a request that waits holds room for each that is written out.
@@ -182,7 +198,7 @@ async fn choose_and_send(
                 deadline: deadline.get().copied(),
                 ops,
             };
-            answered.prepare(connection, upgrade, tries.started);
+            answered.prepare(connection, upgrade, headers.debug.then_some(tries.started));
             if connection.arrival.direction != Direction::Inbound {
                 record.upstream_peer = connection.proxy.peers.take(answered.response.headers_mut()).peer;
             }
@@ -193,7 +209,11 @@ async fn choose_and_send(
             if let Failure::Connect(reason) = &failure {
                 record.upstream_failure.clone_from(reason);
             }
-            Outcome::Reply(Reply::of_failure(&failure, retried), ops)
+            let mut reply = Reply::of_failure(&failure, retried);
+            if !headers.debug {
+                reply.headers.remove(OVERLOADED);
+            }
+            Outcome::Reply(reply, ops)
         }
     }
 }
@@ -219,18 +239,25 @@ async fn held_whole(body: &Replay, max: u32, patience: Duration) -> Result<(), R
 }
 
 /// Path and authority as the route wants them; the endpoint's own name is filled in with each try.
-fn rewrite(head: &mut Head, original_path: String, http: &mut HttpForward, choice: &ClusterChoice) {
+fn rewrite(
+    head: &mut Head,
+    original_path: &str,
+    http: &mut HttpForward,
+    choice: &ClusterChoice,
+    headers: &ProxyHeaders,
+    replaced: Replaced,
+) {
     head.path = std::mem::take(&mut http.path);
-    if original_path != head.path
+    if headers.debug
+        && original_path != head.path
         && let Ok(original) = HeaderValue::try_from(original_path)
     {
         head.headers.insert(request_headers::ORIGINAL_PATH, original);
     }
     match (&choice.authority, &http.authority) {
-        (Some(own), _) | (None, UpstreamAuthority::Text(own)) if **own != *head.authority => {
-            head.authority = own.to_string();
-        }
-        (Some(_), _) | (None, UpstreamAuthority::Text(_)) => {}
+        // Of what one of several destinations replaces nobody is told, as in Envoy.
+        (Some(own), _) => head.take_authority(own, Replaced::default()),
+        (None, UpstreamAuthority::Text(own)) => head.take_authority(own, replaced),
         (None, UpstreamAuthority::UpstreamHost) => {}
     }
 }
@@ -291,17 +318,20 @@ async fn body_stops(body: &Replay, patience: Duration) {
 }
 
 impl Answered {
-    /// Takes off what goes no further; where the upstream changes protocols, joins the two connections.
+    /// Takes off what goes no further; where the upstream changes protocols, joins the two connections. `started`: clients
+    /// are told how long it took.
     fn prepare(
         &mut self,
         connection: &Arc<Connection>,
         upgrade: Option<(HeaderValue, OnUpgrade)>,
-        started: Instant,
+        started: Option<Instant>,
     ) {
         let changed = self.response.headers().get(UPGRADE).cloned();
         hop_by_hop::remove(self.response.headers_mut());
-        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.response.headers_mut().insert(SERVICE_TIME, HeaderValue::from(millis));
+        if let Some(started) = started {
+            let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.response.headers_mut().insert(SERVICE_TIME, HeaderValue::from(millis));
+        }
         if self.response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return;
         }

@@ -9,10 +9,12 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use mesh_model::facts::{Headers, HttpVersion, RequestFacts};
 
 use super::body::Body;
+use super::request_headers::Replaced;
 use crate::canonical::Canonical;
 use crate::cluster::hash_key::HeaderValues;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// A request that the codec let pass and Envoy's would not.
@@ -165,6 +167,14 @@ impl Head {
         Ok(request)
     }
 
+    /// Takes another authority; the upstream is told of the one before, where it is to be.
+    pub(crate) fn take_authority(&mut self, authority: &str, replaced: Replaced) {
+        replaced.tell(&mut self.headers, &self.authority);
+        if *authority != *self.authority {
+            self.authority = authority.to_owned();
+        }
+    }
+
     /// The path as it is written.
     ///
     /// # Errors
@@ -245,6 +255,7 @@ fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, He
     // What every request at an edge gets needs neither to be checked nor kept once more.
     let name = match &**name {
         "x-forwarded-for" => FORWARDED_FOR,
+        "x-forwarded-port" => FORWARDED_PORT,
         "x-forwarded-proto" => FORWARDED_PROTO,
         name => HeaderName::from_bytes(name.as_bytes()).ok()?,
     };

@@ -128,7 +128,7 @@ fn begin(
     request: Request<Incoming>,
     headers_max: usize,
 ) -> Result<Result<Begun, exchange::Closed>, Box<Response<Body>>> {
-    let refuse = |refusal| Err(Box::new(refuse::refuse(&shared.connection, refusal)));
+    let refuse = |refusal| Err(Box::new(refuse::refuse(shared, refusal)));
     if let Some(refusal) = gate.refusal() {
         return refuse(refusal);
     }
@@ -136,7 +136,7 @@ fn begin(
     if pressure.is_bounded() {
         pressure.grew(REQUEST_BYTES + request.headers().len() * HEADER_BYTES);
         if pressure.refuses() {
-            return Err(Box::new(refuse::overloaded(&shared.connection, &request)));
+            return Err(Box::new(refuse::overloaded(shared, &request)));
         }
     }
     if request.headers().len() > headers_max {

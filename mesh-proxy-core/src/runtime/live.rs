@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::HashMap;
+use http::header::HeaderValue;
 use mesh_compile::proxy::ProxyConfig;
+use mesh_compile::proxy::proxy_headers::ServerHeader;
 
 use super::cluster::{ClusterState, Parts};
 
@@ -17,6 +19,8 @@ pub struct Generation {
     /// The tables.
     pub config: Arc<ProxyConfig>,
     pub(crate) clusters: HashMap<Arc<str>, Arc<ClusterState>>,
+    /// The name that the configuration gives the server, where it does; `None` inside: it is no header text.
+    server_name: Option<(Arc<str>, Option<HeaderValue>)>,
     parts: Parts,
 }
 
@@ -48,7 +52,28 @@ impl Generation {
                 (Arc::clone(name), state)
             })
             .collect();
-        Self { number, config, clusters, parts }
+        let server =
+            config.settings.config.proxy_headers.as_ref().and_then(|headers| headers.server.as_ref());
+        let server_name = server
+            .map(|server| server.value.as_str())
+            .filter(|value| !value.is_empty())
+            .map(|value| (value.into(), HeaderValue::from_str(value).ok()));
+        Self { number, config, clusters, server_name, parts }
+    }
+
+    /// A `server` header of answers; `None`: none is set.
+    pub(crate) fn server_name(&self, header: &ServerHeader) -> Option<HeaderValue> {
+        match header {
+            ServerHeader::PassThrough => None,
+            ServerHeader::Named(name) => match &**name {
+                "envoy" => Some(HeaderValue::from_static("envoy")),
+                "istio-envoy" => Some(HeaderValue::from_static("istio-envoy")),
+                name => match &self.server_name {
+                    Some((known, made)) if **known == *name => made.clone(),
+                    _ => HeaderValue::from_str(name).ok(),
+                },
+            },
+        }
     }
 }
 

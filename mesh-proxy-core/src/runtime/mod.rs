@@ -31,7 +31,9 @@ pub mod proxy;
 pub mod wasm;
 
 mod after_others;
+mod answer_headers;
 mod attempt;
+mod client_certificate;
 mod cluster;
 mod connection;
 mod connection_notes;

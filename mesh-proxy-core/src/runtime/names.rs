@@ -99,15 +99,27 @@ fn name(endpoint: &ClusterEndpoint) -> Option<(&str, u16)> {
     Some((host, port.parse().ok()?)).filter(|_| is_name)
 }
 
+/// How often the names of a cluster are looked up: as the program has it, else as the cluster, else once a minute (T-461).
+/// Nobody is asked all the time.
+fn refresh_ms(of_program: Option<Duration>, cluster: &Cluster) -> u64 {
+    const DEFAULT_MS: u64 = 60_000;
+    const LEAST_MS: u64 = 100;
+    let refresh_ms = match of_program {
+        Some(refresh) => u64::try_from(refresh.as_millis()).unwrap_or(u64::MAX),
+        None => cluster.dns_refresh_ms.map_or(DEFAULT_MS, |millis| u64::try_from(millis).unwrap_or(0)),
+    };
+    refresh_ms.max(LEAST_MS)
+}
+
 /// Looks names up whenever they are due, until a drain begins. Every cluster is looked up by a task of its own.
 pub(crate) async fn run(proxy: Arc<Inner>) {
     loop {
-        let refresh = u64::try_from(proxy.options.dns_refresh.as_millis()).unwrap_or(u64::MAX).max(100);
         let now = proxy.clock.now_ms();
         for cluster in proxy.live.load().clusters.values() {
             let Some(names) = &cluster.names else { continue };
             if names.due_ms.load(Ordering::Relaxed) <= now {
-                let under_way = UnderWay::begin(&proxy, names, refresh);
+                let refresh_ms = refresh_ms(proxy.options.dns_refresh, &cluster.cluster);
+                let under_way = UnderWay::begin(&proxy, names, refresh_ms);
                 let (name, written) = (Arc::clone(&cluster.cluster.name), Arc::clone(&cluster.cluster));
                 tokio::spawn(async move {
                     look_up(&under_way.proxy, name, &under_way.names, written).await;
@@ -215,6 +227,18 @@ mod tests {
         let many = (0..1_000u32).map(|n| IpAddr::V4((0x0a00_0000 + n).into())).collect();
         assert!(names.found("a.example".into(), many, false));
         assert_eq!(addresses(&names.expand(&strict)).len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn t_461_the_rate_is_the_programs_else_the_clusters_else_a_minute() {
+        let of = |dns_refresh_ms| Cluster { dns_refresh_ms, ..cluster(Discovery::StrictDns, &[]) };
+        assert_eq!(refresh_ms(None, &of(None)), 60_000);
+        assert_eq!(refresh_ms(None, &of(Some(5_000))), 5_000);
+        assert_eq!(refresh_ms(Some(Duration::from_secs(7)), &of(Some(5_000))), 7_000);
+        for too_often in [Some(-1), Some(0), Some(1)] {
+            assert_eq!(refresh_ms(None, &of(too_often)), 100);
+        }
+        assert_eq!(refresh_ms(Some(Duration::MAX), &of(None)), u64::MAX);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::time::Duration;
 use mesh_authz::jwks_store::JwksOptions;
 use mesh_compile::proxy::listener::Direction;
 
+/// The name that answers are given by where nothing else is set; by sidecars to their applications, `envoy` (T-473).
+pub const DEFAULT_SERVER_NAME: &str = "istio-envoy";
+
 /// Settings of a running proxy. Ours: what no object of the mesh says, in one place.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -19,7 +22,8 @@ pub struct Options {
     /// Whether answers name their decision in `x-mesh-decision`, so that it can be explained afterwards. For trusted
     /// clients only: it tells of the inside.
     pub name_decisions: bool,
-    /// The `server` header of answers; `None`: none is set.
+    /// The `server` header of answers. [`DEFAULT_SERVER_NAME`]: as the configuration has it
+    /// (`proxyHeaders.server`); `None`: none is set.
     pub server_name: Option<String>,
     /// Whether access logs that the configuration asks for (`MeshConfig.accessLogFile`, Telemetry) are written, besides
     /// those of the program's sinks. The configuration then names files of this machine.
@@ -29,8 +33,9 @@ pub struct Options {
     /// Whether other processes may listen at the same addresses (`SO_REUSEPORT`): one version of the program then takes
     /// over from another that drains. Every one of them must say so.
     pub share_ports: bool,
-    /// How often names of clusters are looked up (`MeshConfig.dnsRefreshRate`: one minute).
-    pub dns_refresh: Duration,
+    /// How often names of clusters are looked up; `None`: as the configuration has it (`MeshConfig.dnsRefreshRate`, one
+    /// minute where that is not set).
+    pub dns_refresh: Option<Duration>,
     /// What Wasm modules may take of the proxy.
     #[cfg(feature = "wasm")]
     pub wasm: super::wasm::WasmLimits,
@@ -43,11 +48,11 @@ impl Default for Options {
             limits: Limits::default(),
             patience: Patience::default(),
             name_decisions: false,
-            server_name: Some("istio-envoy".to_owned()),
+            server_name: Some(DEFAULT_SERVER_NAME.to_owned()),
             mesh_logs: false,
             keys: JwksOptions::default(),
             share_ports: false,
-            dns_refresh: Duration::from_secs(60),
+            dns_refresh: None,
             #[cfg(feature = "wasm")]
             wasm: super::wasm::WasmLimits::default(),
         }
@@ -177,8 +182,9 @@ pub struct Patience {
     /// For clients to go elsewhere once a drain began: so long connections are still taken, and answers of HTTP/1 end
     /// theirs (Istio's agent gives five seconds).
     pub drain_notice: Duration,
-    /// For requests in flight after that.
-    pub drain: Duration,
+    /// For requests in flight after that; `None`: until the whole drain has taken as long as the configuration gives it
+    /// (`terminationDrainDuration` of the proxy's settings, five seconds where that is not set; T-573).
+    pub drain: Option<Duration>,
 }
 
 impl Default for Patience {
@@ -192,7 +198,7 @@ impl Default for Patience {
             request_body: Duration::from_secs(300),
             tcp_idle: Duration::from_secs(3600),
             drain_notice: Duration::ZERO,
-            drain: Duration::from_secs(45),
+            drain: None,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn prepare(
     traced: &mut Option<Traced>,
 ) -> Option<Reply> {
     let head = &mut forwarding.head;
-    request_headers::prepare(&mut head.headers, connection, forwarding.is_edge);
+    request_headers::prepare(&mut head.headers, connection, forwarding.is_edge, &forwarding.headers);
     *traced = trace(connection, standing, &mut head.headers);
     for filter in &connection.proxy.filters {
         let mut seen = RequestHead {

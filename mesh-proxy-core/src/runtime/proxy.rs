@@ -98,6 +98,14 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// How long a drain lets connections in, and how long it waits for what is in flight after that.
+    fn drain_times(&self) -> (Duration, Duration) {
+        let patience = &self.options.patience;
+        let settings = &self.live.load().config.settings;
+        let whole = u64::try_from(settings.config.termination_drain_duration().as_millis()).unwrap_or(0);
+        drain_times(patience.drain_notice, patience.drain, Duration::from_millis(whole))
+    }
+
     /// Tells everybody of a finished request or connection.
     pub(crate) fn tell(self: &Arc<Self>, record: &Record) {
         self.tell_connection(record, Told::default());
@@ -117,6 +125,17 @@ impl Inner {
             if self.options.mesh_logs {
                 self.logs.finished(self, config, record);
             }
+        }
+    }
+}
+
+/// The parts of a drain that takes `whole` as it is configured.
+fn drain_times(notice: Duration, rest: Option<Duration>, whole: Duration) -> (Duration, Duration) {
+    match rest {
+        Some(rest) => (notice, rest),
+        None => {
+            let notice = notice.min(whole);
+            (notice, whole.saturating_sub(notice))
         }
     }
 }
@@ -367,19 +386,40 @@ impl Proxy {
 
     /// Gives clients [`Patience::drain_notice`](super::options::Patience::drain_notice) to go elsewhere, stops taking
     /// connections, lets what is in flight finish, and cuts off what is left when
-    /// [`Patience::drain`](super::options::Patience::drain) is over. Waits for the end of it.
+    /// [`Patience::drain`](super::options::Patience::drain) is over. Waits for the end of it. Where the program does not
+    /// say how long, the whole of it takes as long as the configuration in force gives it (T-573).
     pub async fn drain(&self) {
         self.inner.draining.cancel();
-        let notice = self.inner.options.patience.drain_notice;
+        let (notice, rest) = self.inner.drain_times();
         if !notice.is_zero() {
             tokio::time::sleep(notice).await;
         }
         self.inner.closing.cancel();
         self.inner.tasks.close();
-        if tokio::time::timeout(self.inner.options.patience.drain, self.inner.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(rest, self.inner.tasks.wait()).await.is_err() {
             self.inner.stop.cancel();
             self.inner.tasks.wait().await;
         }
         tokio::join!(self.inner.traces.export.flush(LAST_TOLD), self.inner.logs.services.flush(LAST_TOLD));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t_573_a_drain_takes_as_long_as_it_is_given_and_what_the_program_says_comes_first() {
+        let times = |notice, rest: Option<u64>, whole| {
+            let of = Duration::from_secs;
+            let (notice, rest) = drain_times(of(notice), rest.map(of), of(whole));
+            (notice.as_secs(), rest.as_secs())
+        };
+        assert_eq!(times(2, None, 5), (2, 3));
+        assert_eq!(times(0, None, 5), (0, 5));
+        assert_eq!(times(2, None, 1), (1, 0));
+        assert_eq!(times(2, None, 0), (0, 0));
+        assert_eq!(times(2, Some(45), 5), (2, 45));
+        assert_eq!(times(2, Some(0), 5), (2, 0));
     }
 }

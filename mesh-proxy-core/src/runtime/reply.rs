@@ -1,11 +1,12 @@
 //! Answers of the proxy's own, in Envoy's words.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use mesh_authz::verdict::RuleRef;
 use mesh_compile::route_table::action::FaultAbort;
 
+use super::answer_headers::OVERLOADED;
 use super::body::Body;
 use super::http1_guard::Refusal;
 use super::pool::Failure;
@@ -106,9 +107,7 @@ impl Reply {
                 let mut reply = Self::new(503, "upstream_reset_before_response_started{overflow}")
                     .flags("UO")
                     .body(reset("overflow"));
-                reply
-                    .headers
-                    .insert(HeaderName::from_static("x-envoy-overloaded"), HeaderValue::from_static("true"));
+                reply.headers.insert(OVERLOADED, HeaderValue::from_static("true"));
                 reply
             }
             Failure::Connect(reason) => Self::new(

@@ -2,10 +2,13 @@
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
-use mesh_compile::proxy::listener::Direction;
+use mesh_compile::proxy::proxy_headers::{ClientCertificateHeader, ProxyHeaders};
+use mesh_compile::route_table::action::Forward;
 
+use super::client_certificate::ShownCertificate;
 use super::connection::Connection;
 use super::hop_by_hop;
+use crate::route_action;
 use crate::telemetry::format::Format;
 use crate::telemetry::record::Record;
 
@@ -17,8 +20,57 @@ pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-at
 /// The path before a rewrite (T-175).
 pub(crate) const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 
+/// The authority before a route put its own there (as in Envoy since 1.33).
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// What an upstream is told of the authority that a route replaces (T-175, T-473).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    /// `x-envoy-original-host` says it.
+    pub(crate) original: bool,
+    /// It is appended to `x-forwarded-host`.
+    pub(crate) forwarded: bool,
+}
+
+impl Replaced {
+    /// What is told of it where `forward` replaces an authority.
+    pub(crate) fn of(forward: &Forward, own: &ProxyHeaders) -> Self {
+        let is_replaced = route_action::rewrites_authority(forward);
+        Self {
+            original: is_replaced && own.debug,
+            forwarded: is_replaced && own.forwarded_host && forward.tells_authority,
+        }
+    }
+
+    /// Tells of an authority.
+    pub(crate) fn tell(self, headers: &mut HeaderMap, authority: &str) {
+        if !(self.original || self.forwarded) {
+            return;
+        }
+        let Ok(own) = HeaderValue::from_str(authority) else { return };
+        if self.forwarded && !own.is_empty() && !is_told_last(headers, authority) {
+            let told = appended(headers, &FORWARDED_HOST, own.clone());
+            headers.insert(FORWARDED_HOST, told);
+        }
+        if self.original {
+            headers.insert(ORIGINAL_HOST, own);
+        }
+    }
+}
+
+/// Whether the last host in `x-forwarded-host` is this one. A header of commas alone has none, and gets none, as in Envoy.
+fn is_told_last(headers: &HeaderMap, authority: &str) -> bool {
+    let lines = || headers.get_all(FORWARDED_HOST).iter().filter(|line| !line.is_empty());
+    let mut tokens = lines().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    match tokens.rfind(|token| !token.is_empty()) {
+        Some(last) => last == authority.as_bytes(),
+        None => lines().next().is_some(),
+    }
+}
+
 /// Takes off what goes no further, and what a client must not be believed; puts on what the next hop counts on.
-pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge: bool) {
+pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge: bool, own: &ProxyHeaders) {
     hop_by_hop::remove(headers);
     if is_edge {
         let internal: Vec<HeaderName> =
@@ -27,8 +79,10 @@ pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge:
             headers.remove(name);
         }
     }
-    client_certificate(headers, connection);
-    identify(headers, connection, is_edge);
+    client_certificate(headers, connection.certificate(), own.client_certificate);
+    if own.request_id {
+        identify(headers, connection, is_edge);
+    }
 }
 
 /// Gives a request an id: one of its own where it has none, or came from outside.
@@ -38,21 +92,44 @@ pub(crate) fn identify(headers: &mut HeaderMap, connection: &Connection, is_edge
     }
 }
 
-/// Who the client is by its certificate. Only mesh mTLS between workloads adds to what was said before; elsewhere what
-/// a client says of itself goes no further.
-fn client_certificate(headers: &mut HeaderMap, connection: &Connection) {
-    let before = headers.remove(CLIENT_CERTIFICATE);
-    let Some(peer) = connection.peer().filter(|_| connection.arrival.direction != Direction::Outbound) else {
-        return;
+/// Who the client is by its certificate (S-345 to S-351). What a client without one says of itself goes no further, but
+/// where all of it is to.
+fn client_certificate(
+    headers: &mut HeaderMap,
+    client: Option<&ShownCertificate>,
+    mode: ClientCertificateHeader,
+) {
+    let element = match (mode, client) {
+        (ClientCertificateHeader::AlwaysForwardOnly, _) | (ClientCertificateHeader::ForwardOnly, Some(_)) => {
+            return;
+        }
+        (ClientCertificateHeader::Sanitize, _) | (_, None) => None,
+        (ClientCertificateHeader::SanitizeSet(details), Some(client)) => client.element(details),
+        (ClientCertificateHeader::AppendForward(details), Some(client)) => {
+            client.element(details).map(|own| appended(headers, &CLIENT_CERTIFICATE, own))
+        }
     };
-    let own = format!("URI={peer}");
-    let all = match before.as_ref().and_then(|before| before.to_str().ok()) {
-        Some(before) if connection.arrival.direction == Direction::Inbound => format!("{before},{own}"),
-        _ => own,
-    };
-    if let Ok(value) = HeaderValue::try_from(all) {
-        headers.insert(CLIENT_CERTIFICATE, value);
+    match element {
+        Some(element) => drop(headers.insert(CLIENT_CERTIFICATE, element)),
+        None => drop(headers.remove(CLIENT_CERTIFICATE)),
     }
+}
+
+/// What a header says in all of its lines, and then this.
+fn appended(headers: &HeaderMap, name: &HeaderName, last: HeaderValue) -> HeaderValue {
+    let mut before = headers.get_all(name).iter().filter(|line| !line.is_empty()).peekable();
+    if before.peek().is_none() {
+        return last;
+    }
+    let mut all = Vec::new();
+    for line in before.chain([&last]) {
+        if !all.is_empty() {
+            all.push(b',');
+        }
+        all.extend_from_slice(line.as_bytes());
+    }
+    // Lines of a header joined are a line of it.
+    HeaderValue::from_bytes(&all).unwrap_or(last)
 }
 
 /// A random UUID (RFC 9562, version 4).
@@ -84,17 +161,4 @@ pub(crate) fn value(written: &str, record: &Record) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_bits_make_a_uuid_of_version_4() {
-        let text = |high, low| String::from_utf8(uuid(high, low).to_vec()).unwrap();
-        assert_eq!(text(0, 0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(text(u64::MAX, u64::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(
-            text(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210),
-            "01234567-89ab-4def-bedc-ba9876543210"
-        );
-    }
-}
+mod tests;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use mesh_compile::proxy::cluster::Discovery;
+use mesh_compile::proxy::proxy_headers::ProxyHeaders;
 use mesh_compile::route_table::action::RetryPolicy;
 use tokio::time::Instant;
 
+use super::answer_headers::OVERLOADED;
 use super::attempt::{self, Answer};
 use super::body::Body;
 use super::cluster::{Active, ClusterState};
@@ -18,7 +20,7 @@ use super::finish::add_flag;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::Replay;
-use super::request_headers::ATTEMPT_COUNT;
+use super::request_headers::{ATTEMPT_COUNT, Replaced};
 use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::Outcome;
 use crate::cluster::retry::{ResetReason, RetryState, Try, Verdict};
@@ -29,13 +31,14 @@ use crate::telemetry::record::Record;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
-const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
 /// A request that may be tried several times.
 pub(crate) struct Tries<'r> {
     pub(crate) connection: &'r Arc<Connection>,
     pub(crate) cluster: &'r Arc<ClusterState>,
     pub(crate) http: &'r HttpForward,
+    pub(crate) headers: &'r ProxyHeaders,
+    pub(crate) replaced: Replaced,
     pub(crate) hash: Option<u64>,
     pub(crate) started: Instant,
 }
@@ -69,13 +72,16 @@ impl Tries<'_> {
             record.endpoint = Some(Arc::clone(&host.endpoint.address));
             record.attempts += 1;
             if self.http.authority == UpstreamAuthority::UpstreamHost {
-                head.authority = upstream_host(self.cluster, &host);
+                let replaced = if retried { Replaced::default() } else { self.replaced };
+                head.take_authority(&upstream_host(self.cluster, &host), replaced);
             }
-            let attempt = match record.attempts {
-                1 => HeaderValue::from_static("1"),
-                several => HeaderValue::from(several),
-            };
-            head.headers.insert(ATTEMPT_COUNT, attempt);
+            if self.headers.attempt_count {
+                let attempt = match record.attempts {
+                    1 => HeaderValue::from_static("1"),
+                    several => HeaderValue::from(several),
+                };
+                head.headers.insert(ATTEMPT_COUNT, attempt);
+            }
             // Of the last try, as the endpoint is.
             Ends::default().tell(record);
             record.upstream_protocol = "";

@@ -17,7 +17,7 @@ use super::{Clusters, Context, connection_pool, load_balancer, names, outlier};
 use crate::merge::destination_rule::MergedDestinationRule;
 use crate::proxy::cluster::{Cluster, ClusterService, Discovery, LbPolicy, UpstreamTls};
 use crate::proxy::origins::CLUSTER;
-use crate::proxy::places;
+use crate::proxy::{places, settings};
 use crate::registry::endpoint::Endpoint;
 use crate::registry::service::{RegistryKind, Resolution, Service, ServicePort};
 use crate::view::Lookup;
@@ -257,6 +257,7 @@ impl<'t> Target<'t> {
         match discovery {
             Discovery::StrictDns | Discovery::LogicalDns => {
                 cluster.dns_family = Some(dns_family(self.service, context));
+                cluster.dns_refresh_ms = settings::dns_refresh_ms(context.view);
             }
             Discovery::OriginalDst => cluster.port_override = port_override(self.service, self.port),
             Discovery::Eds | Discovery::Static | Discovery::Custom => {}

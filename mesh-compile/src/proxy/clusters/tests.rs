@@ -336,3 +336,20 @@ endpoints: [{{addresses: [10.0.0.3], targetRef: {{kind: Pod, name: p, namespace:
         [up, draining, draining]
     );
 }
+
+#[test]
+fn t_461_clusters_that_are_looked_up_have_the_rate_of_the_mesh_where_it_is_not_istios() {
+    let documents = format!(
+        "{SERVICE}---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: api, namespace: a}}\n\
+         spec: {{hosts: [api.example], resolution: DNS, ports: [{{number: 80, name: http, protocol: HTTP}}]}}\n"
+    );
+    for (written, wanted) in
+        [("{}", None), (r#"{"dnsRefreshRate": "60s"}"#, None), (r#"{"dnsRefreshRate": "5s"}"#, Some(5_000))]
+    {
+        let mesh = MeshConfig::with_defaults().overlay(serde_json::from_str(written).unwrap());
+        let built = clusters("sidecar", &documents, mesh);
+        let api = &built[&super::names::outbound(80, "", "api.example")];
+        assert_eq!((api.discovery, api.dns_refresh_ms), (Discovery::StrictDns, wanted), "{written}");
+        assert_eq!(db(&built, 80, "").dns_refresh_ms, None, "nobody looks it up");
+    }
+}

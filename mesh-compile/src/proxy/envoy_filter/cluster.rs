@@ -98,6 +98,7 @@ impl Merge<'_> {
                 "upstream_connection_options" => self.keepalive(value),
                 "common_lb_config" => self.panic_threshold(value),
                 "dns_lookup_family" => self.dns_family(value),
+                "dns_refresh_rate" => self.dns_refresh(value),
                 "max_requests_per_connection" => self.requests_per_connection(value),
                 "typed_extension_protocol_options" => self.http(value),
                 _ => Err(UNKNOWN),
@@ -208,6 +209,12 @@ impl Merge<'_> {
                 _ => self.leave_out(format!("common_lb_config.{name}"), UNKNOWN),
             }
         }
+        Ok(())
+    }
+
+    fn dns_refresh(&mut self, value: &Value) -> Result<(), &'static str> {
+        self.cluster.dns_refresh_ms = Some(duration_ms(value).ok_or(UNREADABLE)?);
+        self.set("dns_refresh_ms", "dns_refresh_rate");
         Ok(())
     }
 

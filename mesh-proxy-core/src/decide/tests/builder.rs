@@ -113,6 +113,7 @@ pub(super) fn forward(destinations: Destinations) -> Forward {
         retries: None,
         path_rewrite: None,
         authority_rewrite: None,
+        tells_authority: false,
         mirrors: Few::default(),
         hash_policy: Few::default(),
         fault: None,

@@ -7,6 +7,8 @@ pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;
 
+pub(crate) use self::verify::Names;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +32,7 @@ pub(crate) struct Tls {
     /// Whether workloads are told of before bytes.
     exchanges: bool,
     provider: Arc<CryptoProvider>,
-    servers: Mutex<AllKept<rustls::ServerConfig>>,
+    servers: Mutex<AllKept<Serving>>,
     clients: Mutex<AllKept<rustls::ClientConfig>>,
     told: Mutex<Told>,
     problems: AtomicU64,
@@ -59,6 +61,14 @@ pub(crate) struct Own {
     pub(crate) principal: Option<Arc<str>>,
     /// Its certificate; `None`: none.
     pub(crate) certificate: Option<Arc<Certificate>>,
+}
+
+/// A configuration for clients.
+#[derive(Debug)]
+struct Serving {
+    config: Arc<rustls::ServerConfig>,
+    /// URI SANs of the proxy's own certificate, of several the first: clients are told of by them (S-352).
+    uris: Arc<[String]>,
 }
 
 /// A configuration, and the proxy's own certificates that it shows.

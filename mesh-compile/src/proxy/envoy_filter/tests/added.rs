@@ -23,7 +23,7 @@ fn patched(patches: &str) -> (ProxyConfig, Vec<Vec<String>>, Vec<String>) {
     (config, changed, told(&report))
 }
 
-const LUA_CLUSTER: &str = "{name: lua_cluster, type: STRICT_DNS, connect_timeout: 0.5s, lb_policy: RANDOM, \
+const LUA_CLUSTER: &str = "{name: lua_cluster, type: STRICT_DNS, connect_timeout: 0.5s, dns_refresh_rate: 7s, lb_policy: RANDOM, \
     circuit_breakers: {thresholds: [{max_connections: 7}]}, \
     load_assignment: {cluster_name: lua_cluster, endpoints: [{locality: {region: r, zone: z}, priority: 1, lb_endpoints: [\
     {endpoint: {address: {socket_address: {protocol: TCP, address: internal.org.net, port_value: 8888}}}, load_balancing_weight: 3}]}]}}";
@@ -33,6 +33,7 @@ fn a_cluster_is_added_with_its_endpoints_and_settings() {
     let (config, changed, told) = patched(&patch("CLUSTER", "context: SIDECAR_OUTBOUND", "ADD", LUA_CLUSTER));
     let cluster = config.clusters.get("lua_cluster").unwrap();
     assert_eq!((cluster.discovery, cluster.connect_timeout_ms), (Discovery::StrictDns, 500));
+    assert_eq!(cluster.dns_refresh_ms, Some(7_000));
     assert_eq!(cluster.limits.max_connections, Some(7));
     let [endpoint] = &cluster.endpoints[..] else { panic!() };
     assert_eq!((&*endpoint.address, endpoint.priority, endpoint.weight), ("internal.org.net:8888", 1, 3));
