@@ -1,11 +1,14 @@
 //! Command operators of log formats, beside a real Envoy: the same requests through both, compared operator by operator.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::telemetry::access_log::LineFormat;
 use mesh::proxy_core::telemetry::record::Record;
 use serde_json::{Map, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::ca::Ca;
 use crate::client::{get, request};
@@ -13,7 +16,7 @@ use crate::envoy::{client_sidecar, start_envoy, tls_context};
 use crate::fixture::{REVIEWS, Running, config, start_with};
 use crate::peer_envoy::Envoy;
 use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, mesh_certificates};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, echo};
 
 /// Whose values are the same.
 const SAME: &str = "BYTES_RECEIVED BYTES_SENT BYTES_RETRANSMITTED PROTOCOL UPSTREAM_PROTOCOL RESPONSE_CODE \
@@ -26,7 +29,7 @@ const SAME: &str = "BYTES_RECEIVED BYTES_SENT BYTES_RETRANSMITTED PROTOCOL UPSTR
     REQ(CONTENT-LENGTH) RESP(:STATUS) TRAILER(X-NONE) PATH(NQ) PATH(:ORIG) QUERY_PARAM(a) QUERY_PARAMS(DECODED) \
     QUERY_PARAMS DYNAMIC_METADATA(x) FILTER_STATE(none:PLAIN) REQUESTED_SERVER_NAME(SNI_FIRST) LOCAL_REPLY_BODY \
     HOSTNAME ACCESS_LOG_TYPE TRACE_ID SPAN_ID CUSTOM_FLAGS ENVIRONMENT(PATH):5 COMMON_DURATION(DS_RX_BEG:DS_RX_BEG:ns) \
-    COMMON_DURATION(DS_CX_BEG:DS_CX_END:us) COMMON_DURATION(DS_RX_BEG:own:us) REQUESTED_SERVER_NAME \
+    COMMON_DURATION(DS_RX_BEG:own:us) REQUESTED_SERVER_NAME \
     DOWNSTREAM_LOCAL_URI_SAN DOWNSTREAM_LOCAL_DNS_SAN DOWNSTREAM_PEER_URI_SAN DOWNSTREAM_PEER_DNS_SAN \
     DOWNSTREAM_PEER_IP_SAN DOWNSTREAM_PEER_EMAIL_SAN DOWNSTREAM_LOCAL_SUBJECT DOWNSTREAM_PEER_SUBJECT \
     DOWNSTREAM_PEER_ISSUER DOWNSTREAM_TLS_VERSION DOWNSTREAM_PEER_FINGERPRINT_256 DOWNSTREAM_PEER_SERIAL \
@@ -37,7 +40,7 @@ const SAME: &str = "BYTES_RECEIVED BYTES_SENT BYTES_RETRANSMITTED PROTOCOL UPSTR
 /// Whose values differ, and are there in both or in neither, of one kind.
 const ALIKE: &str = "START_TIME START_TIME(%s.%3f) START_TIME_LOCAL EMIT_TIME REQUEST_HEADERS_BYTES \
     RESPONSE_HEADERS_BYTES DURATION REQUEST_DURATION REQUEST_TX_DURATION RESPONSE_DURATION RESPONSE_TX_DURATION \
-    UPSTREAM_CONNECTION_POOL_READY_DURATION COMMON_DURATION(DS_RX_BEG:US_TX_END:us) \
+    UPSTREAM_CONNECTION_POOL_READY_DURATION COMMON_DURATION(DS_CX_BEG:DS_CX_END:us) COMMON_DURATION(DS_RX_BEG:US_TX_END:us) \
     COMMON_DURATION(US_CX_BEG:US_CX_END:us) COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us) \
     COMMON_DURATION(DS_RX_BEG:US_RX_END:us) COMMON_DURATION(DS_RX_BEG:DS_TX_BEG:ns) \
     COMMON_DURATION(DS_RX_BEG:DS_TX_END) COMMON_DURATION(US_CX_END:US_HS_END:us) UPSTREAM_HOST UPSTREAM_HOST_NAME \
@@ -65,16 +68,21 @@ fn chain(tls: &str) -> String {
             "http_filters": [{{"name": "router", "typed_config":
                 {{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}}}],
             "route_config": {{"virtual_hosts": [{{"name": "all", "domains": ["*"], "routes": [
-                {{"match": {{"prefix": "/"}}, "route": {{"cluster": "inbound|9080||"}}}}]}}]}}}}}}]}}"#
+                {{"match": {{"prefix": "/"}}, "route": {{"cluster": "inbound|9080||",
+                    "retry_policy": {{"retry_on": "connect-failure", "num_retries": 2}}}}}}]}}]}}}}}}]}}"#
     )
 }
 
 fn cluster(upstream: &Upstream) -> String {
+    cluster_at(upstream.address)
+}
+
+fn cluster_at(address: SocketAddr) -> String {
     format!(
         r#"{{"name": "inbound|9080||", "type": "STATIC", "connect_timeout": "5s", "load_assignment":
             {{"cluster_name": "a", "endpoints": [{{"lb_endpoints": [{{"endpoint": {{"address": {{"socket_address":
             {{"address": "127.0.0.1", "port_value": {}}}}}}}}}]}}]}}}}"#,
-        upstream.address.port()
+        address.port()
     )
 }
 
@@ -158,6 +166,63 @@ async fn operators_tell_of_requests_what_envoy_tells() {
         assert_eq!(request(address, "POST /p", &headers, "words").await.status, 200);
     }
     compare(&ours(&running, 2).await, &lines(&envoy, 2).await);
+}
+
+/// Nobody listens at the endpoint: the proxy answers itself.
+#[tokio::test]
+async fn operators_tell_of_an_endpoint_that_is_down_what_envoy_tells() {
+    let nobody = unbound().await;
+    let Some(envoy) = Envoy::start("down", &[], &chain(""), &cluster_at(nobody)).await else { return };
+    let running = start_with(
+        config(REVIEWS, SERVER),
+        &["in:10.0.1.1:9080"],
+        &[("10.0.1.1:9080", nobody)],
+        Options::default(),
+        |builder| builder,
+    )
+    .await;
+    for address in [envoy.address, running.address()] {
+        assert_eq!(get(address, "reviews:9080", "/x").await.status, 503);
+    }
+    let (mut ours, mut envoys) = (ours(&running, 1).await, lines(&envoy, 1).await);
+    // Envoy counts until a connection was there or could not be had, we until one was there.
+    for line in ours.iter_mut().chain(&mut envoys) {
+        line["UPSTREAM_CONNECTION_POOL_READY_DURATION"].take();
+    }
+    compare(&ours, &envoys);
+}
+
+/// An address at which nobody listens.
+async fn unbound() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn operators_tell_of_bytes_what_envoy_tells() {
+    let address = echo().await;
+    let fields = Value::from(fields());
+    let chain = format!(
+        r#"{{"name": "chain", "filters": [{{"name": "tcp", "typed_config": {{
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+            "stat_prefix": "in", "cluster": "inbound|9080||",
+            "access_log": [{{"name": "file", "typed_config": {{
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": "FOLDER/log", "log_format": {{"json_format": {fields}}}}}}}]}}}}]}}"#
+    );
+    let Some(envoy) = Envoy::start("bytes", &[], &chain, &cluster_at(address)).await else { return };
+    let text = REVIEWS.replace("{name: http, port: 9080}", "{name: tcp-db, port: 9080}");
+    let ports = &["in:10.0.1.1:9080"];
+    let endpoints = [("10.0.1.1:9080", address)];
+    let running =
+        start_with(config(&text, SERVER), ports, &endpoints, Options::default(), |builder| builder).await;
+    for address in [envoy.address, running.address()] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+    }
+    let (ours, envoys) = (ours(&running, 1).await, lines(&envoy, 2).await);
+    // The first connection to Envoy is the one that found out that it listens.
+    compare(&ours, &envoys[envoys.len() - 1..]);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Format {
     pub fn parse(text: &str) -> Self {
         let (mut parts, mut problem) = (Vec::new(), None);
         let mut plain = String::new();
-        let mut rest = text;
+        let (mut rest, mut no_end) = (text, false);
         while let Some((before, after)) = rest.split_once('%') {
             plain.push_str(before);
             if let Some(after) = after.strip_prefix('%') {
@@ -48,7 +48,7 @@ impl Format {
                 rest = after;
                 continue;
             }
-            match operator::read(after) {
+            match operator::read(after, &mut no_end) {
                 Some((read, after)) => {
                     if !plain.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut plain)));

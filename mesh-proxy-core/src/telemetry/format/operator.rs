@@ -23,8 +23,9 @@ pub(super) struct Operator {
 }
 
 /// The operator after a `%`, and what follows its closing `%`. An argument ends with the first bracket behind which the
-/// operator may end: it may have brackets and percent signs of its own.
-pub(super) fn read(text: &str) -> Option<(Written<'_>, &str)> {
+/// operator may end: it may have brackets and percent signs of its own. `no_end`: whether there is none from here on, which
+/// is noted, so that a format is not searched to its end again for each operator that does not end.
+pub(super) fn read<'f>(text: &'f str, no_end: &mut bool) -> Option<(Written<'f>, &'f str)> {
     let name_length =
         text.find(|byte: char| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == '_'))?;
     let (name, rest) = text.split_at_checked(name_length).filter(|(name, _)| !name.is_empty())?;
@@ -32,19 +33,25 @@ pub(super) fn read(text: &str) -> Option<(Written<'_>, &str)> {
         let (length, rest) = end(rest)?;
         return Some((Written { name, argument: "", length }, rest));
     };
-    inside.match_indices(')').find_map(|(place, _)| {
+    if *no_end {
+        return None;
+    }
+    let found = inside.match_indices(')').find_map(|(place, _)| {
         let (argument, after) = inside.split_at_checked(place)?;
         let (length, rest) = end(after.strip_prefix(')')?)?;
         Some((Written { name, argument, length }, rest))
-    })
+    });
+    *no_end = found.is_none();
+    found
 }
 
 /// `:LENGTH%` or `%`, and what follows.
 fn end(text: &str) -> Option<(Option<usize>, &str)> {
     let Some(after) = text.strip_prefix(':') else { return Some((None, text.strip_prefix('%')?)) };
-    let (digits, rest) = after.split_once('%')?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    Some((Some(is_number.then(|| digits.parse().ok())??), rest))
+    const DIGITS_MAX: usize = 20;
+    let digits = after.bytes().take(DIGITS_MAX).take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = after.split_at_checked(digits)?;
+    Some((Some(digits.parse().ok()?), rest.strip_prefix('%')?))
 }
 
 impl Operator {

@@ -152,6 +152,20 @@ fn what_is_no_operator_stands_for_itself() {
     assert_eq!(text("100%% % %REQ( %lower% %NOT_KNOWN%"), "100% % %REQ( %lower% -");
 }
 
+/// Operators that do not end: each used to be searched for its end.
+#[test]
+fn a_long_format_that_ends_nowhere_is_read_at_once() {
+    let begun = std::time::Instant::now();
+    for (text, count) in
+        [("%REQ(", 200_000), ("%REQ(a):", 100_000), ("):1", 300_000), ("%REQ(a):1x)", 100_000)]
+    {
+        let format = Format::parse(&(text.repeat(count) + &"):".repeat(count)));
+        assert!(format.problem().is_some() || text == "):1", "{text}");
+    }
+    assert_eq!(text("%REQ(:PATH):1% %REQ(:PATH):x% %REQ( "), "/ %REQ(:PATH):x% %REQ( ");
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
 #[test]
 fn clients_cannot_break_the_line() {
     assert_eq!(text("%REQ(X-ODD)%"), "a\u{fffd}b\\tc");
