@@ -288,7 +288,7 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
     if let Some(note) = Arc::get_mut(&mut connection.note) {
         (note.handshaken, note.tls) = (Some(Instant::now()), Some(terminated.note));
     }
-    connection.certificate = terminated.certificate;
+    connection.certificate = ShownCertificate::of(&connection.note).map(Box::new);
     connection.is_http2 = terminated.is_http2;
     if !connection.fits(&standing) {
         return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));

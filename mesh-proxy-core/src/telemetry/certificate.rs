@@ -1,6 +1,8 @@
 //! Certificates as logs tell of them. Read when a log asks for the first time, not with every handshake.
 // Facts: Envoy's source/common/tls/utility.cc, source/common/tls/connection_info_impl_base.cc, and what Envoy 1.40 printed.
 
+mod distinguished_name;
+
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -14,7 +16,6 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::X509Name;
 
 /// A certificate that was shown. Ours: bytes, and what was read of them.
 #[derive(Debug)]
@@ -80,8 +81,8 @@ impl Certificate {
 impl Read {
     fn of(certificate: &X509Certificate<'_>) -> Self {
         let mut read = Self {
-            subject: name(certificate.subject()),
-            issuer: name(certificate.issuer()),
+            subject: distinguished_name::text(certificate.subject()),
+            issuer: distinguished_name::text(certificate.issuer()),
             serial: serial(certificate.raw_serial()),
             begins: time(certificate.validity().not_before),
             ends: time(certificate.validity().not_after),
@@ -98,60 +99,6 @@ impl Read {
             }
         }
         read
-    }
-}
-
-/// A name as OpenSSL writes RFC 2253: the last part first, with special characters escaped.
-fn name(name: &X509Name<'_>) -> String {
-    let sets: Vec<_> = name.iter_rdn().collect();
-    let mut text = String::new();
-    for set in sets.iter().rev() {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        let attributes: Vec<_> = set.iter().collect();
-        for (place, attribute) in attributes.iter().rev().enumerate() {
-            if place > 0 {
-                text.push('+');
-            }
-            let id = attribute.attr_type().to_id_string();
-            text.push_str(short_name(&id).unwrap_or(&id));
-            text.push('=');
-            escape(attribute.as_str().unwrap_or_default(), &mut text);
-        }
-    }
-    text
-}
-
-/// OpenSSL's short name of a kind of attribute.
-fn short_name(id: &str) -> Option<&'static str> {
-    Some(match id {
-        "2.5.4.3" => "CN",
-        "2.5.4.4" => "SN",
-        "2.5.4.5" => "serialNumber",
-        "2.5.4.6" => "C",
-        "2.5.4.7" => "L",
-        "2.5.4.8" => "ST",
-        "2.5.4.9" => "street",
-        "2.5.4.10" => "O",
-        "2.5.4.11" => "OU",
-        "2.5.4.12" => "title",
-        "2.5.4.42" => "GN",
-        "0.9.2342.19200300.100.1.1" => "UID",
-        "0.9.2342.19200300.100.1.25" => "DC",
-        "1.2.840.113549.1.9.1" => "emailAddress",
-        _ => return None,
-    })
-}
-
-fn escape(value: &str, text: &mut String) {
-    let last = value.chars().count().saturating_sub(1);
-    for (place, character) in value.chars().enumerate() {
-        let at_edge = place == 0 && matches!(character, ' ' | '#') || place == last && character == ' ';
-        if at_edge || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
-            text.push('\\');
-        }
-        text.push(character);
     }
 }
 

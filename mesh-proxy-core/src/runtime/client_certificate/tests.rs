@@ -1,8 +1,11 @@
 //! Certificates whose elements a real Envoy (1.40) was asked for.
 
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::*;
+use crate::runtime::connection_notes;
+use crate::telemetry::connections::TlsRecord;
 
 const ALL: ClientCertificateDetails =
     ClientCertificateDetails { cert: true, chain: true, subject: true, uri: true, dns: true };
@@ -13,13 +16,29 @@ const STRANGE: &[u8] = include_bytes!("testdata/strange.pem");
 const BARE: &[u8] = include_bytes!("testdata/bare.pem");
 const WORKLOAD: &[u8] = include_bytes!("testdata/workload.pem");
 
-fn shown(pem: &[u8], asked: &[&str]) -> ShownCertificate {
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).map(Result::unwrap).collect();
-    ShownCertificate::new(&chain, asked.iter().map(|uri| (*uri).to_owned()).collect()).unwrap()
+fn chain(pem: &[u8]) -> Vec<Certificate> {
+    CertificateDer::pem_slice_iter(pem).map(|it| Certificate::new(it.unwrap())).collect()
 }
 
-fn told(pem: &[u8], asked: &[&str], details: ClientCertificateDetails) -> String {
-    shown(pem, asked).element(details).unwrap().to_str().unwrap().to_owned()
+fn asked(uris: &[&str]) -> Vec<String> {
+    uris.iter().map(|uri| (*uri).to_owned()).collect()
+}
+
+fn told(pem: &[u8], uris: &[&str], details: ClientCertificateDetails) -> String {
+    element(&asked(uris), &chain(pem), details).unwrap().to_str().unwrap().to_owned()
+}
+
+/// A client that has shown this.
+pub(crate) fn shown(pem: &[u8]) -> Option<ShownCertificate> {
+    let tls = TlsRecord {
+        version: "",
+        cipher: "",
+        group: "",
+        server_name: None,
+        own: chain(WORKLOAD).pop().map(Arc::new),
+        peer: chain(pem),
+    };
+    ShownCertificate::of(&Arc::new(ConnectionRecord { tls: Some(tls), ..connection_notes::begin(None) }))
 }
 
 const ASKED: [&str; 2] = ["spiffe://td/ns/a/sa/server", "spiffe://td/second"];
@@ -58,20 +77,21 @@ fn s_350_only_what_is_asked_for_is_told() {
 
 #[test]
 fn what_was_told_first_is_kept_and_other_details_are_told_too() {
-    let client = shown(WORKLOAD, &ASKED);
+    let client = shown(WORKLOAD).unwrap();
     let first = client.element(NONE).unwrap();
-    assert_eq!(client.element(ALL).unwrap(), told(WORKLOAD, &ASKED, ALL));
+    assert_eq!(client.element(ALL).unwrap(), told(WORKLOAD, &["spiffe://cluster.local/ns/shop/sa/web"], ALL));
     let again = client.element(NONE).unwrap();
     assert!(std::ptr::eq(first.as_bytes(), again.as_bytes()), "it is written once");
 }
 
 #[test]
 fn b_36_a_name_that_is_no_header_text_is_not_told() {
-    assert_eq!(shown(WORKLOAD, &["spiffe://td\r\nx-admin: yes"]).element(NONE), None);
+    assert_eq!(element(&asked(&["spiffe://td\r\nx-admin: yes"]), &chain(WORKLOAD), NONE), None);
     assert!(told(WORKLOAD, &["spiffe://td/a,By=b"], NONE).starts_with("By=\"spiffe://td/a,By=b\";Hash="));
 }
 
 #[test]
 fn whoever_shows_nothing_has_no_certificate() {
-    assert!(ShownCertificate::new(&[], Arc::default()).is_none());
+    assert!(shown(b"").is_none());
+    assert!(ShownCertificate::of(&Arc::new(connection_notes::begin(None))).is_none());
 }

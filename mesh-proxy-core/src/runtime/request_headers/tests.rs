@@ -1,9 +1,8 @@
 use mesh_compile::proxy::proxy_headers::ClientCertificateDetails;
 use proptest::prelude::*;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 
 use super::*;
+use crate::runtime::client_certificate::tests::shown;
 
 #[test]
 fn random_bits_make_a_uuid_of_version_4() {
@@ -29,15 +28,9 @@ fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<Vec<u8>> {
     headers.get_all(name).iter().map(|line| line.as_bytes().to_vec()).collect()
 }
 
-fn client(asked: &str) -> ShownCertificate {
-    let pem = include_bytes!("../client_certificate/testdata/workload.pem");
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).map(Result::unwrap).collect();
-    ShownCertificate::new(&chain, [asked.to_owned()].into()).unwrap()
-}
-
 #[test]
 fn s_345_to_s_351_each_mode_does_as_its_name_says() {
-    let shown = client("spiffe://td/server");
+    let shown = shown(include_bytes!("../client_certificate/testdata/workload.pem")).unwrap();
     let own = shown.element(NOTHING).unwrap().as_bytes().to_vec();
     // Lines of a header are one, and bytes that are no text are bytes.
     let before: [&[u8]; 3] = [b"one", b"", b"t\xffo"];
@@ -59,18 +52,6 @@ fn s_345_to_s_351_each_mode_does_as_its_name_says() {
     let mut headers = with(&CLIENT_CERTIFICATE, &[b""]);
     client_certificate(&mut headers, Some(&shown), ClientCertificateHeader::AppendForward(NOTHING));
     assert_eq!(told(&headers, &CLIENT_CERTIFICATE), [own], "nothing is in front of it");
-}
-
-#[test]
-fn b_36_who_cannot_be_told_of_has_said_nothing_either() {
-    let shown = client("spiffe://td\r\nx: y");
-    for mode in
-        [ClientCertificateHeader::AppendForward(NOTHING), ClientCertificateHeader::SanitizeSet(NOTHING)]
-    {
-        let mut headers = with(&CLIENT_CERTIFICATE, &[b"forged"]);
-        client_certificate(&mut headers, Some(&shown), mode);
-        assert!(headers.is_empty(), "{mode:?}");
-    }
 }
 
 /// As Envoy has it: all lines are one, hosts end at commas, white space counts, empty hosts do not.

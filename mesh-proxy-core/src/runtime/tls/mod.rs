@@ -7,8 +7,6 @@ pub(crate) mod server;
 pub(crate) mod upstream;
 mod verify;
 
-pub(crate) use self::verify::Names;
-
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +30,7 @@ pub(crate) struct Tls {
     /// Whether workloads are told of before bytes.
     exchanges: bool,
     provider: Arc<CryptoProvider>,
-    servers: Mutex<AllKept<Serving>>,
+    servers: Mutex<AllKept<rustls::ServerConfig>>,
     clients: Mutex<AllKept<rustls::ClientConfig>>,
     told: Mutex<Told>,
     problems: AtomicU64,
@@ -61,14 +59,6 @@ pub(crate) struct Own {
     pub(crate) principal: Option<Arc<str>>,
     /// Its certificate; `None`: none.
     pub(crate) certificate: Option<Arc<Certificate>>,
-}
-
-/// A configuration for clients.
-#[derive(Debug)]
-struct Serving {
-    config: Arc<rustls::ServerConfig>,
-    /// URI SANs of the proxy's own certificate, of several the first: clients are told of by them (S-352).
-    uris: Arc<[String]>,
 }
 
 /// A configuration, and the proxy's own certificates that it shows.

@@ -68,6 +68,7 @@ fn sha256(data: &[u8], provider: &CryptoProvider) -> Option<Vec<u8>> {
 }
 
 /// The hash as hexadecimal digits.
+#[cfg(feature = "wasm")]
 pub(crate) fn sha256_hex(data: &[u8]) -> Option<String> {
     use std::fmt::Write;
     let hash = sha256(data, &rustls::crypto::aws_lc_rs::default_provider())?;

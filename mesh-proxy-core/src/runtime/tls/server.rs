@@ -14,8 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::pins::Pins;
 use super::verify::{ClientVerifier, Names};
-use super::{Made, Own, Serving, Tls, material};
-use crate::runtime::client_certificate::ShownCertificate;
+use super::{Made, Own, Tls, material};
 use crate::runtime::turned_away::NoCertificate;
 use crate::runtime::{connection_notes, prelude};
 use crate::seam::dial::Io;
@@ -30,8 +29,6 @@ pub(crate) struct Terminated<T> {
     pub(crate) own: Option<Arc<str>>,
     /// What logs may tell of it.
     pub(crate) note: TlsRecord,
-    /// `None`: it showed none.
-    pub(crate) certificate: Option<Box<ShownCertificate>>,
     /// Whether HTTP/2 was agreed on.
     pub(crate) is_http2: bool,
     /// Whether a prelude was ([`prelude`](crate::runtime::prelude)).
@@ -60,14 +57,12 @@ impl Tls {
     ) -> io::Result<Terminated<T>> {
         // Envoy goes on without a protocol where there is no common one, rustls would refuse the client.
         let has_common = self.spoken(&wanted.alpn).any(|own| offered.iter().any(|name| name.as_ref() == own));
-        let (serving, own) = self
+        let (config, own) = self
             .server_config(wanted, has_common)
             .map_err(|problem| io::Error::other(NoCertificate(problem)))?;
-        let stream = TlsAcceptor::from(Arc::clone(&serving.config)).accept(stream).await?;
+        let stream = TlsAcceptor::from(config).accept(stream).await?;
         let (_, connection) = stream.get_ref();
-        let chain = connection.peer_certificates().unwrap_or_default();
-        let certificate = ShownCertificate::new(chain, Arc::clone(&serving.uris)).map(Box::new);
-        let client = match chain.first() {
+        let client = match connection.peer_certificates().and_then(|chain| chain.first()) {
             None => Client::Anonymous,
             Some(leaf) => {
                 let names = Names::of(leaf).unwrap_or_default();
@@ -79,17 +74,25 @@ impl Tls {
         let server_name = connection.server_name().map(Arc::from);
         let note = connection_notes::tls(connection, server_name, own.certificate);
         let own = own.principal;
-        Ok(Terminated { stream: Box::new(stream), client, certificate, own, note, is_http2, has_prelude })
+        Ok(Terminated { stream: Box::new(stream), client, own, note, is_http2, has_prelude })
     }
 
-    fn server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<(Arc<Serving>, Own), String> {
+    fn server_config(
+        &self,
+        wanted: &DownstreamTls,
+        with_alpn: bool,
+    ) -> Result<(Arc<ServerConfig>, Own), String> {
         let key = format!("{with_alpn} {wanted:?}");
         self.kept(&self.servers, key, "TLS clients are turned away", || {
             self.make_server_config(wanted, with_alpn)
         })
     }
 
-    fn make_server_config(&self, wanted: &DownstreamTls, with_alpn: bool) -> Result<Made<Serving>, String> {
+    fn make_server_config(
+        &self,
+        wanted: &DownstreamTls,
+        with_alpn: bool,
+    ) -> Result<Made<ServerConfig>, String> {
         let mut certificates = Vec::new();
         let mut shown = Vec::new();
         for name in &wanted.certificates {
@@ -101,8 +104,6 @@ impl Tls {
             ClientCertificate::None => None,
             ClientCertificate::Optional | ClientCertificate::Required => Some(self.client_verifier(wanted)?),
         };
-        let own = certificates.first().and_then(|certified| certified.cert.first());
-        let uris = own.and_then(|leaf| Some(Names::of(leaf)?.uris.into())).unwrap_or_default();
         let provider = Arc::new(material::with_suites(&self.provider, &wanted.cipher_suites));
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&material::versions(&wanted.min_version, &wanted.max_version))
@@ -121,7 +122,7 @@ impl Tls {
         if with_alpn {
             config.alpn_protocols = self.spoken(&wanted.alpn).map(|name| name.as_bytes().to_vec()).collect();
         }
-        Ok(Made { config: Arc::new(Serving { config: Arc::new(config), uris }), shown })
+        Ok(Made { config: Arc::new(config), shown })
     }
 
     fn client_verifier(&self, wanted: &DownstreamTls) -> Result<ClientVerifier, String> {
