@@ -123,7 +123,7 @@ async fn before_bytes_they_tell_it_where_both_do() {
         let told = client.labels(closed, "destination").await;
         let fits = |name: &&str| told == format!("{name} shop {REVIEWS_ID} {version}");
         assert!(
-            destination.iter().filter(|name| !both || **name == "reviews-v1").any(|name| fits(&name)),
+            destination.iter().filter(|name| !both || **name == "reviews-v1").any(|name| fits(name)),
             "{told}"
         );
         // No byte too many, and none too few.
