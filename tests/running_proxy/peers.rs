@@ -122,10 +122,7 @@ async fn before_bytes_they_tell_it_where_both_do() {
         let (destination, version) = (["reviews-v1", "reviews-v2"], if both { "v1" } else { "unknown" });
         let told = client.labels(closed, "destination").await;
         let fits = |name: &&str| told == format!("{name} shop {REVIEWS_ID} {version}");
-        assert!(
-            destination.iter().filter(|name| !both || **name == "reviews-v1").any(|name| fits(name)),
-            "{told}"
-        );
+        assert!(destination.iter().filter(|name| !both || **name == "reviews-v1").any(fits), "{told}");
         // No byte too many, and none too few.
         let record = &server.running.records.take()[0];
         assert_eq!((record.bytes_received, record.bytes_sent), (5, 5), "{tells:?}");
