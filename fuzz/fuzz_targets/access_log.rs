@@ -13,7 +13,11 @@ fuzz_target!(|text: &str| {
     let (format, value) = text.split_once('\n').unwrap_or((text, "v"));
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
     let mut record = Record::begin(Direction::Gateway, here, here);
-    record.request = Some(RequestRecord { path: value.to_owned(), authority: value.to_owned(), ..RequestRecord::default() });
+    record.request = Some(RequestRecord {
+        path: value.to_owned(),
+        authority: value.to_owned(),
+        ..RequestRecord::default()
+    });
     record.details = value.to_owned();
     drop(LineFormat::text(format).line(&record));
     let fields = [("f".to_owned(), Value::from(format))].into_iter().collect();

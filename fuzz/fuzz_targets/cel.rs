@@ -6,7 +6,11 @@ use mesh_model::value::check_cel;
 
 fuzz_target!(|text: &str| {
     // Brackets cost a level of nesting, and a comment would swallow the closing one.
-    if text.len() < 256 && !text.contains("//") && text.matches(['(', '[', '{', '?', '-', '!']).count() < 16 && check_cel(text).is_ok() {
+    if text.len() < 256
+        && !text.contains("//")
+        && text.matches(['(', '[', '{', '?', '-', '!']).count() < 16
+        && check_cel(text).is_ok()
+    {
         assert!(check_cel(&format!("({text})")).is_ok(), "{text}");
     }
     let _ = check_cel(text);

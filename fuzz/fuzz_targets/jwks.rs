@@ -14,8 +14,10 @@ use mesh_proxy_core::decide::decide;
 use mesh_proxy_core::probe;
 
 static PROXY: LazyLock<mesh_compile::proxy_identity::Proxy> = LazyLock::new(|| {
-    serde_json::from_str(r#"{"type":"sidecar","namespace":"a","name":"w","labels":{},"ip":"10.0.0.1","service_account":"w"}"#)
-        .expect("a proxy")
+    serde_json::from_str(
+        r#"{"type":"sidecar","namespace":"a","name":"w","labels":{},"ip":"10.0.0.1","service_account":"w"}"#,
+    )
+    .expect("a proxy")
 });
 
 fn document(json: serde_json::Value) -> Arc<Document> {

@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         if let Some(written) = read_bare::<MeshConfig>(&document, Unknown::Warning, &mut report) {
             let mesh = MeshConfig::with_defaults().overlay(written.clone());
             assert_eq!(mesh.clone().overlay(written).root_namespace(), mesh.root_namespace());
-            drop((mesh.connect_timeout(), mesh.ingress_selector().len(), mesh.access_log_format().len()));
+            let _ = (mesh.connect_timeout(), mesh.ingress_selector().len(), mesh.access_log_format().len());
         }
         drop(read_bare::<MeshNetworks>(&document, Unknown::Error, &mut report));
         drop(read_bare::<ProxyConfig>(&document, Unknown::Error, &mut report));

@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mesh_model::name::{ExportTo, Hostname, Namespace, PortNumber, Protocol, SpiffeId, TrustDomain, resolve_gateway_name};
+use mesh_model::name::{
+    ExportTo, Hostname, Namespace, PortNumber, Protocol, SpiffeId, TrustDomain, resolve_gateway_name,
+};
 
 fuzz_target!(|text: &str| {
     drop(text.parse::<Namespace>());
@@ -10,7 +12,7 @@ fuzz_target!(|text: &str| {
     drop(text.parse::<TrustDomain>());
     let _ = text.parse::<PortNumber>();
     drop(ExportTo::parse(text));
-    drop(Protocol::parse(text));
+    let _ = Protocol::parse(text);
     drop(resolve_gateway_name(text, "default"));
     if let Ok(id) = text.parse::<SpiffeId>() {
         assert_eq!(id.to_string().parse::<SpiffeId>().ok(), Some(id), "{text}");

@@ -18,8 +18,10 @@ use mesh_proxy_core::probe;
 use serde_json::{Value, json};
 
 static PROXY: LazyLock<mesh_compile::proxy_identity::Proxy> = LazyLock::new(|| {
-    serde_json::from_str(r#"{"type":"sidecar","namespace":"a","name":"w","labels":{},"ip":"10.0.0.1","service_account":"w"}"#)
-        .expect("a proxy")
+    serde_json::from_str(
+        r#"{"type":"sidecar","namespace":"a","name":"w","labels":{},"ip":"10.0.0.1","service_account":"w"}"#,
+    )
+    .expect("a proxy")
 });
 
 fn policy(name: &str, action: &str, rules: &Value) -> Value {
@@ -34,7 +36,8 @@ fn proxy_with(objects: &[Value]) -> ProxyConfig {
     let mut set = ConfigSet::new();
     let source = Source { file: "f".into(), cluster: "Kubernetes".into() };
     let documents = [&pod].into_iter().chain(objects).enumerate();
-    let documents = documents.map(|(index, json)| Arc::new(Document::from_json(source.clone(), index, json, Span::default())));
+    let documents = documents
+        .map(|(index, json)| Arc::new(Document::from_json(source.clone(), index, json, Span::default())));
     let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
     set.apply_with(documents.map(Change::Upsert), options);
     let (snapshot, _) = MeshSnapshot::resolve(&set, Arc::new(MeshConfig::with_defaults()));

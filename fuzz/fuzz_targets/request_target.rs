@@ -15,7 +15,9 @@ fuzz_target!(|text: &str| {
     let (target, lines) = text.split_once('\n').unwrap_or((text, ""));
     // Blanks and control characters never come so far: HTTP/1 and HTTP/2 refuse them.
     if target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let query = |target: &str| target.split('#').next().and_then(|it| it.split_once('?')).map(|(_, query)| query.to_owned());
+        let query = |target: &str| {
+            target.split('#').next().and_then(|it| it.split_once('?')).map(|(_, query)| query.to_owned())
+        };
         for mode in [
             PathNormalization::None,
             PathNormalization::Base,
@@ -32,7 +34,8 @@ fuzz_target!(|text: &str| {
             }
         }
     }
-    let entries = lines.lines().map(|line| (Cow::from("x-forwarded-for"), Cow::from(line.as_bytes()))).collect();
+    let entries =
+        lines.lines().map(|line| (Cow::from("x-forwarded-for"), Cow::from(line.as_bytes()))).collect();
     let headers = Headers { entries };
     let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let all: Vec<&str> = lines.lines().flat_map(|line| line.split(',')).rev().collect();

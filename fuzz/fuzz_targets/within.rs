@@ -18,11 +18,19 @@ fuzz_target!(|text: &str| {
         for value in entries.map(|entry| entry.value) {
             let inner = load_within(document, value, &options);
             let alone = load("f", value.as_str().unwrap_or_default(), &options);
-            let json = |loaded: &[_]| loaded.iter().map(|it: &std::sync::Arc<mesh_model::document::Document>| it.root().to_json()).collect::<Vec<_>>();
+            let json = |loaded: &[_]| {
+                loaded
+                    .iter()
+                    .map(|it: &std::sync::Arc<mesh_model::document::Document>| it.root().to_json())
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(json(&inner.documents), json(&alone.documents));
             assert_eq!(inner.report.len(), alone.report.len());
             for finding in &inner.report {
-                assert!(finding.at.line >= 1 && finding.at.line <= lines && finding.at.end as usize <= text.len(), "{finding:?}");
+                assert!(
+                    finding.at.line >= 1 && finding.at.line <= lines && finding.at.end as usize <= text.len(),
+                    "{finding:?}"
+                );
             }
         }
     }

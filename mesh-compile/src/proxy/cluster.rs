@@ -50,6 +50,8 @@ pub struct Cluster {
     pub source_address: Option<std::net::IpAddr>,
     /// The service it stands for in metrics, where its name does not say which that is.
     pub service: Option<Arc<ClusterService>>,
+    /// Whether the service is out of the mesh (`MESH_EXTERNAL`).
+    pub mesh_external: bool,
     /// Endpoints, also unhealthy ones.
     pub endpoints: Vec<ClusterEndpoint>,
     /// Locality, priority, weight; those with endpoints, sorted.
@@ -82,6 +84,7 @@ impl Cluster {
             dns_refresh_ms: None,
             source_address: None,
             service: None,
+            mesh_external: false,
             endpoints: Vec::new(),
             localities: Vec::new(),
             origins: Origins::default(),

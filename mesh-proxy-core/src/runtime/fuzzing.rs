@@ -12,6 +12,7 @@ use mesh_model::document::Document;
 
 use super::http1_guard::{Rules, oracle, pieces};
 use super::{direct, proxy_protocol, state};
+use crate::telemetry::peer::Peer;
 
 /// The state of a process as text.
 pub fn state_text(config: &ConfigSet) -> String {
@@ -54,6 +55,26 @@ pub fn http1_messages(bytes: &[u8], cuts: &[usize]) -> (Vec<usize>, Option<u16>)
 /// The same by the slow and plain reader.
 pub fn http1_messages_slowly(bytes: &[u8]) -> (Vec<usize>, Option<u16>) {
     oracle::read(bytes, RULES)
+}
+
+/// The workload that a header tells of.
+pub fn peer_in_header(value: &[u8]) -> Option<Peer> {
+    Peer::from_header(value).ok()
+}
+
+/// The header that tells of a workload.
+pub fn peer_header(peer: &Peer) -> String {
+    peer.to_header()
+}
+
+/// The workload that a message before the bytes of a connection tells of.
+pub fn peer_in_message(bytes: &[u8]) -> Option<Peer> {
+    Peer::from_message(bytes).ok().flatten()
+}
+
+/// The message that tells of a workload.
+pub fn peer_message(peer: &Peer) -> Vec<u8> {
+    peer.to_message("id")
 }
 
 /// Small, so that the bounds are reached.

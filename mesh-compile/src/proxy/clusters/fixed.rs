@@ -50,6 +50,8 @@ fn black_hole(context: &Context<'_>) -> Cluster {
 /// The mesh's default connection pool limits it, except for HTTP options (T-235, T-486).
 fn passthrough(context: &Context<'_>, name: &str) -> Cluster {
     let mut cluster = Cluster::bare(name, Discovery::OriginalDst, LbPolicy::ClusterProvided);
+    // Nobody knows who is there.
+    cluster.mesh_external = true;
     let defaults = context.mesh.default_traffic_policy.as_ref();
     let connection_pool = defaults.and_then(|policy| policy.connection_pool.as_ref()).map(|value| {
         Block::new(value, Origin::built_in("MeshConfig defaultTrafficPolicy.connectionPool (T-235)"))

@@ -245,6 +245,7 @@ impl<'t> Target<'t> {
         at: Option<SubsetAt<'_>>,
     ) -> Cluster {
         let mut cluster = Cluster::bare(self.name(subset), discovery, LbPolicy::LeastRequest);
+        cluster.mesh_external = self.service.mesh_external;
         cluster.service =
             ClusterService::in_name(&cluster.name).is_none().then(|| ClusterService::of(self.service));
         let service = Origin::written(&self.service.provenance, places::spec());
