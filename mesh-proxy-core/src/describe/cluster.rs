@@ -6,6 +6,7 @@ use mesh_compile::proxy::cluster::{
     Cluster, ClusterEndpoint, Discovery, HttpOptions, LbPolicy, Limits, Outlier, UpstreamProtocol,
     UpstreamTls, UpstreamTlsContext,
 };
+use mesh_compile::workload_names::WorkloadNames;
 use serde_json::{Map, Value, json};
 
 use crate::decision_format::number;
@@ -20,13 +21,13 @@ pub fn clusters(config: &ProxyConfig) -> Value {
         .into()
 }
 
-/// The endpoints of every cluster that has some.
+/// The endpoints of every cluster that has some, with what telemetry calls their workloads.
 pub fn endpoints(config: &ProxyConfig) -> Value {
     config
         .clusters
         .iter()
         .filter(|(_, cluster)| !cluster.endpoints.is_empty())
-        .map(|(name, cluster)| (name.to_string(), sorted_endpoints(cluster)))
+        .map(|(name, cluster)| (name.to_string(), sorted(cluster, endpoint_and_workload)))
         .collect::<Map<_, _>>()
         .into()
 }
@@ -57,7 +58,7 @@ fn cluster_json(cluster: &Cluster) -> Value {
     put("zone_aware", zone_aware(cluster));
     put("dns_family", cluster.dns_family.map_or(Value::Null, Into::into));
     put("dns_refresh_ms", cluster.dns_refresh_ms.map_or(Value::Null, Into::into));
-    put("endpoints", sorted_endpoints(cluster));
+    put("endpoints", sorted(cluster, endpoint));
     let localities: Vec<Value> = cluster
         .localities
         .iter()
@@ -221,8 +222,8 @@ fn zone_aware(cluster: &Cluster) -> Value {
 }
 
 /// Endpoints in the order of their JSON text.
-fn sorted_endpoints(cluster: &Cluster) -> Value {
-    let mut endpoints: Vec<Value> = cluster.endpoints.iter().map(endpoint).collect();
+fn sorted(cluster: &Cluster, shown: impl Fn(&ClusterEndpoint) -> Value) -> Value {
+    let mut endpoints: Vec<Value> = cluster.endpoints.iter().map(shown).collect();
     endpoints.sort_by_cached_key(Value::to_string);
     endpoints.into()
 }
@@ -240,6 +241,19 @@ fn endpoint(endpoint: &ClusterEndpoint) -> Value {
         "tls": if endpoint.mtls { "istio" } else { "disabled" },
         "locality": &*endpoint.locality,
     })
+}
+
+fn endpoint_and_workload(endpoint: &ClusterEndpoint) -> Value {
+    let mut shown = self::endpoint(endpoint);
+    if let (Some(names), Some(shown)) = (endpoint.workload.as_deref(), shown.as_object_mut()) {
+        let WorkloadNames { workload, namespace, service, revision, cluster } = names;
+        let parts = [workload, namespace, service, revision, cluster].map(|part| &**part);
+        let names = ["name", "namespace", "service", "revision", "cluster"].into_iter().zip(parts);
+        let known = names.filter(|(_, part)| !part.is_empty());
+        let known: Map<_, _> = known.map(|(name, part)| (name.to_owned(), part.into())).collect();
+        shown.insert("workload".to_owned(), known.into());
+    }
+    shown
 }
 
 /// The address in the words of the decision format: IPv6 without brackets, Unix paths marked.
