@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use mesh::model::mesh_config::MeshConfig;
 use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::runtime::metrics::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::ca::Ca;
 use crate::client::{get, request};
-use crate::fixture::{GATEWAY, REVIEWS, Running, SIDECAR, config, door, start_with};
+use crate::fixture::{GATEWAY, REVIEWS, Running, SIDECAR, config, config_with, door, start_with};
 use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, mesh_certificates};
 use crate::upstream::{Upstream, echo};
 
@@ -173,4 +174,43 @@ async fn a_gateway_tells_upstreams_and_keeps_what_they_tell() {
     assert!(seen.header(METADATA[0]).is_some_and(|told| told.len() > 100 && told != "forged"), "{seen:?}");
     assert_eq!(door.labels("istio_requests_total", "destination").await, "reviews shop unknown unknown");
     assert_eq!(get(door.running.address(), "a", "/y").await.status, 200);
+}
+
+/// T-473: `IN_MESH` keeps it from those out of the mesh.
+#[tokio::test]
+async fn strangers_are_not_told_where_only_the_mesh_is_to_know() {
+    let upstream = Upstream::start("any").await;
+    let text = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: NAME, namespace: shop}
+spec:
+  hosts: [NAME.example]
+  location: LOCATION
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.9.9}]
+";
+    let entry = |name, location| text.replace("NAME", name).replace("LOCATION", location);
+    let text = format!("{}---{}", entry("inside", "MESH_INTERNAL"), entry("outside", "MESH_EXTERNAL"));
+    for (mode, outside_is_told) in [("UNDEFINED", true), ("IN_MESH", false)] {
+        let written = format!(
+            "{{\"defaultConfig\": {{\"proxyHeaders\": {{\"metadataExchangeHeaders\": {{\"mode\": \"{mode}\"}}}}}}}}"
+        );
+        let mesh = MeshConfig::with_defaults().overlay(serde_json::from_str(&written).unwrap());
+        let endpoints = [("10.9.9.9:80", upstream.address)];
+        let config = config_with(&text, SIDECAR, mesh);
+        let proxy = start_with(config, &["80"], &endpoints, Options::default(), |builder| {
+            builder.workload(serde_json::from_str(SIDECAR).unwrap())
+        })
+        .await;
+        for (host, is_told) in [("inside.example", true), ("outside.example", outside_is_told)] {
+            let forged = [("host", host), (METADATA[0], "forged"), (METADATA[1], "forged")];
+            assert_eq!(request(proxy.address(), "GET /x", &forged, "").await.status, 200);
+            let seen = upstream.only();
+            let told = METADATA.map(|name| seen.header(name).is_some_and(|value| value != "forged"));
+            assert_eq!(told, [is_told; 2], "{mode} {host} {seen:?}");
+            assert!(is_told || METADATA.iter().all(|name| seen.header(name).is_none()), "{mode} {host}");
+        }
+    }
 }

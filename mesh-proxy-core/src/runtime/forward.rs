@@ -142,7 +142,8 @@ async fn choose_and_send(
         hash_key::key(hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
     if connection.arrival.direction != Direction::Inbound {
-        connection.proxy.peers.put(&mut head.headers, true);
+        let is_told = !(headers.metadata_in_mesh_only && cluster.cluster.mesh_external);
+        connection.proxy.peers.put(&mut head.headers, is_told);
     }
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
