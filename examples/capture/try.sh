@@ -71,11 +71,13 @@ start_sidecar() {
 }
 cat >"$folder/app.py" <<'PYTHON'
 # Answers with who asked, as the sidecar tells it.
+import re
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 class App(BaseHTTPRequestHandler):
     def do_GET(self):
-        body = f"app, asked by {self.headers.get('x-forwarded-client-cert')}\n".encode()
+        who = re.search('URI=[^;,]*', self.headers.get('x-forwarded-client-cert', ''))
+        body = f"app, asked by {who and who[0]}\n".encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

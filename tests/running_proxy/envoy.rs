@@ -2,15 +2,13 @@
 
 use std::net::SocketAddr;
 
-use mesh::proxy_core::runtime::Options;
 use mesh::proxy_core::seam::certificate_source::Identity;
 
 use crate::ca::Ca;
 use crate::client::get;
-use crate::fixture::{REVIEWS, Running, config, start_with};
+use crate::fixture::Running;
 use crate::peer_envoy::Envoy;
-use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, client_sidecar_with, is_told, mesh_certificates};
-use crate::upstream::Upstream;
+use crate::tls::{REVIEWS_ID, WEB, client_sidecar_with, is_told, server};
 
 /// Starts an Envoy with an identity, as [`Envoy::start`] does.
 pub(crate) async fn start_envoy(
@@ -97,15 +95,7 @@ async fn envoy_as_server_knows_our_sidecar_by_its_spiffe_identity() {
 #[tokio::test]
 async fn envoy_as_client_is_known_by_our_sidecar() {
     let ca = Ca::new();
-    let application = Upstream::start("application").await;
-    let server = start_with(
-        config(&(REVIEWS.to_owned() + STRICT), SERVER),
-        &["in:10.0.1.1:9080"],
-        &[("10.0.1.1:9080", application.address)],
-        Options::default(),
-        |builder| builder.certificates(mesh_certificates(&ca, REVIEWS_ID)),
-    )
-    .await;
+    let (server, application) = server(&ca, "STRICT").await;
     let chain = format!(
         r#"{{"filters": [{}]}}"#,
         http(r#"{"match": {"prefix": "/"}, "route": {"cluster": "reviews"}}"#)

@@ -325,3 +325,23 @@ async fn t_470_a_pod_has_settings_of_its_own_and_a_reload_changes_them() {
     assert_eq!(ask(&proxy, "/x", &[]).await.header("server"), Some("of-mesh"));
     assert_eq!(upstream.only().header("x-envoy-attempt-count"), Some("1"));
 }
+
+/// T-167: the application in front of a sidecar may ask for retries and timeouts; who comes from elsewhere may not. Nobody's
+/// upstream hears of it.
+#[tokio::test]
+async fn t_167_an_application_asks_for_retries_and_timeouts() {
+    let upstream = Upstream::start("reviews").await;
+    let none =
+        "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
+    let asks = [("x-envoy-retry-on", "5xx"), ("x-envoy-max-retries", "3")];
+    let soon = [("x-envoy-upstream-rq-timeout-ms", "100")];
+    for (at, proxy) in everywhere(&headers("{}"), none, upstream.address).await.iter().enumerate() {
+        let is_heeded = at == 0;
+        assert_eq!(ask(proxy, "/status/500", &asks).await.status, 500);
+        let seen = upstream.take();
+        assert_eq!(seen.len(), if is_heeded { 4 } else { 1 }, "{at}");
+        assert!(seen.iter().all(|seen| asks.iter().all(|(name, _)| seen.header(name).is_none())), "{at}");
+        assert_eq!(ask(proxy, "/slow", &soon).await.status, if is_heeded { 504 } else { 200 }, "{at}");
+        assert!(upstream.take().iter().all(|seen| seen.header(soon[0].0).is_none()), "{at}");
+    }
+}

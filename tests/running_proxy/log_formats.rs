@@ -15,7 +15,7 @@ use crate::client::{get, request};
 use crate::envoy::{client_sidecar, start_envoy, tls_context};
 use crate::fixture::{REVIEWS, Running, config, start_with};
 use crate::peer_envoy::Envoy;
-use crate::tls::{REVIEWS_ID, SERVER, STRICT, WEB, mesh_certificates};
+use crate::tls::{REVIEWS_ID, SERVER, WEB, server};
 use crate::upstream::{Upstream, echo};
 
 /// Whose values are the same.
@@ -228,23 +228,15 @@ async fn operators_tell_of_bytes_what_envoy_tells() {
 #[tokio::test]
 async fn operators_tell_of_mutual_tls_what_envoy_tells() {
     let ca = Ca::new();
-    let application = Upstream::start("application").await;
-    let server = ca.issue(&[REVIEWS_ID]);
+    let (running, application) = server(&ca, "STRICT").await;
+    let own = ca.issue(&[REVIEWS_ID]);
     let tls = format!(
         r#""transport_socket": {},"#,
         tls_context("Downstream", WEB, r#""require_client_certificate": true,"#)
     );
     // Envoy tells of the name that a client asks for where its inspector looks for it, which is not set up here.
-    let started = start_envoy("tls-formats", &ca, &server, &chain(&tls), &cluster(&application)).await;
+    let started = start_envoy("tls-formats", &ca, &own, &chain(&tls), &cluster(&application)).await;
     let Some(envoy) = started else { return };
-    let running = start_with(
-        config(&(REVIEWS.to_owned() + STRICT), SERVER),
-        &["in:10.0.1.1:9080"],
-        &[("10.0.1.1:9080", application.address)],
-        Options::default(),
-        |builder| builder.certificates(mesh_certificates(&ca, REVIEWS_ID)),
-    )
-    .await;
     let web = client_sidecar(&ca, WEB, envoy.address).await;
     assert_eq!(get(web.address(), "reviews:9080", "/x").await.status, 200);
     let web = client_sidecar(&ca, WEB, running.address()).await;

@@ -1,14 +1,8 @@
 //! A mesh from YAML for tests of this module.
 
-use std::sync::Arc;
-
-use mesh_model::config_set::{Admission, ApplyOptions, Change, ConfigSet};
-use mesh_model::diagnostic::{Severity, Stage};
-use mesh_model::mesh_config::MeshConfig;
-use mesh_model::yaml::{LoadOptions, load};
-
 use crate::proxy_identity::{Proxy, ProxyKind};
 use crate::snapshot::MeshSnapshot;
+use crate::testing::resolve_with;
 use crate::view::View;
 
 /// A service with an HTTP, a TCP and an undeclared port, and an HTTP-only one.
@@ -35,19 +29,7 @@ spec:
 
 /// The snapshot of documents.
 pub(crate) fn snapshot(yaml: &str, mesh: &str) -> MeshSnapshot {
-    let loaded = load("test.yaml", yaml.as_bytes(), &LoadOptions::default());
-    assert!(loaded.report.is_empty(), "{:?}", loaded.report);
-    let mut config = ConfigSet::new();
-    let options = ApplyOptions { admission: Admission::Accept, ..ApplyOptions::default() };
-    let applied = config.apply_with(loaded.documents.into_iter().map(Change::Upsert), options);
-    // Fixtures are as small as they can be: what Istio's webhook would add does not matter here.
-    let unread = applied
-        .report
-        .iter()
-        .find(|finding| finding.severity == Severity::Error && finding.code.stage() == Stage::Read);
-    assert!(unread.is_none(), "{unread:?}");
-    let written: MeshConfig = serde_json::from_str(mesh).expect("mesh configuration");
-    MeshSnapshot::resolve(&config, Arc::new(MeshConfig::with_defaults().overlay(written))).0
+    resolve_with(mesh, yaml).0
 }
 
 /// A sidecar in `default` with the label `app: web`.

@@ -25,7 +25,7 @@ use super::replay::{Buffered, Replay};
 use super::reply::Reply;
 use super::request_headers::Replaced;
 use super::tries::Tries;
-use super::{header_ops, hop_by_hop, mirror, request_headers, tcp};
+use super::{header_ops, hop_by_hop, mirror, request_control, request_headers, tcp};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts, HashKey};
 use crate::decision::{ClusterChoice, Forward, HttpForward, UpstreamAuthority};
@@ -141,13 +141,17 @@ async fn choose_and_send(
         let facts = HashFacts { headers: &head.headers, path: original_path, source };
         hash_key::key(hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
-    if connection.arrival.direction != Direction::Inbound {
-        let is_told = !(headers.metadata_in_mesh_only && cluster.cluster.mesh_external);
-        connection.proxy.peers.put(&mut head.headers, is_told);
-    }
+    let direction = connection.arrival.direction;
+    let is_applications = direction == Direction::Outbound;
+    let timeouts = request_control::timeouts(&mut head.headers, http, is_applications);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
         request_headers::value(value, record)
     });
+    request_control::retries(&mut head.headers, http, timeouts, is_applications);
+    if direction != Direction::Inbound {
+        let is_told = !(headers.metadata_in_mesh_only && cluster.cluster.mesh_external);
+        connection.proxy.peers.put(&mut head.headers, is_told);
+    }
     rewrite(head, std::mem::take(original_path).as_str(), http, choice, headers, *replaced);
     if let Some((protocol, _)) = &upgrade {
         if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
@@ -200,7 +204,7 @@ async fn choose_and_send(
                 ops,
             };
             answered.prepare(connection, upgrade, headers.debug.then_some(tries.started));
-            if connection.arrival.direction != Direction::Inbound {
+            if direction != Direction::Inbound {
                 record.upstream_peer = connection.proxy.peers.take(answered.response.headers_mut()).peer;
             }
             record.details = "via_upstream".to_owned();

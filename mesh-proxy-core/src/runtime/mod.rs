@@ -74,6 +74,7 @@ mod redact;
 mod refuse;
 mod replay;
 mod reply;
+mod request_control;
 mod request_headers;
 mod rest;
 mod shared;

@@ -73,47 +73,42 @@ fn plain(name: &str) -> Option<Value> {
     })
 }
 
+/// Whether an operator is one of a header, whose name it needs.
+fn is_of_header(name: &str) -> bool {
+    matches!(name, "REQ" | "REQUEST_HEADER" | "RESP" | "RESPONSE_HEADER" | "TRAILER" | "RESPONSE_TRAILER")
+}
+
 fn takes_length(name: &str) -> bool {
-    matches!(
-        name,
-        "REQ"
-            | "REQUEST_HEADER"
-            | "RESP"
-            | "RESPONSE_HEADER"
-            | "TRAILER"
-            | "RESPONSE_TRAILER"
-            | "REQ_WITHOUT_QUERY"
-            | "PATH"
-            | "QUERY_PARAM"
-            | "QUERY_PARAMS"
-            | "ENVIRONMENT"
-            | "FILTER_STATE"
-            | "UPSTREAM_FILTER_STATE"
-            | "DYNAMIC_METADATA"
-            | "METADATA"
-            | "COALESCE"
-            | "CEL"
-            | "TYPED_CEL"
-    )
+    is_of_header(name)
+        || matches!(
+            name,
+            "REQ_WITHOUT_QUERY"
+                | "PATH"
+                | "QUERY_PARAM"
+                | "QUERY_PARAMS"
+                | "ENVIRONMENT"
+                | "FILTER_STATE"
+                | "UPSTREAM_FILTER_STATE"
+                | "DYNAMIC_METADATA"
+                | "METADATA"
+                | "COALESCE"
+                | "CEL"
+                | "TYPED_CEL"
+        )
 }
 
 fn needs_argument(name: &str) -> bool {
-    matches!(
-        name,
-        "REQ"
-            | "REQUEST_HEADER"
-            | "RESP"
-            | "RESPONSE_HEADER"
-            | "TRAILER"
-            | "RESPONSE_TRAILER"
-            | "QUERY_PARAM"
-            | "ENVIRONMENT"
-            | "DYNAMIC_METADATA"
-            | "CLUSTER_METADATA"
-            | "UPSTREAM_METADATA"
-            | "COMMON_DURATION"
-            | "COALESCE"
-    )
+    is_of_header(name)
+        || matches!(
+            name,
+            "QUERY_PARAM"
+                | "ENVIRONMENT"
+                | "DYNAMIC_METADATA"
+                | "CLUSTER_METADATA"
+                | "UPSTREAM_METADATA"
+                | "COMMON_DURATION"
+                | "COALESCE"
+        )
 }
 
 fn of_place(name: &str) -> Option<Place> {
