@@ -38,6 +38,15 @@ pub(crate) fn strict_name(name: &str) -> Checked {
     Err(bad_name(name).help("letters, digits, `-` and `_`"))
 }
 
+/// Letters, digits and `-`: a header of a probe, as Kubernetes has them.
+pub(crate) fn probe_name(name: &str) -> Checked {
+    not_empty(name)?;
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(());
+    }
+    Err(bad_name(name).help("letters, digits and `-`"))
+}
+
 /// A header in a CORS policy: a token; `*` is one.
 pub(crate) fn cors_name(name: &str) -> Checked {
     not_empty(name)?;

@@ -1,6 +1,6 @@
 //! Hosts, addresses and names of services (T-022, T-047, T-415).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Checked, Problem, short};
 use crate::diagnostic::Code;
@@ -72,18 +72,21 @@ pub(crate) fn no_partial_wildcard(text: &str) -> Checked {
     Ok(())
 }
 
-/// Whether the text is an IP address.
+/// Whether the text is an IP address as Go's `netip.ParseAddr` reads it: with a zone, where it is one of IPv6 and holds
+/// none of IPv4.
 pub(crate) fn is_address(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok()
+    match text.split_once('%') {
+        Some((address, zone)) => {
+            let address = address.parse::<Ipv6Addr>();
+            !zone.is_empty() && address.is_ok_and(|address| address.to_ipv4_mapped().is_none())
+        }
+        None => text.parse::<IpAddr>().is_ok(),
+    }
 }
 
-/// An IP address; an IPv6 zone is taken.
+/// An IP address ([`is_address`]).
 pub(crate) fn address(text: &str) -> Checked {
-    let without_zone = match text.split_once('%') {
-        Some((address, zone)) if !zone.is_empty() && address.contains(':') => address,
-        _ => text,
-    };
-    if is_address(without_zone) {
+    if is_address(text) {
         return Ok(());
     }
     Err(Problem::invalid(format!("`{}` is not an IP address", short(text)))

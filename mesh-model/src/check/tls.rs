@@ -49,20 +49,22 @@ pub(crate) fn client(found: &mut Checker<'_>, at: &Path<'_>, tls: &ClientTlsSett
     }
 }
 
-/// `configmap://NAMESPACE/NAME` or `configmap://NAME`, in the namespace of the object.
+/// `configmap://NAMESPACE/NAME`, in the namespace of the object; Istio reads on to no further `/`.
+/// Source: istio/istio, pilot/pkg/model/credentials, `ParseResourceName`.
 fn config_map_credential(found: &mut Checker<'_>, at: &Path<'_>, tls: &ClientTlsSettings) {
     let Some(name) = tls.credential_name.strip_prefix(CONFIG_MAP) else { return };
     let at = at.field("credentialName");
-    let (namespace, name) = name.split_once('/').unwrap_or((found.namespace(), name));
-    let is_name = !name.is_empty() && !name.contains('/') && !namespace.is_empty();
+    let mut parts = name.split('/');
+    let (namespace, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_name = !name.is_empty() && !namespace.is_empty();
     found.require(is_name, &at, || {
         Problem::invalid(format!("`{}` does not name a ConfigMap", short(&tls.credential_name)))
-            .help("`configmap://NAME` or `configmap://NAMESPACE/NAME`")
+            .help("write `configmap://NAMESPACE/NAME`")
     });
     let own = found.namespace();
     found.require(!is_name || namespace == own, &at, || {
         Problem::invalid(format!("the ConfigMap must be in the namespace of the object, `{own}`"))
-            .help("move it there, and leave the namespace out")
+            .help("move it there, and name that namespace")
     });
 }
 

@@ -83,13 +83,11 @@ impl<'a, 'p> MapReader<'a, 'p> {
                 note_unknown(&entry, fields, self.path, self.context);
                 continue;
             };
-            if self.context.options.unknown == Unknown::Schema
-                && entry.key != field
-                && !fields.contains(&entry.key)
-            {
+            if self.context.is_schema() && entry.key != field && !fields.contains(&entry.key) {
                 note_spelling(&entry, field, self.path, self.context);
             }
             if entry.value.is_null() {
+                note_null(&entry, field, self.path, self.context);
                 continue;
             }
             if field == entry.key {
@@ -183,6 +181,46 @@ fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Cont
         message: format!("unknown field `{}`", shorten(entry.key)),
         help: Some(format!("write `{field}`: the API server knows no other spelling")),
         replacement: Some(field.to_owned()),
+    });
+}
+
+/// Fields that the schema lets be null: wrappers of numbers and booleans (istio/api, `nullable` in the CRDs).
+const NULLABLE: [&str; 21] = [
+    "aggression",
+    "allowCredentials",
+    "concurrency",
+    "consecutive5xxErrors",
+    "consecutiveGatewayErrors",
+    "consecutiveLocalOriginFailures",
+    "disableContextPropagation",
+    "disableSpanReporting",
+    "disabled",
+    "enableIstioTags",
+    "enabled",
+    "insecureSkipVerify",
+    "minClusterSize",
+    "minimumPercent",
+    "mirrorPercent",
+    "percent",
+    "priority",
+    "randomSamplingPercentage",
+    "retryIgnorePreviousHosts",
+    "retryRemoteLocalities",
+    "useRequestIdForTraceSampling",
+];
+
+/// A field that is null: for Istio's readers it is not written, the API server refuses it.
+fn note_null(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
+    if !context.is_schema() || NULLABLE.contains(&field) {
+        return;
+    }
+    context.find(&path.field(entry.key), Code::WrongType, || Finding {
+        code: Code::WrongType,
+        severity: Severity::Error,
+        span: entry.value.span(),
+        message: format!("`{field}` is null, which the API server refuses"),
+        help: Some("write a value, or leave the field out".to_owned()),
+        replacement: None,
     });
 }
 

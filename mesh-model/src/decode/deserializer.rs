@@ -10,6 +10,7 @@ use super::help;
 use super::path::Path;
 use crate::diagnostic::Code;
 use crate::document::{Node, Value};
+use crate::part::proto_enum::BY_NAME_OR_NUMBER;
 
 /// One value on its way to a type.
 #[derive(Clone, Copy)]
@@ -28,6 +29,29 @@ impl<'a> NodeDeserializer<'a, '_> {
         self.located(Err(DecodeError::wrong_type(expected, self.node)))
     }
 
+    /// Notes what protobuf's JSON form reads and the schema of the API refuses; reading goes on.
+    fn note_schema(&self, expected: &str) {
+        if self.context.is_schema() {
+            self.context.find(self.path, Code::WrongType, || {
+                DecodeError::wrong_type(expected, self.node).at(self.path, self.node).finding()
+            });
+        }
+    }
+
+    /// [`note_schema`](Self::note_schema), of an element of a list or map that is null.
+    fn note_null(&self, expected: &str) {
+        if self.node.is_null() {
+            self.note_schema(expected);
+        }
+    }
+
+    /// [`note_schema`](Self::note_schema), of a number as text.
+    fn note_number(&self) {
+        if !matches!(self.node.value(), Value::Integer(_) | Value::Float(_)) {
+            self.note_schema("a number");
+        }
+    }
+
     fn too_large<T>(&self) -> Result<T, DecodeError> {
         let found = match self.node.value() {
             Value::Float(number) => format!("{number:e}"),
@@ -40,6 +64,7 @@ impl<'a> NodeDeserializer<'a, '_> {
 
     /// A whole number, as the dialect accepts it.
     fn whole(&self) -> Result<i128, DecodeError> {
+        self.note_null("a number");
         match self.node.value() {
             Value::Integer(number) => Ok(number),
             Value::Null => Ok(0),
@@ -72,6 +97,7 @@ impl<'a> NodeDeserializer<'a, '_> {
     }
 
     fn float(&self) -> Result<f64, DecodeError> {
+        self.note_number();
         match self.node.value() {
             Value::Integer(number) => number.to_string().parse().or_else(|_| self.refuse("a number")),
             Value::Float(number) => Ok(number),
@@ -119,6 +145,10 @@ macro_rules! integers {
     ($($method:ident $visit:ident $kind:ty;)*) => {$(
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
             let (least, most) = (i128::from(<$kind>::MIN), i128::from(<$kind>::MAX));
+            // Numbers of 64 bits are text in what Istio itself writes.
+            if size_of::<$kind>() < size_of::<u64>() {
+                self.note_number();
+            }
             let number: $kind = self.ranged(least, most)?;
             self.located(visitor.$visit(number))
         }
@@ -166,6 +196,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.note_null("a boolean");
         match self.node.value() {
             Value::Bool(flag) => self.located(visitor.visit_bool(flag)),
             Value::Null => self.located(visitor.visit_bool(false)),
@@ -174,6 +205,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.note_null("a text");
         match self.node.as_str() {
             Some(text) => self.located(visitor.visit_borrowed_str(text)),
             None if self.node.is_null() => self.located(visitor.visit_borrowed_str("")),
@@ -192,14 +224,18 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
 
     fn deserialize_newtype_struct<V: Visitor<'a>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        if name == BY_NAME_OR_NUMBER && self.node.as_str().is_none() {
+            self.note_schema(&words(&visitor));
+        }
         let result = visitor.visit_newtype_struct(self);
         self.located(result)
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.note_null("a list");
         match self.node.value() {
             Value::List(items) => {
                 self.located(visitor.visit_seq(ListReader::new(items, self.path, self.context)))
@@ -217,6 +253,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
     }
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.note_null("a map");
         match self.node.value() {
             Value::Map(_) | Value::Null => self.located(visitor.visit_map(self.map_reader(None))),
             _ => self.refuse("a map"),
@@ -229,6 +266,7 @@ impl<'a> de::Deserializer<'a> for NodeDeserializer<'a, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        self.note_null("a map");
         match self.node {
             node if node.is_map() || node.is_null() => {
                 self.located(visitor.visit_map(self.map_reader(Some(fields))))

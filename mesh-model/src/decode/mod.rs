@@ -2,7 +2,7 @@
 //!
 //! Two dialects share one decoder. Istio's kinds follow protobuf's JSON form as Istio's decoder reads it: both
 //! spellings of a field, numbers as strings. Kubernetes' kinds follow Go's JSON: exact names, numbers are numbers.
-//! In both, `null` means "not set".
+//! In both, `null` means "not set". The schema of the API takes less of it ([`Unknown::Schema`]).
 
 mod access;
 mod deserializer;
@@ -35,8 +35,9 @@ use path::Path;
 /// Istio passes them over (T-002); ours: that hides slips of the pen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// As the API server's strict check of a resource against its schema: an error, and so is the `snake_case` spelling of
-    /// a field, which only Istio's own readers know. The unknown field is ignored, the other spelling is not.
+    /// As the API server's strict check of a resource against its schema: an error, and so is what only Istio's own readers
+    /// know: the `snake_case` spelling of a field, null, a number as text, an enumeration by number. The unknown field is
+    /// ignored, all else is read.
     Schema,
     /// An error (strict reading); the field is ignored.
     Error,
@@ -201,6 +202,11 @@ struct Findings {
 }
 
 impl Context {
+    /// Whether what only Istio's own readers take is an error.
+    fn is_schema(&self) -> bool {
+        self.options.protobuf && self.options.unknown == Unknown::Schema
+    }
+
     /// Adds a finding once, however many rounds meet it; it is made only where it is kept.
     fn find(&self, path: &dyn fmt::Display, code: Code, finding: impl FnOnce() -> Finding) {
         let mut findings = self.findings.borrow_mut();

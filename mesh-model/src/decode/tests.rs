@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::document::Tree;
+use crate::part::ClientTlsMode;
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -14,10 +15,12 @@ struct Spec {
     hosts: Vec<String>,
     retry_on: Option<String>,
     attempts: i32,
+    size: u64,
     port: u16,
     ratio: f64,
     flag: bool,
     mode: Mode,
+    tls: ClientTlsMode,
     labels: BTreeMap<String, String>,
     weights: BTreeMap<u32, String>,
     free: Option<serde_json::Map<String, Json>>,
@@ -117,6 +120,35 @@ fn null_is_not_set() {
     assert_eq!(spec, Spec::default());
     assert_eq!(run(&json!({"hosts": null}), DecodeOptions::KUBERNETES).0, Some(Spec::default()));
     assert_eq!(run(&Json::Null, DecodeOptions::ISTIO).0, Some(Spec::default()));
+}
+
+/// HARDENING Y16, Y23; istio/istio, manifests/charts/base/files/crd-all.gen.yaml: types of fields, `nullable`.
+#[test]
+fn what_the_schema_refuses_is_an_error_and_is_read() {
+    let schema = DecodeOptions { unknown: Unknown::Schema, ..DecodeOptions::ISTIO };
+    let found = |written: &Json| {
+        let (value, found) = run(written, schema);
+        let found: Vec<_> = found.iter().map(|finding| (finding.0.clone(), finding.1)).collect();
+        (value, found)
+    };
+    for (written, field) in [
+        (json!({"retryOn": null}), "spec.retryOn"),
+        (json!({"list": null}), "spec.list"),
+        (json!({"list": [null]}), "spec.list[0]"),
+        (json!({"hosts": [null]}), "spec.hosts[0]"),
+        (json!({"labels": {"a": null}}), "spec.labels.a"),
+        (json!({"port": "3"}), "spec.port"),
+        (json!({"ratio": "NaN"}), "spec.ratio"),
+        (json!({"tls": 1}), "spec.tls"),
+    ] {
+        assert_eq!(found(&written).1, [(field.to_owned(), "wrong-type")], "{written}");
+        assert_eq!(run(&written, DecodeOptions::ISTIO).1, [], "{written}");
+    }
+    // What Istio's own writer makes a text: numbers of 64 bits.
+    assert_eq!(found(&json!({"size": "5000000000"})).1, []);
+    let read = found(&json!({"attempts": "3", "tls": 1})).0.unwrap();
+    assert_eq!((read.attempts, read.tls), (3, ClientTlsMode::Simple));
+    assert_eq!(found(&json!({"attempts": 3, "ratio": 1, "tls": "SIMPLE", "nested": {}})).1, []);
 }
 
 #[test]

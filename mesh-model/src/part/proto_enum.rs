@@ -116,6 +116,9 @@ pub struct UnknownVariant {
     pub expected: &'static [&'static str],
 }
 
+/// What the decoder is told that it reads: the schema of the API knows the names only.
+pub(crate) const BY_NAME_OR_NUMBER: &str = "enumeration by name or number";
+
 /// Reads a name or a number and says at which place of the tables it stands.
 ///
 /// # Errors
@@ -125,7 +128,7 @@ pub(crate) fn deserialize_index<'de, D: serde::Deserializer<'de>>(
     names: &'static [&'static str],
     numbers: &'static [i64],
 ) -> Result<usize, D::Error> {
-    deserializer.deserialize_any(Variant { names, numbers })
+    deserializer.deserialize_newtype_struct(BY_NAME_OR_NUMBER, Variant { names, numbers })
 }
 
 /// Finds a variant by either form.
@@ -147,11 +150,15 @@ impl Variant {
     }
 }
 
-impl serde::de::Visitor<'_> for Variant {
+impl<'de> serde::de::Visitor<'de> for Variant {
     type Value = usize;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "one of `{}`", self.names.join("`, `"))
+    }
+
+    fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, inner: D) -> Result<usize, D::Error> {
+        inner.deserialize_any(self)
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<usize, E> {

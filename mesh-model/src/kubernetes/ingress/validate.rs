@@ -1,5 +1,7 @@
 //! What the API server refuses in an Ingress. Spec: kubernetes/kubernetes, pkg/apis/networking/validation.
 
+use std::net::IpAddr;
+
 use super::{HttpIngressPath, Ingress, IngressBackend};
 use crate::check::value::one_of;
 use crate::check::{Checked, Checker, Path, Problem, host, short};
@@ -39,7 +41,7 @@ pub(super) fn validate(object: &Object<Ingress>, report: &mut Report) {
 
 /// A DNS name in small letters, `*.` at most in front.
 fn host_of(text: &str) -> Checked {
-    if host::is_address(text) {
+    if text.parse::<IpAddr>().is_ok() {
         let problem = Problem::invalid(format!("`{}` is an address, not a host", short(text)));
         return Err(problem.help("write a DNS name, or leave the host out"));
     }

@@ -186,6 +186,12 @@ fn client_certificates_come_from_one_place() {
         tls(json!({"mode": "SIMPLE", "credentialName": "configmap://other/a"})),
         ["invalid-value tp.tls.credentialName"]
     );
+    // The namespace is always written (istio/istio, `ParseResourceName`); nobody reads what comes after the name.
+    for bad in ["configmap://a", "configmap:///a", "configmap://default/"] {
+        let found = tls(json!({"mode": "SIMPLE", "credentialName": bad}));
+        assert_eq!(found, ["invalid-value tp.tls.credentialName"], "{bad}");
+    }
+    assert_eq!(tls(json!({"mode": "SIMPLE", "credentialName": "configmap://default/a/b"})), NONE);
 }
 
 #[test]

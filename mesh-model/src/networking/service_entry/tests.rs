@@ -40,6 +40,13 @@ fn ports_are_unique() {
     );
 }
 
+/// istio/api: the rule of the schema looks at every `targetPort` that is written.
+#[test]
+fn a_target_port_of_zero_is_none() {
+    let port = json!({"number": 80, "name": "http", "protocol": "HTTP", "targetPort": 0});
+    assert_eq!(check(&json!({"ports": [port]})), ["invalid-value spec.ports[0].targetPort"]);
+}
+
 #[test]
 fn endpoints_fit_the_resolution() {
     let static_ = |endpoints: Value| check(&json!({"resolution": "STATIC", "endpoints": endpoints}));

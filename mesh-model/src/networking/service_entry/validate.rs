@@ -93,8 +93,10 @@ fn ports(found: &mut Checker<'_>, entry: &ServiceEntry) {
         found.require(numbers.insert(one.number), &at.field("number"), || {
             Problem::conflict(format!("port `{}` is listed twice", one.number)).help("remove one of the two")
         });
-        if one.target_port != 0 {
-            found.check(&at.field("targetPort"), port::number(one.target_port));
+        // The schema refuses a `0` that is written.
+        let target = at.field("targetPort");
+        if one.target_port != 0 || found.written(&target).is_some_and(|node| !node.is_null()) {
+            found.check(&target, port::number(one.target_port));
         }
         found.check(&at.field("name"), port::name(&one.name));
         found.check(&at.field("protocol"), port::protocol(&one.protocol));

@@ -10,8 +10,12 @@ fn check(spec: &Value) -> Vec<String> {
 
 #[test]
 fn an_address_is_an_ip_a_name_or_a_socket() {
-    for good in ["10.0.0.1", "::1", "vm.example.com", "unix:///a", "unix://@a"] {
+    for good in ["10.0.0.1", "::1", "fe80::1%eth0", "vm.example.com", "unix:///a", "unix://@a"] {
         assert_eq!(check(&json!({"address": good})), NONE, "{good}");
+    }
+    // Zones are of IPv6, and not of addresses of IPv4 within it (Go, net/netip, `ParseAddr`).
+    for bad in ["10.0.0.1%eth0", "fe80::1%", "::ffff:1.2.3.4%eth0"] {
+        assert_eq!(check(&json!({"address": bad})), ["invalid-host spec.address"], "{bad}");
     }
     assert_eq!(check(&json!({})), ["missing-field spec"]);
     assert_eq!(check(&json!({"address": "a_b"})), ["invalid-host spec.address"]);

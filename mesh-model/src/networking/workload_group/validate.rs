@@ -95,7 +95,7 @@ fn http_request(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpHealthCheck) 
     });
     let at = at.field("httpHeaders");
     for (index, one) in http.http_headers.iter().enumerate() {
-        found.check(&at.index(index).field("name"), header::strict_name(&one.name));
+        found.check(&at.index(index).field("name"), header::probe_name(&one.name));
     }
 }
 

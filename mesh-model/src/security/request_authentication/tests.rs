@@ -19,6 +19,9 @@ fn an_issuer_or_an_address_of_keys_is_there() {
         rule(&json!({"issuer": "a", "jwksUri": "https://a", "jwks": "{\"keys\": []}"})),
         ["conflict r.jwks"]
     );
+    // The rule of the schema (istio/api, `JWTRule`) asks whether both are written.
+    assert_eq!(rule(&json!({"issuer": "a", "jwksUri": "https://a", "jwks": ""})), ["conflict r.jwks"]);
+    assert_eq!(rule(&json!({"issuer": "a", "jwks": ""})), NONE);
 }
 
 #[test]

@@ -31,7 +31,9 @@ fn jwt_rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &JwtRule) {
     found.require(!rule.issuer.is_empty() || !rule.jwks_uri.is_empty(), at, || {
         Problem::missing("`issuer` or `jwksUri` is required").help("add the issuer of the tokens")
     });
-    found.at_most_one(at, &[("jwksUri", !rule.jwks_uri.is_empty()), ("jwks", !rule.jwks.is_empty())]);
+    // The schema asks which of them are written, be it with nothing.
+    let has_keys = found.written(&at.field("jwks")).is_some_and(|node| !node.is_null());
+    found.at_most_one(at, &[("jwksUri", !rule.jwks_uri.is_empty()), ("jwks", has_keys)]);
     if !rule.jwks_uri.is_empty() {
         found.check(&at.field("jwksUri"), http_url(&rule.jwks_uri));
         found.no_longer_than(&at.field("jwksUri"), &rule.jwks_uri, 2048);

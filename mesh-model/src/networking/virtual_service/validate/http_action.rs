@@ -75,6 +75,9 @@ fn direct_body(found: &mut Checker<'_>, at: &Path<'_>, body: &HttpBody) {
     let text = body.string.as_ref().map_or(0, String::len);
     if let Some(base64) = &body.bytes {
         found.check(&at.field("bytes"), value::base64(base64));
+        found.require(!base64.is_empty(), &at.field("bytes"), || {
+            Problem::invalid("the schema takes no empty bytes").help("use an empty `string`")
+        });
     }
     let bytes = body.bytes.as_ref().map_or(0, |base64| base64.trim_end_matches('=').len() * 3 / 4);
     let size = text.max(bytes);

@@ -1,6 +1,6 @@
 //! Conditions of an HTTP route (T-140..T-147).
 
-use super::{Checker, Path, Problem, Scope, gateways, header, port, value};
+use super::{Checker, Hearing, Path, Problem, Scope, gateways, header, port, value};
 use crate::check::{host, label};
 use crate::networking::virtual_service::spec::HttpMatchRequest;
 use crate::part::StringMatch;
@@ -46,7 +46,8 @@ pub(super) fn http_match(found: &mut Checker<'_>, at: &Path<'_>, one: &HttpMatch
         found.check(&at.field("port"), port::number(one.port));
     }
     label::labels(found, &at.field("sourceLabels"), &one.source_labels);
-    gateways(found, &at.field("gateways"), &one.gateways);
+    // Here Istio makes one error of what it finds, and its warnings are lost.
+    found.hearing(Hearing::Errors, |found| gateways(found, &at.field("gateways"), &one.gateways));
     if !one.source_namespace.is_empty() {
         found.check(&at.field("sourceNamespace"), host::namespace(&one.source_namespace));
     }

@@ -1,6 +1,6 @@
 //! Routes of TLS and TCP (T-186, T-189, T-190).
 
-use super::{Checker, Path, Problem, Scope, destination, gateways, host, port, short, weights};
+use super::{Checker, Hearing, Path, Problem, Scope, destination, gateways, host, port, short, weights};
 use crate::check::label;
 use crate::diagnostic::Code;
 use crate::name::StringMap;
@@ -32,7 +32,8 @@ pub(super) fn tcp_route(found: &mut Checker<'_>, at: &Path<'_>, route: &TcpRoute
             source_namespace: _,
         } = one;
         let shared = Shared { destination_subnets, port: *port, source_labels, gateways };
-        shared.check(found, &at.field("match").index(index));
+        let list = at.field("match");
+        found.hearing(Hearing::Errors, |found| shared.check(found, &list.index(index)));
     }
     destinations(found, at, &route.route);
 }
