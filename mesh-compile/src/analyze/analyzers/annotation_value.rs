@@ -64,13 +64,12 @@ fn is_block(text: &str) -> bool {
     length.parse::<u8>().is_ok_and(|length| length <= max) && !length.starts_with('+')
 }
 
-/// As Linux names them: up to 15 bytes without spaces and slashes; `+` at the end stands for any ending in iptables.
+/// Up to 15 bytes that begin with a letter (istio/istio `pkg/util/net`, `ValidateInterfaceNames`).
 fn is_interface(text: &str) -> bool {
     let text = text.trim();
-    !text.is_empty()
-        && text.len() <= 15
-        && !matches!(text, "." | "..")
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+:@".contains(&byte))
+    text.len() <= 15
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 /// What Go's `ParseBool` takes.
@@ -122,6 +121,8 @@ mod tests {
             ("traffic.sidecar.istio.io/excludeOutboundIPRanges", "10.0.0.0/8,::/0", "10.0.0.0/33"),
             ("traffic.sidecar.istio.io/includeInboundPorts", "80, 443", "80;443"),
             ("traffic.sidecar.istio.io/excludeInterfaces", "eth0,net1", "a very long interface name"),
+            ("traffic.sidecar.istio.io/kubevirtInterfaces", "net1, a_b.c-d", "0eth"),
+            ("istio.io/reroute-virtual-interfaces", "", "eth+"),
             ("proxy.istio.io/config", "{concurrency: 2}", "{concurrency: many}"),
             ("status.sidecar.istio.io/port", "0", "-1"),
         ] {

@@ -5,7 +5,7 @@ use mesh_model::kubernetes::pod::PodSpec;
 use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
-use crate::analyze::findings::{Findings, short};
+use crate::analyze::findings::{Findings, listed};
 use crate::analyze::in_mesh::{PROXY, is_control_plane};
 
 /// The sidecar's user id: what runs under it is not captured.
@@ -28,13 +28,20 @@ fn check<S>(object: &Object<S>, path: &str, pod: &PodSpec, found: &mut Findings)
     if pod.security_context.run_as_user == PROXY_USER {
         let path = format!("{path}.securityContext.runAsUser");
         found.add(object, &path, Code::ProxyUserId, "the Pod runs under the sidecar's user id", help);
+        return;
     }
-    for (index, container) in pod.containers.iter().enumerate() {
-        let is_istio = container.name == PROXY || container.name == "istio-operator";
-        if !is_istio && container.security_context.run_as_user == PROXY_USER {
-            let path = format!("{path}.containers[{index}].securityContext.runAsUser");
-            let message = format!("container `{}` runs under the sidecar's user id", short(&container.name));
-            found.add(object, &path, Code::ProxyUserId, message, help);
-        }
+    let is_istio = |name: &str| name == PROXY || name == "istio-operator";
+    let under_it = pod.containers.iter().enumerate().filter(|(_, container)| {
+        !is_istio(&container.name) && container.security_context.run_as_user == PROXY_USER
+    });
+    let (places, names): (Vec<usize>, Vec<&String>) =
+        under_it.map(|(index, container)| (index, &container.name)).unzip();
+    // One finding an object, as in Istio.
+    if let Some(index) = places.first() {
+        let path = format!("{path}.containers[{index}].securityContext.runAsUser");
+        let what = if names.len() == 1 { "container" } else { "containers" };
+        let runs = if names.len() == 1 { "runs" } else { "run" };
+        let message = format!("{what} {} {runs} under the sidecar's user id", listed(names));
+        found.add(object, &path, Code::ProxyUserId, message, help);
     }
 }

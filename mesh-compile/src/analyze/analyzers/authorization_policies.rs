@@ -97,7 +97,7 @@ impl<'a> Names<'a> {
     /// Whether any is meant: a whole name in any case, or a beginning or an end beside a `*`.
     fn have(&self, written: &str) -> bool {
         if written == "*" {
-            true
+            !self.exact.is_empty()
         } else if let Some(end) = written.strip_prefix('*') {
             self.exact.iter().any(|name| name.ends_with(end))
         } else if let Some(start) = written.strip_suffix('*') {

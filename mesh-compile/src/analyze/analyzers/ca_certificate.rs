@@ -1,5 +1,7 @@
 //! TLS towards servers whose certificate nobody checks.
 
+use std::collections::BTreeSet;
+
 use mesh_model::diagnostic::Code;
 use mesh_model::part::{ClientTlsMode, ClientTlsSettings};
 
@@ -17,9 +19,14 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
             let message = format!("the certificate of `{host}` is not checked in mode {mode}");
             found.add(rule, "spec.trafficPolicy.tls", Code::ServerNotVerified, message, HELP);
         }
+        // One finding for each port and mode, as in Istio.
+        let mut told = BTreeSet::new();
         for (index, level) in policy.port_level_settings.iter().enumerate() {
             if let Some(mode) = unverified(level.tls.as_deref(), has_selector) {
                 let port = level.port.as_ref().map_or(0, |port| port.number);
+                if !told.insert((port, mode)) {
+                    continue;
+                }
                 let path = format!("spec.trafficPolicy.portLevelSettings[{index}].tls");
                 let message =
                     format!("the certificate of `{host}` port {port} is not checked in mode {mode}");

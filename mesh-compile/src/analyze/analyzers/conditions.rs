@@ -1,5 +1,7 @@
 //! Statuses that say that a resource is not in effect.
 
+use std::collections::BTreeSet;
+
 use mesh_model::diagnostic::Code;
 use mesh_model::document::Node;
 use mesh_model::object::Object;
@@ -24,31 +26,39 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
 
 fn own<S>(object: &Object<S>, negative: &[&str], found: &mut Findings) {
     if let Some(conditions) = object.document().status().and_then(|status| status.get("conditions")) {
-        check(object, "status.conditions", conditions, negative, found);
+        check(object, std::iter::once(("status.conditions".to_owned(), conditions)), negative, found);
     }
 }
 
 fn of_parents<S>(object: &Object<S>, found: &mut Findings) {
     let parents = object.document().status().and_then(|status| status.get("parents"));
-    for (index, parent) in parents.into_iter().flat_map(Node::items).enumerate() {
-        if let Some(conditions) = parent.get("conditions") {
-            check(object, &format!("status.parents[{index}].conditions"), conditions, &ROUTE, found);
-        }
-    }
+    let lists = parents.into_iter().flat_map(Node::items).enumerate().filter_map(|(index, parent)| {
+        Some((format!("status.parents[{index}].conditions"), parent.get("conditions")?))
+    });
+    check(object, lists, &ROUTE, found);
 }
 
-fn check<S>(object: &Object<S>, path: &str, conditions: Node<'_>, negative: &[&str], found: &mut Findings) {
-    for (index, condition) in conditions.items().enumerate() {
+/// What says the same, of several parents, is told once, as in Istio.
+fn check<'n, S>(
+    object: &Object<S>,
+    lists: impl Iterator<Item = (String, Node<'n>)>,
+    negative: &[&str],
+    found: &mut Findings,
+) {
+    let mut told = BTreeSet::new();
+    for (path, index, condition) in lists.flat_map(|(path, list)| {
+        list.items().enumerate().map(move |(index, condition)| (path.clone(), index, condition))
+    }) {
         let text = |key: &str| condition.get(key).and_then(Node::as_str).unwrap_or_default();
-        let (name, reason) = (text("type"), text("reason"));
+        let (name, reason, words) = (text("type"), text("reason"), text("message"));
         let is_refused = negative.contains(&name) && text("status") == "False";
         let is_partly_refused = object.provenance.kind == "AuthorizationPolicy"
             && (name, reason) == ("WaypointAccepted", "PartiallyInvalid");
-        if !is_refused && !is_partly_refused {
+        if !is_refused && !is_partly_refused || !told.insert((name, reason, words)) {
             continue;
         }
         let message = format!("condition `{}`: {}", short(name), short(reason));
-        let help = match text("message") {
+        let help = match words {
             "" => "look at the resource that its status names".to_owned(),
             told => format!("its status says: {}", short(told)),
         };

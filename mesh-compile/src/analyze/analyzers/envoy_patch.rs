@@ -4,22 +4,36 @@ use std::collections::BTreeSet;
 
 use mesh_model::diagnostic::Code;
 use mesh_model::networking::envoy_filter::spec::{
-    ApplyTo, EnvoyConfigObjectPatch, EnvoyFilter, ObjectMatch, PatchOperation,
+    ApplyTo, EnvoyConfigObjectPatch, ObjectMatch, PatchOperation,
 };
-use mesh_model::object::Object;
 
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, short};
+
+/// A code, what to say, and what to do about it.
+type Problem = (Code, String, &'static str);
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     // Filters that earlier patches set for some proxy versions only.
     let mut versioned = BTreeSet::new();
     for filter in context.objects(&context.config.envoy_filters) {
+        // Istio's findings name no patch: it says the same thing of one EnvoyFilter once.
+        let mut said = BTreeSet::new();
         for (index, patch) in filter.spec.config_patches.iter().enumerate() {
-            if patch.patch.is_none() {
-                break;
+            let Some(change) = &patch.patch else { break };
+            let problem = problem(filter.spec.priority, patch.apply_to, change.operation)
+                .map(|code| told(code, name(patch), &versioned));
+            if let Some((code, message, help)) = problem
+                && said.insert(code)
+            {
+                found.add(
+                    filter,
+                    &format!("spec.configPatches[{index}].patch.operation"),
+                    code,
+                    message,
+                    help,
+                );
             }
-            check(filter, index, patch, &versioned, found);
             let proxy = patch.matches.as_ref().and_then(|matches| matches.proxy.as_ref());
             if proxy.is_some_and(|proxy| !proxy.proxy_version.is_empty()) {
                 versioned.insert(name(patch).to_owned());
@@ -28,68 +42,57 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn check(
-    filter: &Object<EnvoyFilter>,
-    index: usize,
-    patch: &EnvoyConfigObjectPatch,
-    versioned: &BTreeSet<String>,
-    found: &mut Findings,
-) {
-    let Some(operation) = patch.patch.as_ref().map(|patch| patch.operation) else { return };
-    let is_route = matches!(patch.apply_to, ApplyTo::RouteConfiguration | ApplyTo::HttpRoute);
+fn problem(priority: i32, apply_to: ApplyTo, operation: PatchOperation) -> Option<Code> {
+    let is_route = matches!(apply_to, ApplyTo::RouteConfiguration | ApplyTo::HttpRoute);
     let is_replaceable =
-        matches!(patch.apply_to, ApplyTo::NetworkFilter | ApplyTo::HttpFilter | ApplyTo::VirtualHost);
-    let path = format!("spec.configPatches[{index}].patch.operation");
+        matches!(apply_to, ApplyTo::NetworkFilter | ApplyTo::HttpFilter | ApplyTo::VirtualHost);
     match operation {
-        PatchOperation::Add if is_route => {
-            let message = "`ADD` has no effect on routes and route configurations";
-            let help = "use `INSERT_FIRST`, `INSERT_BEFORE` or `INSERT_AFTER` for routes";
-            found.add(filter, &path, Code::PatchAdd, message, help);
-        }
-        PatchOperation::Remove if is_route => {
-            let message = "`REMOVE` has no effect on routes and route configurations";
-            found.add(
-                filter,
-                &path,
-                Code::PatchRemove,
-                message,
-                "remove the VirtualService that makes the route",
-            );
-        }
-        PatchOperation::Replace if !is_replaceable => {
-            let message = "`REPLACE` has an effect on network filters, HTTP filters and virtual hosts only";
-            found.add(filter, &path, Code::PatchReplace, message, "use `MERGE`");
-        }
+        PatchOperation::Add if is_route => Some(Code::PatchAdd),
+        PatchOperation::Remove if is_route => Some(Code::PatchRemove),
+        PatchOperation::Replace if !is_replaceable => Some(Code::PatchReplace),
         PatchOperation::Remove
         | PatchOperation::Replace
         | PatchOperation::InsertBefore
         | PatchOperation::InsertAfter
-            if filter.spec.priority == 0 =>
+            if priority == 0 =>
         {
-            relative(filter, &path, name(patch), versioned, found);
+            Some(Code::PatchRelative)
         }
-        _ => {}
+        _ => None,
     }
 }
 
-fn relative(
-    filter: &Object<EnvoyFilter>,
-    path: &str,
-    name: &str,
-    versioned: &BTreeSet<String>,
-    found: &mut Findings,
-) {
-    let help = "set `priority`, or use `INSERT_FIRST` or `ADD`, so that the order is fixed";
-    if versioned.contains(name) {
-        let message = format!(
-            "the patch depends on `{}`, which another patch sets for some proxy versions only",
-            short(name)
-        );
-        found.add(filter, path, Code::PatchRelativeVersion, message, help);
-    } else {
-        let message =
-            "the patch needs another filter to be there first, and filters have no order without `priority`";
-        found.add(filter, path, Code::PatchRelative, message, help);
+/// The words for a code; that of relative operations depends on the filter's name.
+fn told(code: Code, name: &str, versioned: &BTreeSet<String>) -> Problem {
+    let relative = "set `priority`, or use `INSERT_FIRST` or `ADD`, so that the order is fixed";
+    match code {
+        Code::PatchAdd => (
+            code,
+            "`ADD` has no effect on routes and route configurations".to_owned(),
+            "use `INSERT_FIRST`, `INSERT_BEFORE` or `INSERT_AFTER` for routes",
+        ),
+        Code::PatchRemove => (
+            code,
+            "`REMOVE` has no effect on routes and route configurations".to_owned(),
+            "remove the VirtualService that makes the route",
+        ),
+        Code::PatchReplace => (
+            code,
+            "`REPLACE` has an effect on network filters, HTTP filters and virtual hosts only".to_owned(),
+            "use `MERGE`",
+        ),
+        _ if versioned.contains(name) => {
+            let message = format!(
+                "the patch depends on `{}`, which another patch sets for some proxy versions only",
+                short(name)
+            );
+            (Code::PatchRelativeVersion, message, relative)
+        }
+        _ => {
+            let message = "the patch needs another filter to be there first, and filters have no order without \
+                           `priority`";
+            (Code::PatchRelative, message.to_owned(), relative)
+        }
     }
 }
 

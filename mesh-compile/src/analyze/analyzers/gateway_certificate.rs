@@ -1,6 +1,6 @@
 //! Gateways of one workload that serve the same certificate: clients reuse one connection for hosts of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
 use mesh_model::name::StringMap;
@@ -10,7 +10,7 @@ use mesh_model::object::Object;
 use mesh_model::part::ServerTlsSettings;
 
 use crate::analyze::context::Context;
-use crate::analyze::findings::{Findings, full_name, listed};
+use crate::analyze::findings::{Findings, full_name, short};
 
 /// Names that are looked at for a message.
 const OTHERS_MAX: usize = 32;
@@ -30,9 +30,11 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         }
     }
     for gateway in context.objects(&context.config.gateways) {
+        // One finding for each other Gateway, as in Istio.
+        let mut told = BTreeSet::new();
         for (index, server) in gateway.spec.servers.iter().enumerate() {
             let Some(certificate) = server.tls.as_deref().and_then(Certificate::of) else { continue };
-            let others: Vec<_> = servers
+            let others = servers
                 .get(&certificate)
                 .into_iter()
                 .flatten()
@@ -40,16 +42,17 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 .flat_map(|(_, gateways)| gateways)
                 .filter(|other| !std::ptr::eq(**other, gateway))
                 .take(OTHERS_MAX)
-                .map(|other| full_name(other))
-                .collect();
-            if others.is_empty() {
-                continue;
+                .map(|other| full_name(other));
+            for other in others {
+                let message = format!("`{}` of the same workload serves this certificate too", short(&other));
+                if !told.insert(other) {
+                    continue;
+                }
+                let path = format!("spec.servers[{index}].tls");
+                let help = "put the hosts into one Gateway, or give each a certificate: browsers reuse a connection \
+                            for all hosts of a certificate and get 404 for those of the other Gateway";
+                found.add(gateway, &path, Code::CertificateShared, message, help);
             }
-            let path = format!("spec.servers[{index}].tls");
-            let message = format!("{} of the same workload serve this certificate too", listed(&others));
-            let help = "put the hosts into one Gateway, or give each a certificate: browsers reuse a connection \
-                        for all hosts of a certificate and get 404 for those of the other Gateway";
-            found.add(gateway, &path, Code::CertificateShared, message, help);
         }
     }
 }

@@ -34,9 +34,11 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
             found.push(finding.help(help).missing(Missing::pods(None, selector)));
             continue;
         };
+        // One finding for each port, as in Istio.
+        let mut told = BTreeSet::new();
         for (index, server) in gateway.spec.servers.iter().enumerate() {
             let Some(port) = &server.port else { continue };
-            if ports.contains(&port.number) {
+            if ports.contains(&port.number) || !told.insert(port.number) {
                 continue;
             }
             let message = format!("no service of the Pods with `{text}` has port {}", port.number);

@@ -14,7 +14,7 @@ use crate::analyze::in_mesh::{
 };
 
 /// Where the control plane lives.
-const CONTROL_PLANE: &str = "istio-system";
+pub(super) const CONTROL_PLANE: &str = "istio-system";
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     let mut injected = BTreeSet::new();

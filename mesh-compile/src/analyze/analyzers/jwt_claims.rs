@@ -1,6 +1,6 @@
 //! Routes by JWT claims at gateways that check no tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
 use mesh_model::name::StringMap;
@@ -26,15 +26,20 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         .collect();
     for service in context.objects(&context.config.virtual_services) {
         let Some((path, header)) = claim(&service.spec) else { continue };
+        let mut told = BTreeSet::new();
         for written in service.spec.gateways.iter().filter(|name| *name != "mesh") {
             let name = written.split_once('/').unwrap_or((&service.meta.namespace, written));
             let Some(gateway) = gateways.get(&name) else { continue };
-            let unchecked = context.pods.matching(&gateway.selector).find(|pod| {
+            let unchecked = context.pods.matching(&gateway.selector).filter(|pod| {
                 let namespaces = [context.mesh.root_namespace(), &pod.meta.namespace];
                 let mut rules = namespaces.iter().filter_map(|of| by_namespace.get(of)).flatten();
                 !rules.any(|selector| labels_subset_of(selector, &pod.meta.labels))
             });
-            if let Some(pod) = unchecked {
+            // One finding for each name of a Pod, as in Istio.
+            for pod in unchecked {
+                if !told.insert((name, &*pod.meta.name)) {
+                    continue;
+                }
                 let message = format!(
                     "`{}` never matches at Pod `{}/{}` of gateway `{}`, which checks no tokens",
                     short(header),

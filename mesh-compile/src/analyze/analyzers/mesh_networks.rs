@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, ResourceRef, nearest};
 use mesh_model::document::join_key;
 
+use super::injection::CONTROL_PLANE;
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, short};
 
@@ -30,7 +31,7 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
             let path = format!("{}.endpoints[{index}].fromRegistry", join_key("networks", name));
             let resource = ResourceRef {
                 kind: "MeshNetworks".to_owned(),
-                namespace: context.mesh.root_namespace().to_owned(),
+                namespace: CONTROL_PLANE.to_owned(),
                 name: "meshnetworks".to_owned(),
             };
             let message = format!("no cluster is called `{}`", short(registry));

@@ -36,6 +36,8 @@ pub(super) mod multi_service;
 pub(super) mod multicluster_service;
 pub(super) mod peer_shadowed;
 pub(super) mod port_name;
+#[cfg(test)]
+mod repeats;
 pub(super) mod rule_shadowed;
 pub(super) mod service_entry_addresses;
 pub(super) mod service_entry_conflict;

@@ -1,6 +1,6 @@
 //! VirtualServices of the mesh that claim the same host for the same clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
 use mesh_model::networking::virtual_service::spec::VirtualService;
@@ -29,9 +29,12 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         .collect();
     let claims = claims(&services);
     let mut same: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    let mut twice = BTreeSet::new();
     for claim in &claims {
         let owners = same.entry((claim.scope, &claim.host)).or_default();
-        if owners.last() != Some(&claim.owner) {
+        if owners.last() == Some(&claim.owner) {
+            twice.insert((claim.scope, &*claim.host, claim.owner));
+        } else {
             owners.push(claim.owner);
         }
     }
@@ -54,8 +57,18 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
                 others.push(other);
             }
         }
-        let Some(service) = services.get(claim.owner).filter(|_| !others.is_empty()) else { continue };
+        let is_twice = twice.contains(&(claim.scope, &*claim.host, claim.owner));
+        let Some(service) = services.get(claim.owner).filter(|_| is_twice || !others.is_empty()) else {
+            continue;
+        };
         last_reported = Some(claim.owner);
+        if others.is_empty() {
+            // A short name and the name that it stands for.
+            let message = format!("`{}` is claimed twice", short(&claim.host));
+            let path = format!("spec.hosts[{}]", claim.index);
+            found.add(service, &path, Code::VirtualServiceHostConflict, message, "keep one of its names");
+            continue;
+        }
         let names = others.iter().filter_map(|other| services.get(*other)).map(|other| full_name(other));
         let claim_too = if others.len() == 1 { "claims" } else { "claim" };
         let message =

@@ -1,6 +1,6 @@
 //! Injection webhooks: no two for one Pod, and a control plane behind each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_model::diagnostic::Code;
 use mesh_model::kubernetes::MutatingWebhookConfiguration;
@@ -16,6 +16,10 @@ use crate::analyze::in_mesh::{INJECT, INJECTION, REVISION};
 
 /// Revisions that are tried in all combinations.
 const REVISIONS_MAX: usize = 16;
+
+/// Others that a message looks at, and messages about one webhook.
+const OTHERS_MAX: usize = 16;
+const COMPANIES_MAX: usize = 16;
 
 type Labels = StringMap;
 
@@ -47,9 +51,12 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         }));
     }
     overlaps(&candidates, &revisions, found);
+    // One finding for all webhooks of a configuration that ask the same service, as in Istio.
+    let mut told = BTreeSet::new();
     for candidate in &candidates {
         let Some(service) = &candidate.webhook.client_config.service else { continue };
-        if context.services.get(&service.namespace, &service.name).is_none() {
+        let asked = (&*candidate.configuration.meta.name, &service.namespace, &service.name);
+        if told.insert(asked) && context.services.get(&service.namespace, &service.name).is_none() {
             let name = format!("{}/{}", service.namespace, service.name);
             let message = format!(
                 "webhook `{}` asks service `{}`, which does not exist",
@@ -67,11 +74,13 @@ fn compiled(selector: Option<&Written>) -> Option<LabelSelector> {
     selector.map_or(Some(LabelSelector::default()), Written::compiled)
 }
 
-/// Webhooks that are asked about the same Pod: tried with the labels that choose between them.
+/// Webhooks that are asked about the same Pod: tried with the labels that choose between them. As in Istio, each
+/// set of others is told once for a configuration, whatever labels lead to it.
 fn overlaps(candidates: &[Candidate<'_>], revisions: &BTreeSet<&str>, found: &mut Findings) {
     let namespaces = combinations(INJECTION, ["enabled", "disabled"], revisions);
     let pods = combinations(INJECT, ["true", "false"], revisions);
-    let mut others: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); candidates.len()];
+    let mut companies: Vec<BTreeSet<Vec<usize>>> = vec![BTreeSet::new(); candidates.len()];
+    let names = first_of_name(candidates);
     for namespace in &namespaces {
         let of_namespace: Vec<_> = candidates
             .iter()
@@ -80,20 +89,26 @@ fn overlaps(candidates: &[Candidate<'_>], revisions: &BTreeSet<&str>, found: &mu
             .filter(|(_, of, _)| of.matches(namespace))
             .collect();
         for labels in pods.iter().filter(|_| of_namespace.len() > 1) {
-            let asked: Vec<_> = of_namespace
+            let asked: BTreeSet<usize> = of_namespace
                 .iter()
                 .filter(|(_, _, pod)| pod.matches(labels))
-                .map(|(number, _, _)| *number)
+                .filter_map(|(number, _, _)| names.get(*number).copied())
                 .collect();
             for number in asked.iter().filter(|_| asked.len() > 1) {
-                if let Some(others) = others.get_mut(*number) {
-                    others.extend(asked.iter().filter(|other| *other != number).take(REVISIONS_MAX));
+                let Some(companies) = companies.get_mut(*number) else { continue };
+                if companies.len() < COMPANIES_MAX {
+                    let others = asked.iter().filter(|other| *other != number).take(OTHERS_MAX);
+                    companies.insert(others.copied().collect());
                 }
             }
         }
     }
-    for (candidate, others) in candidates.iter().zip(others) {
-        if others.is_empty() {
+    let all = candidates.iter().zip(companies);
+    let mut told = BTreeSet::new();
+    for (candidate, others) in
+        all.flat_map(|(candidate, all)| all.into_iter().map(move |one| (candidate, one)))
+    {
+        if !told.insert((&*candidate.configuration.meta.name, others.clone())) {
             continue;
         }
         let names = others
@@ -105,6 +120,17 @@ fn overlaps(candidates: &[Candidate<'_>], revisions: &BTreeSet<&str>, found: &mu
         let path = format!("webhooks[{}]", candidate.index);
         found.add(candidate.configuration, &path, Code::WebhookProblem, message, help);
     }
+}
+
+/// For each webhook the first one of its name in its configuration: those are one to Istio.
+fn first_of_name(candidates: &[Candidate<'_>]) -> Vec<usize> {
+    let mut first = BTreeMap::new();
+    let numbered = candidates.iter().enumerate();
+    numbered
+        .map(|(number, one)| {
+            *first.entry((&*one.configuration.meta.name, &*one.webhook.name)).or_insert(number)
+        })
+        .collect()
 }
 
 /// No label, each value, and all of them with each revision.
