@@ -1,19 +1,26 @@
 //! `ConnectionPoolSettings` and `OutlierDetection` (T-229, T-270..T-277).
 
-use super::{Checker, Path, Problem, value};
+use super::{Checker, Hearing, Path, Problem, value};
 use crate::part::{
     ConnectionPoolSettings, H2UpgradePolicy, HttpSettings, OutlierDetection, TcpKeepalive, TcpSettings,
 };
 use crate::value::Duration;
 
-/// Limits of connections and requests.
-pub(crate) fn connection_pool(found: &mut Checker<'_>, at: &Path<'_>, pool: &ConnectionPoolSettings) {
+/// Limits of connections and requests. `rest`: what is heard of fields that only a DestinationRule is checked for.
+pub(crate) fn connection_pool(
+    found: &mut Checker<'_>,
+    at: &Path<'_>,
+    pool: &ConnectionPoolSettings,
+    rest: Hearing,
+) {
     found.require(pool.http.is_some() || pool.tcp.is_some(), at, || {
         Problem::missing("a connection pool needs `tcp` or `http`")
             .help("write limits under `tcp` or `http`, or remove it")
     });
     if let Some(http) = &pool.http {
-        http_settings(found, &at.field("http"), http);
+        let at = at.field("http");
+        http_settings(found, &at, http);
+        found.hearing(rest, |found| http2_keep_alive(found, &at, http));
     }
     if let Some(tcp) = &pool.tcp {
         tcp_settings(found, &at.field("tcp"), tcp);
@@ -41,6 +48,9 @@ fn http_settings(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpSettings) {
             problem.help("remove `useClientProtocol` or `h2UpgradePolicy: UPGRADE`"),
         );
     }
+}
+
+fn http2_keep_alive(found: &mut Checker<'_>, at: &Path<'_>, http: &HttpSettings) {
     if let Some(keepalive) = &http.http2_keep_alive {
         let at = at.field("http2KeepAlive");
         for (name, written) in [("interval", keepalive.interval), ("timeout", keepalive.timeout)] {
@@ -68,23 +78,19 @@ fn tcp_keepalive(found: &mut Checker<'_>, at: &Path<'_>, keepalive: &TcpKeepaliv
     duration(found, &at.field("interval"), keepalive.interval);
 }
 
-/// When endpoints are ejected.
-pub(crate) fn outlier_detection(found: &mut Checker<'_>, at: &Path<'_>, outlier: &OutlierDetection) {
+/// When endpoints are ejected. `rest`: as of [`connection_pool`].
+pub(crate) fn outlier_detection(
+    found: &mut Checker<'_>,
+    at: &Path<'_>,
+    outlier: &OutlierDetection,
+    rest: Hearing,
+) {
     duration(found, &at.field("baseEjectionTime"), outlier.base_ejection_time);
     duration(found, &at.field("interval"), outlier.interval);
-    if outlier.consecutive_errors != 0 {
-        let problem = Problem::new(crate::diagnostic::Code::Deprecated, "`consecutiveErrors` is deprecated");
-        found.find(
-            &at.field("consecutiveErrors"),
-            problem.help("use `consecutiveGatewayErrors` or `consecutive5xxErrors`"),
-        );
-    }
     let local_failures = outlier.consecutive_local_origin_failures.unwrap_or_default();
     if local_failures > 0 && !outlier.split_external_local_origin_errors {
-        let problem = Problem::conflict(
-            "local failures do not count without `splitExternalLocalOriginErrors`",
-        )
-        .help("set `splitExternalLocalOriginErrors: true`, or remove `consecutiveLocalOriginFailures`");
+        let problem =
+            Problem::conflict("local failures do not count without `splitExternalLocalOriginErrors`");
         found.find(
             &at.field("consecutiveLocalOriginFailures"),
             problem.help("write `splitExternalLocalOriginErrors: true`"),
@@ -92,6 +98,17 @@ pub(crate) fn outlier_detection(found: &mut Checker<'_>, at: &Path<'_>, outlier:
     }
     found.check(&at.field("maxEjectionPercent"), value::percent(outlier.max_ejection_percent));
     found.check(&at.field("minHealthPercent"), value::percent(outlier.min_health_percent));
+    found.hearing(rest, |found| what_is_an_error(found, at, outlier));
+}
+
+fn what_is_an_error(found: &mut Checker<'_>, at: &Path<'_>, outlier: &OutlierDetection) {
+    if outlier.consecutive_errors != 0 {
+        let problem = Problem::new(crate::diagnostic::Code::Deprecated, "`consecutiveErrors` is deprecated");
+        found.find(
+            &at.field("consecutiveErrors"),
+            problem.help("use `consecutiveGatewayErrors` or `consecutive5xxErrors`"),
+        );
+    }
     let codes = at.field("outlierDetectionHttpErrorCodes");
     for (index, code) in outlier.outlier_detection_http_error_codes.iter().enumerate() {
         found.require((100..=599).contains(code), &codes.index(index), || {

@@ -76,10 +76,10 @@ impl Blocks<'_> {
 
     fn check(&self, found: &mut Checker<'_>, at: &Path<'_>) {
         if let Some(outlier) = self.outlier_detection {
-            outlier_detection(found, &at.field("outlierDetection"), outlier);
+            outlier_detection(found, &at.field("outlierDetection"), outlier, Hearing::All);
         }
         if let Some(pool) = self.connection_pool {
-            connection_pool(found, &at.field("connectionPool"), pool);
+            connection_pool(found, &at.field("connectionPool"), pool, Hearing::All);
         }
         if let Some(balancer) = self.load_balancer {
             let ejection =

@@ -11,7 +11,7 @@ use super::{MeshConfig, MeshNetworks, ProxyConfig};
 use crate::check::connection_pool::{connection_pool, outlier_detection};
 use crate::check::locality::{self, Ejection};
 use crate::check::retry::retry;
-use crate::check::{Checked, Checker, Path, Problem, host, port, short, value};
+use crate::check::{Checked, Checker, Hearing, Path, Problem, host, port, short, value};
 use crate::diagnostic::{Code, Report};
 use crate::name::is_dns_label;
 use crate::object::Object;
@@ -67,14 +67,17 @@ pub(super) fn mesh_config(object: &Object<MeshConfig>, report: &mut Report) {
     if let Some(policy) = &mesh.default_traffic_policy {
         let at = ROOT.field("defaultTrafficPolicy");
         if let Some(pool) = &policy.connection_pool {
-            connection_pool(found, &at.field("connectionPool"), pool);
+            connection_pool(found, &at.field("connectionPool"), pool, Hearing::Nothing);
         }
         if let Some(outlier) = &policy.outlier_detection {
-            outlier_detection(found, &at.field("outlierDetection"), outlier);
+            outlier_detection(found, &at.field("outlierDetection"), outlier, Hearing::Nothing);
         }
     }
     if let Some(policy) = &mesh.default_http_retry_policy {
-        retry(found, &ROOT.field("defaultHttpRetryPolicy"), policy);
+        // Istio checks the policy of inbound routes only.
+        found.hearing(Hearing::Nothing, |found| {
+            retry(found, &ROOT.field("defaultHttpRetryPolicy"), policy);
+        });
     }
     if let Some(policy) = &mesh.default_inbound_http_retry_policy {
         inbound_retry(found, &ROOT.field("defaultInboundHttpRetryPolicy"), policy);

@@ -95,3 +95,27 @@ fn networks_have_blocks_registries_and_gateways() {
         ]
     );
 }
+
+/// istio/istio, pkg/config/validation/agent: `ValidateMeshConfig` looks at no `defaultHttpRetryPolicy`, and at less of the
+/// `defaultTrafficPolicy` than of a DestinationRule's.
+#[test]
+fn what_istio_passes_over_is_only_remarked_on() {
+    for passed_over in [
+        json!({"defaultHttpRetryPolicy": {"retryOn": "5xx"}}),
+        json!({"defaultHttpRetryPolicy": {"attempts": 2, "retryOn": "bogus"}}),
+        json!({"defaultTrafficPolicy": {"outlierDetection": {"consecutiveErrors": 5}}}),
+        json!({"defaultTrafficPolicy": {"outlierDetection": {"outlierDetectionHttpErrorCodes": [99]}}}),
+        json!({"defaultTrafficPolicy": {"connectionPool": {"http": {"http2KeepAlive": {"interval": "1s"}}}}}),
+    ] {
+        let found = mesh(&passed_over);
+        assert!(found.len() == 1 && found.iter().all(|line| line.starts_with("doubtful ")), "{found:?}");
+    }
+    for refused in [
+        json!({"defaultInboundHttpRetryPolicy": {"retryOn": "5xx"}}),
+        json!({"defaultTrafficPolicy": {"outlierDetection": {"maxEjectionPercent": 101}}}),
+        json!({"defaultTrafficPolicy": {"connectionPool": {"http": {"maxRetries": -1}}}}),
+    ] {
+        let found = mesh(&refused);
+        assert!(found.len() == 1 && found.iter().all(|line| !line.starts_with("doubtful ")), "{found:?}");
+    }
+}

@@ -8,7 +8,7 @@ use super::spec::{
     IstioIngressListener, OutboundTrafficPolicy, OutboundTrafficPolicyMode, Sidecar, SidecarPort,
 };
 use crate::check::connection_pool::connection_pool;
-use crate::check::{Checked, Checker, Path, Problem, host, port, selector, short, tls};
+use crate::check::{Checked, Checker, Hearing, Path, Problem, host, port, selector, short, tls};
 use crate::diagnostic::{Code, Report};
 use crate::name::{Protocol, is_dns_label};
 use crate::object::Object;
@@ -43,7 +43,7 @@ pub(super) fn validate(object: &Object<Sidecar>, report: &mut Report) {
         }
     }
     if let Some(pool) = &sidecar.inbound_connection_pool {
-        connection_pool(found, &SPEC.field("inboundConnectionPool"), pool);
+        connection_pool(found, &SPEC.field("inboundConnectionPool"), pool, Hearing::All);
     }
     egress::egress(found, &SPEC.field("egress"), &sidecar.egress);
     if let Some(policy) = &sidecar.outbound_traffic_policy {
@@ -95,7 +95,7 @@ fn ingress(found: &mut Checker<'_>, at: &Path<'_>, listener: &IstioIngressListen
     }
     if let Some(pool) = &listener.connection_pool {
         let at = at.field("connectionPool");
-        connection_pool(found, &at, pool);
+        connection_pool(found, &at, pool, Hearing::All);
         if pool.http.is_some() && protocol.is_some_and(|protocol| !protocol.is_http()) {
             let problem = Problem::new(Code::NoEffect, "HTTP limits mean nothing on a port that is not HTTP");
             found.find(&at.field("http"), problem.help("write `port.protocol: HTTP`, or only `tcp` limits"));
