@@ -99,8 +99,8 @@ impl Problem {
     }
 }
 
-/// What of a part of an object Istio would refuse or warn about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What of a part of an object Istio would refuse or warn about; the later, the less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Hearing {
     /// Errors and warnings.
     All,
@@ -128,9 +128,11 @@ impl<'c> Checker<'c> {
         &self.object.namespace
     }
 
-    /// Checks a part of which Istio hears less: what it would not say becomes [`Code::Doubtful`].
+    /// Checks a part of which Istio hears less: what it would not say becomes [`Code::Doubtful`]. Within a part of which it
+    /// hears little it hears no more of a smaller one.
     pub(crate) fn hearing(&mut self, hearing: Hearing, check: impl FnOnce(&mut Self)) {
-        let before = std::mem::replace(&mut self.hearing, hearing);
+        let before = self.hearing;
+        self.hearing = before.max(hearing);
         check(self);
         self.hearing = before;
     }

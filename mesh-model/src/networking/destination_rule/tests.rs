@@ -212,4 +212,9 @@ fn warnings_of_subsets_and_ports_are_remarks_as_istio_loses_them() {
         check(&json!({"host": "a", "trafficPolicy": {"portLevelSettings": [port]}})),
         [format!("doubtful spec.trafficPolicy.portLevelSettings[0].{field}")]
     );
+    let outlier = json!({"outlierDetection": {"consecutiveErrors": 5}});
+    assert_eq!(
+        check(&json!({"host": "a", "subsets": [{"name": "v1", "trafficPolicy": outlier}]})),
+        ["doubtful spec.subsets[0].trafficPolicy.outlierDetection.consecutiveErrors"]
+    );
 }
