@@ -49,19 +49,20 @@ impl Suppression {
 }
 
 /// Leaves out findings that a suppression, or an annotation of the object they are about, does not want. Findings of
-/// reading always stay.
+/// reading always stay. An annotation speaks for the object of its file: that of another cluster may have the same name.
 pub fn suppress(report: Report, config: &ConfigSet, suppressions: &[Suppression]) -> Report {
-    let mut annotated: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+    let mut annotated: BTreeMap<(&str, &str, &str, &str), Vec<&str>> = BTreeMap::new();
     config.each_object(&mut |provenance, meta| {
         if let Some(codes) = meta.annotations.get(ANNOTATION) {
-            let key = (provenance.kind, &*provenance.namespace, &*provenance.name);
+            let file = &*provenance.document.source.file;
+            let key = (provenance.kind, &*provenance.namespace, &*provenance.name, file);
             annotated.entry(key).or_default().extend(codes.split(',').map(str::trim));
         }
     });
     let is_wanted = |finding: &Diagnostic| {
         let resource = &finding.at.resource;
-        let own =
-            annotated.get(&(resource.kind.as_str(), resource.namespace.as_str(), resource.name.as_str()));
+        let key = (&*resource.kind, &*resource.namespace, &*resource.name, &*finding.at.file);
+        let own = annotated.get(&key);
         finding.code.stage() == mesh_model::diagnostic::Stage::Read
             || !own.is_some_and(|codes| codes.iter().any(|code| *code == "*" || has_code(finding, code)))
                 && !suppressions.iter().any(|one| one.holds(finding))
@@ -90,7 +91,35 @@ fn covers(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mesh_model::config_set::{Change, ConfigSet};
+    use mesh_model::mesh_config::MeshConfig;
+    use mesh_model::yaml::{LoadOptions, load};
+
     use super::covers;
+    use crate::analyze::{Input, Options, analyze};
+
+    /// istio/istio, pkg/config/analysis/local: each message is held against the annotations of its own resource.
+    #[test]
+    fn an_annotation_says_nothing_of_the_object_of_another_cluster() {
+        let service = |annotations: &str| {
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: a, namespace: shop{annotations}}}\n\
+                 spec: {{ports: [{{name: web, port: 80}}]}}\n"
+            )
+        };
+        let quiet = service(", annotations: {galley.istio.io/analyze-suppress: '*'}");
+        let mut config = ConfigSet::new();
+        for (cluster, text) in [("one", quiet), ("two", service(""))] {
+            let loaded =
+                load(&format!("{cluster}.yaml"), text, &LoadOptions::default().with_cluster(cluster));
+            config.apply(loaded.documents.into_iter().map(Change::Upsert));
+        }
+        let mesh = MeshConfig::with_defaults();
+        let only = Some(["service.PortNameAnalyzer".to_owned()].into());
+        let report = analyze(&Input::new(&config, &mesh), &Options { only, ..Options::default() }).report;
+        let files: Vec<_> = report.iter().map(|found| found.at.file.as_str()).collect();
+        assert_eq!(files, ["two.yaml"]);
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {
