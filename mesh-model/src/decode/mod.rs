@@ -41,7 +41,7 @@ pub enum Unknown {
     Schema,
     /// An error (strict reading); the field is ignored.
     Error,
-    /// A warning; the field is ignored. So are null, a number as text and an enumeration by number, which are read.
+    /// A warning; the field is ignored.
     Warning,
     /// Nothing: it is ignored silently.
     Ignore,
@@ -202,13 +202,9 @@ struct Findings {
 }
 
 impl Context {
-    /// How bad it is what only Istio's own readers take; `None`: it is as good as anything.
-    fn beyond_schema(&self) -> Option<Severity> {
-        match self.options.unknown {
-            Unknown::Schema if self.options.protobuf => Some(Severity::Error),
-            Unknown::Warning if self.options.protobuf => Some(Severity::Warning),
-            _ => None,
-        }
+    /// Whether what only Istio's own readers take is an error.
+    fn is_schema(&self) -> bool {
+        self.options.protobuf && self.options.unknown == Unknown::Schema
     }
 
     /// Adds a finding once, however many rounds meet it; it is made only where it is kept.
