@@ -76,7 +76,7 @@ pub(crate) struct Exchange {
     standing: Arc<Standing>,
     parts: Parts,
     body: Replay,
-    record: Box<Record>,
+    record: Record,
     traced: Option<Traced>,
     upgrade: Option<(HeaderValue, OnUpgrade)>,
     plan: Plan,
