@@ -99,9 +99,7 @@ impl Exchange {
         let Network::Http(manager) = &self.standing.chain()?.network else { return None };
         let facts = head::facts(&self.parts, connection.is_terminated()).ok()?;
         let now = connection.proxy.clock.unix_seconds();
-        let element = connection.certificate_element(&manager.headers);
-        let config = &self.standing.generation.config;
-        let connected = connection.connected(config, Some(&facts), element.as_ref(), now);
+        let connected = connection.connected(&self.standing.generation.config, Some(&facts), now);
         let (canonical, asked) = until(&connected, manager, before.asked(), place)?;
         Some((owned(&canonical.request), asked))
     }
