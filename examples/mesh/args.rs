@@ -156,7 +156,7 @@ pub struct Check {
     #[arg(long)]
     pub complete: bool,
     /// Fields that the API does not have, and doubled keys, are warnings: a control plane drops them. Without this they
-    /// are errors, as an API server refuses them.
+    /// are errors, as an API server refuses them, and so are null, numbers as text and enumerations by number in Istio's kinds.
     #[arg(long)]
     pub lenient: bool,
     /// `hardened`: also tell where that profile decides otherwise than Istio.

@@ -6,12 +6,14 @@ use mesh::proxy_core::runtime::options::Memory;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Begins again with the allocator told to give freed memory back at once, and to look often for what other threads have
-/// freed, where there is a bound to keep to: it reads its settings before anything of the program runs.
+/// Begins again with the allocator told to give freed memory back at once, to look often for what other threads have freed,
+/// and to take memory in small pages (a huge one is a thirtieth of 64 MiB), where there is a bound to keep to: it reads its
+/// settings before anything of the program runs.
 #[cfg(feature = "mimalloc")]
 pub(super) fn set(memory: Memory) {
     use std::os::unix::process::CommandExt;
-    const SETTINGS: [(&str, &str); 2] = [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_GENERIC_COLLECT", "1000")];
+    const SETTINGS: [(&str, &str); 3] =
+        [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_GENERIC_COLLECT", "1000"), ("MIMALLOC_ALLOW_THP", "0")];
     if memory.bound().is_some()
         && SETTINGS.iter().any(|(name, _)| std::env::var_os(name).is_none())
         && let Ok(own) = std::env::current_exe()

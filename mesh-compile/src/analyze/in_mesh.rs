@@ -4,6 +4,8 @@ use mesh_model::kubernetes::{Deployment, Namespace, Pod, pod::Container};
 use mesh_model::name::StringMap;
 use mesh_model::object::Object;
 
+/// Where the control plane lives, for analyzers to which Istio gives no other place.
+pub(super) const CONTROL_PLANE: &str = "istio-system";
 /// The sidecar's container.
 pub(super) const PROXY: &str = "istio-proxy";
 /// The label of a namespace that asks for injection.

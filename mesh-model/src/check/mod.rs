@@ -213,6 +213,11 @@ impl<'c> Checker<'c> {
         find(self.object.document.root(), path)
     }
 
+    /// Whether anything but null is written at `path`, be it empty: rules of the schema (`has(..)`) ask that.
+    pub(crate) fn is_written(&self, path: &Path<'_>) -> bool {
+        self.written(path).is_some_and(|node| !node.is_null())
+    }
+
     /// Whether an empty list or map is written at `path`.
     pub(crate) fn is_written_empty(&self, path: &Path<'_>) -> bool {
         self.written(path).is_some_and(|node| match node.value() {

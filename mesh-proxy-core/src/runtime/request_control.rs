@@ -1,8 +1,8 @@
 //! What the application in front of a sidecar asks for in headers of its requests: timeouts and retries (T-167).
 //! Spec: Envoy's router, headers `x-envoy-retry-on`, `x-envoy-max-retries`, `x-envoy-upstream-rq-timeout-ms` and so on.
 //!
-//! They are taken off in any case. Only the proxy's own application is heeded: Envoy does what any client asks where the
-//! proxy is no edge, which lets strangers have a server asked as often as they like.
+//! They are taken off in any case. Only the proxy's own application is heeded: a stranger could have a server asked as often
+//! as it likes. Ours: Envoy heeds addresses that are internal, and since 1.33 none is unless it is told so.
 // Facts: Envoy's source/common/router/router.cc (`FilterUtility::finalTimeout`) and retry_state_impl.cc. What a route's own
 // header operations say of retries counts, of timeouts not.
 

@@ -21,18 +21,12 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
         let mut said = BTreeSet::new();
         for (index, patch) in filter.spec.config_patches.iter().enumerate() {
             let Some(change) = &patch.patch else { break };
-            let problem = problem(filter.spec.priority, patch.apply_to, change.operation)
-                .map(|code| told(code, name(patch), &versioned));
+            let problem = problem(filter.spec.priority, patch, change.operation, &versioned);
             if let Some((code, message, help)) = problem
                 && said.insert(code)
             {
-                found.add(
-                    filter,
-                    &format!("spec.configPatches[{index}].patch.operation"),
-                    code,
-                    message,
-                    help,
-                );
+                let path = format!("spec.configPatches[{index}].patch.operation");
+                found.add(filter, &path, code, message, help);
             }
             let proxy = patch.matches.as_ref().and_then(|matches| matches.proxy.as_ref());
             if proxy.is_some_and(|proxy| !proxy.proxy_version.is_empty()) {
@@ -42,58 +36,57 @@ pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     }
 }
 
-fn problem(priority: i32, apply_to: ApplyTo, operation: PatchOperation) -> Option<Code> {
-    let is_route = matches!(apply_to, ApplyTo::RouteConfiguration | ApplyTo::HttpRoute);
+fn problem(
+    priority: i32,
+    patch: &EnvoyConfigObjectPatch,
+    operation: PatchOperation,
+    versioned: &BTreeSet<String>,
+) -> Option<Problem> {
+    let is_route = matches!(patch.apply_to, ApplyTo::RouteConfiguration | ApplyTo::HttpRoute);
     let is_replaceable =
-        matches!(apply_to, ApplyTo::NetworkFilter | ApplyTo::HttpFilter | ApplyTo::VirtualHost);
-    match operation {
-        PatchOperation::Add if is_route => Some(Code::PatchAdd),
-        PatchOperation::Remove if is_route => Some(Code::PatchRemove),
-        PatchOperation::Replace if !is_replaceable => Some(Code::PatchReplace),
+        matches!(patch.apply_to, ApplyTo::NetworkFilter | ApplyTo::HttpFilter | ApplyTo::VirtualHost);
+    let (code, message, help) = match operation {
+        PatchOperation::Add if is_route => (
+            Code::PatchAdd,
+            "`ADD` has no effect on routes and route configurations",
+            "use `INSERT_FIRST`, `INSERT_BEFORE` or `INSERT_AFTER` for routes",
+        ),
+        PatchOperation::Remove if is_route => (
+            Code::PatchRemove,
+            "`REMOVE` has no effect on routes and route configurations",
+            "remove the VirtualService that makes the route",
+        ),
+        PatchOperation::Replace if !is_replaceable => (
+            Code::PatchReplace,
+            "`REPLACE` has an effect on network filters, HTTP filters and virtual hosts only",
+            "use `MERGE`",
+        ),
         PatchOperation::Remove
         | PatchOperation::Replace
         | PatchOperation::InsertBefore
         | PatchOperation::InsertAfter
             if priority == 0 =>
         {
-            Some(Code::PatchRelative)
+            return Some(relative(name(patch), versioned));
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some((code, message.to_owned(), help))
 }
 
-/// The words for a code; that of relative operations depends on the filter's name.
-fn told(code: Code, name: &str, versioned: &BTreeSet<String>) -> Problem {
-    let relative = "set `priority`, or use `INSERT_FIRST` or `ADD`, so that the order is fixed";
-    match code {
-        Code::PatchAdd => (
-            code,
-            "`ADD` has no effect on routes and route configurations".to_owned(),
-            "use `INSERT_FIRST`, `INSERT_BEFORE` or `INSERT_AFTER` for routes",
-        ),
-        Code::PatchRemove => (
-            code,
-            "`REMOVE` has no effect on routes and route configurations".to_owned(),
-            "remove the VirtualService that makes the route",
-        ),
-        Code::PatchReplace => (
-            code,
-            "`REPLACE` has an effect on network filters, HTTP filters and virtual hosts only".to_owned(),
-            "use `MERGE`",
-        ),
-        _ if versioned.contains(name) => {
-            let message = format!(
-                "the patch depends on `{}`, which another patch sets for some proxy versions only",
-                short(name)
-            );
-            (Code::PatchRelativeVersion, message, relative)
-        }
-        _ => {
-            let message = "the patch needs another filter to be there first, and filters have no order without \
-                           `priority`";
-            (Code::PatchRelative, message.to_owned(), relative)
-        }
+/// What to say of an operation that needs another filter to be there.
+fn relative(name: &str, versioned: &BTreeSet<String>) -> Problem {
+    let help = "set `priority`, or use `INSERT_FIRST` or `ADD`, so that the order is fixed";
+    if versioned.contains(name) {
+        let message = format!(
+            "the patch depends on `{}`, which another patch sets for some proxy versions only",
+            short(name)
+        );
+        return (Code::PatchRelativeVersion, message, help);
     }
+    let message =
+        "the patch needs another filter to be there first, and filters have no order without `priority`";
+    (Code::PatchRelative, message.to_owned(), help)
 }
 
 /// The filter that a patch sets, or the one that it looks for.

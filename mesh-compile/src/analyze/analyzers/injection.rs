@@ -10,11 +10,8 @@ use serde_json::Value;
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, listed};
 use crate::analyze::in_mesh::{
-    DATAPLANE_MODE, INJECT, INJECTION, REVISION, injector_config_map, proxy_image,
+    CONTROL_PLANE, DATAPLANE_MODE, INJECT, INJECTION, REVISION, injector_config_map, proxy_image,
 };
-
-/// Where the control plane lives.
-pub(super) const CONTROL_PLANE: &str = "istio-system";
 
 pub(in crate::analyze) fn run(context: &Context<'_>, found: &mut Findings) {
     let mut injected = BTreeSet::new();

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use mesh_model::diagnostic::{Code, Diagnostic, Place, ResourceRef, nearest};
 use mesh_model::document::join_key;
 
-use super::injection::CONTROL_PLANE;
 use crate::analyze::context::Context;
 use crate::analyze::findings::{Findings, short};
+use crate::analyze::in_mesh::CONTROL_PLANE;
 
 /// The label of Secrets that give access to other clusters, named by their keys.
 const MULTI_CLUSTER: &str = "istio/multiCluster";

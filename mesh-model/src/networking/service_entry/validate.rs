@@ -95,7 +95,7 @@ fn ports(found: &mut Checker<'_>, entry: &ServiceEntry) {
         });
         // The schema refuses a `0` that is written.
         let target = at.field("targetPort");
-        if one.target_port != 0 || found.written(&target).is_some_and(|node| !node.is_null()) {
+        if one.target_port != 0 || found.is_written(&target) {
             found.check(&target, port::number(one.target_port));
         }
         found.check(&at.field("name"), port::name(&one.name));

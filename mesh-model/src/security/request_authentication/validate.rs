@@ -32,7 +32,7 @@ fn jwt_rule(found: &mut Checker<'_>, at: &Path<'_>, rule: &JwtRule) {
         Problem::missing("`issuer` or `jwksUri` is required").help("add the issuer of the tokens")
     });
     // The schema asks which of them are written, be it with nothing.
-    let has_keys = found.written(&at.field("jwks")).is_some_and(|node| !node.is_null());
+    let has_keys = !rule.jwks.is_empty() || found.is_written(&at.field("jwks"));
     found.at_most_one(at, &[("jwksUri", !rule.jwks_uri.is_empty()), ("jwks", has_keys)]);
     if !rule.jwks_uri.is_empty() {
         found.check(&at.field("jwksUri"), http_url(&rule.jwks_uri));

@@ -24,9 +24,12 @@ impl Version {
         if self == Self::One { "memory.usage_in_bytes" } else { "memory.current" }
     }
 
-    /// Pages of files that nobody has looked at lately: they are given away before anybody is killed.
-    fn spare(self) -> &'static str {
-        if self == Self::One { "total_inactive_file" } else { "inactive_file" }
+    /// Pages of files: all of them, in two parts, and those among them that some program has in its address space.
+    fn of_files(self) -> [&'static str; 3] {
+        match self {
+            Self::One => ["total_inactive_file", "total_active_file", "total_mapped_file"],
+            Self::Two => ["inactive_file", "active_file", "file_mapped"],
+        }
     }
 }
 
@@ -69,14 +72,19 @@ impl Group {
         self.number(self.version.bound()).filter(|bound| (1..NONE).contains(bound))
     }
 
-    /// Bytes that they have and that cannot be taken from them.
+    /// Bytes that they have and cannot do without.
+    ///
+    /// Pages of files are given away before anybody is killed, but those that are mapped are the members' own programs: a
+    /// program that must read itself from disk again and again comes to nothing, not even to cutting connections.
     pub(super) fn used(&self) -> Option<u64> {
         let used = self.number(self.version.used())?;
         let told = std::fs::read_to_string(self.folder.join("memory.stat")).unwrap_or_default();
-        let mut lines = told.lines().filter_map(|line| line.split_once(' '));
-        let spare = lines.find(|(name, _)| *name == self.version.spare());
-        let spare = spare.and_then(|(_, bytes)| bytes.trim().parse().ok()).unwrap_or(0);
-        Some(used.saturating_sub(spare))
+        let [inactive, active, mapped] = self.version.of_files().map(|wanted| {
+            let mut lines = told.lines().filter_map(|line| line.split_once(' '));
+            let found = lines.find(|(name, _)| *name == wanted);
+            found.and_then(|(_, bytes)| bytes.trim().parse::<u64>().ok()).unwrap_or(0)
+        });
+        Some(used.saturating_sub(inactive.saturating_add(active).saturating_sub(mapped)))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Memory: how much of what there may be is taken, and what is done about it near the bound.
 //!
-//! From nine tenths on no connections are taken. From 95 of a hundred on requests are answered with 503 and some
-//! connections are cut every tenth of a second, until there is less than nine tenths; from 97 on nothing is read either,
-//! from clients or upstreams. That is the order of Envoy's overload manager (`stop_accepting_connections`,
-//! `stop_accepting_requests`, `reset_high_memory_stream`), whose replies and flag (`OM`) these have.
+//! Of the bound, less a fortieth for what comes too fast: from nine tenths on no connections are taken; where it stays
+//! there some are cut every second, or clients that only hold what they have would keep all others out. From 95 of a
+//! hundred on requests are answered with 503 and some connections are cut every tenth of a second, until there is less
+//! than nine tenths; from 97 on nothing is read either, from clients or upstreams. That is the order of Envoy's overload
+//! manager (`stop_accepting_connections`, `reduce_timeouts`, `stop_accepting_requests`, `reset_high_memory_stream`), whose
+//! replies and flag (`OM`) these have.
 //!
 //! What is taken is looked at every fiftieth of a second, and besides whenever so much was read since the last look that
 //! it could matter: between two looks nobody can make the process take what is left to the bound. A look is one read of
@@ -17,7 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -26,10 +28,14 @@ pub(crate) use self::metered::Metered;
 use self::process::Process;
 use super::options::Memory;
 
-/// How often the group's files are read; the process alone is looked at more often while much is read.
+/// How often it is looked at what is taken, where nothing is read.
 const EVERY: Duration = Duration::from_millis(20);
+/// Milliseconds between two looks at the group's files: the process alone is looked at more often while much is read.
+const GROUP_EVERY: u64 = 10;
 /// How often connections are cut: what the last cut gave back is then seen.
 const CUT_EVERY: Duration = Duration::from_millis(100);
+/// The same where no connections are taken, and nothing else is the matter.
+const CUT_EVERY_WHILE_FULL: Duration = Duration::from_secs(1);
 /// How often threads are stirred while there is much in use, and for how long afterwards.
 const STIR_EVERY: Duration = Duration::from_millis(100);
 const STIR_FOR: Duration = Duration::from_secs(15);
@@ -44,7 +50,12 @@ const LOOK_MAX: u64 = 4 * 1024 * 1024;
 /// The same once a good part of the memory is taken.
 const LOOK_NEAR: u64 = 8 * 1024;
 
-/// Parts of the bound, in thousands.
+/// What is left free of any bound, for what comes before a look tells (what was read and is not worked on yet, sockets,
+/// threads), as a part of it; of a small bound that is not enough (measured: 2 MiB in a fiftieth of a second).
+const SPARE_PART: u64 = 40;
+const SPARE_MIN: u64 = 3 << 20;
+
+/// Parts of the bound without what is left free, in thousands.
 const NEAR: u64 = 800;
 const FULL: u64 = 900;
 const OVER: u64 = 950;
@@ -71,7 +82,8 @@ impl Level {
     ///
     /// What was shed must bring something: shedding ends below [`FULL`].
     fn after(self, used: u64, bound: u64) -> Self {
-        let thousandths = used.saturating_mul(1000) / bound.max(1);
+        let spare = (bound / SPARE_PART).max(SPARE_MIN);
+        let thousandths = used.saturating_mul(1000) / bound.saturating_sub(spare).max(1);
         match thousandths {
             PAUSED.. => Self::Paused,
             OVER.. => Self::Over,
@@ -127,6 +139,9 @@ struct Gauge {
     bound: AtomicU64,
     /// What the group has beyond what this process shows; less than nothing where pages of the process are another group's.
     besides: AtomicI64,
+    made: Instant,
+    /// When the group was looked at last, in milliseconds after `made`.
+    looked: AtomicU64,
     used: AtomicU64,
     /// Bytes read since the last look.
     since: AtomicU64,
@@ -161,14 +176,22 @@ impl Gauge {
             group,
             bound: AtomicU64::new(bound),
             besides: AtomicI64::new(0),
+            made: Instant::now(),
+            looked: AtomicU64::new(0),
             used: AtomicU64::new(0),
             since: AtomicU64::new(0),
         })
     }
 
-    /// Reads what the group has and may have.
+    /// Reads what the group has and may have, unless that was done a moment ago.
     fn look_at_group(&self) {
         let Some(group) = &self.group else { return };
+        let now = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let looked = self.looked.load(Ordering::Relaxed);
+        if looked != 0 && now.saturating_sub(looked) < GROUP_EVERY {
+            return;
+        }
+        self.looked.store(now, Ordering::Relaxed);
         if let Some(bound) = group.bound() {
             self.bound.store(bound, Ordering::Relaxed);
         }
@@ -240,6 +263,7 @@ impl Pressure {
     }
 
     fn look(&self, gauge: &Gauge) {
+        gauge.look_at_group();
         let Some((used, bound)) = gauge.used() else { return };
         self.set(used, bound);
     }
@@ -309,12 +333,11 @@ pub(super) fn watch(pressure: &Arc<Pressure>) {
     }
     let watched = Arc::downgrade(pressure);
     tokio::spawn(async move {
-        let (mut until_cut, mut until_stir, mut stirs) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        let (mut since_cut, mut until_stir, mut stirs) = (CUT_EVERY, Duration::ZERO, Duration::ZERO);
         loop {
             tokio::time::sleep(EVERY).await;
             let Some(pressure) = watched.upgrade() else { return };
             let Some(gauge) = &pressure.gauge else { return };
-            gauge.look_at_group();
             pressure.look(gauge);
             until_stir = until_stir.saturating_sub(EVERY);
             stirs = if pressure.level() >= Level::Near { STIR_FOR } else { stirs.saturating_sub(EVERY) };
@@ -322,13 +345,19 @@ pub(super) fn watch(pressure: &Arc<Pressure>) {
                 stir();
                 until_stir = STIR_EVERY;
             }
-            if pressure.level() < Level::Over {
-                until_cut = Duration::ZERO;
-            } else if let Some(left) = until_cut.checked_sub(EVERY) {
-                until_cut = left;
-            } else {
+            since_cut = since_cut.saturating_add(EVERY);
+            let every = match pressure.level() {
+                Level::Calm | Level::Near => {
+                    // Where it comes to that, the first cut is at once.
+                    since_cut = CUT_EVERY;
+                    continue;
+                }
+                Level::Full => CUT_EVERY_WHILE_FULL,
+                Level::Over | Level::Paused => CUT_EVERY,
+            };
+            if since_cut >= every {
                 pressure.cut.notify_waiters();
-                until_cut = CUT_EVERY.saturating_sub(EVERY);
+                since_cut = Duration::ZERO;
             }
         }
     });

@@ -6,6 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use super::process::page_bytes;
 use super::*;
 
+/// A bound, and a thousandth of what is left of it without the part that is never given away.
+const BOUND: u64 = 40_000 << 20;
+const THOUSANDTH: u64 = 39 << 20;
+
 fn bounded(bound: u64) -> Arc<Pressure> {
     let pressure = Pressure::new(Memory::Process(bound));
     assert!(pressure.is_bounded(), "this system keeps no account of memory");
@@ -17,7 +21,7 @@ proptest! {
     #[test]
     fn levels_are_those_of_the_table(used in 0_u64..1100, was in 0_u8..5) {
         let was = Level::of(was);
-        let now = was.after(used << 20, 1000 << 20);
+        let now = was.after(used * THOUSANDTH, BOUND);
         prop_assert_eq!(now == Level::Paused, used >= 970);
         prop_assert_eq!(now >= Level::Over, used >= 950 || used >= 900 && was >= Level::Over);
         prop_assert_eq!(now >= Level::Full, used >= 900);
@@ -68,7 +72,7 @@ async fn nothing_is_read_while_there_is_no_memory_and_reading_goes_on() {
     let mut read = [0; 3];
     near.read_exact(&mut read).await.unwrap();
     for _ in 0..100 {
-        pressure.set(980, 1000);
+        pressure.set(980 * THOUSANDTH, BOUND);
         far.write_all(b"two").await.unwrap();
         let waiting = tokio::spawn(async move {
             let mut read = [0; 3];
@@ -77,7 +81,7 @@ async fn nothing_is_read_while_there_is_no_memory_and_reading_goes_on() {
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        pressure.set(if fastrand::bool() { 960 } else { 1 }, 1000);
+        pressure.set(if fastrand::bool() { 960 * THOUSANDTH } else { 1 }, BOUND);
         let (stream, read) = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
         assert_eq!(&read, b"two");
         near = stream;
@@ -88,7 +92,7 @@ async fn nothing_is_read_while_there_is_no_memory_and_reading_goes_on() {
 async fn connections_wait_and_some_of_them_are_cut() {
     let pressure = bounded(1 << 50);
     pressure.takes_connections().await;
-    pressure.set(900, 1000);
+    pressure.set(900 * THOUSANDTH, BOUND);
     let waiting = tokio::spawn({
         let pressure = Arc::clone(&pressure);
         async move { pressure.takes_connections().await }
@@ -107,7 +111,7 @@ async fn connections_wait_and_some_of_them_are_cut() {
     assert_eq!(cut.iter().filter(|cut| cut.is_finished()).count(), 2);
     assert_eq!(pressure.counts().cut, 2);
     assert!(!waiting.is_finished());
-    pressure.set(899, 1000);
+    pressure.set(899 * THOUSANDTH, BOUND);
     tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
     cut.iter().for_each(tokio::task::JoinHandle::abort);
 }
@@ -147,12 +151,15 @@ fn the_lowest_bound_of_the_groups_around_counts() {
             ("sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", "1\n"),
             ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "200000000\n"),
             ("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "150000000\n"),
-            ("sys/fs/cgroup/memory/a/memory.stat", "cache 9\ntotal_inactive_file 50000000\n"),
+            (
+                "sys/fs/cgroup/memory/a/memory.stat",
+                "cache 9\ntotal_inactive_file 50000000\ntotal_active_file 9\ntotal_mapped_file 10000009\n",
+            ),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
         ],
     );
     let group = Group::lowest("5:cpu:/\n4:memory:/a/b\n0::/\n", BOTH, &files.0).unwrap();
-    assert_eq!((group.bound(), group.used()), (Some(200_000_000), Some(100_000_000)));
+    assert_eq!((group.bound(), group.used()), (Some(200_000_000), Some(110_000_000)));
     assert_eq!(Group::lowest("4:memory:/\n0::/\n", BOTH, &files.0), None);
     assert_eq!(Group::lowest("4:memory:/a/b\n", "nothing is mounted", &files.0), None);
 }
@@ -165,7 +172,7 @@ fn a_container_sees_its_own_part_of_the_hierarchy() {
             ("sys/fs/cgroup/memory.max", "max\n"),
             ("sys/fs/cgroup/in/memory.max", "67108864\n"),
             ("sys/fs/cgroup/in/memory.current", "1000\n"),
-            ("sys/fs/cgroup/in/memory.stat", "anon 1\ninactive_file 2000\nactive_file 3\n"),
+            ("sys/fs/cgroup/in/memory.stat", "anon 1\nfile_mapped 4\ninactive_file 2000\nactive_file 3\n"),
         ],
     );
     let mounts = |top: &str| format!("40 39 0:50 {top} /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw\n");
