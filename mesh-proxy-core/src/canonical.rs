@@ -28,6 +28,29 @@ impl Canonical<'_> {
     }
 }
 
+/// The TLS that this proxy terminated, and what its client has shown in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminated<'a> {
+    /// No TLS ended here.
+    No,
+    /// The client has shown no certificate.
+    Anonymous,
+    /// It has shown one, of which nothing more is known than whose it is.
+    Named,
+    /// It has shown one. With its element of `x-forwarded-client-cert`; `None`: nothing can be told of it (B-36).
+    Certified(Option<&'a [u8]>),
+}
+
+impl Terminated<'_> {
+    fn is_over_tls(self) -> bool {
+        self != Self::No
+    }
+
+    fn has_certificate(self) -> bool {
+        matches!(self, Self::Named | Self::Certified(_))
+    }
+}
+
 /// A request that no rule sees: the codec or the connection manager answers it (S-198, S-364).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejection {
@@ -45,15 +68,13 @@ impl From<Rejection> for LocalReply {
 
 /// The canonical form of a request, or the answer to one that has none.
 ///
-/// `over_tls`: whether this proxy terminated TLS.
-///
 /// # Errors
 /// The reply of the codec (method, E-089; path characters, E-012) or of the connection manager (HTTP/1.0, T-564;
 /// authority, E-013; path, S-198 and E-011), in the order in which they look.
 pub fn canonicalize<'a>(
     manager: &HttpManager,
     connection: &ConnectionFacts<'_>,
-    over_tls: bool,
+    terminated: Terminated<'a>,
     request: &'a RequestFacts<'_>,
 ) -> Result<Canonical<'a>, Rejection> {
     let bad = |reason| Err(Rejection { reason, status: 400 });
@@ -83,8 +104,8 @@ pub fn canonicalize<'a>(
     let Ok(path) = normalize(target.path, manager.normalization) else { return bad(ReplyReason::BadPath) };
 
     let remote_ip = remote_address(manager, connection.client_ip(), &request.headers);
-    let headers = canonical_headers(manager, connection, over_tls, request);
-    let scheme = scheme(request, target.scheme, &headers, over_tls);
+    let headers = canonical_headers(manager, connection, terminated, request);
+    let scheme = scheme(request, target.scheme, &headers, terminated.is_over_tls());
     let request = RequestFacts {
         version: request.version,
         method: Cow::Borrowed(&request.method),
@@ -147,12 +168,12 @@ fn strip_scheme<'r>(target: &'r str, scheme: &str) -> Option<&'r str> {
 }
 
 /// Names lower case; at an edge the peer is appended to X-Forwarded-For (T-440); `x-forwarded-proto` settled (T-423), and
-/// `x-forwarded-port`, where it is wanted (T-473). What a client says of its certificate is not heard where it goes no
-/// further (S-345 to S-351): rules must not believe it either.
+/// `x-forwarded-port`, where it is wanted (T-473), and `x-forwarded-client-cert` (S-345 to S-351): rules, authorizers and
+/// plugins see of it what the upstream will, as in Envoy.
 fn canonical_headers<'a>(
     manager: &HttpManager,
     connection: &ConnectionFacts<'_>,
-    over_tls: bool,
+    terminated: Terminated<'a>,
     request: &'a RequestFacts<'_>,
 ) -> Headers<'a> {
     let lines = &request.headers.entries;
@@ -169,21 +190,39 @@ fn canonical_headers<'a>(
     let trusts_forwarded = !manager.use_remote_address || manager.trusted_hops > 0;
     if !trusts_forwarded || !headers.contains("x-forwarded-proto") {
         headers.remove("x-forwarded-proto");
-        headers.push("x-forwarded-proto", own_scheme(over_tls).as_bytes());
+        headers.push("x-forwarded-proto", own_scheme(terminated.is_over_tls()).as_bytes());
     }
-    let believes_client = match manager.headers.client_certificate {
-        ClientCertificateHeader::AlwaysForwardOnly => true,
-        ClientCertificateHeader::ForwardOnly | ClientCertificateHeader::AppendForward(_) => over_tls,
-        ClientCertificateHeader::Sanitize | ClientCertificateHeader::SanitizeSet(_) => false,
-    };
-    if !believes_client {
-        headers.remove("x-forwarded-client-cert");
-    }
+    tell_client_certificate(&mut headers, manager.headers.client_certificate, terminated);
     if manager.headers.forwarded_port && (!trusts_forwarded || !headers.contains("x-forwarded-port")) {
         headers.remove("x-forwarded-port");
         headers.push("x-forwarded-port", connection.dst_port.to_string().into_bytes());
     }
     headers
+}
+
+/// Who the client is by its certificate (S-345 to S-351). What a client without one says of itself goes no further, but
+/// where all of it is to.
+fn tell_client_certificate<'a>(
+    headers: &mut Headers<'a>,
+    mode: ClientCertificateHeader,
+    terminated: Terminated<'a>,
+) {
+    const NAME: &str = "x-forwarded-client-cert";
+    let own: Cow<'a, [u8]> = match (mode, terminated) {
+        (ClientCertificateHeader::AlwaysForwardOnly, _) => return,
+        (ClientCertificateHeader::ForwardOnly, client) if client.has_certificate() => return,
+        (ClientCertificateHeader::AppendForward(_), Terminated::Named) => return,
+        (ClientCertificateHeader::SanitizeSet(_), Terminated::Certified(Some(own))) => own.into(),
+        (ClientCertificateHeader::AppendForward(_), Terminated::Certified(Some(own))) => {
+            match headers.joined(NAME) {
+                before if before.is_empty() => own.into(),
+                before => [&*before, own].join(&b',').into(),
+            }
+        }
+        _ => return headers.remove(NAME),
+    };
+    headers.remove(NAME);
+    headers.push(NAME, own);
 }
 
 /// The HTTP/1 codec takes white space around a value for none of it (RFC 9112, 5.1).

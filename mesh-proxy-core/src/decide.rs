@@ -7,9 +7,11 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::Network;
 use mesh_model::trace::{Observer, Outcome, Step, Trace};
 
+use crate::canonical::Terminated;
 use crate::decision::{Decision, RefuseReason};
 use crate::filter_chain_match::Inspected;
 use crate::query::{Connected, Query};
+use crate::transport::Accepted;
 use crate::{filter_chain_match, http, listener_match, tcp, transport};
 
 /// What the proxy does. Always has an answer; the observer hears of every candidate and changes nothing.
@@ -33,6 +35,11 @@ pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &m
         now: query.now,
         server_name: Some(&*inspected.server_name).filter(|name| !name.is_empty()),
         accepted,
+        terminated: match accepted {
+            Accepted { terminated: false, .. } => Terminated::No,
+            Accepted { peer: None, .. } => Terminated::Anonymous,
+            Accepted { peer: Some(_), .. } => Terminated::Named,
+        },
     };
     match &chain.network {
         Network::Http(manager) => http::serve(&connected, manager, &mut http::Seen::default(), observer),

@@ -130,7 +130,7 @@ pub(crate) fn resume<'q, O: Observer>(
     observer: &mut O,
 ) -> Decision {
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
-    match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
+    match canonicalize(manager, connected.connection, connected.terminated, request) {
         Ok(mut canonical) => {
             if !asked.reroute && !asked.changes.is_empty() {
                 seen.routed = Some(canonical.request.clone());
@@ -155,7 +155,7 @@ pub(crate) fn serve<'q, O: Observer>(
 ) -> Decision {
     // E-091: bytes that are no request.
     let Some(request) = connected.request else { return RefuseReason::ProtocolError.into() };
-    match canonicalize(manager, connected.connection, connected.accepted.terminated, request) {
+    match canonicalize(manager, connected.connection, connected.terminated, request) {
         Ok(canonical) => {
             let mut canonical = canonical;
             let decision = ask_external(connected, manager, &mut canonical, seen, observer);

@@ -4,6 +4,7 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::Direction;
 use mesh_model::facts::{ConnectionFacts, RequestFacts};
 
+use crate::canonical::Terminated;
 use crate::transport::Accepted;
 
 /// What is asked. Ours: all that a decision depends on beside the configuration, time among it.
@@ -29,4 +30,5 @@ pub(crate) struct Connected<'q> {
     /// Lower case; `None`: none.
     pub(crate) server_name: Option<&'q str>,
     pub(crate) accepted: Accepted<'q>,
+    pub(crate) terminated: Terminated<'q>,
 }

@@ -53,7 +53,9 @@ fn request(headers: &[(&'static str, &'static str)]) -> RequestFacts<'static> {
 }
 
 fn refusal(request: &RequestFacts<'_>) -> Option<(ReplyReason, u16)> {
-    canonicalize(&manager(), &connection(), false, request).err().map(|reply| (reply.reason, reply.status))
+    canonicalize(&manager(), &connection(), Terminated::No, request)
+        .err()
+        .map(|reply| (reply.reason, reply.status))
 }
 
 #[test]
@@ -106,11 +108,11 @@ fn paths_are_absolute_and_without_nul() {
 #[test]
 fn an_absolute_target_names_scheme_and_authority() {
     let request = RequestFacts { path: Cow::Borrowed("HTTP://b.example.com:81"), ..request(&[]) };
-    assert_eq!(canonicalize(&manager(), &connection(), false, &request).unwrap().request.path, "/");
+    assert_eq!(canonicalize(&manager(), &connection(), Terminated::No, &request).unwrap().request.path, "/");
     let request = RequestFacts { path: Cow::Borrowed("http://b.example.com#x"), ..request };
     assert_eq!(refusal(&request), Some((ReplyReason::BadAuthority, 400)));
     let request = RequestFacts { path: Cow::Borrowed("https://b.example.com:81/x"), ..request };
-    let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
+    let canonical = canonicalize(&manager(), &connection(), Terminated::No, &request).unwrap();
     assert_eq!(canonical.request.authority, "b.example.com:81");
     assert_eq!(canonical.request.path, "/x");
     assert_eq!(canonical.request.scheme, "https");
@@ -120,7 +122,7 @@ fn an_absolute_target_names_scheme_and_authority() {
 fn forwarded_proto_counts_where_it_is_trusted() {
     let request = request(&[("X-Forwarded-Proto", "https")]);
     let of = |manager: &HttpManager| {
-        let canonical = canonicalize(manager, &connection(), false, &request).unwrap();
+        let canonical = canonicalize(manager, &connection(), Terminated::No, &request).unwrap();
         (canonical.forwarded_proto().into_owned(), canonical.request.scheme.into_owned())
     };
     assert_eq!(of(&manager()), ("https".to_owned(), "https".to_owned()));
@@ -131,11 +133,11 @@ fn forwarded_proto_counts_where_it_is_trusted() {
 #[test]
 fn forwarded_proto_keeps_its_case_and_http2_its_scheme() {
     let mut request = request(&[("x-forwarded-proto", "HTTPS")]);
-    let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
+    let canonical = canonicalize(&manager(), &connection(), Terminated::No, &request).unwrap();
     assert_eq!(canonical.forwarded_proto(), "HTTPS");
     assert_eq!(canonical.request.scheme, "https");
     request.version = HttpVersion::Http2;
-    let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
+    let canonical = canonicalize(&manager(), &connection(), Terminated::No, &request).unwrap();
     assert_eq!(canonical.request.scheme, "http");
 }
 
@@ -156,7 +158,7 @@ fn remote_address_by_trusted_hops() {
         let request = request(&[("x-forwarded-for", header)]);
         let sidecar = HttpManager { trusted_hops: hops, ..manager() };
         for (manager, wanted) in [(edge(hops), at_edge), (sidecar, at_sidecar)] {
-            let canonical = canonicalize(&manager, &connection(), false, &request).unwrap();
+            let canonical = canonicalize(&manager, &connection(), Terminated::No, &request).unwrap();
             assert_eq!(canonical.remote_ip.to_string(), wanted, "{hops} hops, {header}");
         }
     }
@@ -165,7 +167,7 @@ fn remote_address_by_trusted_hops() {
 #[test]
 fn an_edge_appends_its_peer_to_forwarded_for() {
     let request = request(&[("X-Forwarded-For", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]);
-    let canonical = canonicalize(&edge(0), &connection(), false, &request).unwrap();
+    let canonical = canonicalize(&edge(0), &connection(), Terminated::No, &request).unwrap();
     let values: Vec<_> = canonical.request.headers.values("x-forwarded-for").collect();
     assert_eq!(values, [b"1.1.1.1,2.2.2.2,10.0.0.9"]);
 }
@@ -173,7 +175,7 @@ fn an_edge_appends_its_peer_to_forwarded_for() {
 #[test]
 fn header_names_become_lower_case() {
     let request = request(&[("X-User", "Bob")]);
-    let canonical = canonicalize(&manager(), &connection(), false, &request).unwrap();
+    let canonical = canonicalize(&manager(), &connection(), Terminated::No, &request).unwrap();
     assert_eq!(canonical.request.headers.entries[0].0, "x-user");
 }
 
@@ -181,7 +183,7 @@ fn header_names_become_lower_case() {
 fn white_space_around_a_value_is_none_of_it_over_http1() {
     let mut request = request(&[("authorization", " Bearer ")]);
     let value = |request: &RequestFacts<'_>| {
-        let canonical = canonicalize(&manager(), &connection(), false, request).unwrap();
+        let canonical = canonicalize(&manager(), &connection(), Terminated::No, request).unwrap();
         canonical.request.headers.first("authorization").unwrap().to_vec()
     };
     assert_eq!(value(&request), b"Bearer");
@@ -212,28 +214,49 @@ fn t_473_forwarded_port_is_told_where_it_is_wanted_and_counts_where_it_is_truste
     ] {
         let given: Vec<_> = given.iter().map(|value| (PORT, *value)).collect();
         let request = request(&given);
-        let canonical = canonicalize(&manager, &connection(), false, &request).unwrap();
+        let canonical = canonicalize(&manager, &connection(), Terminated::No, &request).unwrap();
         assert_eq!(lines(&canonical, PORT), told, "{given:?}");
     }
 }
 
 #[test]
-fn s_345_to_s_351_rules_do_not_hear_what_goes_no_further_of_a_client() {
-    const CERTIFICATE: &str = "x-forwarded-client-cert";
+fn s_345_to_s_351_rules_hear_of_a_clients_certificate_what_the_upstream_does() {
+    const NAME: &str = "x-forwarded-client-cert";
     let details = ClientCertificateDetails { cert: false, chain: false, subject: true, uri: true, dns: true };
-    for (mode, in_plaintext, over_tls) in [
-        (ClientCertificateHeader::Sanitize, false, false),
-        (ClientCertificateHeader::ForwardOnly, false, true),
-        (ClientCertificateHeader::AppendForward(details), false, true),
-        (ClientCertificateHeader::SanitizeSet(details), false, false),
-        (ClientCertificateHeader::AlwaysForwardOnly, true, true),
+    let (append, set) =
+        (ClientCertificateHeader::AppendForward(details), ClientCertificateHeader::SanitizeSet(details));
+    let kept = vec!["one", "", "two"];
+    let shown = Terminated::Certified(Some(b"Hash=own"));
+    let untold = Terminated::Certified(None);
+    for (mode, client, wanted) in [
+        (ClientCertificateHeader::Sanitize, shown, vec![]),
+        (ClientCertificateHeader::ForwardOnly, Terminated::No, vec![]),
+        // TLS alone is no certificate.
+        (ClientCertificateHeader::ForwardOnly, Terminated::Anonymous, vec![]),
+        (ClientCertificateHeader::ForwardOnly, Terminated::Named, kept.clone()),
+        (ClientCertificateHeader::ForwardOnly, untold, kept.clone()),
+        (append, Terminated::No, vec![]),
+        (append, Terminated::Anonymous, vec![]),
+        (append, Terminated::Named, kept.clone()),
+        (append, shown, vec!["one,two,Hash=own"]),
+        (append, untold, vec![]),
+        (set, Terminated::No, vec![]),
+        (set, Terminated::Anonymous, vec![]),
+        (set, Terminated::Named, vec![]),
+        (set, shown, vec!["Hash=own"]),
+        (set, untold, vec![]),
+        (ClientCertificateHeader::AlwaysForwardOnly, Terminated::No, kept.clone()),
+        (ClientCertificateHeader::AlwaysForwardOnly, shown, kept),
     ] {
         let headers = ProxyHeaders { client_certificate: mode, ..(*manager().headers).clone() };
         let manager = HttpManager { headers: headers.into(), ..manager() };
-        for (has_tls, wanted) in [(false, in_plaintext), (true, over_tls)] {
-            let request = request(&[(CERTIFICATE, "URI=spiffe://forged")]);
-            let canonical = canonicalize(&manager, &connection(), has_tls, &request).unwrap();
-            assert_eq!(!lines(&canonical, CERTIFICATE).is_empty(), wanted, "{mode:?} {has_tls}");
+        let sent = request(&[(NAME, "one"), ("a", "b"), (NAME, ""), (NAME, "two")]);
+        let canonical = canonicalize(&manager, &connection(), client, &sent).unwrap();
+        assert_eq!(lines(&canonical, NAME), wanted, "{mode:?} {client:?}");
+        let silent = request(&[(NAME, "")]);
+        let canonical = canonicalize(&manager, &connection(), client, &silent).unwrap();
+        if mode == append && client == shown {
+            assert_eq!(lines(&canonical, NAME), ["Hash=own"], "nothing is in front of it");
         }
     }
 }

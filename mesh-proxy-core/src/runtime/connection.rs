@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::cluster::Cluster;
 use mesh_compile::proxy::listener::{Direction, FilterChain, Listener, Network, Transport};
+use mesh_compile::proxy::proxy_headers::{ClientCertificateHeader, ProxyHeaders};
 use mesh_model::facts::{ConnectionFacts, Headers, HttpVersion, RequestFacts, TlsFacts};
 use tokio_rustls::server::TlsStream;
 
@@ -22,6 +24,7 @@ use super::proxy::{CountsPanic, Inner};
 use super::tls::server::Client;
 use super::turned_away::Reason;
 use super::{http_server, proxy_protocol, tcp};
+use crate::canonical::Terminated;
 use crate::decision::RefuseReason;
 use crate::filter_chain_match::{self, Inspected};
 use crate::listener_match;
@@ -130,11 +133,6 @@ impl Connection {
         &self.note
     }
 
-    /// The certificate of the client that this proxy verified.
-    pub(crate) fn certificate(&self) -> Option<&ShownCertificate> {
-        self.certificate.as_deref()
-    }
-
     /// Whether the client showed a certificate that was verified.
     pub(crate) fn has_certificate(&self) -> bool {
         matches!(self.terminated, Some(Client::Verified(_)))
@@ -151,14 +149,30 @@ impl Connection {
         Some(proxy_protocol::header(version, self.client, self.arrival.destination))
     }
 
-    /// The connection as the evaluator knows it.
+    /// What `x-forwarded-client-cert` tells of the client where a chain's settings want that.
+    pub(crate) fn certificate_element(&self, headers: &ProxyHeaders) -> Option<HeaderValue> {
+        match headers.client_certificate {
+            ClientCertificateHeader::AppendForward(details)
+            | ClientCertificateHeader::SanitizeSet(details) => self.certificate.as_ref()?.element(details),
+            _ => None,
+        }
+    }
+
+    /// The connection as the evaluator knows it. `element`: what it tells of the client's certificate.
     pub(crate) fn connected<'q>(
         &'q self,
         config: &'q ProxyConfig,
         request: Option<&'q RequestFacts<'q>>,
+        element: Option<&'q HeaderValue>,
         now: i64,
     ) -> Connected<'q> {
+        let terminated = match (&self.terminated, &self.certificate) {
+            (None, _) => Terminated::No,
+            (Some(_), None) => Terminated::Anonymous,
+            (Some(_), Some(_)) => Terminated::Certified(element.map(HeaderValue::as_bytes)),
+        };
         Connected {
+            terminated,
             config,
             connection: &self.facts,
             request,
@@ -294,7 +308,8 @@ async fn open<T: Io>(proxy: Arc<Inner>, mut stream: T, arrival: Arrival) -> Resu
         return Err(why(Reason::TlsClientCertificateName, "the client's certificate is not accepted"));
     }
     if let Some(message) = connection.proxy.peers.message().filter(|_| terminated.has_prelude) {
-        let stream = Prelude::exchange(terminated.stream, message).await.map_err(|error| {
+        let patience = connection.proxy.options.patience.handshake;
+        let stream = Prelude::exchange(terminated.stream, message, patience).await.map_err(|error| {
             Why(Reason::Broken, format!("it broke before it said anything: {error}").into())
         })?;
         connection.heard = Some(Arc::clone(stream.heard()));

@@ -317,7 +317,9 @@ fn plan(
         let direction = connection.arrival.direction;
         connection.proxy.recent.keep(id, direction, &connection.facts, &facts, now);
     }
-    let connected = connection.connected(&standing.generation.config, Some(&facts), now);
+    let element = connection.certificate_element(&manager.headers);
+    let config = &standing.generation.config;
+    let connected = connection.connected(config, Some(&facts), element.as_ref(), now);
     let mut seen = Seen::default();
     let decision = match asked {
         None => http_chain::serve(&connected, manager, &mut seen, &mut ()),
@@ -337,7 +339,7 @@ fn plan(
     let head = seen.request.as_ref().map(|canonical| Head::of(canonical, parts));
     let changes = || {
         let canonical = seen.request.as_ref()?;
-        Some(HeaderChanges::of(&canonical.request.headers, &parts.headers))
+        Some(HeaderChanges::of(&canonical.request.headers, &parts.headers, element.as_ref()))
     };
     if let (Some(request), Some(head)) = (&mut record.request, &head) {
         request.path.clone_from(&head.path);
@@ -345,7 +347,7 @@ fn plan(
         request.scheme = head.scheme.as_str().to_owned();
     }
     if decision.external_authz.iter().any(|authz| !authz.dry_run) {
-        let asks = canonicalize(manager, connected.connection, connection.is_terminated(), &facts);
+        let asks = canonicalize(manager, connected.connection, connected.terminated, &facts);
         return match asks {
             Ok(canonical) => (Plan::Ask(decision.external_authz, Box::new(owned(&canonical.request))), None),
             Err(_) => close,

@@ -14,6 +14,7 @@ use crate::canonical::Canonical;
 use crate::cluster::hash_key::HeaderValues;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -209,8 +210,9 @@ pub(crate) enum HeaderChanges {
 }
 
 impl HeaderChanges {
-    /// Lines of the canonical request that are none are left out: the codec lets none of them in.
-    pub(crate) fn of(canonical: &Headers<'_>, read: &HeaderMap) -> Self {
+    /// Lines of the canonical request that are none are left out: the codec lets none of them in. `made`: a value that is
+    /// not made once more where it is one of them.
+    pub(crate) fn of(canonical: &Headers<'_>, read: &HeaderMap, made: Option<&HeaderValue>) -> Self {
         let mut lines = canonical.entries.iter().peekable();
         let mut gone = Vec::new();
         for (name, value) in read {
@@ -226,12 +228,12 @@ impl HeaderChanges {
         // Of a name with several lines some may have stayed.
         if gone.iter().any(|name| read.get_all(name).iter().nth(1).is_some()) {
             let mut headers = HeaderMap::with_capacity(canonical.entries.len() + 4);
-            for (name, value) in canonical.entries.iter().filter_map(line) {
+            for (name, value) in canonical.entries.iter().filter_map(|entry| line(entry, made)) {
                 headers.append(name, value);
             }
             return Self::Whole(headers);
         }
-        Self::Few(gone, lines.filter_map(line).collect())
+        Self::Few(gone, lines.filter_map(|entry| line(entry, made)).collect())
     }
 
     /// Makes the codec's lines those of the canonical request.
@@ -251,10 +253,14 @@ impl HeaderChanges {
     }
 }
 
-fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, HeaderValue)> {
+fn line(
+    (name, value): &(Cow<'_, str>, Cow<'_, [u8]>),
+    made: Option<&HeaderValue>,
+) -> Option<(HeaderName, HeaderValue)> {
     // What every request at an edge gets needs neither to be checked nor kept once more.
     let name = match &**name {
         "x-forwarded-for" => FORWARDED_FOR,
+        "x-forwarded-client-cert" => CLIENT_CERTIFICATE,
         "x-forwarded-port" => FORWARDED_PORT,
         "x-forwarded-proto" => FORWARDED_PROTO,
         name => HeaderName::from_bytes(name.as_bytes()).ok()?,
@@ -262,7 +268,10 @@ fn line((name, value): &(Cow<'_, str>, Cow<'_, [u8]>)) -> Option<(HeaderName, He
     let value = match &**value {
         b"http" => HeaderValue::from_static("http"),
         b"https" => HeaderValue::from_static("https"),
-        value => HeaderValue::from_bytes(value).ok()?,
+        value => match made.filter(|made| std::ptr::eq(value, made.as_bytes())) {
+            Some(made) => made.clone(),
+            None => HeaderValue::from_bytes(value).ok()?,
+        },
     };
     Some((name, value))
 }
@@ -336,10 +345,10 @@ mod tests {
             let come = come.iter().map(|(name, value)| (Cow::Borrowed(*name), Cow::Owned(value.to_vec())));
             let canonical = Headers { entries: stay.chain(come).collect() };
             let mut slow = HeaderMap::new();
-            for (name, value) in canonical.entries.iter().filter_map(line) {
+            for (name, value) in canonical.entries.iter().filter_map(|entry| line(entry, None)) {
                 slow.append(name, value);
             }
-            prop_assert_eq!(HeaderChanges::of(&canonical, &read).apply(read.clone()), slow);
+            prop_assert_eq!(HeaderChanges::of(&canonical, &read, None).apply(read.clone()), slow);
         }
     }
 }

@@ -12,19 +12,22 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use mesh_compile::proxy_identity::Proxy as Identity;
 
-use crate::telemetry::peer::{Peer, node_id};
+use crate::telemetry::peer::{BYTES_MAX, Peer, node_id};
 
 const METADATA: HeaderName = HeaderName::from_static("x-envoy-peer-metadata");
 const METADATA_ID: HeaderName = HeaderName::from_static("x-envoy-peer-metadata-id");
 /// The most peers that are remembered by what they sent: each sends the same again and again.
 const KNOWN_MAX: usize = 512;
 
+/// Workloads by what they sent; `None`: that says nothing of any.
+type Known = HashMap<Box<[u8]>, Option<Arc<Peer>>>;
+
 /// What is told, and what was.
 #[derive(Debug)]
 pub(crate) struct Peers {
     /// `None`: nobody has said who the proxy is, so nothing is exchanged.
     own: Option<Own>,
-    known: Mutex<HashMap<HeaderValue, Option<Arc<Peer>>>>,
+    known: Mutex<Known>,
 }
 
 /// The proxy's own workload, ready to be sent.
@@ -56,7 +59,7 @@ impl Peers {
         }
         let (metadata, id) = (headers.remove(METADATA), headers.remove(METADATA_ID));
         let (has_metadata, has_id) = (metadata.is_some(), id.is_some());
-        let peer = metadata.filter(|metadata| !metadata.is_empty()).and_then(|metadata| self.read(metadata));
+        let peer = metadata.filter(|metadata| !metadata.is_empty()).and_then(|metadata| self.read(&metadata));
         Came { peer, has_metadata, has_id }
     }
 
@@ -90,17 +93,22 @@ impl Peers {
         self.own.as_ref().map(|own| &own.message)
     }
 
-    fn read(&self, metadata: HeaderValue) -> Option<Arc<Peer>> {
+    fn read(&self, metadata: &HeaderValue) -> Option<Arc<Peer>> {
+        let bytes = metadata.as_bytes();
+        if bytes.len() > BYTES_MAX {
+            return None;
+        }
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().get(&metadata) {
+        if let Some(known) = lock().get(bytes) {
             return known.clone();
         }
-        let peer = Peer::from_header(metadata.as_bytes()).ok().map(Arc::new);
+        let peer = Peer::from_header(bytes).ok().map(Arc::new);
         let mut known = lock();
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(metadata, peer.clone());
+        // A copy: the codec's own would keep all that was read with it.
+        known.insert(bytes.into(), peer.clone());
         peer
     }
 }
@@ -113,3 +121,6 @@ impl Own {
         Some(Self { metadata, id: HeaderValue::try_from(id).ok()?, message })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -44,17 +45,20 @@ enum State {
 writes_to_inner!(Prelude);
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Prelude<T> {
-    /// Tells `message`, and listens to what the other side tells.
+    /// Tells `message`, and listens to what the other side tells. `patience`: for one that does not take what it is told.
     ///
     /// # Errors
-    /// The stream's.
-    pub(crate) async fn exchange(mut inner: T, message: &Bytes) -> io::Result<Self> {
+    /// The stream's, or its patience is over.
+    pub(crate) async fn exchange(mut inner: T, message: &Bytes, patience: Duration) -> io::Result<Self> {
         let mut bytes = BytesMut::with_capacity(HEAD + message.len());
         bytes.put_u32(MAGIC);
         bytes.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
         bytes.put_slice(message);
-        inner.write_all(&bytes).await?;
-        inner.flush().await?;
+        let telling = async {
+            inner.write_all(&bytes).await?;
+            inner.flush().await
+        };
+        tokio::time::timeout(patience, telling).await.map_err(|_| io::ErrorKind::TimedOut)??;
         Ok(Self { inner, state: State::Reading(BytesMut::new(), None), heard: Heard::default() })
     }
 

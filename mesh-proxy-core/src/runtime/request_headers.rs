@@ -2,10 +2,9 @@
 
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
-use mesh_compile::proxy::proxy_headers::{ClientCertificateHeader, ProxyHeaders};
+use mesh_compile::proxy::proxy_headers::ProxyHeaders;
 use mesh_compile::route_table::action::Forward;
 
-use super::client_certificate::ShownCertificate;
 use super::connection::Connection;
 use super::hop_by_hop;
 use crate::route_action;
@@ -14,7 +13,6 @@ use crate::telemetry::record::Record;
 
 /// What a request is called, from hop to hop.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const CLIENT_CERTIFICATE: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 /// How many tries there were, this one included (T-473).
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
 /// The path before a rewrite (T-175).
@@ -79,7 +77,6 @@ pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge:
             headers.remove(name);
         }
     }
-    client_certificate(headers, connection.certificate(), own.client_certificate);
     if own.request_id {
         identify(headers, connection, is_edge);
     }
@@ -89,29 +86,6 @@ pub(crate) fn prepare(headers: &mut HeaderMap, connection: &Connection, is_edge:
 pub(crate) fn identify(headers: &mut HeaderMap, connection: &Connection, is_edge: bool) {
     if is_edge || !headers.contains_key(REQUEST_ID) {
         headers.insert(REQUEST_ID, request_id(connection));
-    }
-}
-
-/// Who the client is by its certificate (S-345 to S-351). What a client without one says of itself goes no further, but
-/// where all of it is to.
-fn client_certificate(
-    headers: &mut HeaderMap,
-    client: Option<&ShownCertificate>,
-    mode: ClientCertificateHeader,
-) {
-    let element = match (mode, client) {
-        (ClientCertificateHeader::AlwaysForwardOnly, _) | (ClientCertificateHeader::ForwardOnly, Some(_)) => {
-            return;
-        }
-        (ClientCertificateHeader::Sanitize, _) | (_, None) => None,
-        (ClientCertificateHeader::SanitizeSet(details), Some(client)) => client.element(details),
-        (ClientCertificateHeader::AppendForward(details), Some(client)) => {
-            client.element(details).map(|own| appended(headers, &CLIENT_CERTIFICATE, own))
-        }
-    };
-    match element {
-        Some(element) => drop(headers.insert(CLIENT_CERTIFICATE, element)),
-        None => drop(headers.remove(CLIENT_CERTIFICATE)),
     }
 }
 

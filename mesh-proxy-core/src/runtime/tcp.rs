@@ -32,7 +32,7 @@ use crate::telemetry::record::Record;
 pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing, stream: T) {
     let Some(Network::Tcp(network)) = standing.chain().map(|chain| &chain.network) else { return };
     let generation = &standing.generation;
-    let decision = tcp::serve(&connection.connected(&generation.config, None, 0), network, &mut ());
+    let decision = tcp::serve(&connection.connected(&generation.config, None, None, 0), network, &mut ());
     let started = Instant::now();
     if unrun::stands_in(&connection, &standing, ChainKind::Network) {
         let mut record = begin(&connection);

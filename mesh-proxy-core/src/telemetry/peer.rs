@@ -8,6 +8,9 @@ use std::sync::Arc;
 use mesh_compile::proxy_identity::Proxy as Identity;
 use mesh_compile::workload_names::{WorkloadNames, canonical_revision, canonical_service};
 
+#[cfg(feature = "runtime")]
+pub(crate) use self::wire::BYTES_MAX;
+
 /// Kinds of workloads that are told; all others are unknown.
 const KINDS: [&str; 4] = ["pod", "deployment", "job", "cronjob"];
 const OWNERS: &str = "kubernetes://apis/apps/v1/namespaces/";

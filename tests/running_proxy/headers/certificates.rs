@@ -191,3 +191,50 @@ async fn s_345_to_s_351_a_gateway_goes_by_its_topology_and_believes_nobody_unask
         assert_eq!(heard.as_deref(), believes_anybody.then_some(FORGED), "{mode}");
     }
 }
+
+/// Who is allowed by what `x-forwarded-client-cert` says.
+fn allows(namespace: &str, said: &str) -> String {
+    format!(
+        "---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: by-certificate, namespace: {namespace}}}
+spec:
+  action: ALLOW
+  rules: [{{when: [{{key: 'request.headers[{XFCC}]', values: ['{said}']}}]}}]
+"
+    )
+}
+
+/// As in Envoy, whose filters come after its connection manager.
+#[tokio::test]
+async fn s_345_to_s_351_policies_see_of_a_client_what_its_upstream_hears() {
+    let ca = Ca::new();
+    let web = nameless(&ca, WEB);
+    // What the sidecar says of the client itself comes last.
+    for (said, wanted) in [(format!("*;URI={WEB}"), 200), ("*;URI=spiffe://forged".to_owned(), 403)] {
+        let application = Upstream::start("application").await;
+        let text = REVIEWS.to_owned() + &allows("shop", &said);
+        let certificates = mesh_certificates(&ca, REVIEWS_ID);
+        let mesh = headers("{}");
+        let server = start(&text, SERVER, mesh, "in:10.0.1.1:9080", application.address, certificates).await;
+        for given in [false, true] {
+            let answer = ask_over_tls(&server, &ca, MESH, Some(&web), given).await.unwrap();
+            assert_eq!(answer.status, wanted, "{said} {given}");
+        }
+    }
+    // Who has shown no certificate is not heard, TLS or not.
+    for mode in ["FORWARD_ONLY", "APPEND_FORWARD"] {
+        let upstream = Upstream::start("reviews").await;
+        let certificates = InMemory::default();
+        certificates.put_identity("kubernetes://shop", ca.issue(&["shop.example"]));
+        certificates.put_authorities("kubernetes://shop-cacert", ca.pem());
+        let tls = "{mode: OPTIONAL_MUTUAL, credentialName: shop}";
+        let text = secure_door(tls) + &allows("edge", "By=spiffe://forged*");
+        let mesh = mesh(&format!(r#"{{"gatewayTopology": {{"forwardClientCertDetails": "{mode}"}}}}"#));
+        let door = start(&text, GATEWAY, mesh, "443", upstream.address, certificates).await;
+        let name: (&str, &[&str]) = ("shop.example", &["http/1.1"]);
+        assert_eq!(ask_over_tls(&door, &ca, name, Some(&web), true).await.unwrap().status, 200, "{mode}");
+        assert_eq!(ask_over_tls(&door, &ca, name, None, true).await.unwrap().status, 403, "{mode}");
+    }
+}

@@ -11,7 +11,7 @@ struct Mutant(&'static str, &'static str, Planted, HttpManager, RequestFacts<'st
 
 /// Status, or scheme, authority, path and client.
 fn answer(manager: &HttpManager, request: &RequestFacts<'_>) -> String {
-    match canonicalize(manager, &connection(), false, request) {
+    match canonicalize(manager, &connection(), Terminated::No, request) {
         Ok(Canonical { request, remote_ip }) => {
             format!("{}://{}{} for {remote_ip}", request.scheme, request.authority, request.path)
         }

@@ -31,7 +31,7 @@ fn table() -> Vec<(String, [String; 4])> {
 fn ours(target: &str, mode: PathNormalization) -> String {
     let request = RequestFacts { path: Cow::Borrowed(target), ..request(&[]) };
     let manager = HttpManager { normalization: mode, ..manager() };
-    match canonicalize(&manager, &connection(), false, &request) {
+    match canonicalize(&manager, &connection(), Terminated::No, &request) {
         Ok(canonical) => canonical.request.path.into_owned(),
         Err(rejection) => rejection.status.to_string(),
     }

@@ -99,7 +99,9 @@ impl Exchange {
         let Network::Http(manager) = &self.standing.chain()?.network else { return None };
         let facts = head::facts(&self.parts, connection.is_terminated()).ok()?;
         let now = connection.proxy.clock.unix_seconds();
-        let connected = connection.connected(&self.standing.generation.config, Some(&facts), now);
+        let element = connection.certificate_element(&manager.headers);
+        let config = &self.standing.generation.config;
+        let connected = connection.connected(config, Some(&facts), element.as_ref(), now);
         let (canonical, asked) = until(&connected, manager, before.asked(), place)?;
         Some((owned(&canonical.request), asked))
     }

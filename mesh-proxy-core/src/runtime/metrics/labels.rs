@@ -6,7 +6,7 @@ use mesh_compile::proxy::cluster::ClusterService;
 use mesh_compile::proxy::listener::Direction;
 use mesh_compile::workload_names::WorkloadNames;
 
-use super::sides::{Ends, Own, Side, UNKNOWN, bounded};
+use super::sides::{Ends, Labelled, Own, Side, UNKNOWN, bounded};
 use crate::runtime::head;
 use crate::telemetry::peer::Peer;
 use crate::telemetry::record::Record;
@@ -60,8 +60,8 @@ pub(super) struct Key {
     elsewhere: Option<&'static str>,
     /// URI SANs of both ends, as far as certificates show them.
     principals: Ends,
-    /// The workload on the other side.
-    peer: Option<Arc<Peer>>,
+    /// The workload on the other side, as far as labels tell it.
+    peer: Option<Labelled>,
     /// The same as the configuration knows it.
     workload: Option<Arc<WorkloadNames>>,
     pub(super) protocol: Protocol,
@@ -103,7 +103,9 @@ impl Key {
                 .upstream_workload
                 .clone()
                 .filter(|_| !is_server && record.upstream_peer.is_none()),
-            peer: if is_server { &record.downstream_peer } else { &record.upstream_peer }.clone(),
+            peer: if is_server { &record.downstream_peer } else { &record.upstream_peer }
+                .clone()
+                .map(Labelled),
             protocol,
             status: record.status,
             grpc_status: if protocol == Protocol::Grpc { grpc_status() } else { None },
@@ -121,7 +123,11 @@ impl Key {
     pub(super) fn labels(&self, own: &Own) -> Vec<(&'static str, String)> {
         let is_server = self.direction == Direction::Inbound;
         let known = self.workload.as_deref().map(Peer::known);
-        let other = Side::other(is_server, &self.principals, self.peer.as_deref().or(known.as_ref()));
+        let other = Side::other(
+            is_server,
+            &self.principals,
+            self.peer.as_ref().map(|peer| &*peer.0).or(known.as_ref()),
+        );
         let own = Side::own(own, &self.principals);
         let (source, destination) = if is_server { (&other, &own) } else { (&own, &other) };
         let service = Service::of(self, &own, &other);

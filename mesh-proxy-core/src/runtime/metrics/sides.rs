@@ -1,5 +1,6 @@
 //! The two sides of a record as labels tell them: the proxy's own workload, and the one on the other side (S-361).
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use mesh_compile::proxy::listener::Direction;
@@ -40,6 +41,33 @@ impl Ends {
             }
             (_, None) => Self { peer: None, own: None },
         }
+    }
+}
+
+/// A workload that is the same as another where labels tell the same of it: Pods of one Deployment come and go, and make no
+/// other series.
+#[derive(Debug, Clone)]
+pub(super) struct Labelled(pub(super) Arc<Peer>);
+
+impl Labelled {
+    /// All that [`Side::other`] asks for.
+    fn told(&self) -> [&str; 8] {
+        let Peer { workload, namespace, cluster, service, revision, app, version, identity, .. } = &*self.0;
+        [workload, namespace, cluster, service, revision, app, version, identity]
+    }
+}
+
+impl PartialEq for Labelled {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.told() == other.told()
+    }
+}
+
+impl Eq for Labelled {}
+
+impl Hash for Labelled {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.told().hash(state);
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) async fn open(
     if opened.alpn.as_deref() == Some(prelude::ALPN.as_bytes())
         && let Some(message) = proxy.peers.message()
     {
-        let stream = Prelude::exchange(opened.stream, message).await.map_err(failed)?;
+        let patience = proxy.options.patience.handshake;
+        let stream = Prelude::exchange(opened.stream, message, patience).await.map_err(failed)?;
         opened.heard = Some(Arc::clone(stream.heard()));
         opened.stream = Box::new(stream);
     }

@@ -5,6 +5,8 @@ use tokio::io::AsyncReadExt;
 
 use super::*;
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn prelude(workload: &str, rest: &[u8]) -> Vec<u8> {
     let peer = Peer { workload: workload.into(), ..Peer::default() };
     let message = peer.to_message("id");
@@ -16,7 +18,7 @@ fn prelude(workload: &str, rest: &[u8]) -> Vec<u8> {
 
 /// What is read where the other side sends `bytes` in pieces of so many; and the workload that it told of.
 fn read(bytes: &[u8], piece: usize) -> (io::Result<Vec<u8>>, Option<String>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let (near, mut far) = tokio::io::duplex(piece.max(1));
         let sent = bytes.to_vec();
@@ -28,7 +30,7 @@ fn read(bytes: &[u8], piece: usize) -> (io::Result<Vec<u8>>, Option<String>) {
             let _ = far.write_all(&sent).await;
         };
         let reading = async {
-            let mut stream = Prelude::exchange(near, &Bytes::from_static(b"own")).await.unwrap();
+            let mut stream = Prelude::exchange(near, &Bytes::from_static(b"own"), PATIENCE).await.unwrap();
             let mut all = Vec::new();
             let result = stream.read_to_end(&mut all).await.map(|_| all);
             (result, stream.heard().get().map(|peer| peer.workload.to_string()))
@@ -79,4 +81,17 @@ proptest! {
         let (read, heard) = read(&bytes, piece);
         prop_assert_eq!((read.unwrap(), heard.is_some()), (rest, has_prelude));
     }
+}
+
+#[test]
+fn one_that_does_not_take_what_it_is_told_is_waited_for_no_longer_than_there_is_patience() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let (near, far) = tokio::io::duplex(4);
+        let message = Bytes::from_static(b"own");
+        let telling = Prelude::exchange(near, &message, Duration::from_millis(10));
+        let told = tokio::time::timeout(PATIENCE, telling).await;
+        assert_eq!(told.expect("it waits for ever").unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(far);
+    });
 }

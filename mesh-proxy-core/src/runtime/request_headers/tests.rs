@@ -1,8 +1,6 @@
-use mesh_compile::proxy::proxy_headers::ClientCertificateDetails;
 use proptest::prelude::*;
 
 use super::*;
-use crate::runtime::client_certificate::tests::shown;
 
 #[test]
 fn random_bits_make_a_uuid_of_version_4() {
@@ -11,9 +9,6 @@ fn random_bits_make_a_uuid_of_version_4() {
     assert_eq!(text(u64::MAX, u64::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     assert_eq!(text(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210), "01234567-89ab-4def-bedc-ba9876543210");
 }
-
-const NOTHING: ClientCertificateDetails =
-    ClientCertificateDetails { cert: false, chain: false, subject: false, uri: false, dns: false };
 
 /// Lines of a header, with an empty one for none.
 fn with(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
@@ -26,32 +21,6 @@ fn with(name: &HeaderName, lines: &[&[u8]]) -> HeaderMap {
 
 fn told(headers: &HeaderMap, name: &HeaderName) -> Vec<Vec<u8>> {
     headers.get_all(name).iter().map(|line| line.as_bytes().to_vec()).collect()
-}
-
-#[test]
-fn s_345_to_s_351_each_mode_does_as_its_name_says() {
-    let shown = shown(include_bytes!("../client_certificate/testdata/workload.pem")).unwrap();
-    let own = shown.element(NOTHING).unwrap().as_bytes().to_vec();
-    // Lines of a header are one, and bytes that are no text are bytes.
-    let before: [&[u8]; 3] = [b"one", b"", b"t\xffo"];
-    let kept: Vec<_> = before.iter().map(|line| line.to_vec()).collect();
-    let appended = [b"one,t\xffo,".to_vec(), own.clone()].concat();
-    for (mode, without, with_client) in [
-        (ClientCertificateHeader::Sanitize, vec![], vec![]),
-        (ClientCertificateHeader::ForwardOnly, vec![], kept.clone()),
-        (ClientCertificateHeader::AppendForward(NOTHING), vec![], vec![appended]),
-        (ClientCertificateHeader::SanitizeSet(NOTHING), vec![], vec![own.clone()]),
-        (ClientCertificateHeader::AlwaysForwardOnly, kept.clone(), kept.clone()),
-    ] {
-        for (client, wanted) in [(None, without), (Some(&shown), with_client)] {
-            let mut headers = with(&CLIENT_CERTIFICATE, &before);
-            client_certificate(&mut headers, client, mode);
-            assert_eq!(told(&headers, &CLIENT_CERTIFICATE), wanted, "{mode:?}");
-        }
-    }
-    let mut headers = with(&CLIENT_CERTIFICATE, &[b""]);
-    client_certificate(&mut headers, Some(&shown), ClientCertificateHeader::AppendForward(NOTHING));
-    assert_eq!(told(&headers, &CLIENT_CERTIFICATE), [own], "nothing is in front of it");
 }
 
 /// As Envoy has it: all lines are one, hosts end at commas, white space counts, empty hosts do not.

@@ -15,7 +15,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 /// The longest that is read, in bytes: what a workload says of itself is some hundreds.
-const BYTES_MAX: usize = 16 * 1024;
+pub(crate) const BYTES_MAX: usize = 16 * 1024;
 /// The longest name that is kept of it, in bytes: names of Kubernetes are no longer.
 const NAME_BYTES_MAX: usize = 253;
 const CANONICAL_NAME: &str = "service.istio.io/canonical-name";

@@ -106,3 +106,29 @@ fn s_360_mutual_tls_is_told_where_both_ends_are_known() {
     assert_eq!(policy(None, Some("spiffe://d/ns/a/sa/b")), "none");
     assert_eq!(policy(Some("spiffe://d/ns/a/sa/b"), Some("spiffe://d/ns/c/sa/d")), "mutual_tls");
 }
+
+#[test]
+fn pods_of_one_workload_are_one_series() {
+    let metrics = metrics();
+    for number in 0..100 {
+        let mut record = request(Direction::Inbound);
+        let pod = Peer { instance: format!("cart-{number}").into(), ..Peer::clone(&cart().unwrap()) };
+        let zone = format!("zone-{}", number % 3).into();
+        record.downstream_peer = Some(Arc::new(Peer { zone, ..pod }));
+        metrics.finished(&record);
+    }
+    assert_eq!(metrics.inner.state.lock().unwrap().known.len(), 1);
+    assert!(matches!(&values(&metrics, "istio_requests_total")[..], [(_, count)] if *count == 100.0));
+    // What a label tells makes another one.
+    for change in 0..8 {
+        let mut peer = Peer::clone(&cart().unwrap());
+        let Peer { workload, namespace, cluster, service, revision, app, version, identity, .. } = &mut peer;
+        let told = [workload, namespace, cluster, service, revision, app, version, identity];
+        *told.into_iter().nth(change).unwrap() = "other".into();
+        let mut record = request(Direction::Outbound);
+        record.upstream_peer = Some(Arc::new(peer));
+        metrics.finished(&record);
+    }
+    let all = values(&metrics, "istio_requests_total");
+    assert_eq!(all.len(), 9, "{all:?}");
+}
