@@ -326,22 +326,83 @@ async fn t_470_a_pod_has_settings_of_its_own_and_a_reload_changes_them() {
     assert_eq!(upstream.only().header("x-envoy-attempt-count"), Some("1"));
 }
 
-/// T-167: the application in front of a sidecar may ask for retries and timeouts; who comes from elsewhere may not. Nobody's
-/// upstream hears of it.
+const ASKS: [(&str, &str); 2] = [("x-envoy-retry-on", "5xx"), ("x-envoy-max-retries", "3")];
+const SOON: (&str, &str) = ("x-envoy-upstream-rq-timeout-ms", "100");
+const UNTRIED: &str =
+    "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
+
+/// T-167: what clients ask of a proxy is not heeded, as in Istio's proxies, and nobody's upstream hears of it.
 #[tokio::test]
-async fn t_167_an_application_asks_for_retries_and_timeouts() {
+async fn t_167_nobody_asks_for_retries_and_timeouts_unless_the_program_wants_it() {
     let upstream = Upstream::start("reviews").await;
-    let none =
-        "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";
-    let asks = [("x-envoy-retry-on", "5xx"), ("x-envoy-max-retries", "3")];
-    let soon = [("x-envoy-upstream-rq-timeout-ms", "100")];
-    for (at, proxy) in everywhere(&headers("{}"), none, upstream.address).await.iter().enumerate() {
-        let is_heeded = at == 0;
-        assert_eq!(ask(proxy, "/status/500", &asks).await.status, 500);
-        let seen = upstream.take();
-        assert_eq!(seen.len(), if is_heeded { 4 } else { 1 }, "{at}");
-        assert!(seen.iter().all(|seen| asks.iter().all(|(name, _)| seen.header(name).is_none())), "{at}");
-        assert_eq!(ask(proxy, "/slow", &soon).await.status, if is_heeded { 504 } else { 200 }, "{at}");
-        assert!(upstream.take().iter().all(|seen| seen.header(soon[0].0).is_none()), "{at}");
+    for (at, proxy) in everywhere(&headers("{}"), UNTRIED, upstream.address).await.iter().enumerate() {
+        assert_eq!(ask(proxy, "/status/500", &ASKS).await.status, 500);
+        let seen = upstream.only();
+        assert!(ASKS.iter().all(|(name, _)| seen.header(name).is_none()), "{at}");
+        assert_eq!(ask(proxy, "/slow", &[SOON]).await.status, 200, "{at}");
+        assert!(upstream.only().header(SOON.0).is_none(), "{at}");
     }
+}
+
+#[tokio::test]
+async fn t_167_an_application_asks_for_retries_and_timeouts_where_the_program_wants_it() {
+    let upstream = Upstream::start("reviews").await;
+    for (is_heeded, text, proxy, port) in [
+        (true, reviews(UNTRIED), SIDECAR, "9080"),
+        (false, REVIEWS.to_owned(), SERVER, "in:10.0.1.1:9080"),
+        (false, door(UNTRIED), GATEWAY, "80"),
+    ] {
+        let mut options = Options::default();
+        options.heed_application = true;
+        let endpoints = [("10.0.1.1:9080", upstream.address), ("10.0.1.2:9080", upstream.address)];
+        let config = config_with(&text, proxy, headers("{}"));
+        let proxy = start_with(config, &[port], &endpoints, options, |builder| builder).await;
+        assert_eq!(ask(&proxy, "/status/500", &ASKS).await.status, 500);
+        let seen = upstream.take();
+        assert_eq!(seen.len(), if is_heeded { 4 } else { 1 }, "{port}");
+        assert!(seen.iter().all(|seen| ASKS.iter().all(|(name, _)| seen.header(name).is_none())), "{port}");
+        assert_eq!(ask(&proxy, "/slow", &[SOON]).await.status, if is_heeded { 504 } else { 200 }, "{port}");
+        assert!(upstream.take().iter().all(|seen| seen.header(SOON.0).is_none()), "{port}");
+    }
+}
+
+/// As Envoy's router has it: the first try has all of the time, each has no more than is left, none is told of where there is
+/// no end to it.
+#[tokio::test]
+async fn t_473_upstreams_are_told_how_long_a_request_may_take() {
+    const EXPECTED: &str = "x-envoy-expected-rq-timeout-ms";
+    let timed = |retries: &str| {
+        format!(
+            "  - timeout: 20s\n    retries: {{{retries}}}\n    route: [{{destination: {{host: reviews.shop.svc.cluster.local}}}}]\n"
+        )
+    };
+    let upstream = Upstream::start("reviews").await;
+    let told = async |proxy: &Running, target: &str, lines: &[(&str, &str)], name: &str| -> Vec<String> {
+        ask(proxy, target, lines).await;
+        upstream.take().iter().map(|seen| seen.header(name).unwrap_or("none").to_owned()).collect()
+    };
+    for (at, proxy) in everywhere(&headers("{}"), ROUTE, upstream.address).await.iter().enumerate() {
+        assert_eq!(told(proxy, "/x", &[(EXPECTED, "77")], EXPECTED).await, ["none"], "{at}");
+    }
+    let twice = timed("attempts: 1, retryOn: 5xx");
+    let [client, server, edge] = everywhere(&headers("{}"), &twice, upstream.address).await;
+    for proxy in [&client, &edge] {
+        let all = told(proxy, "/status/500", &[(EXPECTED, "77")], EXPECTED).await;
+        let millis: Vec<u64> = all.iter().map(|millis| millis.parse().unwrap()).collect();
+        assert!(matches!(&millis[..], [20_000, 1..=20_000]), "{millis:?}");
+    }
+    assert_eq!(told(&server, "/x", &[], EXPECTED).await, ["none"], "no timeout is the server's");
+    // A call of gRPC has no more time than its client gives it.
+    const GRPC: (&str, &str) = ("content-type", "application/grpc");
+    assert_eq!(told(&client, "/x", &[GRPC], "grpc-timeout").await, ["20000m"]);
+    assert_eq!(told(&client, "/x", &[GRPC, ("grpc-timeout", "9S")], "grpc-timeout").await, ["9000m"]);
+    assert_eq!(told(&client, "/x", &[GRPC, ("grpc-timeout", "1H")], EXPECTED).await, ["20000"]);
+    assert_eq!(told(&client, "/x", &[("grpc-timeout", "9S")], "grpc-timeout").await, ["9S"]);
+    let each = timed("attempts: 1, retryOn: 5xx, perTryTimeout: 5s");
+    let off = headers(r#"{"envoyDebugHeaders": {"disabled": true}}"#);
+    let [client, ..] = everywhere(&headers("{}"), &each, upstream.address).await;
+    assert_eq!(told(&client, "/status/500", &[], EXPECTED).await, ["5000", "5000"]);
+    let [client, ..] = everywhere(&off, &each, upstream.address).await;
+    assert_eq!(told(&client, "/x", &[], EXPECTED).await, ["none"]);
+    assert_eq!(told(&client, "/x", &[GRPC], "grpc-timeout").await, ["5000m"]);
 }

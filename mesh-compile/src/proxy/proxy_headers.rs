@@ -21,7 +21,7 @@ pub struct ProxyHeaders {
     /// Whether `x-envoy-attempt-count` is set. Sidecars leave that of the client's proxy to the application.
     pub attempt_count: bool,
     /// Whether `x-envoy-upstream-service-time`, `x-envoy-overloaded`, `x-envoy-original-path`,
-    /// `x-envoy-original-host` are set.
+    /// `x-envoy-original-host`, `x-envoy-expected-rq-timeout-ms` are set.
     pub debug: bool,
     /// Whether the authority that a route's `rewrite` replaces is appended to `x-forwarded-host`.
     pub forwarded_host: bool,

@@ -219,7 +219,7 @@ pub(crate) async fn run(exchange: Box<Exchange>) -> Result<Response<Body>, Close
                     deadline = answer.deadline;
                     let mut response = answer.response;
                     header_ops::apply(response.headers_mut(), &answer.ops, |value| {
-                        request_headers::value(value, &exchange.record)
+                        exchange.standing.generation.formats.value(value, &exchange.record)
                     });
                     cors.apply(response.headers_mut());
                     response
@@ -285,7 +285,8 @@ impl Exchange {
         let is_redirect_or_given = matches!(&*record.details, "direct_response" | "cors_response");
         let has_own_status = reply.headers.contains_key("grpc-status");
         let mut response = reply.response(self.is_grpc && !is_redirect_or_given && !has_own_status);
-        header_ops::apply(response.headers_mut(), &ops, |value| request_headers::value(value, &self.record));
+        let formats = &self.standing.generation.formats;
+        header_ops::apply(response.headers_mut(), &ops, |value| formats.value(value, &self.record));
         cors.apply(response.headers_mut());
         response
     }

@@ -24,7 +24,7 @@ use super::pool::Failure;
 use super::replay::{Buffered, Replay};
 use super::reply::Reply;
 use super::request_headers::Replaced;
-use super::tries::Tries;
+use super::tries::{Time, Tries};
 use super::{header_ops, hop_by_hop, mirror, request_control, request_headers, tcp};
 use crate::cluster::draw;
 use crate::cluster::hash_key::{self, HashFacts, HashKey};
@@ -142,12 +142,12 @@ async fn choose_and_send(
         hash_key::key(hash_policy, &facts, &format!("{:x}", dice.roll()))
     };
     let direction = connection.arrival.direction;
-    let is_applications = direction == Direction::Outbound;
-    let timeouts = request_control::timeouts(&mut head.headers, http, is_applications);
+    let is_heeded = direction == Direction::Outbound && connection.proxy.options.heed_application;
+    let timeouts = request_control::timeouts(&mut head.headers, http, is_heeded);
     header_ops::apply(&mut head.headers, &choice.request_headers, |value| {
-        request_headers::value(value, record)
+        standing.generation.formats.value(value, record)
     });
-    request_control::retries(&mut head.headers, http, timeouts, is_applications);
+    request_control::retries(&mut head.headers, http, timeouts);
     if direction != Direction::Inbound {
         let is_told = !(headers.metadata_in_mesh_only && cluster.cluster.mesh_external);
         connection.proxy.peers.put(&mut head.headers, is_told);
@@ -166,9 +166,11 @@ async fn choose_and_send(
 
     record.times.wanted = Some(Instant::now().into_std());
     let (started, replaced) = (Instant::now(), *replaced);
-    let tries = Tries { connection, cluster: &cluster, http, headers, replaced, hash: key.hash, started };
     let deadline = OnceLock::new();
-    let patience = timeout(http, head);
+    let patience = timeout(http, head, timeouts.is_whole_asked);
+    let time = Time { whole: patience, deadline: &deadline };
+    let tries =
+        Tries { connection, cluster: &cluster, http, headers, replaced, hash: key.hash, started, time };
     // One future for both ways: a request that waits holds room for each that is written out.
     let outcome = {
         let mut trying = pin!(tries.run(head, body, record));
@@ -267,10 +269,10 @@ fn rewrite(
     }
 }
 
-/// The route's timeout; gRPC clients may name a shorter one.
-fn timeout(http: &HttpForward, head: &Head) -> Option<Duration> {
+/// The route's timeout; gRPC clients may name a shorter one, unless it was asked for.
+fn timeout(http: &HttpForward, head: &Head, is_asked: bool) -> Option<Duration> {
     let route = (http.timeout_ms > 0).then(|| Duration::from_millis(http.timeout_ms));
-    let client = if head.is_grpc() { grpc_timeout(head) } else { None };
+    let client = if head.is_grpc() && !is_asked { grpc_timeout(head) } else { None };
     match (route, client) {
         (Some(route), Some(client)) => Some(route.min(client)),
         (route, client) => route.or(client),

@@ -1,12 +1,14 @@
 //! Header operations of routes on real headers (T-176 to T-178).
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use mesh_compile::route_table::action::HeaderOp;
 
 /// Applies them in order; `value` makes the value of what is written, which may hold operators. What is no header is
 /// left out.
-pub(crate) fn apply(headers: &mut HeaderMap, ops: &[HeaderOp], value: impl Fn(&str) -> String) {
+pub(crate) fn apply(headers: &mut HeaderMap, ops: &[HeaderOp], value: impl Fn(&Arc<str>) -> String) {
     for op in ops {
         let (name, written, appends) = match op {
             HeaderOp::Set(name, written) => (name, written, false),
@@ -43,7 +45,7 @@ mod tests {
             HeaderOp::Set("c".into(), "%X%".into()),
             HeaderOp::Add("bad name".into(), "x".into()),
         ];
-        apply(&mut headers, &ops, str::to_lowercase);
+        apply(&mut headers, &ops, |written| written.to_lowercase());
         let lines: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!(lines, [("a", &b"1"[..]), ("a", b"2"), ("c", b"%x%")]);

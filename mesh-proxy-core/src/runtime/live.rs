@@ -8,6 +8,7 @@ use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::proxy_headers::ServerHeader;
 
 use super::cluster::{ClusterState, Parts};
+use super::formats::Formats;
 
 /// One version of a proxy's configuration with what runs for it. Unchanged clusters are the same object in the next
 /// generation: their connections, turns and counts live on.
@@ -21,6 +22,8 @@ pub struct Generation {
     pub(crate) clusters: HashMap<Arc<str>, Arc<ClusterState>>,
     /// The name that the configuration gives the server, where it does; `None` inside: it is no header text.
     server_name: Option<(Arc<str>, Option<HeaderValue>)>,
+    /// What header operations of its routes ask of requests.
+    pub(crate) formats: Formats,
     parts: Parts,
 }
 
@@ -58,7 +61,7 @@ impl Generation {
             .map(|server| server.value.as_str())
             .filter(|value| !value.is_empty())
             .map(|value| (value.into(), HeaderValue::from_str(value).ok()));
-        Self { number, config, clusters, server_name, parts }
+        Self { number, config, clusters, server_name, formats: Formats::default(), parts }
     }
 
     /// A `server` header of answers; `None`: none is set.

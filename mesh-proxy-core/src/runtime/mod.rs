@@ -45,6 +45,7 @@ mod export;
 mod ext_authz;
 mod finish;
 mod first_bytes;
+mod formats;
 mod forward;
 mod frame_budget;
 mod grpc;

@@ -22,6 +22,10 @@ pub struct Options {
     /// Whether answers name their decision in `x-mesh-decision`, so that it can be explained afterwards. For trusted
     /// clients only: it tells of the inside.
     pub name_decisions: bool,
+    /// Whether the application in front of a sidecar may ask for retries and timeouts in headers of its requests
+    /// (`x-envoy-max-retries` and so on, T-167). Istio's proxies take them off as they do here, unless istiod has
+    /// `PILOT_SIDECAR_USE_REMOTE_ADDRESS` and a network that names the application's address.
+    pub heed_application: bool,
     /// The `server` header of answers. [`DEFAULT_SERVER_NAME`]: as the configuration has it
     /// (`proxyHeaders.server`); `None`: none is set.
     pub server_name: Option<String>,
@@ -48,6 +52,7 @@ impl Default for Options {
             limits: Limits::default(),
             patience: Patience::default(),
             name_decisions: false,
+            heed_application: false,
             server_name: Some(DEFAULT_SERVER_NAME.to_owned()),
             mesh_logs: false,
             keys: JwksOptions::default(),

@@ -8,8 +8,6 @@ use mesh_compile::route_table::action::Forward;
 use super::connection::Connection;
 use super::hop_by_hop;
 use crate::route_action;
-use crate::telemetry::format::Format;
-use crate::telemetry::record::Record;
 
 /// What a request is called, from hop to hop.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -127,11 +125,6 @@ fn uuid(high: u64, low: u64) -> [u8; 36] {
         }
     }
     text
-}
-
-/// The value of a header operation: `%%` is a percent sign; operators ask the record.
-pub(crate) fn value(written: &str, record: &Record) -> String {
-    Format::parse(written).text(record, "")
 }
 
 #[cfg(test)]

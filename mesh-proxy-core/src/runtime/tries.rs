@@ -1,6 +1,6 @@
 //! The tries of one request: hosts, retries with their back-off, what outlier detection hears (T-160 to T-166, T-276).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Response;
@@ -20,6 +20,7 @@ use super::finish::add_flag;
 use super::head::Head;
 use super::pool::Failure;
 use super::replay::Replay;
+use super::request_control;
 use super::request_headers::{ATTEMPT_COUNT, Replaced};
 use crate::cluster::host::Host;
 use crate::cluster::outlier_detection::Outcome;
@@ -41,6 +42,25 @@ pub(crate) struct Tries<'r> {
     pub(crate) replaced: Replaced,
     pub(crate) hash: Option<u64>,
     pub(crate) started: Instant,
+    pub(crate) time: Time<'r>,
+}
+
+/// The time of all tries together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time<'r> {
+    /// `None`: they have as long as they like.
+    pub(crate) whole: Option<Duration>,
+    /// When it is over; none yet while the client sends its request.
+    pub(crate) deadline: &'r OnceLock<Instant>,
+}
+
+impl Time<'_> {
+    fn left(self) -> Option<Duration> {
+        match self.deadline.get() {
+            Some(end) => Some(end.saturating_duration_since(Instant::now())),
+            None => self.whole,
+        }
+    }
 }
 
 impl Tries<'_> {
@@ -82,6 +102,7 @@ impl Tries<'_> {
                 };
                 head.headers.insert(ATTEMPT_COUNT, attempt);
             }
+            request_control::tell_time(&mut head.headers, self.time_of_try(policy), self.headers);
             // Of the last try, as the endpoint is.
             Ends::default().tell(record);
             record.upstream_protocol = "";
@@ -130,6 +151,14 @@ impl Tries<'_> {
         }
     }
 
+    /// The time that the next try has.
+    fn time_of_try(&self, policy: Option<&RetryPolicy>) -> Option<Duration> {
+        match (per_try_timeout(policy), self.time.left()) {
+            (Some(own), Some(left)) => Some(own.min(left)),
+            (own, left) => own.or(left),
+        }
+    }
+
     async fn once(
         &self,
         host: &Host,
@@ -141,13 +170,18 @@ impl Tries<'_> {
         let preface = self.connection.preface(&self.cluster.cluster);
         let sending =
             attempt::send(&self.connection.proxy, preface, self.cluster, host, head, body, Some(record));
-        match policy.and_then(|policy| policy.per_try_timeout_ms).filter(|millis| *millis > 0) {
+        match per_try_timeout(policy) {
             None => sending.await,
-            Some(millis) => tokio::time::timeout(Duration::from_millis(millis), sending)
-                .await
-                .unwrap_or(Err(Failure::PerTryTimeout)),
+            Some(patience) => {
+                tokio::time::timeout(patience, sending).await.unwrap_or(Err(Failure::PerTryTimeout))
+            }
         }
     }
+}
+
+/// The time of one try; `None`: that of all of them.
+fn per_try_timeout(policy: Option<&RetryPolicy>) -> Option<Duration> {
+    policy?.per_try_timeout_ms.filter(|millis| *millis > 0).map(Duration::from_millis)
 }
 
 /// A try that was answered, as retry policies look at it.
