@@ -76,7 +76,7 @@ pub(crate) struct Exchange {
     standing: Arc<Standing>,
     parts: Parts,
     body: Replay,
-    record: Record,
+    record: Box<Record>,
     traced: Option<Traced>,
     upgrade: Option<(HeaderValue, OnUpgrade)>,
     plan: Plan,

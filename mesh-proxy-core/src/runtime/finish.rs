@@ -35,7 +35,7 @@ pub(super) struct Held {
 pub(super) struct Finish {
     pub(super) connection: Arc<Connection>,
     pub(super) held: Held,
-    pub(super) record: Record,
+    pub(super) record: Box<Record>,
     pub(super) started: Instant,
     /// Counts messages of gRPC.
     pub(super) messages: Option<MessageCounter>,

@@ -83,6 +83,7 @@ pub(crate) async fn serve<T: Io>(connection: Arc<Connection>, standing: Standing
         head: options.patience.request_head,
         idle: options.patience.idle,
         stalled: options.patience.stalled_write,
+        parked_after: if proxy.tasks.len() < MANY { PARKED_AFTER } else { PARKED_AFTER_OF_MANY },
     };
     let stream = Guarded::new(Budgeted::new(stream), gate, rules, patience);
     let mut stream = Box::new(if is_http2 { stream.of_http2() } else { stream });
@@ -198,6 +199,12 @@ fn settle(gate: &Gate, is_connect: bool, response: &mut Response<Body>) {
     }
 }
 
+/// How long an HTTP/1 connection keeps its codec while it waits for its next request.
+const PARKED_AFTER: Duration = Duration::from_secs(1);
+/// The same of those that came when there were already many: together their buffers would take a lot of memory, and one of
+/// them hardly ever asks anything.
+const PARKED_AFTER_OF_MANY: Duration = Duration::from_millis(100);
+const MANY: usize = 1000;
 /// How long a connection that nothing was said on is kept open by a proxy that closes.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// What a request takes besides the bytes that were read, and each of its headers, about.

@@ -113,18 +113,32 @@ fn request_id(connection: &Connection) -> HeaderValue {
 
 /// Random bits as the text of a UUID, without the machinery of formatting: every request at an edge has one.
 fn uuid(high: u64, low: u64) -> [u8; 36] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let high = (high & !0xf000) | 0x4000;
     let low = (low & !(3 << 62)) | (2 << 62);
-    let mut bits = (u128::from(high) << 64) | u128::from(low);
+    let [a, b, c, d] = hexadecimal(high);
+    let [e, f, g, h] = hexadecimal(low);
     let mut text = [b'-'; 36];
-    for (at, place) in text.iter_mut().enumerate() {
-        if !matches!(at, 8 | 13 | 18 | 23) {
-            bits = bits.rotate_left(4);
-            *place = DIGITS.get((bits & 0xf) as usize).copied().unwrap_or(b'0');
+    // Groups of 8, 4, 4, 4 and 12 digits with a dash between them.
+    for (place, digits) in [(0, a), (4, b), (9, c), (14, d), (19, e), (24, f), (28, g), (32, h)] {
+        if let Some(part) = text.get_mut(place..place + 4) {
+            part.copy_from_slice(&digits);
         }
     }
     text
+}
+
+/// Sixteen digits, four by four. All digits of a half are made in one step, each in a byte of its own.
+fn hexadecimal(bits: u64) -> [[u8; 4]; 4] {
+    let quarter = |shift: u32| {
+        let half = (bits >> shift) & 0xffff;
+        // The four digits, each in the low half of its byte, the first of them lowest.
+        let spread = (half >> 12) | ((half >> 8) & 0xf) << 8 | ((half >> 4) & 0xf) << 16 | (half & 0xf) << 24;
+        let digits = spread as u32;
+        // From ten on `a` follows.
+        let is_letter = ((digits + 0x0606_0606) >> 4) & 0x0101_0101;
+        (digits + 0x3030_3030 + is_letter * u32::from(b'a' - b'0' - 10)).to_le_bytes()
+    };
+    [quarter(48), quarter(32), quarter(16), quarter(0)]
 }
 
 #[cfg(test)]

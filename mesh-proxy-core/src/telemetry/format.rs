@@ -20,6 +20,7 @@ pub(crate) use self::headers::{request_bytes, response_bytes};
 pub(crate) use self::metadata::PeerSide;
 use self::operator::Operator;
 use super::record::{Record, RequestRecord};
+use crate::http_syntax::is_printable;
 
 /// A format string, read once. An operator that Envoy would refuse gives the word for a missing value.
 /// Spec: Envoy, access log command operators (T-180).
@@ -83,17 +84,33 @@ impl Format {
     /// The text for a record; `missing` stands for values that are not there.
     pub fn text(&self, record: &Record, missing: &str) -> String {
         let mut made = String::with_capacity(16 * self.parts.len());
+        // Hardly a line has anything to escape, which one look at the whole of it says.
+        self.write(record, missing, &mut made, Operator::write_raw);
+        let end = made.strip_suffix('\n').unwrap_or(&made);
+        if !is_printable(end.as_bytes()) {
+            made.clear();
+            self.write(record, missing, &mut made, Operator::write);
+        }
+        made
+    }
+
+    fn write(
+        &self,
+        record: &Record,
+        missing: &str,
+        made: &mut String,
+        write: impl Fn(&Operator, &Record, &mut String) -> bool,
+    ) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => made.push_str(text),
                 Part::Operator(operator) => {
-                    if !operator.write(record, &mut made) {
+                    if !write(operator, record, made) {
                         made.push_str(missing);
                     }
                 }
             }
         }
-        made
     }
 
     /// The value for a record in JSON: an operator that stands alone keeps its kind, and is null where there is nothing;

@@ -18,9 +18,10 @@ const DECISION: HeaderName = HeaderName::from_static("x-mesh-decision");
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 
 /// The record of a request that has begun; what a client of a server has told of itself is taken off its head.
-pub(super) fn record(connection: &Connection, standing: &Standing, parts: &mut Parts) -> (Record, Came) {
+pub(super) fn record(connection: &Connection, standing: &Standing, parts: &mut Parts) -> (Box<Record>, Came) {
     let arrival = &connection.arrival;
-    let mut record = Record::begin(arrival.direction, connection.client, arrival.destination);
+    // On the heap: it is large, and goes through many hands.
+    let mut record = Box::new(Record::begin(arrival.direction, connection.client, arrival.destination));
     record.server_name = connection.server_name().map(str::to_owned);
     record.peer_principal = connection.peer().map(str::to_owned);
     record.client_certificate = connection.has_certificate();

@@ -29,10 +29,6 @@ const READ_MIN: usize = 2048;
 /// lost (RFC 9112, 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
-/// An HTTP/1 connection that has waited so long for its next request does so without a codec, whose buffers are most of
-/// its memory.
-const PARKED_AFTER: Duration = Duration::from_secs(1);
-
 /// How long is waited for the client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClientPatience {
@@ -42,6 +38,8 @@ pub(crate) struct ClientPatience {
     pub(crate) idle: Duration,
     /// For it to take anything more of what it is sent; zero: for ever.
     pub(crate) stalled: Duration,
+    /// How long an HTTP/1 connection waits for its next request with its codec, whose buffers are most of its memory.
+    pub(crate) parked_after: Duration,
 }
 
 /// A stream in front of the codec.
@@ -169,9 +167,11 @@ impl<T> Guarded<T> {
             Some((waits_for, until)) if waits_for == wait => until,
             _ => {
                 let patience = match wait {
-                    Wait::FirstByte if self.is_parked => self.patience.idle.saturating_sub(PARKED_AFTER),
+                    Wait::FirstByte if self.is_parked => {
+                        self.patience.idle.saturating_sub(self.patience.parked_after)
+                    }
                     Wait::FirstByte => self.patience.idle,
-                    Wait::Park => PARKED_AFTER,
+                    Wait::Park => self.patience.parked_after,
                     Wait::Head => self.patience.head,
                     Wait::Write => self.patience.stalled,
                     Wait::Linger => LINGER,
@@ -336,11 +336,12 @@ impl<T: AsyncRead + Unpin> Guarded<T> {
     }
 
     fn poll_head_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wait = match (self.kept.is_empty(), self.has_codec && self.patience.idle > PARKED_AFTER) {
-            (false, _) => Wait::Head,
-            (true, true) => Wait::Park,
-            (true, false) => Wait::FirstByte,
-        };
+        let wait =
+            match (self.kept.is_empty(), self.has_codec && self.patience.idle > self.patience.parked_after) {
+                (false, _) => Wait::Head,
+                (true, true) => Wait::Park,
+                (true, false) => Wait::FirstByte,
+            };
         if self.poll_patience(wait, context).is_pending() {
             return Poll::Pending;
         }

@@ -88,6 +88,7 @@ const PATIENCE: ClientPatience = ClientPatience {
     head: Duration::from_millis(200),
     idle: Duration::from_millis(400),
     stalled: Duration::from_millis(300),
+    parked_after: Duration::from_secs(1),
 };
 
 fn guarded(size: usize) -> (DuplexStream, Guarded<DuplexStream>, Arc<Gate>) {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::certificates::Shown;
 use super::durations::Span;
 use super::fact::Fact;
-use super::headers::{RequestField, ResponseField};
+use super::headers::{RequestField, ResponseField, Told};
 use super::metadata::{Metadata, MetadataOf, PeerSide, PeerState, StateForm};
 use super::operator::{Operator, Written};
 use super::path::{Path, QueryParams};
@@ -148,7 +148,9 @@ fn with_argument(name: &str, argument: &str) -> Result<Value, String> {
             Value::Response(headers()?.iter().filter_map(|name| ResponseField::of(name)).collect())
         }
         "TRAILER" | "RESPONSE_TRAILER" => {
-            Value::Trailer(headers()?.iter().filter_map(|name| HeaderName::try_from(*name).ok()).collect())
+            let names = headers()?;
+            let names = names.iter().filter_map(|name| HeaderName::try_from(*name).ok());
+            Value::Trailer(names.map(Told::of).collect())
         }
         "RESPONSE_CODE_DETAILS" => Value::Details { keeps_spaces: argument == "ALLOW_WHITESPACES" },
         "GRPC_STATUS" => Value::Grpc(GrpcForm::of(argument)?),

@@ -49,14 +49,38 @@ pub(super) enum RequestField {
     Path,
     Authority,
     Scheme,
-    Header(HeaderName),
+    Header(Told),
 }
 
 /// What `%RESP(..)%` may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ResponseField {
     Status,
-    Header(HeaderName),
+    Header(Told),
+}
+
+/// A header that logs tell of: its first line, or all of them where Envoy joins them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    name: HeaderName,
+    is_joined: bool,
+}
+
+impl Told {
+    pub(super) fn of(name: HeaderName) -> Self {
+        let is_joined = JOINED.binary_search(&name.as_str()).is_ok() || name.as_str().starts_with("x-envoy-");
+        Self { name, is_joined }
+    }
+
+    /// Writes it; whether there is one.
+    pub(super) fn write(&self, headers: &HeaderMap, out: &mut String) -> bool {
+        if self.is_joined {
+            return write_all(headers, &self.name, out);
+        }
+        let Some(first) = headers.get(&self.name) else { return false };
+        push_lossy(first.as_bytes(), out);
+        true
+    }
 }
 
 impl RequestField {
@@ -67,14 +91,14 @@ impl RequestField {
             ":path" => Self::Path,
             ":authority" | "host" => Self::Authority,
             ":scheme" => Self::Scheme,
-            name => Self::Header(HeaderName::try_from(name).ok()?),
+            name => Self::Header(Told::of(HeaderName::try_from(name).ok()?)),
         })
     }
 
     /// Writes it as logs have it; whether it is there, be it empty.
     pub(super) fn write(&self, request: &RequestRecord, out: &mut String) -> bool {
         match self {
-            Self::Header(name) => write_told(&request.headers, name, out),
+            Self::Header(told) => told.write(&request.headers, out),
             other => other.write_all(request, out),
         }
     }
@@ -86,7 +110,7 @@ impl RequestField {
             Self::Path => text(&request.path, out),
             Self::Authority => text(&request.authority, out),
             Self::Scheme => text(&request.scheme, out),
-            Self::Header(name) => write_all(&request.headers, name, out),
+            Self::Header(told) => write_all(&request.headers, &told.name, out),
         }
     }
 }
@@ -95,27 +119,19 @@ impl ResponseField {
     /// `None`: no answer has it.
     pub(super) fn of(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        if name == ":status" { Some(Self::Status) } else { HeaderName::try_from(name).ok().map(Self::Header) }
+        if name == ":status" {
+            return Some(Self::Status);
+        }
+        Some(Self::Header(Told::of(HeaderName::try_from(name).ok()?)))
     }
 
     /// Writes it; whether it is there, be it empty.
     pub(super) fn write(&self, record: &Record, out: &mut String) -> bool {
         match self {
             Self::Status => record.status != 0 && number(u64::from(record.status), out),
-            Self::Header(name) => write_told(&record.response_headers, name, out),
+            Self::Header(told) => told.write(&record.response_headers, out),
         }
     }
-}
-
-/// What a log tells of a header: its first line, or all of them where Envoy joins them.
-pub(super) fn write_told(headers: &HeaderMap, name: &HeaderName, out: &mut String) -> bool {
-    let is_joined = JOINED.binary_search(&name.as_str()).is_ok() || name.as_str().starts_with("x-envoy-");
-    if is_joined {
-        return write_all(headers, name, out);
-    }
-    let Some(first) = headers.get(name) else { return false };
-    push_lossy(first.as_bytes(), out);
-    true
 }
 
 /// The lines of a header, joined; whether there are any.

@@ -66,15 +66,22 @@ impl Operator {
         Self { value: Value::Nothing, length: None }
     }
 
-    /// Writes it; whether it is there, be it empty.
+    /// Writes it on one line; whether it is there, be it empty.
     pub(super) fn write(&self, record: &Record, out: &mut String) -> bool {
+        let start = out.len();
+        let is_there = self.write_raw(record, out);
+        one_line(out, start);
+        is_there
+    }
+
+    /// The same with the control characters that are in it.
+    pub(super) fn write_raw(&self, record: &Record, out: &mut String) -> bool {
         let start = out.len();
         if !self.value.write(record, out) {
             out.truncate(start);
             return false;
         }
         self.shorten(out, start);
-        one_line(out, start);
         true
     }
 

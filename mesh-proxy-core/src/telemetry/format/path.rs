@@ -52,7 +52,7 @@ impl Path {
 
     pub(super) fn write(self, request: &RequestRecord, out: &mut String) -> bool {
         let start = out.len();
-        let original = |out: &mut String| headers::write_told(&request.headers, &ORIGINAL_PATH, out);
+        let original = |out: &mut String| headers::write_all(&request.headers, &ORIGINAL_PATH, out);
         let current = |out: &mut String| !request.path.is_empty() && text(&request.path, out);
         let is_there = match self.source {
             PathSource::Original => original(out),

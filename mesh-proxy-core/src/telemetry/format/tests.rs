@@ -26,6 +26,34 @@ fn text(format: &str) -> String {
 
 mod told;
 
+/// The same, with each value by itself brought to one line.
+fn piece_by_piece(format: &Format, record: &Record) -> String {
+    let mut made = String::new();
+    format.write(record, "-", &mut made, Operator::write);
+    made
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_line_with_nothing_to_escape_is_told_by_one_look(
+        path in "(/[a-z?= ]{0,9}|[\\PC\n\r\t\u{0}\u{85}]{0,9})",
+        header in proptest::collection::vec(proptest::sample::select(vec![b'a', b' ', b'\t', 0xc3, 0xa9, 0xff]), 0..6),
+        details in "[a-z_ \n]{0,8}",
+        before in "[a-z \n]{0,3}",
+        ends in proptest::bool::ANY,
+    ) {
+        let mut record = full();
+        record.details = details;
+        if let Some(request) = &mut record.request {
+            request.path = path;
+            request.headers.insert("x-odd", HeaderValue::from_bytes(&header).unwrap());
+        }
+        let text = "%REQ(:PATH)% %REQ(X-ODD):3% %RESPONSE_CODE_DETAILS% %REQ(NONE)% %BYTES_SENT%";
+        let format = Format::parse(&format!("{before}{text}{}", if ends { "\n" } else { "" }));
+        proptest::prop_assert_eq!(format.text(&record, "-"), piece_by_piece(&format, &record));
+    }
+}
+
 #[test]
 fn operators_are_envoys() {
     assert_eq!(text("[%START_TIME%] %REQ(:PATH)% %PROTOCOL%"), "[2023-11-14T22:13:20.123Z] /a HTTP/1.1");

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::certificates::Shown;
 use super::durations::Span;
 use super::fact::Fact;
-use super::headers::{self, RequestField, ResponseField};
+use super::headers::{self, RequestField, ResponseField, Told};
 use super::metadata::{Metadata, PeerState};
 use super::operator::Operator;
 use super::path::{Path, QueryParams, query_param};
@@ -29,7 +29,7 @@ pub(super) enum Value {
     Request(Vec<RequestField>),
     RequestWithoutQuery(Vec<RequestField>),
     Response(Vec<ResponseField>),
-    Trailer(Vec<HeaderName>),
+    Trailer(Vec<Told>),
     Details {
         keeps_spaces: bool,
     },
@@ -104,12 +104,12 @@ impl Value {
                 is_there
             }
             Self::Response(fields) => fields.iter().any(|field| field.write(record, out)),
-            Self::Trailer(names) => {
-                names.iter().any(|name| headers::write_told(&record.response_trailers, name, out))
-            }
+            Self::Trailer(names) => names.iter().any(|told| told.write(&record.response_trailers, out)),
             Self::Details { keeps_spaces } => match &*record.details {
                 "" => false,
-                details if *keeps_spaces => text(details, out),
+                details if *keeps_spaces || !details.bytes().any(|it| it.is_ascii_whitespace()) => {
+                    text(details, out)
+                }
                 details => {
                     out.extend(details.chars().map(|it| if it.is_ascii_whitespace() { '_' } else { it }));
                     true
@@ -177,7 +177,7 @@ impl HostSource {
     fn write(self, record: &Record, out: &mut String) -> bool {
         const ORIGINAL: HeaderName = HeaderName::from_static("x-envoy-original-host");
         let Some(request) = &record.request else { return false };
-        let original = |out: &mut String| headers::write_told(&request.headers, &ORIGINAL, out);
+        let original = |out: &mut String| headers::write_all(&request.headers, &ORIGINAL, out);
         let authority = |out: &mut String| !request.authority.is_empty() && text(&request.authority, out);
         match self {
             Self::Original => original(out),
