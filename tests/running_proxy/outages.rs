@@ -1,17 +1,22 @@
 //! Upstreams that fail for long or all at once: who is left out, who is asked all the same, and what retries cost.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use mesh::proxy_core::runtime::Options;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use mesh::proxy_core::seam::dial::{BoxIo, Dial, Dialled, SystemDial, Target};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::alone::is_alone;
 use crate::client::{get, request};
 use crate::fixture::{Running, SIDECAR, config, reviews, start_with};
 use crate::shim::Shim;
+use crate::upstream::Upstream;
 
 const ONCE: &str = "  - retries: {attempts: 0}\n    route: [{destination: {host: reviews}}]\n";
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -330,5 +335,71 @@ async fn u09_connections_that_all_break_when_they_are_used_again_cost_and_double
         } else {
             assert_eq!(heard + broken, CONNECTIONS, "sent once each, and never again");
         }
+    }
+}
+
+/// A connection that takes one request. What is written after that is not taken, and nothing is heard of why: the other side
+/// has closed a moment ago.
+struct TakesOne {
+    inner: BoxIo,
+    taken: bool,
+}
+
+impl AsyncRead for TakesOne {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for TakesOne {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if std::mem::replace(&mut self.taken, true) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[derive(Debug)]
+struct DialOnce(SystemDial);
+
+impl Dial for DialOnce {
+    fn dial(&self, target: Target) -> Dialled<'_> {
+        Box::pin(async move {
+            let inner = self.0.dial(target).await?;
+            Ok(Box::new(TakesOne { inner, taken: false }) as BoxIo)
+        })
+    }
+}
+
+/// Of what a kept connection took nothing, nothing can have been done: it is sent on a new one, whatever the route says of
+/// retries.
+#[tokio::test]
+async fn u09_what_a_kept_connection_did_not_take_goes_on_a_new_one() {
+    let upstream = Upstream::start("reviews").await;
+    let instead = ["10.0.1.1:9080", "10.0.1.2:9080"].map(|it| (it.to_owned(), upstream.address.to_string()));
+    let dial = DialOnce(SystemDial { instead: instead.into() });
+    let written = config(&reviews(ONCE), SIDECAR);
+    let running = start_with(written, &["9080"], &[], Options::default(), |builder| builder.dial(dial)).await;
+    for (round, line) in ["GET /a", "GET /b", "POST /c", "POST /d", "GET /e", "POST /f"].iter().enumerate() {
+        let answer = request(running.address(), line, &[("host", "reviews")], "").await;
+        assert_eq!(answer.status, 200, "{round}: {line}");
+        assert_eq!(upstream.take().len(), 1, "{round}: {line}");
     }
 }

@@ -52,9 +52,14 @@ pub(super) struct Timeouts {
     per_try_ms: Option<u64>,
 }
 
-/// Whether a request has any of them: hardly one has.
+/// Whether a request has any of them. Hardly one has, but most within a mesh have other headers of Envoy.
 fn has_any(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name.as_str().starts_with("x-envoy-"))
+    const OWN: [HeaderName; 6] = [TIMEOUT, TRY_TIMEOUT, RETRY_ON, RETRY_GRPC_ON, MAX_RETRIES, STATUS_CODES];
+    let is_one = |name: &HeaderName| {
+        name.as_str().starts_with("x-envoy-")
+            && (OWN.contains(name) || UNHEEDED.contains(name) || OF_OTHERS.contains(name))
+    };
+    headers.keys().any(is_one)
 }
 
 /// The timeouts that a request asks for; the whole one is the route's then. `is_heeded`: whether it comes from one who may

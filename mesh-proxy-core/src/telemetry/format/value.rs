@@ -124,13 +124,8 @@ impl Value {
             Self::ServerName(name) => name.write(record, out),
             Self::PeerState(peer) => peer.write(record, out),
             Self::Metadata(metadata) => metadata.write(record, out),
-            Self::First(operators) => {
-                let start = out.len();
-                operators.iter().any(|operator| {
-                    out.truncate(start);
-                    operator.write(record, out) && out.len() > start
-                })
-            }
+            // What is there and empty counts.
+            Self::First(operators) => operators.iter().any(|operator| operator.write(record, out)),
             Self::Expression(compiled) => {
                 compiled.expression.text(record).is_some_and(|value| text(&value, out))
             }
@@ -153,12 +148,7 @@ impl Value {
         match self {
             Self::Metadata(metadata) => Some(metadata.json(record)),
             Self::PeerState(peer) => peer.structured(record),
-            Self::First(operators) => Some(
-                operators
-                    .iter()
-                    .filter_map(|operator| operator.json(record))
-                    .find(|value| value.as_str() != Some("")),
-            ),
+            Self::First(operators) => Some(operators.iter().find_map(|operator| operator.json(record))),
             Self::Expression(compiled) if compiled.is_typed => Some(compiled.expression.json(record)),
             _ => None,
         }

@@ -190,3 +190,54 @@ fn what_envoy_refuses_is_refused() {
     }
     assert_eq!(Format::parse("%START_TIME% 100%% %REQ(a?b)%").problem(), None);
 }
+
+/// Of a client that shows more than its own certificate, its own is told; of the chain, all of it.
+#[test]
+fn of_a_chain_the_clients_own_certificate_is_told() {
+    let with = |peer: &[&[u8]]| {
+        let mut shown = tls(SERVER, CLIENT, "TLSv1.3", "");
+        shown.peer = peer.iter().map(|pem| certificate(pem)).collect();
+        let anybody = "10.0.0.2:4000".parse().unwrap();
+        let mut record = Record::begin(Direction::Inbound, anybody, anybody);
+        record.upstream = Some(Arc::new(connection(2, Some(tls(CLIENT, SERVER, "TLSv1.3", "")))));
+        record.connection = Some(Arc::new(connection(1, Some(shown))));
+        record
+    };
+    let told = |operator: &str, record: &Record| Format::parse(&format!("%{operator}%")).text(record, "-");
+    let (alone, other, chain) = (with(&[CLIENT]), with(&[SERVER]), with(&[CLIENT, SERVER]));
+    for part in
+        ["SUBJECT", "SERIAL", "FINGERPRINT_256", "CERT", "CERT_V_START(%s)", "URI_SAN", "DNS_SAN", "ISSUER"]
+    {
+        let operator = format!("DOWNSTREAM_PEER_{part}");
+        assert_eq!(told(&operator, &chain), told(&operator, &alone), "{part}");
+    }
+    for (of_all, of_one) in [("CHAIN_SERIALS", "SERIAL"), ("CHAIN_FINGERPRINTS_256", "FINGERPRINT_256")] {
+        let (of_all, of_one) = (format!("DOWNSTREAM_PEER_{of_all}"), format!("DOWNSTREAM_PEER_{of_one}"));
+        let both = format!("{},{}", told(&of_one, &alone), told(&of_one, &other));
+        assert_eq!(told(&of_all, &chain), both);
+    }
+    assert_ne!(told("DOWNSTREAM_PEER_SERIAL", &alone), told("DOWNSTREAM_PEER_SERIAL", &other));
+}
+
+/// Asked of Envoy 1.40: a header that is there and empty is the first that is there.
+#[test]
+fn the_first_value_that_is_there_may_be_empty() {
+    let mut record =
+        Record::begin(Direction::Inbound, "10.0.0.2:4000".parse().unwrap(), "10.0.0.1:80".parse().unwrap());
+    let mut request = RequestRecord::default();
+    request.headers.insert("x-empty", HeaderValue::from_static(""));
+    record.request = Some(request);
+    record.status = 200;
+    let first = |names: &str| {
+        let format = Format::parse(&format!("%COALESCE({{\"operators\": [{names}]}})%"));
+        assert_eq!(format.problem(), None);
+        (format.text(&record, "-"), format.value(&record, "-").to_string())
+    };
+    let (empty, none) =
+        (r#"{"command": "REQ", "param": "x-empty"}"#, r#"{"command": "REQ", "param": "x-none"}"#);
+    let text = |text: &str, json: &str| (text.to_owned(), json.to_owned());
+    assert_eq!(first(&format!("{empty}, \"RESPONSE_CODE\"")), text("", "\"\""));
+    assert_eq!(first(&format!("{none}, \"RESPONSE_CODE\"")), text("200", "200"));
+    assert_eq!(first(&format!("{none}, {empty}")), text("", "\"\""));
+    assert_eq!(first(none), text("-", "null"));
+}
