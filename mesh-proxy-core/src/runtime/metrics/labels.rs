@@ -114,6 +114,16 @@ impl Key {
         }
     }
 
+    /// Whether a client is told of as it says, and no certificate says so.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.direction == Direction::Inbound && self.peer.is_some() && self.principals.peer.is_none()
+    }
+
+    /// Tells nothing of what the other side says of itself.
+    pub(super) fn forget_peer(&mut self) {
+        self.peer = None;
+    }
+
     /// The value of an expression.
     pub(super) fn value(&self, place: usize) -> Option<&str> {
         self.values.get(place).map(String::as_str)

@@ -29,6 +29,10 @@ pub const SERIES_MAX: usize = 10_000;
 /// The most bytes of labels that series may have together; what comes after is counted as where there are too many series.
 pub const LABEL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The most series that are named after what clients say of themselves, where no certificate says it of them: who can send
+/// anything must not use up the series of those who are known. Beyond it such clients are unknown ones.
+const UNPROVEN_MAX: usize = SERIES_MAX / 2;
+
 /// Counts finished requests and connections. API: telemetry.istio.io/v1 `Metrics`.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -46,6 +50,8 @@ struct Inner {
 struct State {
     plan: Arc<Plan>,
     known: HashMap<Key, Arc<Series>>,
+    /// How many of them are named by clients that have proven nothing.
+    unproven: usize,
     label_bytes: usize,
 }
 
@@ -123,10 +129,17 @@ impl Metrics {
             return None;
         }
         // Expressions are evaluated without the lock.
-        let key = Key::of(record, side.values(record));
+        let mut key = Key::of(record, side.values(record));
         let mut state = self.lock();
         if let Some(series) = state.known.get(&key) {
             return Some(Arc::clone(series));
+        }
+        let is_unproven = key.is_unproven();
+        if is_unproven && state.unproven >= UNPROVEN_MAX {
+            key.forget_peer();
+            if let Some(series) = state.known.get(&key) {
+                return Some(Arc::clone(series));
+            }
         }
         if state.known.len() >= SERIES_MAX || state.label_bytes >= LABEL_BYTES_MAX {
             return Some(Arc::new(self.inner.families.overflow(&key)));
@@ -134,6 +147,7 @@ impl Metrics {
         let (series, bytes) = self.inner.families.series(&key.labels(&self.inner.own), &key, side);
         let series = Arc::new(series);
         state.label_bytes += bytes;
+        state.unproven += usize::from(is_unproven);
         state.known.insert(key, Arc::clone(&series));
         Some(series)
     }
@@ -147,6 +161,7 @@ impl Metrics {
             if !state.plan.counts_as(config) {
                 state.known.clear();
                 state.label_bytes = 0;
+                state.unproven = 0;
                 self.inner.families.clear();
             }
             state.plan = Arc::new(plan);

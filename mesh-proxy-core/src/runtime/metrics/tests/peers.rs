@@ -132,3 +132,30 @@ fn pods_of_one_workload_are_one_series() {
     let all = values(&metrics, "istio_requests_total");
     assert_eq!(all.len(), 9, "{all:?}");
 }
+
+#[test]
+fn x08_clients_that_prove_nothing_do_not_use_up_the_series_of_those_who_do() {
+    let metrics = metrics();
+    let client = |number: usize, principal: Option<&str>| {
+        let mut record = request(Direction::Inbound);
+        let workload = format!("made-up-{number}").into();
+        record.downstream_peer = Some(Arc::new(Peer { workload, ..Peer::clone(&cart().unwrap()) }));
+        record.peer_principal = principal.map(str::to_owned);
+        record
+    };
+    // As text so many series are hundreds of megabytes.
+    let labels = || -> Vec<Arc<str>> {
+        metrics.inner.families.counters[0].series().into_iter().map(|(labels, _)| labels).collect()
+    };
+    for number in 0..SERIES_MAX + 10 {
+        metrics.finished(&client(number, None));
+    }
+    // The last of them are all one unknown client.
+    let all = labels();
+    assert_eq!(all.len(), UNPROVEN_MAX + 1);
+    assert!(all.iter().any(|labels| labels.contains("source_workload=\"unknown\"")));
+    metrics.finished(&client(SERIES_MAX + 7, Some("spiffe://d/ns/shop/sa/cart")));
+    let proven = format!("source_workload=\"made-up-{}\"", SERIES_MAX + 7);
+    assert_eq!(labels().iter().filter(|labels| labels.contains(&proven)).count(), 1);
+    assert!(!labels().iter().any(|labels| labels.contains("overflow")));
+}
