@@ -28,7 +28,7 @@ impl Canonical<'_> {
     }
 }
 
-/// The TLS that this proxy terminated, and what its client has shown in it.
+/// The TLS that this proxy terminated, and what its client has shown in it (S-345 to S-351).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terminated<'a> {
     /// No TLS ended here.
