@@ -208,7 +208,7 @@ const MANY: usize = 1000;
 /// How long a connection that nothing was said on is kept open by a proxy that closes.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// What a request takes besides the bytes that were read, and each of its headers, about.
-const REQUEST_BYTES: usize = 4096;
+const REQUEST_BYTES: usize = 6 * 1024;
 const HEADER_BYTES: usize = 128;
 /// Header lines that the codec takes where nothing is said.
 const CODEC_HEADERS: usize = 100;
