@@ -89,7 +89,10 @@ fn y17_of_several_ways_to_say_it_one_is_taken() {
     let with = |uri: &str| format!("{VIRTUAL_SERVICE}  http: [{{match: [{{uri: {{{uri}}}}}]}}]\n");
     let errors = |text: &str| {
         let report = findings(text);
-        report.iter().filter(|finding| finding.at.field.starts_with("spec.http[0].match[0].uri")).count()
+        let is_told = |finding: &Diagnostic| {
+            finding.severity == Severity::Error && finding.at.field.starts_with("spec.http[0].match[0].uri")
+        };
+        report.iter().filter(|finding| is_told(finding)).count()
     };
     let ways = ["exact: /a", "prefix: /a", "regex: a"];
     for (number, one) in ways.iter().enumerate() {

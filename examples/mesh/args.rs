@@ -155,8 +155,8 @@ pub struct Check {
     /// Pods, Services, Namespaces or Secrets are left out where there is not a single one.
     #[arg(long)]
     pub complete: bool,
-    /// Fields that the API does not have, and doubled keys, are warnings: a control plane drops them. Without this they
-    /// are errors, as an API server refuses them, and so are null, numbers as text and enumerations by number in Istio's kinds.
+    /// Fields that the API does not have, doubled keys, and nulls, numbers as text and enumerations by number in Istio's
+    /// kinds are warnings: a control plane drops or reads them. Without this they are errors, as an API server refuses them.
     #[arg(long)]
     pub lenient: bool,
     /// `hardened`: also tell where that profile decides otherwise than Istio.

@@ -2,14 +2,12 @@
 
 use mesh::proxy_core::runtime::options::Memory;
 
-#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Begins again with the allocator told to give freed memory back at once, to look often for what other threads have freed,
 /// and to take memory in small pages (a huge one is a thirtieth of 64 MiB), where there is a bound to keep to: it reads its
 /// settings before anything of the program runs.
-#[cfg(feature = "mimalloc")]
 pub(super) fn set(memory: Memory) {
     use std::os::unix::process::CommandExt;
     const SETTINGS: [(&str, &str); 3] =
@@ -22,6 +20,3 @@ pub(super) fn set(memory: Memory) {
         let _ = std::process::Command::new(own).args(std::env::args_os().skip(1)).envs(SETTINGS).exec();
     }
 }
-
-#[cfg(not(feature = "mimalloc"))]
-pub(super) fn set(_: Memory) {}

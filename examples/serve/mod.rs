@@ -1,5 +1,6 @@
 //! What `gateway` and `sidecar` share: a proxy put together of the shipped parts, as the arguments say.
 
+#[cfg(feature = "mimalloc")]
 mod allocator;
 mod args;
 
@@ -21,6 +22,7 @@ use mesh::proxy_core::telemetry::access_log::LineFormat;
 /// Runs until a signal has drained the proxy.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
+    #[cfg(feature = "mimalloc")]
     allocator::set(args.memory_max.unwrap_or(Memory::Unbounded));
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

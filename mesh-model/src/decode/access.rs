@@ -83,7 +83,10 @@ impl<'a, 'p> MapReader<'a, 'p> {
                 note_unknown(&entry, fields, self.path, self.context);
                 continue;
             };
-            if self.context.is_schema() && entry.key != field && !fields.contains(&entry.key) {
+            if self.context.beyond_schema() == Some(Severity::Error)
+                && entry.key != field
+                && !fields.contains(&entry.key)
+            {
                 note_spelling(&entry, field, self.path, self.context);
             }
             if entry.value.is_null() {
@@ -211,12 +214,10 @@ const NULLABLE: [&str; 21] = [
 
 /// A field that is null: for Istio's readers it is not written, the API server refuses it.
 fn note_null(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    if !context.is_schema() || NULLABLE.contains(&field) {
-        return;
-    }
+    let Some(severity) = context.beyond_schema().filter(|_| !NULLABLE.contains(&field)) else { return };
     context.find(&path.field(entry.key), Code::WrongType, || Finding {
         code: Code::WrongType,
-        severity: Severity::Error,
+        severity,
         span: entry.value.span(),
         message: format!("`{field}` is null, which the API server refuses"),
         help: Some("write a value, or leave the field out".to_owned()),

@@ -3,11 +3,11 @@
 use serde::de::{self, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::Context;
 use super::access::{EnumReader, ListReader, MapReader};
 use super::error::{DecodeError, shorten, words};
 use super::help;
 use super::path::Path;
+use super::{Context, Finding};
 use crate::diagnostic::Code;
 use crate::document::{Node, Value};
 use crate::part::proto_enum::BY_NAME_OR_NUMBER;
@@ -31,11 +31,11 @@ impl<'a> NodeDeserializer<'a, '_> {
 
     /// Notes what protobuf's JSON form reads and the schema of the API refuses; reading goes on.
     fn note_schema(&self, expected: &str) {
-        if self.context.is_schema() {
-            self.context.find(self.path, Code::WrongType, || {
-                DecodeError::wrong_type(expected, self.node).at(self.path, self.node).finding()
-            });
-        }
+        let Some(severity) = self.context.beyond_schema() else { return };
+        self.context.find(self.path, Code::WrongType, || {
+            let finding = DecodeError::wrong_type(expected, self.node).at(self.path, self.node).finding();
+            Finding { severity, ..finding }
+        });
     }
 
     /// [`note_schema`](Self::note_schema), of an element of a list or map that is null.

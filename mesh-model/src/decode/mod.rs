@@ -21,7 +21,7 @@ pub(crate) use left_out::LeftOut;
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -41,7 +41,7 @@ pub enum Unknown {
     Schema,
     /// An error (strict reading); the field is ignored.
     Error,
-    /// A warning; the field is ignored.
+    /// A warning; the field is ignored. So are null, a number as text and an enumeration by number, which are read.
     Warning,
     /// Nothing: it is ignored silently.
     Ignore,
@@ -198,22 +198,38 @@ struct Context {
 #[derive(Debug, Default)]
 struct Findings {
     order: Vec<(String, Finding)>,
-    seen: BTreeSet<(String, Code)>,
+    /// Where in `order` each is.
+    seen: BTreeMap<(String, Code), usize>,
 }
 
 impl Context {
-    /// Whether what only Istio's own readers take is an error.
-    fn is_schema(&self) -> bool {
-        self.options.protobuf && self.options.unknown == Unknown::Schema
+    /// How bad it is what only Istio's own readers take; `None`: it is as good as anything.
+    fn beyond_schema(&self) -> Option<Severity> {
+        match self.options.unknown {
+            Unknown::Schema if self.options.protobuf => Some(Severity::Error),
+            Unknown::Warning if self.options.protobuf => Some(Severity::Warning),
+            _ => None,
+        }
     }
 
-    /// Adds a finding once, however many rounds meet it; it is made only where it is kept.
+    /// Adds a finding once, however many rounds meet it, and an error in place of a weaker one; it is made only where it may
+    /// be kept.
     fn find(&self, path: &dyn fmt::Display, code: Code, finding: impl FnOnce() -> Finding) {
         let mut findings = self.findings.borrow_mut();
-        if findings.order.len() < FINDINGS_MAX {
-            let path = path.to_string();
-            if findings.seen.insert((path.clone(), code)) {
-                findings.order.push((path, finding()));
+        if findings.order.len() >= FINDINGS_MAX {
+            return;
+        }
+        let path = path.to_string();
+        let next = findings.order.len();
+        let at = *findings.seen.entry((path.clone(), code)).or_insert(next);
+        match findings.order.get_mut(at) {
+            None => findings.order.push((path, finding())),
+            Some((_, found)) if found.severity == Severity::Error => {}
+            Some((_, found)) => {
+                let other = finding();
+                if other.severity < found.severity {
+                    *found = other;
+                }
             }
         }
     }

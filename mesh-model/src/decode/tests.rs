@@ -143,6 +143,11 @@ fn what_the_schema_refuses_is_an_error_and_is_read() {
     ] {
         assert_eq!(found(&written).1, [(field.to_owned(), "wrong-type")], "{written}");
         assert_eq!(run(&written, DecodeOptions::ISTIO).1, [], "{written}");
+        let warned = run(&written, DecodeOptions { unknown: Unknown::Warning, ..DecodeOptions::ISTIO }).1;
+        assert_eq!(
+            warned.iter().map(|finding| (&*finding.0, finding.1)).collect::<Vec<_>>(),
+            [(field, "wrong-type")]
+        );
     }
     // What Istio's own writer makes a text: numbers of 64 bits.
     assert_eq!(found(&json!({"size": "5000000000"})).1, []);
