@@ -3,6 +3,7 @@
 //! Names are spread over shards, each an ordered map behind an `Arc`. Changing an entry copies its shard alone.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -67,8 +68,18 @@ impl<V: Clone> SharedMap<V> {
 
     /// Puts an entry in unless there is one of its name.
     pub fn insert_first(&mut self, name: Arc<str>, value: V) {
-        if !self.contains_key(&name) {
-            self.insert(name, value);
+        let shard = self.shard_of(&name);
+        let Some(shard) = self.shards.get_mut(shard) else { return };
+        let Some(own) = Arc::get_mut(shard) else {
+            // Others have it too: it is copied only where there is something to put in.
+            if !shard.contains_key(&name) {
+                self.insert(name, value);
+            }
+            return;
+        };
+        if let Entry::Vacant(place) = own.entry(name) {
+            place.insert(value);
+            self.len += 1;
         }
     }
 

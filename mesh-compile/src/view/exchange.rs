@@ -184,15 +184,15 @@ impl Scope {
         // Services that its routes lead to are there for themselves, or nobody has them.
         let by_hostname = &self.by_hostname;
         let services = &egress.services;
-        let is_there = |host: &String| match snapshot.registry.by_host(host) {
-            [] => !by_hostname.contains_key(host.as_str()),
+        let is_there = |host: &str| match snapshot.registry.by_host(host) {
+            [] => !by_hostname.contains_key(host),
             [only] => by_hostname
-                .get(host.as_str())
+                .get(host)
                 .and_then(|at| services.get(*at))
                 .is_some_and(|own| own.hostname == only.hostname),
             _ => false,
         };
-        if !both().all(|it| destinations(&it.spec, namespace).keys().all(is_there)) {
+        if !both().all(|it| destinations(&it.spec, namespace).into_keys().all(is_there)) {
             return false;
         }
         let old_place = old.and_then(|old| egress.position(old));
@@ -228,16 +228,16 @@ impl Scope {
         }
         let counted = Arc::make_mut(&mut self.destinations);
         if let Some(old) = old.filter(|_| places.old.is_some()) {
-            for host in destinations(&old.spec, namespace).keys() {
-                if let Some(count) = counted.get_mut(host.as_str()) {
+            for host in destinations(&old.spec, namespace).into_keys() {
+                if let Some(count) = counted.get_mut(host) {
                     *count = count.saturating_sub(1);
                     if *count == 0 {
-                        counted.remove(host.as_str());
+                        counted.remove(host);
                     }
                 }
             }
         }
-        for host in taken.map(|new| destinations(&new.spec, namespace)).unwrap_or_default().keys() {
+        for host in taken.map(|new| destinations(&new.spec, namespace)).unwrap_or_default().into_keys() {
             count(counted, host);
         }
         true

@@ -1,12 +1,13 @@
 //! The services of a whole scope, one per hostname: those of the listeners and those that routes lead to (T-343, T-380, T-381).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use mesh_model::networking::virtual_service::spec::{HttpRoute, VirtualService};
 use mesh_model::part::Destination;
+use smallvec::SmallVec;
 
 use super::egress::{EgressScope, trim_to_port};
 use crate::registry::service::{RegistryKind, Service};
@@ -35,8 +36,8 @@ impl ServiceSet {
             }
             for virtual_service in &listener.virtual_services {
                 for (host, ports) in destinations(&virtual_service.spec, namespace) {
-                    count(&mut set.destinations, &host);
-                    let Some(service) = pick(snapshot, namespace, &host) else { continue };
+                    count(&mut set.destinations, host);
+                    let Some(service) = pick(snapshot, namespace, host) else { continue };
                     let trimmed = match listener.matched_port() {
                         Some(port) => trim_to_port(service, Some(port)),
                         None => trim_to_ports(service, &ports),
@@ -113,9 +114,12 @@ fn united(first: &Service, second: &Service) -> Service {
     service
 }
 
-/// Destinations of a VirtualService with the ports it names (0: all), without the HTTP entries that are for clients of
+/// Destinations of a VirtualService with the ports it names in order (0: all), without the HTTP entries that are for clients of
 /// other namespaces only (T-381).
-pub(super) fn destinations(spec: &VirtualService, namespace: &str) -> BTreeMap<String, BTreeSet<u32>> {
+pub(super) fn destinations<'s>(
+    spec: &'s VirtualService,
+    namespace: &str,
+) -> BTreeMap<&'s str, SmallVec<[u32; 2]>> {
     let http = spec.http.iter().filter(|route| is_for_clients_of(route, namespace)).flat_map(|route| {
         let weighted = route.route.iter().filter_map(|entry| entry.destination.as_ref());
         let mirrored = route.mirrors.iter().filter_map(|entry| entry.destination.as_ref());
@@ -124,9 +128,13 @@ pub(super) fn destinations(spec: &VirtualService, namespace: &str) -> BTreeMap<S
     let tcp = spec.tcp.iter().flat_map(|route| &route.route);
     let tls = spec.tls.iter().flat_map(|route| &route.route);
     let opaque = tcp.chain(tls).filter_map(|entry| entry.destination.as_ref());
-    let mut found: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, SmallVec<[u32; 2]>> = BTreeMap::new();
     for destination in http.chain(opaque) {
-        found.entry(destination.host.clone()).or_default().insert(port_of(destination));
+        let ports = found.entry(&destination.host).or_default();
+        let port = port_of(destination);
+        if let Err(place) = ports.binary_search(&port) {
+            ports.insert(place, port);
+        }
     }
     found
 }
@@ -155,7 +163,7 @@ fn pick<'s>(snapshot: &'s MeshSnapshot, namespace: &str, host: &str) -> Option<&
 }
 
 /// The service with the ports that are named; all where 0 is among them; `None` where it has none of them.
-fn trim_to_ports(service: &Arc<Service>, ports: &BTreeSet<u32>) -> Option<Arc<Service>> {
+fn trim_to_ports(service: &Arc<Service>, ports: &[u32]) -> Option<Arc<Service>> {
     if ports.is_empty() || ports.contains(&0) {
         return Some(Arc::clone(service));
     }

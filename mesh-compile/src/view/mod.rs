@@ -230,19 +230,27 @@ impl<'s> View<'s> {
 
     /// The rule of [`destination_rule`](Self::destination_rule), of which the consistent hashes alone are looked at.
     pub(crate) fn hash_rule(&self, hostname: &str, namespace: &str) -> Option<Arc<MergedDestinationRule>> {
-        let rules = self.find_rules(hostname, namespace, Lookup::ConsistentHash);
+        let is_wanted = self.snapshot.destination_rules.hashes();
+        let rules = self.find_rules(hostname, namespace, Lookup::ConsistentHash, is_wanted);
         rules::for_client(&rules, self.proxy).cloned()
     }
 
     fn destination_rules(&self, hostname: &str, namespace: &str) -> Rules {
-        self.find_rules(hostname, namespace, Lookup::DestinationRule)
+        self.find_rules(hostname, namespace, Lookup::DestinationRule, true)
     }
 
-    fn find_rules(&self, hostname: &str, namespace: &str, question: fn(Arc<str>) -> Lookup) -> Rules {
+    /// The rules, none where they are not wanted; the question is noted either way.
+    fn find_rules(
+        &self,
+        hostname: &str,
+        namespace: &str,
+        question: fn(Arc<str>) -> Lookup,
+        is_wanted: bool,
+    ) -> Rules {
         let found = self.scope.service(hostname);
         self.asked(|| question(name_of(hostname, found)));
         self.asked_service(hostname, found);
-        let Some(service) = found else { return Rules::new() };
+        let Some(service) = found.filter(|_| is_wanted) else { return Rules::new() };
         let namespace = if service.namespace.is_empty() { namespace } else { &service.namespace };
         let rules = self.snapshot.destination_rules.find(&self.proxy.namespace, hostname, namespace);
         if rules.iter().any(|rule| rule.has_selector()) {

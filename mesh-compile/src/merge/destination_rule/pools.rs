@@ -72,6 +72,11 @@ impl DestinationRuleIndex {
         index
     }
 
+    /// Whether any rule hashes.
+    pub(crate) fn hashes(&self) -> bool {
+        !self.hashing.is_empty()
+    }
+
     /// Whether the rule for a host that `host` covers may hash. A rule that does not may hide one that does.
     fn may_hash(&self, host: &str) -> bool {
         self.hashing.iter().any(|(_, other)| host_matches(other, host))

@@ -231,6 +231,7 @@ impl HttpOrigin {
             Some(from) if from.fields.contains(&name) => {
                 Origin::written(&from.object, [&from.path, suffix].concat())
             }
+            _ if suffix.is_empty() => Origin::written(&self.object, Arc::clone(&self.path)),
             _ if self.object.kind == "VirtualService" => {
                 Origin::written(&self.object, [&self.path, suffix].concat())
             }
