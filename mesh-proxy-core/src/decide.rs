@@ -16,6 +16,16 @@ use crate::{filter_chain_match, http, listener_match, tcp, transport};
 
 /// What the proxy does. Always has an answer; the observer hears of every candidate and changes nothing.
 pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &mut O) -> Decision {
+    decide_shown(config, query, Terminated::Named, observer)
+}
+
+/// The same; `shown`: what is known of a client that has shown a certificate.
+fn decide_shown<O: Observer>(
+    config: &ProxyConfig,
+    query: &Query<'_>,
+    shown: Terminated<'_>,
+    observer: &mut O,
+) -> Decision {
     let connection = &query.connection;
     let Some(listener) = listener_match::find(config, query.direction, connection, observer) else {
         return RefuseReason::NoListener.into();
@@ -38,7 +48,7 @@ pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &m
         terminated: match accepted {
             Accepted { terminated: false, .. } => Terminated::No,
             Accepted { peer: None, .. } => Terminated::Anonymous,
-            Accepted { peer: Some(_), .. } => Terminated::Named,
+            Accepted { peer: Some(_), .. } => shown,
         },
     };
     match &chain.network {
@@ -49,8 +59,17 @@ pub fn decide<O: Observer>(config: &ProxyConfig, query: &Query<'_>, observer: &m
 
 /// The decision with all its steps: [`decide`] with a [`Trace`], nothing else. `why` lists the steps that won.
 pub fn explain(config: &ProxyConfig, query: &Query<'_>) -> (Decision, Trace) {
+    explain_shown(config, query, Terminated::Named)
+}
+
+/// The same; `shown`: what is known of a client that has shown a certificate.
+pub(crate) fn explain_shown(
+    config: &ProxyConfig,
+    query: &Query<'_>,
+    shown: Terminated<'_>,
+) -> (Decision, Trace) {
     let mut trace = Trace::default();
-    let mut decision = decide(config, query, &mut trace);
+    let mut decision = decide_shown(config, query, shown, &mut trace);
     decision.why = trace.steps.iter().filter(|step| step.outcome == Outcome::Won).map(describe).collect();
     (decision, trace)
 }

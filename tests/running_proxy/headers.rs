@@ -38,8 +38,9 @@ async fn start(
 ) -> Running {
     let endpoints = [("10.0.1.1:9080", upstream), ("10.0.1.2:9080", upstream)];
     let config = config_with(text, proxy, mesh);
-    start_with(config, &[port], &endpoints, Options::default(), |builder| builder.certificates(certificates))
-        .await
+    let mut options = Options::default();
+    options.name_decisions = true;
+    start_with(config, &[port], &endpoints, options, |builder| builder.certificates(certificates)).await
 }
 
 const ROUTE: &str = "  - route: [{destination: {host: reviews.shop.svc.cluster.local}}]\n";

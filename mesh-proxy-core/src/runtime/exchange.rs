@@ -314,11 +314,11 @@ fn plan(
         }
     };
     let now = connection.proxy.clock.unix_seconds();
+    let element = connection.certificate_element(&manager.headers);
     if let Some(id) = id {
         let direction = connection.arrival.direction;
-        connection.proxy.recent.keep(id, direction, &connection.facts, &facts, now);
+        connection.proxy.recent.keep(id, direction, &connection.facts, &facts, element.clone(), now);
     }
-    let element = connection.certificate_element(&manager.headers);
     let config = &standing.generation.config;
     let connected = connection.connected(config, Some(&facts), element.as_ref(), now);
     let mut seen = Seen::default();

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use http::HeaderValue;
 use mesh_compile::proxy::ProxyConfig;
 use mesh_compile::proxy::listener::Direction;
 use mesh_model::facts::{ConnectionFacts, Headers, RequestFacts};
 use serde_json::{Value, json};
 
-use crate::decide::explain;
+use crate::canonical::Terminated;
+use crate::decide::explain_shown;
 use crate::query::Query;
 
 /// The most requests that are kept.
@@ -37,24 +39,27 @@ struct KeptRequest {
     /// `x-request-id` as it went on; `None`: not told.
     request_id: Option<String>,
     query: Query<'static>,
+    /// What `x-forwarded-client-cert` told of a client that has shown a certificate; `None`: nothing.
+    element: Option<HeaderValue>,
     bytes: usize,
 }
 
 impl Recent {
-    /// Keeps what a request asked.
+    /// Keeps what a request asked. `element`: what it tells of the client's certificate.
     pub(crate) fn keep(
         &self,
         id: u64,
         direction: Direction,
         connection: &ConnectionFacts<'static>,
         request: &RequestFacts<'_>,
+        element: Option<HeaderValue>,
         now: i64,
     ) {
         let query = Query { direction, connection: connection.clone(), request: Some(owned(request)), now };
-        let bytes = bytes_of(request);
+        let bytes = bytes_of(request) + element.as_ref().map_or(0, HeaderValue::len);
         let mut kept = self.lock();
         kept.bytes += bytes;
-        kept.requests.push_back(KeptRequest { id, request_id: None, query, bytes });
+        kept.requests.push_back(KeptRequest { id, request_id: None, query, element, bytes });
         while kept.requests.len() > KEPT_MAX || kept.bytes > KEPT_BYTES_MAX {
             let Some(oldest) = kept.requests.pop_front() else { return };
             kept.bytes -= oldest.bytes;
@@ -75,15 +80,16 @@ impl Recent {
     /// The decision of a request under a configuration, with all its steps. It is named by its number in hexadecimal, or
     /// by its `x-request-id`: the last one that had it. `None`: it is not kept any more.
     pub(crate) fn explain(&self, name: &str, config: &ProxyConfig) -> Option<Value> {
-        let (id, request_id, query) = {
+        let (id, request_id, query, element) = {
             let kept = self.lock();
             let number = u64::from_str_radix(name, 16).ok().filter(|_| name.len() == 16);
             let found = kept.requests.iter().rev().find(|kept| {
                 Some(kept.id) == number || kept.request_id.as_deref().is_some_and(|id| id == name)
             })?;
-            (found.id, found.request_id.clone(), found.query.clone())
+            (found.id, found.request_id.clone(), found.query.clone(), found.element.clone())
         };
-        let (decision, trace) = explain(config, &query);
+        let shown = Terminated::Certified(element.as_ref().map(HeaderValue::as_bytes));
+        let (decision, trace) = explain_shown(config, &query, shown);
         Some(json!({
             "id": format!("{id:016x}"),
             "request_id": request_id,
@@ -146,7 +152,7 @@ mod tests {
             path: "/".repeat(path_bytes).into(),
             headers: Headers::default(),
         };
-        recent.keep(id, Direction::Gateway, &connection, &request, 0);
+        recent.keep(id, Direction::Gateway, &connection, &request, None, 0);
     }
 
     #[test]

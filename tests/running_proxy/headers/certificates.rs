@@ -4,7 +4,7 @@ use mesh::proxy_core::seam::certificate_source::Identity;
 
 use super::*;
 use crate::ca::Ca;
-use crate::client::exchange_on;
+use crate::client::{exchange_on, get};
 use crate::tls::{REVIEWS_ID, STRICT, WEB, mesh_certificates, offer, secure_door};
 
 const FORGED: &str = "By=spiffe://forged;URI=spiffe://forged";
@@ -221,6 +221,13 @@ async fn s_345_to_s_351_policies_see_of_a_client_what_its_upstream_hears() {
         for given in [false, true] {
             let answer = ask_over_tls(&server, &ca, MESH, Some(&web), given).await.unwrap();
             assert_eq!(answer.status, wanted, "{said} {given}");
+            // And so does who asks why.
+            let admin = server.proxy.administer("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+            let path = format!("/explain/{}", answer.header("x-mesh-decision").unwrap());
+            let explained = get(admin, "localhost", &path).await.body;
+            let explained: serde_json::Value = serde_json::from_str(&explained).unwrap();
+            let is_let_in = explained["decision"]["result"] == "forward";
+            assert_eq!(is_let_in, wanted == 200, "{said} {given}: {explained}");
         }
     }
     // Who has shown no certificate is not heard, TLS or not.
