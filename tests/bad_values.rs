@@ -87,21 +87,31 @@ fn y17_choices_exclude_each_other() {
 #[test]
 fn y17_of_several_ways_to_say_it_one_is_taken() {
     let with = |uri: &str| format!("{VIRTUAL_SERVICE}  http: [{{match: [{{uri: {{{uri}}}}}]}}]\n");
-    let errors = |text: &str| {
+    let told = |text: &str| -> Vec<Severity> {
         let report = findings(text);
-        let is_told = |finding: &Diagnostic| {
-            finding.severity == Severity::Error && finding.at.field.starts_with("spec.http[0].match[0].uri")
-        };
-        report.iter().filter(|finding| is_told(finding)).count()
+        let is_told = |finding: &&Diagnostic| finding.at.field.starts_with("spec.http[0].match[0].uri");
+        report.iter().filter(is_told).map(|finding| finding.severity).collect()
     };
     let ways = ["exact: /a", "prefix: /a", "regex: a"];
     for (number, one) in ways.iter().enumerate() {
-        assert_eq!(errors(&with(one)), 0, "{one}");
+        assert_eq!(told(&with(one)), [], "{one}");
         for other in &ways[number + 1..] {
-            assert_eq!(errors(&with(&format!("{one}, {other}"))), 1, "{one}, {other}");
+            assert_eq!(told(&with(&format!("{one}, {other}"))), [Severity::Error], "{one}, {other}");
         }
     }
-    assert_eq!(errors(&with("exact: /a, prefix: null")), 0);
+    // Null is none of them, which an API server does not know.
+    assert_eq!(told(&with("exact: /a, prefix: null")), [Severity::Warning]);
+}
+
+/// What lenient reading only warns of fills what is told of a document, and the error after it is told all the same.
+#[test]
+fn y16_many_nulls_hide_no_wrong_type() {
+    let nulls = "  - {timeout: null, route: [{destination: {host: a}}]}\n".repeat(1000);
+    let wrong = "  - {timeout: [7], route: [{destination: {host: a}}]}\n".repeat(3);
+    let report = findings(&format!("{VIRTUAL_SERVICE}  hosts: [a.example]\n  http:\n{nulls}{wrong}"));
+    let errors = report.iter().filter(|finding| finding.severity == Severity::Error);
+    let fields: Vec<_> = errors.map(|finding| finding.at.field.as_str()).collect();
+    assert_eq!(fields, ["spec.http[1000].timeout", "spec.http[1001].timeout", "spec.http[1002].timeout"]);
 }
 
 #[test]

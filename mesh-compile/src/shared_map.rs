@@ -70,14 +70,11 @@ impl<V: Clone> SharedMap<V> {
     pub fn insert_first(&mut self, name: Arc<str>, value: V) {
         let shard = self.shard_of(&name);
         let Some(shard) = self.shards.get_mut(shard) else { return };
-        let Some(own) = Arc::get_mut(shard) else {
-            // Others have it too: it is copied only where there is something to put in.
-            if !shard.contains_key(&name) {
-                self.insert(name, value);
-            }
+        // A shard that others have too is copied only where there is something to put in.
+        if Arc::get_mut(shard).is_none() && shard.contains_key(&name) {
             return;
-        };
-        if let Entry::Vacant(place) = own.entry(name) {
+        }
+        if let Entry::Vacant(place) = Arc::make_mut(shard).entry(name) {
             place.insert(value);
             self.len += 1;
         }

@@ -114,8 +114,8 @@ fn united(first: &Service, second: &Service) -> Service {
     service
 }
 
-/// Destinations of a VirtualService with the ports it names in order (0: all), without the HTTP entries that are for clients of
-/// other namespaces only (T-381).
+/// Destinations of a VirtualService with the ports it names in order (0: all), without the HTTP entries that are for
+/// clients of other namespaces only (T-381).
 pub(super) fn destinations<'s>(
     spec: &'s VirtualService,
     namespace: &str,

@@ -159,7 +159,7 @@ fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<
         Unknown::Warning => Severity::Warning,
         Unknown::Ignore => return,
     };
-    context.find(&path.field(entry.key), Code::UnknownField, || {
+    context.find(&path.field(entry.key), Code::UnknownField, severity, || {
         let (mut help, replacement) = help::unknown_field(entry.key, fields);
         if let Some(beside) = path.beside(entry.key).filter(|_| replacement.is_none()) {
             help = format!("it belongs beside `{}`: indent it like that", shorten(beside));
@@ -177,7 +177,7 @@ fn note_unknown(entry: &Entry<'_>, fields: &'static [&'static str], path: &Path<
 
 /// A field in the spelling of the `.proto` file, which the schema of the API does not have.
 fn note_spelling(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    context.find(&path.field(entry.key), Code::UnknownField, || Finding {
+    context.find(&path.field(entry.key), Code::UnknownField, Severity::Error, || Finding {
         code: Code::UnknownField,
         severity: Severity::Error,
         span: entry.key_span(),
@@ -215,7 +215,7 @@ const NULLABLE: [&str; 21] = [
 /// A field that is null: for Istio's readers it is not written, the API server refuses it.
 fn note_null(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
     let Some(severity) = context.beyond_schema().filter(|_| !NULLABLE.contains(&field)) else { return };
-    context.find(&path.field(entry.key), Code::WrongType, || Finding {
+    context.find(&path.field(entry.key), Code::WrongType, severity, || Finding {
         code: Code::WrongType,
         severity,
         span: entry.value.span(),
@@ -226,7 +226,7 @@ fn note_null(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context)
 }
 
 fn note_double(entry: &Entry<'_>, field: &str, path: &Path<'_>, context: &Context) {
-    context.find(&path.field(entry.key), Code::DuplicateKey, || Finding {
+    context.find(&path.field(entry.key), Code::DuplicateKey, Code::DuplicateKey.severity(), || Finding {
         code: Code::DuplicateKey,
         severity: Code::DuplicateKey.severity(),
         span: entry.key_span(),

@@ -32,7 +32,7 @@ impl<'a> NodeDeserializer<'a, '_> {
     /// Notes what protobuf's JSON form reads and the schema of the API refuses; reading goes on.
     fn note_schema(&self, expected: &str) {
         let Some(severity) = self.context.beyond_schema() else { return };
-        self.context.find(self.path, Code::WrongType, || {
+        self.context.find(self.path, Code::WrongType, severity, || {
             let finding = DecodeError::wrong_type(expected, self.node).at(self.path, self.node).finding();
             Finding { severity, ..finding }
         });

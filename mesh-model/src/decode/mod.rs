@@ -151,7 +151,7 @@ pub(crate) fn decode_parts<T: DeserializeOwned>(
                 let error = error.at(&root, node);
                 let at = error.path().unwrap_or_default().to_owned();
                 if !error.follows_from(&context.skipped.borrow()) {
-                    context.find(&at, error.code(), || error.finding());
+                    context.find(&at, error.code(), error.code().severity(), || error.finding());
                 }
                 let looped = !context.skipped.borrow_mut().insert(at.clone());
                 if at == path || looped || context.bytes.get() > BYTES_MAX {
@@ -212,26 +212,39 @@ impl Context {
         }
     }
 
-    /// Adds a finding once, however many rounds meet it, and an error in place of a weaker one; it is made only where it may
-    /// be kept.
-    fn find(&self, path: &dyn fmt::Display, code: Code, finding: impl FnOnce() -> Finding) {
-        let mut findings = self.findings.borrow_mut();
-        if findings.order.len() >= FINDINGS_MAX {
+    /// Adds a finding once, however many rounds meet it; it is made only where it is kept. An error takes the place of a
+    /// weaker one of its path, and of any weaker one where there is no place left: warnings hide no error.
+    fn find(
+        &self,
+        path: &dyn fmt::Display,
+        code: Code,
+        severity: Severity,
+        finding: impl FnOnce() -> Finding,
+    ) {
+        let Findings { order, seen } = &mut *self.findings.borrow_mut();
+        let is_full = order.len() >= FINDINGS_MAX;
+        if is_full && severity != Severity::Error {
             return;
         }
         let path = path.to_string();
-        let next = findings.order.len();
-        let at = *findings.seen.entry((path.clone(), code)).or_insert(next);
-        match findings.order.get_mut(at) {
-            None => findings.order.push((path, finding())),
-            Some((_, found)) if found.severity == Severity::Error => {}
-            Some((_, found)) => {
-                let other = finding();
-                if other.severity < found.severity {
-                    *found = other;
-                }
+        let key = (path.clone(), code);
+        let place = match seen.get(&key) {
+            Some(place) => *place,
+            None if is_full => {
+                let Some(place) = order.iter().position(|(_, found)| found.severity > severity) else {
+                    return;
+                };
+                seen.retain(|_, other| *other != place);
+                place
             }
+            None => order.len(),
+        };
+        match order.get_mut(place) {
+            None => order.push((path, finding())),
+            Some(weaker) if weaker.1.severity > severity => *weaker = (path, finding()),
+            Some(_) => return,
         }
+        seen.insert(key, place);
     }
 
     /// Counts an element of a list or map.

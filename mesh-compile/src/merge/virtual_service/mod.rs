@@ -239,20 +239,18 @@ impl HttpOrigin {
         }
     }
 
-    /// The field of a route of the Gateway API that came to `name`; the entry where it is not written, or of
-    /// another kind.
+    /// The field of a route of the Gateway API that came to `name`; the entry where it is not written.
     fn field_of_other_kind(&self, name: &str) -> Origin {
         let written = match name {
             "timeout" => "timeouts",
             "retries" => "retry",
             "route" => "backendRefs",
-            "" => "",
             _ => "filters",
         };
         let path: Arc<str> = format!("{}.{written}", self.path).into();
         let root = self.object.document.root();
         // A path that is not written is located at its parent.
-        let is_written = !written.is_empty() && root.locate(&path) != root.locate(&self.path);
+        let is_written = root.locate(&path) != root.locate(&self.path);
         Origin::written(&self.object, if is_written { path } else { Arc::clone(&self.path) })
     }
 }

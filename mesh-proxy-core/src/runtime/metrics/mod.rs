@@ -134,8 +134,7 @@ impl Metrics {
         if let Some(series) = state.known.get(&key) {
             return Some(Arc::clone(series));
         }
-        let is_unproven = key.is_unproven();
-        if is_unproven && state.unproven >= UNPROVEN_MAX {
+        if key.is_unproven() && state.unproven >= UNPROVEN_MAX {
             key.forget_peer();
             if let Some(series) = state.known.get(&key) {
                 return Some(Arc::clone(series));
@@ -147,7 +146,7 @@ impl Metrics {
         let (series, bytes) = self.inner.families.series(&key.labels(&self.inner.own), &key, side);
         let series = Arc::new(series);
         state.label_bytes += bytes;
-        state.unproven += usize::from(is_unproven);
+        state.unproven += usize::from(key.is_unproven());
         state.known.insert(key, Arc::clone(&series));
         Some(series)
     }

@@ -69,7 +69,7 @@ pub(crate) enum Level {
     Calm,
     /// It is looked at more often.
     Near,
-    /// No connections are taken.
+    /// No connections are taken; a few are cut.
     Full,
     /// Requests are refused, connections are cut.
     Over,
@@ -91,6 +91,15 @@ impl Level {
             FULL.. => Self::Full,
             NEAR.. => Self::Near,
             _ => Self::Calm,
+        }
+    }
+
+    /// How often connections are cut; `None`: never.
+    fn cut_every(self) -> Option<Duration> {
+        match self {
+            Self::Calm | Self::Near => None,
+            Self::Full => Some(CUT_EVERY_WHILE_FULL),
+            Self::Over | Self::Paused => Some(CUT_EVERY),
         }
     }
 
@@ -346,18 +355,14 @@ pub(super) fn watch(pressure: &Arc<Pressure>) {
                 until_stir = STIR_EVERY;
             }
             since_cut = since_cut.saturating_add(EVERY);
-            let every = match pressure.level() {
-                Level::Calm | Level::Near => {
-                    // Where it comes to that, the first cut is at once.
-                    since_cut = CUT_EVERY;
-                    continue;
+            match pressure.level().cut_every() {
+                // Where it comes to that, the first cut is at once.
+                None => since_cut = CUT_EVERY,
+                Some(every) if since_cut >= every => {
+                    pressure.cut.notify_waiters();
+                    since_cut = Duration::ZERO;
                 }
-                Level::Full => CUT_EVERY_WHILE_FULL,
-                Level::Over | Level::Paused => CUT_EVERY,
-            };
-            if since_cut >= every {
-                pressure.cut.notify_waiters();
-                since_cut = Duration::ZERO;
+                Some(_) => {}
             }
         }
     });

@@ -26,6 +26,9 @@ proptest! {
         prop_assert_eq!(now >= Level::Over, used >= 950 || used >= 900 && was >= Level::Over);
         prop_assert_eq!(now >= Level::Full, used >= 900);
         prop_assert_eq!(now >= Level::Near, used >= 800);
+        let is_cut = |level: Level| level.cut_every().map(|every| every.as_millis());
+        let wanted = [None, None, Some(1000), Some(100), Some(100)];
+        prop_assert_eq!(is_cut(now), wanted[usize::from(now as u8)]);
     }
 }
 
